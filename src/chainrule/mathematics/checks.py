@@ -1,0 +1,53 @@
+"""Checks of settings: one domain of numbers each, and one sentence when a value lies outside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from math import inf
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A set of real numbers: how to say it and how to test for it."""
+
+    words: str
+    contains: Callable[[Any], bool]
+
+
+POSITIVE = Domain("a finite number above 0", lambda x: 0 < x < inf)
+NOT_NEGATIVE = Domain("a finite number, 0 or above", lambda x: 0 <= x < inf)
+BELOW_ONE = Domain("at least 0 and below 1", lambda x: 0 <= x < 1)
+INSIDE_ONE = Domain("above 0 and below 1", lambda x: 0 < x < 1)
+SHARE = Domain("from 0 to 1", lambda x: 0 <= x <= 1)
+POSITIVE_SHARE = Domain("above 0 and at most 1", lambda x: 0 < x <= 1)
+COUNT = Domain("a whole number, 0 or above", lambda x: 0 <= x < inf and x == int(x))
+
+
+def plain(value: Any) -> Any:
+    """Turn a NumPy scalar into the Python number it holds; leave everything else as it is.
+
+    A Python number takes the dtype of the array it meets, while a ``numpy.float64`` would turn a
+    float32 array into a float64 one.
+    """
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def setting(owner: str, name: str, value: Any, domain: Domain) -> Any:
+    """Return ``value`` as a plain number if it lies in ``domain``.
+
+    Anything that is not a number of Python or NumPy (a symbol, a traced array) passes unchecked.
+
+    Raises ValueError, naming owner and setting, for a number outside the domain (NaN included), and
+    TypeError for text, None or a truth value.
+    """
+    value = plain(value)
+    if value is None or isinstance(value, (bool, str)):
+        raise TypeError(f"{owner}: {name} must be {domain.words}, not {value!r}")
+    if isinstance(value, (int, float, Fraction)) and not domain.contains(value):
+        raise ValueError(f"{owner}: {name} must be {domain.words}, not {value!r}")
+    return value

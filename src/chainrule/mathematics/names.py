@@ -1,0 +1,111 @@
+"""Names with numbers, as in ``"huber(1.5)"``: reading, writing, and looking them up in a table."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_SPEC = re.compile(r"\s*([A-Za-z][A-Za-z0-9_]*)\s*(?:\(\s*([^()]*?)\s*\))?\s*")
+
+# What other libraries call the same thing: only ever offered in a message, never accepted.
+_ELSEWHERE = {
+    "bce": "logistic",
+    "gd": "gradient_descent",
+    "kaiming_normal": "he_normal",
+    "kaiming_uniform": "he_uniform",
+    "l1": "absolute_error",
+    "linear": "identity",
+    "logloss": "logistic",
+    "mae": "absolute_error",
+    "mse": "squared_error",
+    "nag": "nesterov",
+    "one": "constant",
+    "pinball": "quantile",
+    "sgd": "gradient_descent",
+    "swish": "silu",
+    "xavier_normal": "glorot_normal",
+    "xavier_uniform": "glorot_uniform",
+}
+
+
+def parse(spec: str) -> tuple[str, tuple[float, ...]]:
+    """Split a name with optional numbers: ``name`` or ``name(number, ...)``.
+
+    Raises TypeError if ``spec`` is not text, ValueError if it is not of that form or a number in
+    it is not finite.
+
+    >>> parse("huber(1.5)")
+    ('huber', (1.5,))
+    >>> parse("adam")
+    ('adam', ())
+    """
+    if not isinstance(spec, str):
+        raise TypeError(f"a name must be text such as 'adam' or 'huber(1.5)', not {spec!r}")
+    match = _SPEC.fullmatch(spec)
+    if match is None:
+        raise ValueError(
+            f"{spec!r} is not a name with numbers in brackets: write it as 'adam' or 'huber(1.5)'"
+        )
+    name, inside = match.groups()
+    if not inside:
+        return name, ()
+    return name, tuple(_number(spec, word.strip()) for word in inside.split(","))
+
+
+def _number(spec: str, word: str) -> float:
+    try:
+        value = float(word)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"{word!r} in {spec!r} is not a finite number: write a number such as 0.5")
+    return value
+
+
+def spell(name: str, numbers: Iterable[float] = ()) -> str:
+    """Write a name with its numbers, so that ``parse`` reads the same back.
+
+    >>> spell("huber", (1.5,))
+    'huber(1.5)'
+    >>> spell("relu")
+    'relu'
+    """
+    inside = ", ".join(repr(float(number)) for number in numbers)
+    return f"{name}({inside})" if inside else name
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> ValueError:
+    """Build the error for a ``name`` that no table entry has; it offers the nearest known one.
+
+    >>> print(unknown("optimizer", "adamm", ["adam", "rmsprop"]))
+    unknown optimizer 'adamm', did you mean 'adam'? (known: adam, rmsprop)
+    """
+    from difflib import get_close_matches
+
+    names = list(known)
+    plain = re.sub(r"[\s-]+", "_", str(name).strip().lower())
+    elsewhere = _ELSEWHERE.get(plain)
+    near = [elsewhere] if elsewhere in names else get_close_matches(plain, names, n=1)
+    hint = f", did you mean {near[0]!r}?" if near else ""
+    return ValueError(f"unknown {kind} {name!r}{hint} (known: {', '.join(sorted(names))})")
+
+
+def resolve(kind: str, spec: str, table: Mapping[str, Callable[..., T]]) -> T:
+    """Build what ``spec`` names: the factory of that name in ``table``, given its numbers.
+
+    Raises ValueError for an unknown name (with the nearest known one), for more numbers than the
+    factory takes, and for numbers the factory refuses.
+    """
+    name, numbers = parse(spec)
+    if name not in table:
+        raise unknown(kind, name, table)
+    takes = list(inspect.signature(table[name]).parameters)
+    if len(numbers) > len(takes):
+        most = f"at most {len(takes)} ({', '.join(takes)})" if takes else "no numbers"
+        raise ValueError(f"{kind} {name!r} takes {most}, but {spec!r} gives {len(numbers)}")
+    return table[name](*numbers)
