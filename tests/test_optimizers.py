@@ -23,6 +23,7 @@ from chainrule.mathematics.optimizers import (
     resolve_optimizer,
     rmsprop,
 )
+from chainrule.mathematics.stepping import BLOCK
 
 P, WEIGHTS = 11, 7  # the first 7 parameters are weights, the other 4 biases
 DECAYS = np.r_[np.ones(WEIGHTS), np.zeros(P - WEIGHTS)]
@@ -209,6 +210,45 @@ def test_each_parameter_moves_by_itself(name: str) -> None:
         one = slice(i, i + 1)
         part, _ = optimizer.update(theta[one], dtheta[one], state[:, one], 0.1, 4)
         np.testing.assert_array_equal(part, whole[one])
+
+
+@every
+@pytest.mark.parametrize("size", [1, BLOCK, 2 * BLOCK + 3])
+def test_in_place_and_in_blocks_the_bits_are_the_same(name: str, size: int) -> None:
+    optimizer = resolve_optimizer(name)
+    rng = np.random.default_rng(4)
+    theta, dtheta = rng.standard_normal((2, size))
+    decays = rng.integers(0, 2, size).astype(float)
+    state = rng.random((len(optimizer.slots), size))
+    pure = optimizer.update(theta, dtheta, state, 0.1, 2, decays)
+    places = rng.integers(0, size, 20)  # in an order and a number that blocks do not have
+    few, rows = optimizer.update(
+        theta[places], dtheta[places], state[:, places], 0.1, 2, decays[places]
+    )
+    np.testing.assert_array_equal(few, pure[0][places])
+    np.testing.assert_array_equal(rows, pure[1][:, places])
+    moved = optimizer.update(theta, dtheta, state, 0.1, 2, decays, out=(theta, state))
+    assert moved[0] is theta
+    assert moved[1] is state
+    np.testing.assert_array_equal(theta, pure[0])
+    np.testing.assert_array_equal(state, pure[1])
+
+
+@every
+def test_a_gradient_of_another_shape_is_refused(name: str) -> None:
+    optimizer = resolve_optimizer(name)
+    theta = np.ones(3)
+    message = f"{name}: dtheta must have the shape of theta, (3,), not (1,)"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        optimizer.update(theta, np.ones(1), optimizer.init(theta), 0.1, 1)
+
+
+def test_only_numpy_arrays_are_written_to() -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    optimizer, theta = adam(), torch.ones(2)
+    state = optimizer.init(theta)
+    with pytest.raises(TypeError, match="adam: out must be None unless theta is a NumPy array"):
+        optimizer.update(theta, theta, state, 0.1, 1, out=(theta, state))
 
 
 @every

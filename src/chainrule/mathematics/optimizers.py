@@ -8,12 +8,12 @@ in the same function: in place where the array library can, a new array where it
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 from .checks import BELOW_ONE, NOT_NEGATIVE, POSITIVE, setting
 from .clipping import clip_by_norm, clip_by_value
 from .names import resolve
 from .namespace import Array, namespace
+from .stepping import Optimizer, Rows, Stepped, optimizer_of
 
 __all__ = [
     "OPTIMIZERS",
@@ -31,40 +31,6 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Optimizer:
-    """An optimizer: how its state starts and how a step changes parameters and state.
-
-    ``init(theta) -> state``: theta (P,), state (len(slots), P) of theta's dtype, zeros.
-    ``update(theta, dtheta, state, learning_rate, t, decays=1) -> (theta, state)``: pure, returns
-    new arrays of the same shapes and dtypes; ``decays`` is a number or an array (P,). It raises
-    ValueError for a learning rate that is negative or not finite.
-    """
-
-    name: str
-    slots: tuple[str, ...]
-    init: Callable[[Array], Array]
-    update: Callable[..., tuple[Array, Array]]
-    settings: Mapping[str, float] = field(default_factory=dict)
-    formula: str = ""
-    source: str = ""
-
-
-def _zeros(rows: int) -> Callable[[Array], Array]:
-    def init(theta: Array) -> Array:
-        """Return ``rows`` rows of zeros like theta."""
-        xp = namespace(theta)
-        zeros = xp.zeros_like(theta)
-        return xp.stack((zeros,) * rows) if rows else zeros[None, :][:0, :]
-
-    return init
-
-
-def _rate(learning_rate: float) -> float:
-    rate: float = setting("optimizer", "learning rate", learning_rate, NOT_NEGATIVE)
-    return rate
-
-
 def gradient_descent() -> Optimizer:
     """Gradient descent: ``theta = theta - learning_rate * g``. No state.
 
@@ -77,16 +43,14 @@ def gradient_descent() -> Optimizer:
     array([0.75, 2.5 ])
     """
 
-    def update(
-        theta: Array, dtheta: Array, state: Array, learning_rate: float, t: int, decays: Array = 1
-    ) -> tuple[Array, Array]:
-        return theta - _rate(learning_rate) * dtheta, state
+    def step(theta: Array, g: Array, state: Rows, rate: float, t: int, d: Array) -> Stepped:
+        return theta - rate * g, ()
 
-    return Optimizer(
+    return optimizer_of(
         name="gradient_descent",
         slots=(),
-        init=_zeros(0),
-        update=update,
+        step=step,
+        settings={},
         formula="theta = theta - learning_rate g",
         source='Goodfellow, Bengio and Courville, "Deep Learning", 2016, (4.5)',
     )
@@ -95,20 +59,17 @@ def gradient_descent() -> Optimizer:
 def _with_velocity(name: str, mu: float, formula: str, source: str, ahead: bool) -> Optimizer:
     mu = setting(name, "momentum", mu, BELOW_ONE)
 
-    def update(
-        theta: Array, dtheta: Array, state: Array, learning_rate: float, t: int, decays: Array = 1
-    ) -> tuple[Array, Array]:
-        rate = _rate(learning_rate)
-        v = state[0, :] * mu
-        v += dtheta
+    def step(theta: Array, g: Array, state: Rows, rate: float, t: int, d: Array) -> Stepped:
+        v = mu * state[0]
+        v += g
         if not ahead:
-            return theta - rate * v, v[None, :]
-        step = mu * v
-        step += dtheta
-        step *= rate
-        return theta - step, v[None, :]
+            return theta - rate * v, (v,)
+        way = mu * v
+        way += g
+        way *= rate
+        return theta - way, (v,)
 
-    return Optimizer(name, ("v",), _zeros(1), update, {"momentum": mu}, formula, source)
+    return optimizer_of(name, ("v",), step, {"momentum": mu}, formula, source)
 
 
 def momentum(momentum: float = 0.9) -> Optimizer:
@@ -148,20 +109,16 @@ def rmsprop(decay: float = 0.9, epsilon: float = 1e-8) -> Optimizer:
     rho = setting("rmsprop", "decay", decay, BELOW_ONE)
     epsilon = setting("rmsprop", "epsilon", epsilon, POSITIVE)
 
-    def update(
-        theta: Array, dtheta: Array, state: Array, learning_rate: float, t: int, decays: Array = 1
-    ) -> tuple[Array, Array]:
-        rate = _rate(learning_rate)
-        s = dtheta * dtheta
+    def step(theta: Array, g: Array, state: Rows, rate: float, t: int, d: Array) -> Stepped:
+        s = g * g
         s *= 1 - rho
-        s += rho * state[0, :]
-        return _scaled_step(theta, dtheta, s, rate, epsilon), s[None, :]
+        s += rho * state[0]
+        return _scaled_step(theta, g, s, rate, epsilon), (s,)
 
-    return Optimizer(
+    return optimizer_of(
         name="rmsprop",
         slots=("s",),
-        init=_zeros(1),
-        update=update,
+        step=step,
         settings={"decay": rho, "epsilon": epsilon},
         formula="s = rho s + (1 - rho) g^2; theta = theta - learning_rate g / (sqrt(s) + eps)",
         source="Tieleman and Hinton, lecture 6.5, 2012",
@@ -177,19 +134,15 @@ def adagrad(epsilon: float = 1e-10) -> Optimizer:
     """
     epsilon = setting("adagrad", "epsilon", epsilon, POSITIVE)
 
-    def update(
-        theta: Array, dtheta: Array, state: Array, learning_rate: float, t: int, decays: Array = 1
-    ) -> tuple[Array, Array]:
-        rate = _rate(learning_rate)
-        s = dtheta * dtheta
-        s += state[0, :]
-        return _scaled_step(theta, dtheta, s, rate, epsilon), s[None, :]
+    def step(theta: Array, g: Array, state: Rows, rate: float, t: int, d: Array) -> Stepped:
+        s = g * g
+        s += state[0]
+        return _scaled_step(theta, g, s, rate, epsilon), (s,)
 
-    return Optimizer(
+    return optimizer_of(
         name="adagrad",
         slots=("s",),
-        init=_zeros(1),
-        update=update,
+        step=step,
         settings={"epsilon": epsilon},
         formula="s = s + g^2; theta = theta - learning_rate g / (sqrt(s) + eps)",
         source="Duchi, Hazan and Singer, JMLR 12, 2011, section 1.1",
@@ -211,22 +164,18 @@ def _adam(name: str, beta1: float, beta2: float, epsilon: float, weight_decay: f
     epsilon = setting(name, "epsilon", epsilon, POSITIVE)
     weight_decay = setting(name, "weight_decay", weight_decay, NOT_NEGATIVE)
 
-    def update(
-        theta: Array, dtheta: Array, state: Array, learning_rate: float, t: int, decays: Array = 1
-    ) -> tuple[Array, Array]:
-        rate = _rate(learning_rate)
-        m = state[0, :] * beta1
-        m += (1 - beta1) * dtheta
-        v = dtheta * dtheta
+    def step(theta: Array, g: Array, state: Rows, rate: float, t: int, d: Array) -> Stepped:
+        m = beta1 * state[0]
+        m += (1 - beta1) * g
+        v = g * g
         v *= 1 - beta2
-        v += beta2 * state[1, :]
+        v += beta2 * state[1]
         if weight_decay != 0:
-            theta = theta * (1 - rate * weight_decay * decays)
+            theta = theta * (1 - rate * weight_decay * d)
         # Both corrections for the zero start are numbers: moved out of the arrays, as in the
         # source's section 2, they cost two roundings instead of two passes.
         root = (1 - beta2**t) ** 0.5
-        theta = _scaled_step(theta, m, v, rate * root / (1 - beta1**t), epsilon * root)
-        return theta, namespace(m, v).stack((m, v))
+        return _scaled_step(theta, m, v, rate * root / (1 - beta1**t), epsilon * root), (m, v)
 
     settings = {"beta1": beta1, "beta2": beta2, "epsilon": epsilon}
     formula = (
@@ -238,7 +187,7 @@ def _adam(name: str, beta1: float, beta2: float, epsilon: float, weight_decay: f
         settings["weight_decay"] = weight_decay
         formula = f"theta = theta - learning_rate weight_decay d theta; {formula}"
         source = "Loshchilov and Hutter, ICLR 2019, algorithm 2"
-    return Optimizer(name, ("m", "v"), _zeros(2), update, settings, formula, source)
+    return optimizer_of(name, ("m", "v"), step, settings, formula, source)
 
 
 def adam(beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Optimizer:
