@@ -92,7 +92,7 @@ def nesterov(momentum: float = 0.9) -> Optimizer:
     Theta is the point looked ahead to, so that one gradient per step is enough. Raises ValueError
     unless 0 <= momentum < 1.
     Source: Sutskever et al., ICML 2013, equations (3) and (4), in the form of Bengio et al.,
-    "Advances in optimizing recurrent networks", ICASSP 2013, section 3.5.
+    "Advances in optimizing recurrent networks", ICASSP 2013.
     """
     formula = "v = mu v + g; theta = theta - learning_rate (g + mu v)"
     return _with_velocity(

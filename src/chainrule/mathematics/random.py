@@ -2,7 +2,7 @@
 
 No state is kept, so any number can be had without those before it, by any thread, on any engine.
 The function is SplitMix64's output: Steele, Lea and Flood, "Fast splittable pseudorandom number
-generators", OOPSLA 2014, figure 10; its finaliser is variant 13 of Stafford, "Better bit mixing",
+generators", OOPSLA 2014; its finaliser is variant 13 of Stafford, "Better bit mixing",
 2011. All arithmetic is modulo 2^64.
 """
 

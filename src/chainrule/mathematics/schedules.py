@@ -88,7 +88,7 @@ def exponential(final: float = 0.01) -> Schedule:
 
     Raises ValueError unless 0 < final <= 1.
     Source: Senior et al., "An empirical study of learning rates in deep neural networks for speech
-    recognition", ICASSP 2013, section 2 (exponential scheduling).
+    recognition", ICASSP 2013 (exponential scheduling).
     """
     final = setting("exponential", "final", final, POSITIVE_SHARE)
     return Schedule(
@@ -144,7 +144,7 @@ def one_cycle(warm_up: float = 0.3, start: float = 0.04, final: float = 1e-4) ->
 
     The peak is at step ``warm_up * steps - 1`` (at 0 if that is negative), the end at step
     ``steps - 1``. Raises ValueError unless 0 <= warm_up, start, final <= 1.
-    Source: Smith and Topin, "Super-convergence", 2018, section 3, with cosines for straight lines.
+    Source: Smith and Topin, "Super-convergence", 2018, with cosines for straight lines.
     """
     warm_up = setting("one_cycle", "warm_up", warm_up, SHARE)
     start = setting("one_cycle", "start", start, SHARE)
@@ -163,7 +163,7 @@ def one_cycle(warm_up: float = 0.3, start: float = 0.04, final: float = 1e-4) ->
         factor=at,
         settings={"warm_up": warm_up, "start": start, "final": final},
         formula="half cosines: start -> 1 over warm_up of the run, then 1 -> final",
-        source="Smith and Topin, 2018, section 3",
+        source="Smith and Topin, 2018",
     )
 
 
