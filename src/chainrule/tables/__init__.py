@@ -1,0 +1,1 @@
+"""Tables: reading files, columns as arrays, the target, the encoder, splits and metrics."""

@@ -1,0 +1,216 @@
+"""Columns: a table's columns as NumPy arrays, each a number or text, with missing values marked.
+
+Numbers, decimals and booleans (0 and 1) become float64 with NaN where missing; text and dictionary
+columns become arrays of str with None where missing. Dates, times, binary and nested
+columns are refused: which numbers they should become is for the user to say.
+Rows are counted from 1, without the header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Kind = Literal["integer", "float", "boolean", "text", "empty"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its name, what it holds, and its values (m,), float64 or object (str, None)."""
+
+    name: str
+    kind: Kind
+    values: npt.NDArray[Any]
+
+    @property
+    def missing(self) -> npt.NDArray[np.bool_]:
+        """Say for each row whether it has no value. Shape (m,)."""
+        if self.kind == "text":
+            return np.fromiter((v is None for v in self.values), np.bool_, len(self.values))
+        missing: npt.NDArray[np.bool_] = np.isnan(self.values)
+        return missing
+
+
+@dataclass(frozen=True, slots=True)
+class Columns(Mapping[str, Column]):
+    """A table as a mapping of names to columns of equal length m."""
+
+    columns: Mapping[str, Column]
+    m: int
+
+    def __getitem__(self, name: str) -> Column:
+        return self.columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Columns:
+        """Return the columns at some rows, counted from 0, in that order."""
+        taken = {n: Column(n, c.kind, c.values[rows]) for n, c in self.columns.items()}
+        return Columns(taken, len(rows))
+
+    def without(self, names: Iterable[str]) -> Columns:
+        """Return the columns but some; raises ValueError for a name that is not there."""
+        left_out = [require(self, name) for name in names]
+        return Columns({n: c for n, c in self.columns.items() if n not in left_out}, self.m)
+
+
+def require(names: Iterable[str], name: str, where: str = "the table") -> str:
+    """Return ``name`` if it is among ``names``, else raise ValueError with the nearest one.
+
+    >>> require(["age", "price"], "prize")
+    Traceback (most recent call last):
+    ValueError: the table has no column 'prize', did you mean 'price'? (columns: age, price)
+    """
+    from difflib import get_close_matches
+
+    names = list(names)
+    if name in names:
+        return name
+    lower = {known.strip().lower(): known for known in reversed(names)}
+    near = get_close_matches(name.strip().lower(), lower, n=1)
+    hint = f", did you mean {lower[near[0]]!r}?" if near else ""
+    listed = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+    raise ValueError(f"{where} has no column {name!r}{hint} (columns: {listed})")
+
+
+def columns(table: Any, drop: Sequence[str] = ()) -> Columns:
+    """Turn a ``pyarrow.Table`` into columns, without those named in ``drop``.
+
+    Raises ValueError for a column of dates, times, bytes or nested values, unless it is dropped.
+    """
+    for name in drop:
+        require(table.column_names, name)
+    found = {
+        name: _column(name, table.column(name)) for name in table.column_names if name not in drop
+    }
+    return Columns(found, table.num_rows)
+
+
+def _column(name: str, column: Any) -> Column:
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        values = _text(column.to_pylist())
+        return Column(name, "text", values)
+    for test, read in (
+        (pa.types.is_null, _empty),
+        (pa.types.is_boolean, _boolean),
+        (pa.types.is_integer, _integer),
+        (pa.types.is_floating, _floating),
+        (pa.types.is_decimal, _floating),
+        (pa.types.is_string, _words),
+        (pa.types.is_large_string, _words),
+        (pa.types.is_string_view, _words),
+    ):
+        if test(kind):
+            return read(name, column)
+    dates = pa.types.is_temporal(kind)
+    what = "dates or times" if dates else f"values of type {kind}"
+    raise ValueError(
+        f"column {name!r} holds {what}, which are neither numbers nor words: turn it into numbers "
+        f"(days since some day, say) or leave it out with --drop {name}"
+    )
+
+
+def _empty(name: str, column: Any) -> Column:
+    return Column(name, "empty", np.full(len(column), np.nan))
+
+
+def _boolean(name: str, column: Any) -> Column:
+    values = [np.nan if v is None else float(v) for v in column.to_pylist()]
+    return Column(name, "boolean", np.array(values, np.float64))
+
+
+def _integer(name: str, column: Any) -> Column:
+    return Column(name, "integer", _floats(column))
+
+
+def _floating(name: str, column: Any) -> Column:
+    return Column(name, "float", _floats(column))
+
+
+def _floats(column: Any) -> npt.NDArray[np.float64]:
+    values = column.to_numpy()
+    if values.dtype == object:
+        values = [np.nan if v is None else float(v) for v in values]
+    return np.asarray(values, np.float64)
+
+
+def _words(name: str, column: Any) -> Column:
+    return Column(name, "text", _text(column.to_pylist()))
+
+
+def _text(values: Sequence[Any]) -> npt.NDArray[Any]:
+    words = np.empty(len(values), object)
+    words[:] = [None if v is None else v if isinstance(v, str) else spell(v) for v in values]
+    return words
+
+
+def spell(value: Any) -> str:
+    """Write a value as a CSV file would: true and false in small letters, whole numbers bare."""
+    if isinstance(value, (bool, np.bool_)):
+        return "true" if value else "false"
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def as_text(column: Column) -> npt.NDArray[Any]:
+    """Return a column's values as words, None where missing; numbers as a CSV file has them."""
+    if column.kind == "text":
+        return column.values
+    write = (lambda v: spell(bool(v))) if column.kind == "boolean" else spell
+    words = np.empty(len(column.values), object)
+    words[:] = [None if np.isnan(v) else write(v) for v in column.values.tolist()]
+    return words
+
+
+def as_numbers(column: Column) -> npt.NDArray[np.float64]:
+    """Return a column's values as float64, NaN where missing.
+
+    Raises ValueError that names column, row and value for a word that is no number, and
+    for infinity.
+    """
+    values = column.values
+    if column.kind == "text":
+        values = np.array([_number(column.name, row, v) for row, v in enumerate(values, 1)])
+    infinite = np.flatnonzero(np.isinf(values))
+    if infinite.size:
+        raise ValueError(
+            f"column {column.name!r} is infinite in {rows_text(infinite)}: "
+            "give the true value or leave the field empty"
+        )
+    return values
+
+
+def _number(name: str, row: int, value: str | None) -> float:
+    try:
+        return np.nan if value is None else float(value)
+    except ValueError:
+        raise ValueError(
+            f"column {name!r} holds numbers, but row {row} has {value!r}: "
+            "give a number or leave the field empty"
+        ) from None
+
+
+def rows_text(places: npt.NDArray[np.int64]) -> str:
+    """Write which rows, counted from 1, are meant by places counted from 0.
+
+    >>> rows_text(np.array([3, 6]))
+    'rows 4 and 7'
+    """
+    rows = [str(place + 1) for place in places[:5].tolist()]
+    if len(places) == 1:
+        return f"row {rows[0]}"
+    if len(places) > 5:
+        return f"{len(places)} rows ({', '.join(rows)}, ...)"
+    return f"rows {', '.join(rows[:-1])} and {rows[-1]}"
