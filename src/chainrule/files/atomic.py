@@ -45,16 +45,9 @@ def write_atomically(path: str | os.PathLike[str], data: Buffer | Iterable[Buffe
     target, old = _target(path)
     buffers = (data,) if isinstance(data, (bytes, bytearray, memoryview)) else data
     temporary = _temporary(target)
-    with _saying(path, "could not be written"):
-        try:
-            _write_new(temporary, buffers, old)
-            temporary.replace(target)
-        except FileExistsError:
-            raise  # the random name was taken: that file is not ours to remove
-        except BaseException:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
+    with _saying(path, "could not be written"), _removed_on_fault(temporary):
+        _write_new(temporary, buffers, old)
+        temporary.replace(target)
     with _saying(path, "was written, but may not survive a power cut"):
         _sync_folder(target.parent)
 
@@ -70,8 +63,9 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     target, _ = _target(path)
     temporary = _temporary(target)
     try:
-        os.close(os.open(temporary, _NEW, 0o600))
-        temporary.unlink()
+        with _removed_on_fault(temporary):
+            os.close(os.open(temporary, _NEW, 0o600))
+            temporary.unlink()
     except OSError as error:
         why = error.strerror or error
         raise ValueError(
@@ -87,7 +81,8 @@ def regular_file(path: str | os.PathLike[str]) -> os.stat_result | None:
     a device, a loop of symlinks, a name that cannot be.
     """
     try:
-        status = Path(path).stat()
+        # The text itself, not a Path: that would turn "" into "." and drop a slash at the end.
+        status = os.stat(os.fspath(path))  # noqa: PTH116
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -138,6 +133,18 @@ def _is_kept_by_sticky_folder(old: os.stat_result, folder: os.stat_result) -> bo
 def _temporary(target: Path) -> Path:
     """Return a new name next to ``target``; short, since the target's own may be at the limit."""
     return target.parent / f"{TEMPORARY}{os.urandom(8).hex()}.tmp"
+
+
+@contextmanager
+def _removed_on_fault(temporary: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileExistsError:
+        raise  # the random name was taken: that file is not ours to remove
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
 
 
 def _write_new(path: Path, buffers: Iterable[Buffer], old: os.stat_result | None) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,6 +40,9 @@ NO_DIGEST = "0" * 64
 
 _DIMENSIONS = 32  # NumPy 1 has no more
 _DEPTH = 64
+# Lone surrogates, as in names of files that are not UTF-8, come back; a pair would come back as one
+# character.
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 
 class Refusal(ValueError):
@@ -134,7 +138,7 @@ def _check_metadata(metadata: object) -> None:
 
 def _check_tensors(tensors: Mapping[str, Any]) -> int:
     """Return how many bytes the arrays take together, if they follow one another without gaps."""
-    ranges = sorted(_byte_range(name, entry) for name, entry in tensors.items())
+    ranges = sorted(_byte_range(name[:60], entry) for name, entry in tensors.items())
     at = 0
     for begin, end, name in ranges:
         if begin != at:
@@ -184,15 +188,19 @@ def _finite(text: str) -> float:
 def _check_json(value: Any, place: str, depth: int) -> None:
     if depth > _DEPTH:
         raise ValueError(f"{place[:60]}...: nested more than {_DEPTH} deep; flatten it")
-    if value is None or isinstance(value, (bool, int, str)):
+    if value is None or isinstance(value, (bool, int)):
         return
-    if isinstance(value, float):
+    if isinstance(value, str):
+        if _PAIR.search(value):
+            raise ValueError(f"{place} holds {value[:60]!r}: surrogate pairs are not text")
+    elif isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError(f"{place} is {value}: metadata must be finite numbers")
     elif isinstance(value, dict):
         for key, inner in value.items():
             if not isinstance(key, str):
                 raise TypeError(f"{place} has the key {key!r}: keys must be text")
+            _check_json(key, place, depth)
             _check_json(inner, f"{place}[{key!r}]", depth + 1)
     elif isinstance(value, (list, tuple)):
         for i, inner in enumerate(value):

@@ -66,13 +66,10 @@ def read_model(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str
     no model file, is truncated, is of a newer format version, or any bit of it was changed.
     """
     try:
-        header, body = _parts(path)
-        if digest(header, memoryview(body)[_start(body) :]) != header["__metadata__"]["sha256"]:
+        header, file = _checked(path)
+        if digest(header, memoryview(file)[_start(file) :]) != header["__metadata__"]["sha256"]:
             raise Refusal("is damaged: its contents do not agree with its SHA-256; get it anew")
-        metadata = strict_json(header["__metadata__"]["model"])
-        if not isinstance(metadata, dict):
-            raise Refusal("is damaged: its metadata are not a JSON object")
-        return _deserialised(body), metadata
+        return _deserialised(file), _metadata(header["__metadata__"]["model"])
     except Refusal as refusal:
         raise ValueError(f"{os.fspath(path)} {refusal}") from None
     except OSError as error:
@@ -153,6 +150,16 @@ def _storable(name: str, array: Array) -> Array:
     return np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
 
 
+def _metadata(text: str) -> dict[str, Any]:
+    try:
+        metadata = strict_json(text)
+    except ValueError as error:
+        raise Refusal(f"is damaged: its metadata are not JSON ({error})") from None
+    if not isinstance(metadata, dict):
+        raise Refusal("is damaged: its metadata are not a JSON object")
+    return metadata
+
+
 def _deserialised(file: bytes) -> dict[str, Array]:
     from safetensors import SafetensorError
     from safetensors.numpy import load
@@ -168,7 +175,7 @@ def _deserialised(file: bytes) -> dict[str, Array]:
     return {name: view.copy() for name, view in views.items()}
 
 
-def _parts(path: str | os.PathLike[str]) -> tuple[dict[str, Any], bytes]:
+def _checked(path: str | os.PathLike[str]) -> tuple[dict[str, Any], bytes]:
     """Return the checked header and the whole file, which is read only once its header is sound."""
     if regular_file(path) is None:
         raise Refusal("does not exist")
