@@ -6,7 +6,8 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from dataclasses import fields
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -109,3 +110,15 @@ def resolve(kind: str, spec: str, table: Mapping[str, Callable[..., T]]) -> T:
         most = f"at most {len(takes)} ({', '.join(takes)})" if takes else "no numbers"
         raise ValueError(f"{kind} {name!r} takes {most}, but {spec!r} gives {len(numbers)}")
     return table[name](*numbers)
+
+
+def listed(record: Any, table: Mapping[str, Callable[..., Any]]) -> bool:
+    """Say whether a record is the table's own entry: of a known name, with that entry's functions.
+
+    The table's factories are cached, so equal settings give the same functions.
+    """
+    if record.name not in table:
+        return False
+    known = table[record.name](*record.settings.values())
+    functions = [f.name for f in fields(known) if callable(getattr(known, f.name))]
+    return all(getattr(known, name) is getattr(record, name) for name in functions)
