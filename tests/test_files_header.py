@@ -1,24 +1,20 @@
-"""Hostile model files: every bit flipped, every length, random bytes, false claims, strangers."""
+"""False claims in the header of a model file, under a digest that is right."""
 
 import hashlib
 import json
 import os
-import pickle
-import re
 import struct
 import subprocess
 import sys
 import tracemalloc
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from safetensors.numpy import save
 
 import chainrule
 from chainrule.files.header import strict_json
@@ -80,85 +76,6 @@ def parts(file: bytes) -> tuple[dict[str, Any], bytes]:
 
 def test_a_forged_file_is_read_where_nothing_else_is_wrong(path: Path, sound: bytes) -> None:
     assert forged(*parts(sound)) == sound
-
-
-# Damage
-
-
-def test_every_single_bit_flip_is_refused(path: Path, sound: bytes) -> None:
-    for i in range(len(sound)):
-        for bit in range(8):
-            damaged = bytearray(sound)
-            damaged[i] ^= 1 << bit
-            refused(path, bytes(damaged))
-
-
-def test_every_truncation_is_refused(path: Path, sound: bytes) -> None:
-    for length in range(len(sound)):
-        refused(path, sound[:length], "truncated|empty|not a model file")
-    start = 8 + struct.unpack("<Q", sound[:8])[0]
-    for length in range(start, len(sound)):
-        refused(path, sound[:length], f"is truncated: its header announces {len(sound) - start}")
-
-
-def test_what_follows_the_end_is_refused(path: Path, sound: bytes) -> None:
-    for more in (b"\0", b" ", b"\n", sound):
-        refused(path, sound + more, f"{len(more)} bytes follow the end")
-
-
-def test_bytes_dropped_doubled_or_swapped_are_refused(path: Path, sound: bytes) -> None:
-    for i in range(len(sound) - 1):
-        refused(path, sound[:i] + sound[i + 1 :])
-        refused(path, sound[:i] + sound[i : i + 1] + sound[i:])
-        if sound[i] != sound[i + 1]:
-            refused(path, sound[:i] + sound[i : i + 2][::-1] + sound[i + 2 :])
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.binary(max_size=200))
-@example(b"")
-@example(b"\xff" * 16)
-@example(b"\x08\0\0\0\0\0\0\0{}      ")
-@example(b"\x08\0\0\0\0\0\0\0{\xff\xfe     ")
-def test_random_bytes_are_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
-    base = tmp_path_factory.getbasetemp() / "random"
-    refused(base, data)
-    refused(base, struct.pack("<Q", len(data) + 1) + b"{" + data)
-
-
-OTHER_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
-    max_leaves=6,
-)
-
-
-@settings(max_examples=300, deadline=None)
-@given(data=st.data())
-def test_a_header_with_any_part_replaced_is_refused(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
-) -> None:
-    """Even under a right digest; each part of the header is replaced by arbitrary JSON."""
-    base = tmp_path_factory.getbasetemp() / "replaced"
-    write_model(base, ARRAYS, METADATA)
-    header, body = parts(base.read_bytes())
-    name = data.draw(st.sampled_from(["W1", "b1", "seen", "__metadata__"]))
-    key = data.draw(st.sampled_from([None, *header[name]]))
-    old = header[name] if key is None else header[name][key]
-    new = data.draw(OTHER_JSON.filter(lambda value: repr(value) != repr(old)))
-    if key is None:
-        header[name] = new
-    else:
-        header[name][key] = new
-    is_whole = isinstance(header["__metadata__"], dict) and key != "sha256"
-    # What remains a sound header: another version of the library, [] for the shape [1], {} for all.
-    assume(not (key == "library_version" and isinstance(new, str)))
-    assume(not (key == "shape" and name == "b1" and new in ([], [1], [1, 1], [1, 1, 1])))
-    assume(not (key == "model" and isinstance(new, str) and new.strip().startswith("{")))
-    refused(base, forged(header, body) if is_whole else spelt(header) + body)
-
-
-# False claims under a right digest
 
 
 def claim(name: str, **entry: Any) -> Callable[[dict[str, Any]], None]:
@@ -247,6 +164,38 @@ def test_a_false_claim_is_refused(path: Path, sound: bytes, name: str) -> None:
     header, body = parts(sound)
     make(header)
     refused(path, forged(header, body), words)
+
+
+OTHER_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_a_header_with_any_part_replaced_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """Even under a right digest; each part of the header is replaced by arbitrary JSON."""
+    base = tmp_path_factory.getbasetemp() / "replaced"
+    write_model(base, ARRAYS, METADATA)
+    header, body = parts(base.read_bytes())
+    name = data.draw(st.sampled_from(["W1", "b1", "seen", "__metadata__"]))
+    key = data.draw(st.sampled_from([None, *header[name]]))
+    old = header[name] if key is None else header[name][key]
+    new = data.draw(OTHER_JSON.filter(lambda value: repr(value) != repr(old)))
+    if key is None:
+        header[name] = new
+    else:
+        header[name][key] = new
+    is_whole = isinstance(header["__metadata__"], dict) and key != "sha256"
+    # What remains a sound header: another version of the library, [] for the shape [1], {} for all.
+    assume(not (key == "library_version" and isinstance(new, str)))
+    assume(not (key == "shape" and name == "b1" and new in ([], [1], [1, 1], [1, 1, 1])))
+    assume(not (key == "model" and isinstance(new, str) and new.strip().startswith("{")))
+    refused(base, forged(header, body) if is_whole else spelt(header) + body)
 
 
 def test_terabytes_are_refused_without_allocating(path: Path, sound: bytes) -> None:
@@ -349,80 +298,3 @@ def test_a_file_larger_than_memory_is_refused(path: Path, sound: bytes) -> None:
     )
     path.unlink()
     assert done.stdout == f"{path} is larger than the memory there is\n", done.stderr
-
-
-# Strangers
-
-
-class Trap:
-    """Leaves a mark if ever it is unpickled."""
-
-    def __init__(self, mark: Path) -> None:
-        self.mark = mark
-
-    def __reduce__(self) -> Any:
-        return os.mkdir, (str(self.mark),)
-
-
-@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_a_pickle_is_refused_and_never_run(path: Path, tmp_path: Path, protocol: int) -> None:
-    mark = tmp_path / "mark"
-    words = "it is a pickle, and pickles can run code" if protocol >= 2 else "not a model file"
-    refused(path, pickle.dumps(Trap(mark), protocol), words)
-    assert not mark.exists()
-
-
-def test_strangers_are_refused_by_name(path: Path) -> None:
-    refused(path, b"", "is empty")
-    refused(path, b"age,weight\n1,2\n3,4\n", "is not a model file of chainrule$")
-    refused(path, b'{"a": 1, "b": [1, 2, 3]}', "is not a model file of chainrule$")
-    refused(path, b"\0" * 100, "is not a model file of chainrule$")
-    refused(path, save(ARRAYS), "is a safetensors file, but not a model file of chainrule")
-    refused(path, save(ARRAYS, {"format": "pt"}), "is a safetensors file, but not")
-    np.savez(path.with_suffix(".npz"), a=np.zeros(9))
-    refused(path, path.with_suffix(".npz").read_bytes(), "is a zip archive")
-    np.save(path.with_suffix(".npy"), np.zeros(9))
-    refused(path, path.with_suffix(".npy").read_bytes(), "is a NumPy array")
-    with zipfile.ZipFile(path.with_suffix(".zip"), "w") as archive:
-        archive.writestr("data.pkl", pickle.dumps([]))
-    refused(path, path.with_suffix(".zip").read_bytes(), "is a zip archive")
-    refused(path, b"PAR1" + b"\0" * 20, "is a Parquet table")
-    refused(path, b"\x1f\x8b\x08" + b"\0" * 20, "is gzip-compressed")
-
-
-def test_paths_that_are_no_files(path: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=re.escape(f"{path} does not exist")):
-        read_model(path)
-    with pytest.raises(ValueError, match="is a folder"):
-        read_model(tmp_path)
-    os.mkfifo(path)  # opening it would wait for a writer for ever
-    with pytest.raises(ValueError, match="is a named pipe"):
-        read_model(path)
-    with pytest.raises(ValueError, match="is a device"):
-        read_model("/dev/zero")
-
-
-def test_a_file_that_cannot_be_read(
-    path: Path, sound: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def forbidden(*_: object) -> int:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(os, "open", forbidden)
-    with pytest.raises(ValueError, match=r"m.model cannot be read: Permission denied"):
-        read_model(path)
-
-
-def test_a_file_that_shrinks_while_it_is_read(
-    path: Path, sound: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fstat = os.fstat
-
-    def then_truncated(fd: int) -> os.stat_result:
-        status = fstat(fd)
-        os.truncate(path, len(sound) - 1)
-        return status
-
-    monkeypatch.setattr(os, "fstat", then_truncated)
-    with pytest.raises(ValueError, match="changed while it was read"):
-        read_model(path)
