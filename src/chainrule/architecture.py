@@ -114,7 +114,9 @@ def _rates(dropout: float | Sequence[float], n_layers: int) -> list[float]:
     if isinstance(dropout, (int, float, np.generic)):
         rate = float(setting("network", "dropout", dropout, BELOW_ONE))
         return [0.0] + [rate] * (n_layers - 1)
-    rates = [float(setting("network", f"dropout[{i}]", r, BELOW_ONE)) for i, r in enumerate(dropout)]
+    rates = [
+        float(setting("network", f"dropout[{i}]", r, BELOW_ONE)) for i, r in enumerate(dropout)
+    ]
     if len(rates) != n_layers:
         raise ValueError(
             f"dropout needs one number, or {n_layers} of them (the input, then each hidden layer), "
@@ -152,12 +154,12 @@ def _seed(seed: Any) -> int:
 
 def _dtype(dtype: Any) -> np.dtype[Any]:
     try:
-        found = np.dtype(dtype)
+        name = np.dtype(dtype).name
     except TypeError:
-        raise unknown("dtype", str(dtype), DTYPES) from None
-    if found.name not in DTYPES:
-        raise unknown("dtype", found.name, DTYPES)
-    return found
+        name = str(dtype)
+    if name not in DTYPES:
+        raise unknown("dtype", name, DTYPES)
+    return np.dtype(name)
 
 
 def config_of(made: Architecture) -> dict[str, Any]:
@@ -210,7 +212,9 @@ def architecture_of(config: Any) -> Architecture:
         raise ValueError(f"a network's config must be an object with {', '.join(_TYPES)}")
     for name, kind in _TYPES.items():
         value = config[name]
-        items, one = (value, kind[1]) if isinstance(kind, tuple) and kind[0] is list else ([value], kind)
+        items, one = (
+            (value, kind[1]) if isinstance(kind, tuple) and kind[0] is list else ([value], kind)
+        )
         whole = isinstance(items, list) and all(
             isinstance(item, one) and not isinstance(item, bool) for item in items
         )

@@ -46,7 +46,7 @@ class Network:
     for what suits each activation. Activations, costs and initializers are names, as
     ``"leaky_relu(0.1)"``, or one's own records.
 
-    ``theta`` is one flat array; ``W[l]`` (n_l, n_{l-1}) and ``b[l]`` (n_l,), l = 1..L, are views of it.
+    ``theta`` is one flat array; ``W[l]`` (n_l, n_{l-1}) and ``b[l]`` (n_l,), l = 1..L, view it.
 
     Raises ValueError or TypeError naming the argument that cannot be.
 
@@ -76,7 +76,9 @@ class Network:
     def _hold(self, theta: Floats) -> None:
         self._theta = theta
         self._parameters = views(theta, self.layers)
-        dense = [p for p, layer in zip(self._parameters, self.layers, strict=True) if layer.numbered]
+        dense = [
+            p for p, layer in zip(self._parameters, self.layers, strict=True) if layer.numbered
+        ]
         self.W = ByLayer("W", [p["W"] for p in dense])
         self.b = ByLayer("b", [p["b"] for p in dense])
 
@@ -272,14 +274,14 @@ class Network:
         return net
 
     def copy(self, dtype: npt.DTypeLike | None = None) -> Network:
-        """Return a network of the same shape with its own copy of theta, in another dtype if asked."""
+        """Return a network of the same shape with a copy of theta, in another dtype if asked."""
         made = self.architecture
         if dtype is not None:
             made = replace(made, dtype=np.dtype(dtype))
         return self._of(made, self._theta)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a model file; ``chainrule.load`` reads it. Raises ValueError for one's own records."""
+        """Write a model file for ``chainrule.load``. Raises ValueError for one's own records."""
         from .files.network import save_network
 
         save_network(path, self)

@@ -348,7 +348,8 @@ def exp() -> Activation:
 def softmax() -> Activation:
     """Softmax over a sample's units: ``a_i = exp(z_i) / sum_j exp(z_j)``; it mixes units.
 
-    ``da_i/dz_j = a_i ([i = j] - a_j)``, so ``dz = a (da - sum_j da_j a_j)``; ``df`` is its diagonal.
+    ``da_i/dz_j = a_i ([i = j] - a_j)``, so ``dz = a (da - sum_j da_j a_j)``; ``df`` is
+    its diagonal.
     Source: Goodfellow, Bengio and Courville, "Deep Learning", 2016, equation (6.29).
     """
 

@@ -200,9 +200,10 @@ def huber(delta: float = 1.0) -> Cost:
 
 @cache
 def quantile(q: float = 0.5) -> Cost:
-    """Quantile (pinball) cost: ``sum max(q (y - a), (q - 1) (y - a))``; the best a is the quantile.
+    """Quantile (pinball) cost: ``sum max(q (y - a), (q - 1) (y - a))``; best at the quantile.
 
-    ``dJ/da = 1 - q`` for a > y, ``-q`` for a < y, 0 where a = y. Raises ValueError unless 0 < q < 1.
+    ``dJ/da = 1 - q`` for a > y, ``-q`` for a < y, 0 where a = y.
+    Raises ValueError unless 0 < q < 1.
     Source: Koenker and Bassett, "Regression quantiles", Econometrica 46, 1978, section 3.
     """
     q = setting("quantile", "q", q, INSIDE_ONE)
@@ -231,7 +232,7 @@ def quantile(q: float = 0.5) -> Cost:
 
 @cache
 def poisson() -> Cost:
-    """Poisson cost for counts: ``sum (a - y log a)``; ``dJ/da = 1 - y/a``. The term log y! is left out.
+    """Poisson cost for counts: ``sum (a - y log a)``, without log y!; ``dJ/da = 1 - y/a``.
 
     Targets are 0 or above. Source: McCullagh and Nelder, "Generalized linear models", 1989,
     section 2.3.

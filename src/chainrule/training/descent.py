@@ -53,7 +53,11 @@ def descend(run: Run, interrupt: Interrupt) -> Reason:
             costs, squares = run.engine.run(
                 run.problem, net.theta, state, rows, settings.batch_size, rates, done
             )
-            if len(costs) < count or not np.isfinite(costs[-1]) or not np.isfinite(squares[-1]).all():
+            if (
+                len(costs) < count
+                or not np.isfinite(costs[-1])
+                or not np.isfinite(squares[-1]).all()
+            ):
                 return "diverged"
             chunk = _longer(chunk, count, time.monotonic() - began)
             if run.first_cost is None:

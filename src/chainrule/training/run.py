@@ -67,7 +67,8 @@ class Run:
         self._best.observe(self.monitored(), history.epochs, self.net.theta)
         self._snapshot()
         self.progress.show(history)
-        if any([callback(self.net, history) is True for callback in settings.callbacks]):
+        answers = [callback(self.net, history) for callback in settings.callbacks]
+        if any(answer is True for answer in answers):
             return "callback"
         return self._reason()
 
@@ -131,7 +132,9 @@ class Run:
             self.net.theta = self._best.theta
             kept = self._best.epoch
         costs = history.cost
-        decrease = (costs[-2] - costs[-1]) / abs(costs[-2]) if len(costs) > 1 and costs[-2] else None
+        decrease = (
+            (costs[-2] - costs[-1]) / abs(costs[-2]) if len(costs) > 1 and costs[-2] else None
+        )
         if reason == "diverged":
             message = advice(self.settings.learning_rate, history.epochs + 1, kept)
             warnings.warn(message, RuntimeWarning, stacklevel=4)

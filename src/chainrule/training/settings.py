@@ -109,7 +109,9 @@ def with_class_weight(net: Network, data: Data, class_weight: Any) -> Data:
             raise unknown("class_weight", class_weight, ["balanced"])
         counts = np.bincount(labels, weights, n_classes)
         present = counts > 0
-        factors = np.where(present, weights.sum() / (present.sum() * np.where(present, counts, 1)), 0)
+        factors = np.where(
+            present, weights.sum() / (present.sum() * np.where(present, counts, 1)), 0
+        )
     else:
         factors = np.array([_class_factor(class_weight, label) for label in range(n_classes)])
     return Data(data.X, data.Y, weights * factors[labels])
@@ -133,21 +135,22 @@ def split_validation(net: Network, data: Data, validation: Any) -> tuple[Data, D
     if isinstance(validation, (tuple, list)):
         if len(validation) not in (2, 3):
             raise ValueError("validation must be a share, (X, y) or (X, y, sample_weight)")
-        own = data_of(net, *validation[:2], validation[2] if len(validation) == 3 else None, "validation")
+        held_out = (*validation, None)[:3]
+        own = data_of(net, *held_out, "validation")
         return data, own
     share = float(setting("fit", "validation", validation, INSIDE_ONE))
     m = len(data.X)
     held = round(share * m)
     if not 0 < held < m:
-        raise ValueError(f"validation={share} of {m} samples leaves an empty part: use another share")
+        raise ValueError(
+            f"validation={share} of {m} samples leaves an empty part: use another share"
+        )
     order = permutation(m, key(net.seed, SPLIT))
     return _take(data, np.sort(order[held:])), _take(data, np.sort(order[:held]))
 
 
 def _take(data: Data, rows: npt.NDArray[np.int64]) -> Data:
-    return Data(
-        data.X[rows], data.Y[rows], None if data.weights is None else data.weights[rows]
-    )
+    return Data(data.X[rows], data.Y[rows], None if data.weights is None else data.weights[rows])
 
 
 def settings_of(net: Network, m: int, has_validation: bool, given: Mapping[str, Any]) -> Settings:
@@ -189,7 +192,9 @@ def _optimizer(optimizer: Any) -> Optimizer:
 
 def _check_lbfgs(net: Network, given: Mapping[str, Any]) -> None:
     if any(layer.kind == "dropout" for layer in net.layers):
-        raise ValueError("lbfgs needs the same cost at every call, and dropout changes it: use adam")
+        raise ValueError(
+            "lbfgs needs the same cost at every call, and dropout changes it: use adam"
+        )
     for name in ("schedule", "clip_value", "clip_norm"):
         if given[name] is not None:
             raise ValueError(f"lbfgs chooses its own steps: leave out {name}, or use adam")
