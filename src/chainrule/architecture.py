@@ -159,7 +159,8 @@ def _dtype(dtype: Any) -> np.dtype[Any]:
         name = str(dtype)
     if name not in DTYPES:
         raise unknown("dtype", name, DTYPES)
-    return np.dtype(name)
+    found: np.dtype[Any] = np.dtype(name)
+    return found
 
 
 def config_of(made: Architecture) -> dict[str, Any]:

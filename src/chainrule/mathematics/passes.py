@@ -110,8 +110,8 @@ def backward_pass(
 
     ``dz^L`` is the cost's (``costs.cost_backward``); below, ``dz^l = da^l f'(z^l)``,
     ``dW^l = dz^l^T a^{l-1}``, ``db^l = sum_i dz^l_i``, ``da^{l-1} = dz^l W^l``, and the masks of
-    dropout between. ``inputs`` False leaves out dJ/dx, which training does not need. da[l] is the gradient
-    of layer l's own output, before dropout.
+    dropout between. ``inputs`` False leaves out dJ/dx, which training does not
+    need. da[l] is the gradient of layer l's own output, before dropout.
     Source: Nielsen, "Neural networks and deep learning", 2015, (BP1) to (BP4).
     """
     last = trace.caches[-1]

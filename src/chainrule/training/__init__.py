@@ -62,8 +62,8 @@ def fit(
     (X, y) or (X, y, sample_weight); the parameters of the best epoch on it are kept.
     ``class_weight``: ``"balanced"`` or weights by label. ``schedule``: of ``SCHEDULES``.
     ``clip_value``, ``clip_norm``: limits of the gradient, in this order. ``callbacks``: functions
-    of (network, history), called after each epoch; one that returns True stops. ``metrics``: names of
-    ``METRICS`` or records. ``record="explain"`` keeps snapshots of theta. ``progress``: a
+    of (network, history), called after each epoch; one that returns True stops. ``metrics``: names
+    of ``METRICS`` or records. ``record="explain"`` keeps snapshots of theta. ``progress``: a
     line on a terminal for runs of more than two seconds. ``engine``: auto, native or reference.
 
     Repeated runs from the same seed and theta give the same bits. Ctrl-C stops after the step in

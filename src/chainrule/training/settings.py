@@ -135,8 +135,8 @@ def split_validation(net: Network, data: Data, validation: Any) -> tuple[Data, D
     if isinstance(validation, (tuple, list)):
         if len(validation) not in (2, 3):
             raise ValueError("validation must be a share, (X, y) or (X, y, sample_weight)")
-        held_out = (*validation, None)[:3]
-        own = data_of(net, *held_out, "validation")
+        weight = validation[2] if len(validation) == 3 else None
+        own = data_of(net, validation[0], validation[1], weight, "validation")
         return data, own
     share = float(setting("fit", "validation", validation, INSIDE_ONE))
     m = len(data.X)
