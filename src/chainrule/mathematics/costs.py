@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, Literal
 
 from .activations import ACTIVATIONS, Activation, activation_backward
 from .checks import BELOW_ONE, INSIDE_ONE, POSITIVE, setting
-from .names import listed, resolve, spell
+from .names import entry, listed, resolve, spell
 from .namespace import Array, namespace
 
 # What the targets of a cost are: any numbers, numbers from 0 to 1, counts, or shares of classes.
@@ -57,7 +56,7 @@ def _total(xp: Any, x: Array) -> Array:
     return xp.sum(x, axis=-1)
 
 
-@cache
+@entry
 def logistic() -> Cost:
     """Logistic cost, for two classes or several labels: ``-sum (y log a + (1 - y) log(1 - a))``.
 
@@ -91,7 +90,7 @@ def _y_log(y: Array, a: Array) -> Array:
     return xp.where(present, y * xp.log(xp.where(present, a, 1)), 0)
 
 
-@cache
+@entry
 def cross_entropy(smoothing: float = 0.0) -> Cost:
     """Cross-entropy over n classes: ``-sum y' log a`` with ``y' = (1 - s) y + s / n``.
 
@@ -129,7 +128,7 @@ def smooth(y: Array, smoothing: float) -> Array:
     return (1 - s) * y + s / y.shape[-1]
 
 
-@cache
+@entry
 def squared_error() -> Cost:
     """Half the squared error: ``sum (a - y)^2 / 2``; ``dJ/da = a - y``.
 
@@ -150,7 +149,7 @@ def squared_error() -> Cost:
     )
 
 
-@cache
+@entry
 def absolute_error() -> Cost:
     """Absolute error: ``sum |a - y|``; ``dJ/da = sign(a - y)``, 0 where a = y.
 
@@ -167,7 +166,7 @@ def absolute_error() -> Cost:
     )
 
 
-@cache
+@entry
 def huber(delta: float = 1.0) -> Cost:
     """Huber's cost: ``d^2 / 2`` for |d| <= delta, else ``delta (|d| - delta / 2)``; d = a - y.
 
@@ -198,7 +197,7 @@ def huber(delta: float = 1.0) -> Cost:
     )
 
 
-@cache
+@entry
 def quantile(q: float = 0.5) -> Cost:
     """Quantile (pinball) cost: ``sum max(q (y - a), (q - 1) (y - a))``; best at the quantile.
 
@@ -230,7 +229,7 @@ def quantile(q: float = 0.5) -> Cost:
     )
 
 
-@cache
+@entry
 def poisson() -> Cost:
     """Poisson cost for counts: ``sum (a - y log a)``, without log y!; ``dJ/da = 1 - y/a``.
 
