@@ -146,7 +146,7 @@ def _network(n_in: int, meaning: TargetEncoder, choices: Choices) -> Network:
         output=OUTPUTS[meaning.task],
         seed=choices.seed,
         dtype=choices.dtype,
-        dropout=choices.dropout or 0.0,
+        dropout=choices.dropout,
         l2=choices.l2,
     )
 
