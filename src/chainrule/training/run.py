@@ -69,7 +69,7 @@ class Run:
         self._snapshot()
         self.progress.show(history)
         answers = [callback(self.net, history) for callback in settings.callbacks]
-        if any(answer is True for answer in answers):
+        if any(isinstance(a, (bool, np.bool_)) and a for a in answers):
             return "callback"
         return self._reason()
 
@@ -137,7 +137,6 @@ class Run:
 
     def finish(self, reason: Reason) -> History:
         """Restore the best epoch where that is due, and write the stop certificate."""
-        self.progress.close()
         history = self.history
         kept = history.epochs
         if self.validation is not None and history.epochs:
