@@ -114,7 +114,7 @@ def with_class_weight(net: Network, data: Data, class_weight: Any) -> Data:
         )
     else:
         factors = np.array([_class_factor(class_weight, label) for label in range(n_classes)])
-    return Data(data.X, data.Y, weights * factors[labels])
+    return Data(data.X, data.Y, weights_of(weights * factors[labels], len(labels)))
 
 
 def _class_factor(class_weight: Any, label: int) -> float:
@@ -122,14 +122,27 @@ def _class_factor(class_weight: Any, label: int) -> float:
         weight = class_weight[label]
     except (KeyError, IndexError):
         raise ValueError(f"class_weight has no weight for the class {label}") from None
+    except TypeError:
+        raise TypeError(
+            f"class_weight must be 'balanced' or weights by label, not {class_weight!r}"
+        ) from None
     return float(setting("class_weight", f"of class {label}", weight, NOT_NEGATIVE))
 
 
 def split_validation(net: Network, data: Data, validation: Any) -> tuple[Data, Data | None]:
     """Return training and validation data: none, a share held out at random, or the caller's own.
 
-    Raises ValueError for a share outside (0, 1) or one that leaves either part empty.
+    Raises ValueError for a share outside (0, 1), one that leaves either part empty, and a part in
+    which every weight is 0.
     """
+    training, held = _split(net, data, validation)
+    for part, name in ((training, "training"), (held, "validation")):
+        if part is not None and part.weights is not None and not part.weights.any():
+            raise ValueError(f"the weights of all {len(part.X)} {name} samples are 0")
+    return training, held
+
+
+def _split(net: Network, data: Data, validation: Any) -> tuple[Data, Data | None]:
     if validation is None:
         return data, None
     if isinstance(validation, (tuple, list)):
