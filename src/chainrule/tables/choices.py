@@ -166,6 +166,12 @@ def complete(choices: Choices, m: int) -> Choices:
     return replace(choices, **{k: v for k, v in chosen.items() if getattr(choices, k) is None})
 
 
+def smaller_rate(choices: Choices) -> float:
+    """Return the learning rate to try after one that diverged: a tenth, or the usual one."""
+    usual = LEARNING_RATES[_name(choices.optimizer)]
+    return min((choices.learning_rate or usual) / 10, usual)
+
+
 def _name(optimizer: str | None) -> str:
     return "adamw" if optimizer is None else optimizer.partition("(")[0].strip()
 
