@@ -34,7 +34,7 @@ LEARNING_RATES: Final[Mapping[str, float]] = {
 
 
 # See weight_decay_for.
-MEMORY: Final = 4.0
+MEMORY: Final = 8.0
 MOST_DECAY: Final = 4.0
 
 
