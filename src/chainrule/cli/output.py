@@ -106,7 +106,8 @@ def print_scores(
     words: str = "",
 ) -> None:
     """Print the scores of ``which`` rows, beside those of always saying the same if there are."""
-    header = ["", f"{scores['rows']} rows {which}".strip()] + ([words] if baseline else [])
+    count = f"{scores['rows']} row{'s' * (scores['rows'] != 1)}"
+    header = ["", f"{count} {which}".strip()] + ([words] if baseline else [])
     rows = [
         [label, spelt(scores[name])] + ([spelt(baseline[name])] if baseline else [])
         for name, label in SCORES.items()
