@@ -19,14 +19,20 @@ SEED = 0
 
 
 @contextmanager
-def _one_thread(torch: Any) -> Iterator[None]:
-    """Small passes are quickest, and sums have one order, on one thread; the setting is put back."""
-    threads = torch.get_num_threads()
+def _undisturbed(torch: Any) -> Iterator[None]:
+    """One thread (quickest for small passes, sums in one order); it and the random state are put back."""
+    threads, state = torch.get_num_threads(), torch.random.get_rng_state()
     torch.set_num_threads(1)
     try:
         yield
     finally:
         torch.set_num_threads(threads)
+        torch.random.set_rng_state(state)
+
+
+def _freeze(torch: Any) -> None:
+    """Begin the random numbers anew, as before every pass: masks of dropout stay the same."""
+    torch.default_generator.manual_seed(SEED)
 
 
 def _torch() -> Any:
@@ -56,11 +62,10 @@ def check_module(
 
     def J(parameters: Mapping[str, Any]) -> Any:
         kept = {name: b.clone() for name, b in buffers.items()}
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(SEED)
-            inputs = (X64,) if loss is not None or y is None else (X64, y64)
-            out = torch.func.functional_call(copied, {**parameters, **kept}, inputs)
-            return out if loss is None else loss(out, y64)
+        _freeze(torch)
+        inputs = (X64,) if loss is not None or y is None else (X64, y64)
+        out = torch.func.functional_call(copied, {**parameters, **kept}, inputs)
+        return out if loss is None else loss(out, y64)
 
     def cost(parameters: Mapping[str, Any]) -> Any:
         with torch.no_grad():
@@ -88,7 +93,7 @@ def check_module(
     notes = ("the module is float32: checked in a float64 copy of it",) if "float32" in own else ()
     values = {name: p.detach().numpy() for name, p in trained.items()}
     samples = len(X64) if isinstance(X64, torch.Tensor) and X64.ndim else None
-    with _one_thread(torch):
+    with _undisturbed(torch):
         return run_pair(
             cost, gradients, values, find=find, samples=samples, notes=notes, **settings
         )
@@ -114,17 +119,14 @@ def check_function(function: Any, *inputs: Any, seed: int = 0, **settings: Any) 
     }
 
     def out(parameters: Mapping[str, Any]) -> Any:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(SEED)
-            found = apply(
-                *(parameters.get(n, c) for n, c in zip(names, constants, strict=True))
-            )
+        _freeze(torch)
+        found = apply(*(parameters.get(n, c) for n, c in zip(names, constants, strict=True)))
         return found[0] if isinstance(found, tuple) else found
 
     def tensors(parameters: Mapping[str, Any]) -> dict[str, Any]:
         return {name: torch.from_numpy(np.array(p)) for name, p in parameters.items()}
 
-    with torch.no_grad():
+    with torch.no_grad(), _undisturbed(torch):
         first = out(tensors(values))
     one = first.numel() == 1
     shape = tuple(first.shape)
@@ -150,7 +152,7 @@ def check_function(function: Any, *inputs: Any, seed: int = 0, **settings: Any) 
     samples = len(constants[0]) if floating[0] and constants[0].ndim else None
     short = any(isinstance(x, torch.Tensor) and x.dtype == torch.float32 for x in inputs)
     notes = ("the inputs are float32: checked in float64 copies of them",) if short else ()
-    with _one_thread(torch):
+    with _undisturbed(torch):
         return run_pair(
             cost, gradients, values, find=find, samples=samples, seed=seed, notes=notes, **settings
         )
