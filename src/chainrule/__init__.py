@@ -11,7 +11,7 @@ from .mathematics.passes import Gradients, Trace
 from .mathematics.propagation import backward, forward
 from .mathematics.schedules import SCHEDULES, Schedule
 from .network import Network
-from .training import METRICS, History, Metric, Stop
+from .training import METRICS, Checkpoints, History, Metric, Stop
 
 __version__ = "0.1.0"
 
@@ -23,6 +23,7 @@ __all__ = [
     "OPTIMIZERS",
     "SCHEDULES",
     "Activation",
+    "Checkpoints",
     "Cost",
     "Gradients",
     "History",

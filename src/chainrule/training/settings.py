@@ -5,12 +5,12 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..engines.team import Team, stacked
 from ..mathematics.checks import INSIDE_ONE, NOT_NEGATIVE, POSITIVE, setting
 from ..mathematics.names import unknown
 from ..mathematics.optimizers import OPTIMIZERS, Optimizer, resolve_optimizer
@@ -65,6 +65,15 @@ class Settings:
     record: bool
     threads: int | None
     engine: str
+
+
+def shares_in(team: Team, data: Data) -> Floats:
+    """Return the shares of all members' samples, by rank, where ``data`` is this member's part."""
+    from ..network import shares_of
+
+    weights = np.ones(len(data.X)) if data.weights is None else data.weights
+    found = stacked(team, weights)
+    return shares_of(found, len(found), data.X.dtype)
 
 
 def data_of(net: Network, X: npt.ArrayLike, y: npt.ArrayLike, weight: Any, name: str) -> Data:
@@ -245,8 +254,3 @@ def _callbacks(callbacks: Any) -> tuple[Callback, ...]:
         if not callable(callback):
             raise TypeError(f"a callback is a function of (network, history), not {callback!r}")
     return found
-
-
-def planned_steps(settings: Settings, m: int) -> int:
-    """Return the number of updates in all epochs."""
-    return settings.epochs * ceil(m / settings.batch_size)
