@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import distributed
 from .files.network import load
 from .mathematics.activations import ACTIVATIONS, Activation
 from .mathematics.costs import COSTS, Cost
@@ -35,6 +36,7 @@ __all__ = [
     "Stop",
     "Trace",
     "backward",
+    "distributed",
     "forward",
     "load",
 ]

@@ -117,6 +117,7 @@ def _through(run: Run, block: Block, at: Position, interrupt: Interrupt) -> Reas
         if asked:
             if run.keeper is not None:
                 run.keeper.write(run, at)
+                run.team.gather(None)  # nobody leaves before it is written
             return "interrupted"
         if run.keeper is not None:
             run.keeper.after_steps(run, at)
@@ -135,7 +136,8 @@ def _agree(run: Run, interrupt: Interrupt, chunk: int) -> tuple[bool, int]:
     team = run.team
     if team.size == 1:
         return interrupt.asked, chunk
-    word = np.array([interrupt.asked, interrupt.terminated, chunk if team.rank == 0 else 0.0])
+    chunk = chunk if team.rank == 0 else 0
+    word = np.array([interrupt.asked, interrupt.terminated, chunk], np.float64)
     team.maximum_(word)
     interrupt.asked, interrupt.terminated = bool(word[0]), bool(word[1])
     return interrupt.asked, int(word[2])

@@ -74,7 +74,7 @@ class Run:
         self.best.observe(self.monitored(), history.epochs, self.net.theta)
         self._snapshot()
         self.progress.show(history)
-        if settings.callbacks and self._called():
+        if (settings.callbacks or self.team.size > 1) and self._called():
             return "callback"
         return self._reason()
 
