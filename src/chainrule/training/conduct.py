@@ -40,8 +40,9 @@ def conduct(run: Run) -> History:
                 reason = way(run, interrupt)
             except KeyboardInterrupt:
                 reason = "interrupted"
+            finally:
+                run.progress.close()
         if interrupt.terminated:
-            run.progress.close()
             raise SystemExit(TERMINATED)
         return run.finish(reason)
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -18,28 +19,34 @@ from .samples import Block
 SECONDS_A_CALL = 0.2
 FEWEST_STEPS = 16
 
+Numbers = npt.NDArray[np.float64]
+
 
 @dataclass(slots=True)
 class Sums:
     """The sums over the steps of an epoch: cost times weight, weight, squares (L,), steps."""
 
-    squares: npt.NDArray[np.float64]
+    squares: Numbers
     cost: float = 0.0
     weight: float = 0.0
     steps: int = 0
 
-    def add(
-        self,
-        costs: npt.NDArray[np.float64],
-        squares: npt.NDArray[np.float64],
-        weights: npt.NDArray[np.float64],
-    ) -> None:
-        """Add steps one by one: the sum does not depend on how many came together."""
-        for cost, square, weight in zip(costs.tolist(), squares, weights.tolist(), strict=True):
-            self.cost += cost * weight
-            self.weight += weight
-            self.squares += square
-            self.steps += 1
+    @property
+    def mean_cost(self) -> float:
+        """The mean over the batches by weight; 0 if all weights are."""
+        return self.cost / self.weight if self.weight > 0 else 0.0
+
+    def add(self, costs: Numbers, squares: Numbers, weights: Numbers) -> None:
+        """Add the steps of one call; the sums do not depend on where calls end."""
+        self.cost = _sum_on(self.cost, costs * weights)
+        self.weight = _sum_on(self.weight, weights)
+        self.squares = _sum_on(self.squares, squares)
+        self.steps += len(costs)
+
+
+def _sum_on(total: Any, numbers: Numbers) -> Any:
+    """Add numbers to a total one after the other; np.sum would add them in pairs."""
+    return np.add.accumulate(np.concatenate([[total], numbers]))[-1]
 
 
 @dataclass(slots=True)
@@ -71,8 +78,7 @@ def descend(run: Run, interrupt: Interrupt) -> Reason:
             if reason is not None:
                 return reason
         sums = at.sums
-        cost = sums.cost / sums.weight if sums.weight > 0 else 0.0
-        reason = run.end_epoch(cost, sums.squares / sums.steps, at.rate)
+        reason = run.end_epoch(sums.mean_cost, sums.squares / sums.steps, at.rate)
         if reason is not None:
             return reason
         at.memory = settings.schedule.observe(at.memory, run.monitored())
@@ -106,7 +112,7 @@ def _through(run: Run, block: Block, at: Position, interrupt: Interrupt) -> Reas
         costs, squares = run.engine.run(
             block.problem, run.net.theta, at.state, rows, block.batch_size, rates, at.done
         )
-        if len(costs) < count or not np.isfinite(costs[-1]) or not np.isfinite(squares[-1]).all():
+        if len(costs) < count or not (isfinite(costs[-1]) and np.isfinite(squares[-1]).all()):
             return "diverged"
         if run.first_cost is None:
             run.first_cost = float(costs[0])
@@ -121,7 +127,8 @@ def _through(run: Run, block: Block, at: Position, interrupt: Interrupt) -> Reas
             return "interrupted"
         if run.keeper is not None:
             run.keeper.after_steps(run, at)
-        run.progress.show(run.history, at.sums.steps / steps)
+        share = at.sums.steps / steps
+        run.progress.show(run.history, share if share < 1 else 0.0)
     return None
 
 

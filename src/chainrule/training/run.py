@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from math import sqrt
+from math import isfinite, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ..engines import Engine
 from ..engines.team import ALONE, Team, stacked
+from ..mathematics.clipping import norm
 from ..mathematics.costs import cost_of
 from ..network import Network
 from .history import History, Reason, Stop
@@ -65,7 +66,7 @@ class Run:
         if exploded(self.first_cost or 0.0, cost):
             return "diverged"
         history, settings = self.history, self.settings
-        history.cost.append(cost)
+        history.cost.append(float(cost))
         history.gradient_norm.append(sqrt(float(squares.sum())))
         history.layer_gradient_norms.append(np.sqrt(squares).tolist())
         history.learning_rate.append(learning_rate)
@@ -81,7 +82,7 @@ class Run:
     def _called(self) -> bool:
         """Call the callbacks; say whether one of them, in any member of the team, asks to stop."""
         answers = [callback(self.net, self.history) for callback in self.settings.callbacks]
-        asked = np.array([float(any(answer is True for answer in answers))])
+        asked = np.array([float(any(isinstance(a, (bool, np.bool_)) and a for a in answers))])
         self.team.maximum_(asked)
         return bool(asked[0])
 
@@ -139,23 +140,34 @@ class Run:
         """Return the norm of dJ/dtheta over all training samples, without dropout."""
         dtheta = np.empty_like(self.net.theta)
         self.samples.evaluate(self.engine, self.net.theta, dtheta)
-        return float(np.linalg.norm(dtheta.astype(np.float64)))
+        return norm(dtheta.astype(np.float64))
+
+    def _last_good(self) -> tuple[Floats, int]:
+        """Return the parameters with the lower J: of the best epoch's end or of its beginning.
+
+        The step that led astray may have been the last of that epoch.
+        """
+        best, samples = self.best, self.samples
+        end, start = (samples.evaluate(self.engine, t, None) for t in (best.theta, best.start))
+        if isfinite(end) and not end > start:
+            return best.theta, best.epoch
+        return best.start, max(best.epoch - 1, 0)
 
     def finish(self, reason: Reason) -> History:
         """Restore the best epoch where that is due, and write the stop certificate."""
-        self.progress.close()
         history = self.history
         kept = history.epochs
-        if reason == "diverged" or (self.validation is not None and history.epochs):
-            self.net.theta = self.best.theta
-            kept = self.best.epoch
+        if self.validation is not None and history.epochs:
+            self.net.theta, kept = self.best.theta, self.best.epoch
+        elif reason == "diverged":
+            self.net.theta, kept = self._last_good()
         costs = history.cost
         decrease = (
             (costs[-2] - costs[-1]) / abs(costs[-2]) if len(costs) > 1 and costs[-2] else None
         )
         if reason == "diverged":
             message = advice(self.settings.learning_rate, history.epochs + 1, kept)
-            warnings.warn(message, RuntimeWarning, stacklevel=4)
+            warnings.warn(message, RuntimeWarning, stacklevel=5)
         else:
             message = MESSAGES[reason]
         history.stop = Stop(reason, message, self.gradient_norm(), decrease, kept)

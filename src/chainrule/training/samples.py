@@ -54,8 +54,8 @@ class Samples(Protocol):
     def batch_weights(self, block: Block, rows: Rows) -> npt.NDArray[np.float64]:
         """Return the weight of each batch in the mean over the epoch: its sum of weights."""
 
-    def evaluate(self, engine: Engine, theta: Floats, dtheta: Floats) -> float:
-        """Return J over all training samples, without dropout, and its gradient in ``dtheta``."""
+    def evaluate(self, engine: Engine, theta: Floats, dtheta: Floats | None) -> float:
+        """Return J over all training samples, without dropout; its gradient goes to ``dtheta``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class InMemory:
         each = np.ones(len(rows)) if self.weights is None else self.weights[rows]
         return sums_of_batches(each, self.batch_size)
 
-    def evaluate(self, engine: Engine, theta: Floats, dtheta: Floats) -> float:
+    def evaluate(self, engine: Engine, theta: Floats, dtheta: Floats | None) -> float:
         """Return J over all samples and its gradient."""
         return engine.evaluate(self.problem, theta, dtheta)
 

@@ -39,7 +39,7 @@ def packed(run: Run, at: Position) -> tuple[dict[str, Any], dict[str, npt.NDArra
         "optimizer": at.state,
         "schedule": np.array(at.memory, np.float64),
         "squares": sums.squares,
-        "best": best.theta,
+        "best": np.stack([best.theta, best.start, best.previous]),
         "layer_gradient_norms": np.array(history.layer_gradient_norms).reshape(
             -1, sums.squares.size
         ),
@@ -72,7 +72,8 @@ def unpack(run: Run, at: Position, names: Any, arrays: Arrays) -> None:
     run.first_cost = numbers["first_cost"] if counts["begun"] else None
     run.start = time.monotonic() - numbers["seconds"]
     run.stride = counts["stride"]
-    best.theta[...] = arrays["best"]
+    for theta, kept in zip((best.theta, best.start, best.previous), arrays["best"], strict=True):
+        theta[...] = kept
     best.epoch, best.waited = counts["best_epoch"], counts["waited"]
     best.lowest, best.mark = numbers["lowest"], numbers["mark"]
     for name in _LISTS:
@@ -127,7 +128,7 @@ def _promised(
         "optimizer": (at.state.shape, dtype),
         "schedule": ((len(at.memory),), np.float64),
         "squares": ((L,), np.float64),
-        "best": ((P,), dtype),
+        "best": ((3, P), dtype),
         "layer_gradient_norms": ((epochs, L), np.float64),
         "snapshot_epochs": ((taken,), np.int64),
         "snapshots": ((taken, P), dtype),
