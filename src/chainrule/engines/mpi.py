@@ -15,7 +15,6 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 FAULT = 3  # the exit code of a fault while running
-_LISTED = 64  # ranks whose processes are announced
 _NOT_WORKING = {"T": "is stopped", "t": "is traced", "Z": "has died", "X": "has died"}
 # What launchers tell a process of its rank and of how many there are.
 _LAUNCHERS = (
@@ -68,24 +67,13 @@ class MpiTeam:
         self._since = None
         return found
 
-    def watch(self, announce: bool = False) -> None:
-        """Start the thread that ends the job if the others leave this rank waiting too long.
-
-        ``announce``: rank 0 says which process is which rank, since launchers name a process that
-        died by its number.
-        """
+    def watch(self) -> None:
+        """Start the thread that ends the job if the others leave this rank waiting too long."""
         if self._roster or self.size == 1:
             return
         self._roster = self.gather((socket.gethostname(), os.getpid()))
-        if announce and self.rank == 0:
-            listed = ", ".join(f"{r} = {pid} on {host}" for r, (host, pid) in self._listed())
-            more = ", ..." if self.size > _LISTED else ""
-            print(f"{self.size} ranks: {listed}{more}", file=sys.stderr, flush=True)
         if self.timeout is not None:
             threading.Thread(target=self._watch, daemon=True).start()
-
-    def _listed(self) -> list[tuple[int, tuple[str, int]]]:
-        return list(enumerate(self._roster[:_LISTED]))
 
     def _watch(self) -> None:
         limit = self.timeout or 0.0

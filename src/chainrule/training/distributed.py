@@ -7,6 +7,7 @@ apart, are communicated. The result depends on the number of ranks by rounding a
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 import warnings
@@ -18,7 +19,8 @@ import numpy.typing as npt
 
 from ..engines.mpi import FAULT, MpiTeam, launched, world
 from ..engines.parallel import DataParallel, check_same, even_split, own_split
-from ..engines.team import Team, stacked
+from ..engines.supervise import supervise
+from ..engines.team import ALONE, Team, stacked
 from ..mathematics.names import unknown
 from .checkpoints import Keeper, checkpoints_of, digest_of, signature_of
 from .conduct import conduct, problem_of
@@ -73,7 +75,7 @@ def fit(
     """
     team = world(timeout) if team is None else team
     if isinstance(team, MpiTeam):
-        team.watch(announce=bool(settings.get("progress", True)))
+        team.watch()
     try:
         with warnings.catch_warnings():
             if team.rank != 0:
@@ -202,8 +204,6 @@ def _checked(net: Network, X: Any, y: Any, weight: Any, rows: str) -> Data:
 
 def _of(team: Team, rows: str) -> Team:
     """Return the team that samples are counted over."""
-    from ..engines.team import ALONE
-
     return team if rows == "own" else ALONE
 
 
@@ -264,9 +264,13 @@ def _digest(held: Data | None, team: Team) -> list[Any] | None:
 def guarded(main: Callable[[], Any]) -> None:
     """Run a rank's program; end with one sentence from rank 0, and never leave others waiting.
 
+    To be called before MPI is started: the rank is forked, and its parent says if it was killed.
+
     Exit codes: 2 for what the ranks disagree on or bad input, 3 for any other fault.
     """
     rank, size = launched() or (0, 1)
+    if size > 1:
+        supervise(rank, size, FAULT)
     try:
         main()
     except (Disagreement, ImportError) as error:
@@ -276,8 +280,6 @@ def guarded(main: Callable[[], Any]) -> None:
     except Exception:
         print(f"rank {rank} of {size} stopped:\n{traceback.format_exc()}", file=sys.stderr)
         sys.stderr.flush()
-        import os
-
         if size > 1:
             os._exit(FAULT)
         raise SystemExit(FAULT) from None

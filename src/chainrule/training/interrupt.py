@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from types import FrameType, TracebackType
 from typing import Any
 
 TERMINATED = 128 + signal.SIGTERM  # the exit code that shells give a terminated process
+ECHO = 1.0  # seconds in which launchers may pass the same request on twice
 
 
 class Interrupt:
     """A context in which the first Ctrl-C only sets ``asked``; the second raises as usual.
 
     With ``terminate`` the first SIGTERM, which schedulers send before they kill, sets ``asked``
-    and ``terminated``; the second exits. A handler that somebody else has set is left in place.
-    Outside the main thread, where signals cannot be caught, it does nothing.
+    and ``terminated``; one that comes more than a second later exits. A handler that somebody else
+    has set is left in place. Outside the main thread, where signals cannot be caught, it does
+    nothing.
     """
 
     def __init__(self, terminate: bool = False) -> None:
         self.asked = False
         self.terminated = False
         self._terminate = terminate
+        self._heard = 0.0
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupt:
@@ -35,7 +39,10 @@ class Interrupt:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGTERM:
-            if self.terminated:
+            now = time.monotonic()
+            if not self.terminated:
+                self._heard = now
+            elif now - self._heard > ECHO:
                 raise SystemExit(TERMINATED)
             self.terminated = True
         elif self.asked and not self.terminated:
