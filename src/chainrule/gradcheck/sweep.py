@@ -14,7 +14,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .differences import EPS, SAFETY, STENCIL, Estimate, better, estimate, noise_of, power_of_two
+from .differences import (
+    EPS,
+    SAFETY,
+    STENCIL,
+    Estimate,
+    better,
+    estimate,
+    noise_of,
+    one_sided,
+    power_of_two,
+)
 from .functions import Subject
 from .kinks import Flip, flips_between
 from .tree import Leaf
@@ -71,7 +81,7 @@ class Sweep:
 
     def constant(self, leaf: Leaf, index: int, h: float) -> bool:
         """Whether J does not move by a single bit, near and far."""
-        J0 = self.subject.J0
+        J0, h = self.subject.J0, h / self.step * 2.0**-13
         near = all(self._moved(leaf, index, k * h)[0] == J0 for k in (-1.0, 1.0, 0.5, -0.5))
         return near and all(self._moved(leaf, index, k * h)[0] == J0 for k in (-256.0, 256.0))
 
@@ -150,9 +160,11 @@ def noise_level(subject: Subject, rng: np.random.Generator) -> float:
             if found is not None:
                 levels.append(found)
                 break
-        if found is None and J(0.5) == subject.J0 == J(-0.5):
-            levels.append(0.0)
-    return max(SAFETY * min(levels, default=1e-2 * abs(subject.J0)), floor)
+        if found is None:
+            # J stands still close by: saturated, or a staircase. The first tread bounds the noise.
+            treads = (abs(J(side * t) - subject.J0) for t in (0.1, 0.5) for side in (1, -1))
+            levels.append(max(treads) / SAFETY)
+    return max(SAFETY * min(levels), floor)
 
 
 def _size(leaf: Leaf) -> float:
@@ -237,6 +249,8 @@ def _settle(
             break  # a longer step would cross more kinks still
         new = sweep.look(leaf, index, k * h)
         kinked = kinked or bool(new.kinked[0])
+        if k > 1 and new.bar[0] > 1e-3 * abs(new.value[0]):
+            continue  # so far away J may be another function
         apart = abs(new.value[0] - found.value[0]) > new.bar[0] + found.bar[0]
         # Two bars that do not meet: a kink fooled the larger step.
         if apart:
@@ -246,7 +260,21 @@ def _settle(
         known = found.bar[0] <= sweep.tolerance * max(abs(a), abs(float(found.value[0])))
         if k <= CONFIRMED if verdict == WRONG else known:
             break
+    if kinked and found.bar[0] > sweep.tolerance * abs(found.value[0]):
+        found = _past_the_kink(sweep, leaf, index, found, h)
     return found, kinked
+
+
+def _past_the_kink(sweep: Sweep, leaf: Leaf, index: int, found: Estimate, h: float) -> Estimate:
+    """Look to one side only: the one whose slope the smallest steps agree with, if just one does."""
+    sides = []
+    for side in (1, -1):
+        values = np.array([sweep._moved(leaf, index, side * k * h)[0] for k in (1, 2, 3, 4)])
+        sides.append(one_sided(values[:, None], sweep.subject.J0, np.array([side * h]), sweep.noise))
+    agree = [abs(e.value[0] - found.value[0]) <= e.bar[0] + found.bar[0] for e in sides]
+    if agree[0] == agree[1]:
+        return found
+    return better(found, sides[agree.index(True)])
 
 
 def _reason(a: float, found: Estimate, kinked: bool) -> str:
