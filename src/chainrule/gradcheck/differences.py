@@ -113,7 +113,7 @@ def noise_of(values: Sequence[float]) -> float | None:
     """Estimate the noise of a function from its values at equally spaced, very close points.
 
     Differences of order k of a smooth function vanish as the spacing to the k-th power; what
-    remains is noise, grown by ``sqrt((2k)!)/k!``. The smallest of the orders 3 to 5 counts. None if the
+    remains is noise, grown by ``sqrt((2k)!)/k!``. The mean of the orders 3 to 5 counts. None if the
     values are stairs: too few of them differ.
     Source: Moré and Wild, "Estimating computational noise", SIAM J. Sci. Comput. 33, 2011, section 3.
     """
@@ -126,7 +126,7 @@ def noise_of(values: Sequence[float]) -> float | None:
         if k >= 3:
             growth = sqrt(factorial(2 * k)) / factorial(k)
             found.append(sqrt(float(np.mean(table**2))) / growth)
-    return min(found)
+    return sum(found) / len(found)
 
 
 def taylor_order(
