@@ -146,6 +146,7 @@ def run_pair(
         kinks_met=len(sweep.flips),
         stopped=watch.stopped,
         notes=(*notes, *_notes(relative, tolerance)),
+        probe=_probe(subject),
         method="random directions" if method == "directions" else "central differences",
     )
     if report.count(WRONG):
@@ -155,6 +156,18 @@ def run_pair(
         diagnose(report, model, samples if model is None else len(model.x))
     report.seconds = time.monotonic() - start
     return report
+
+
+def _probe(subject: Subject) -> Callable[[str, int, float], float]:
+    by_name = {leaf.name: leaf for leaf in subject.leaves}
+
+    def J(name: str, index: int, by: float) -> float:
+        leaf = by_name[name]
+        moved = leaf.value.copy()
+        moved.flat[index] += by
+        return subject.at({leaf.path: moved})[0]
+
+    return J
 
 
 def _name(cost: Any) -> str:

@@ -219,11 +219,11 @@ class Nudges:
         by = np.concatenate([p * h for p in points]) * (-1 if side == -1 else 1)
         moved = self.costs(l, np.tile(samples, k), np.tile(units, k), by, careful)
         met = moved.met.reshape(k, n).any(axis=0)
-        for row, layer, unit in moved.where[: max(0, 5 - len(self.kinks))]:
+        for row, layer, unit in moved.where[: 0 if careful else max(0, 5 - len(self.kinks))]:
             r = row % n
-            self.kinks.append(
-                Kink(layer, unit, int(samples[r]), (l, int(units[r])), float(h[r]))
-            )
+            kink = Kink(layer, unit, int(samples[r]), (l, int(units[r])), float(h[r]))
+            if kink not in self.kinks:
+                self.kinks.append(kink)
         J, J0, room = moved.J.reshape(k, n), self.base[samples], noise[samples]
         if side == 2:
             found = wide(J, h, room)

@@ -54,11 +54,13 @@ def _why(record: Activation, t: Checked, z: Array, a: Array) -> Diagnosis:
     wrong = t.verdict == WRONG
     df, n = t.analytic[wrong], t.numeric[wrong]
     with np.errstate(all="ignore"):
-        at_a = record.df(a, record.f(a))[wrong]
+        at_a, at_z = record.df(a, record.f(a))[wrong], record.df(z, z)[wrong]
         k = float(np.vdot(df, n) / np.vdot(n, n)) if np.any(n) else 0.0
     formula = f"f' = {record.derivative}" if record.derivative else "df(z, a) must be f'(z)"
     if np.allclose(at_a, n, rtol=1e-5):
         return Diagnosis("f' at a instead of z", "df", "df expects its a where it is given z.", formula)
+    if np.allclose(at_z, n, rtol=1e-5):
+        return Diagnosis("f' at a instead of z", "df", "df takes a where it should take z.", formula)
     if np.allclose(df, k * n, rtol=1e-5) and k != 0:
         return Diagnosis("constant factor", "df", f"df is {k:.6g} × the derivative of f.", formula)
     for side, word in ((z[wrong] > 0, "positive"), (z[wrong] < 0, "negative")):
@@ -147,10 +149,17 @@ def check_cost(
     not finite at any outputs that were tried (then give some).
     """
     tries = _outputs(record) if a is None or y is None else [(np.asarray(a), np.asarray(y))]
-    for outputs, targets in tries:
-        with np.errstate(all="ignore"):
-            J = np.asarray(record.J(outputs.copy(), targets))
-            da = record.da(outputs.copy(), targets)
+    for k, (outputs, targets) in enumerate(tries):
+        try:
+            with np.errstate(all="ignore"):
+                J = np.asarray(record.J(outputs.copy(), targets))
+                da = record.da(outputs.copy(), targets)
+        except Exception as error:
+            if k + 1 < len(tries):
+                continue  # it may be one for a single output
+            raise ValueError(
+                f"cost {record.name!r} fails on outputs and targets of shape {outputs.shape}: {error}"
+            ) from error
         if J.shape != (len(outputs),):
             raise ValueError(
                 f"J of cost {record.name!r} returns the shape {J.shape}: one number a sample, "
@@ -188,7 +197,8 @@ def _outputs(record: Cost) -> list[tuple[Array, Array]]:
         "count": [(np.exp(spread / 2), rng.integers(0, 6, (7, 3)).astype(float))],
         "classes": [(inside / inside.sum(axis=1, keepdims=True), labels)],
     }
-    return kinds[record.target] + kinds["number"]
+    found = kinds[record.target] + kinds["number"]
+    return found + [(outputs[:, :1], targets[:, :1]) for outputs, targets in found]
 
 
 _KNOWN: dict[Any, bool] = {}

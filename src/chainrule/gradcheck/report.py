@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,7 +72,8 @@ class Report:
     stopped: str = ""
     notes: Sequence[str] = ()
     directions: Sequence[str] = ()
-    curves: Mapping[str, Any] = field(default_factory=dict)
+    # J with one entry of one array moved: (name, flat index, by) -> J.
+    probe: Callable[[str, int, float], float] | None = field(default=None, repr=False)
 
     def count(self, verdict: int) -> int:
         """How many entries have this verdict."""
@@ -108,6 +109,20 @@ class Report:
         if found is None:
             known = ", ".join(t.name for t in self.tensors)
             raise KeyError(f"the report has no {name!r}: it has {known}")
+        return found
+
+    def curve(self, name: str, index: int) -> list[tuple[float, float]]:
+        """Return (step, central difference) of one entry for steps from 1e-1 to 1e-12.
+
+        Its distance from the right derivative is a V: truncation falls, then rounding rises.
+        """
+        if self.probe is None:
+            return []
+        found = []
+        for k in range(1, 25):
+            h = 10.0 ** (-k / 2)
+            above, below = self.probe(name, index, h), self.probe(name, index, -h)
+            found.append((h, (above - below) / (2 * h)))
         return found
 
     def __str__(self) -> str:
