@@ -1,7 +1,8 @@
 """The gradient check against the notes' loop: every parameter, same network, data and machine.
 
 The loop moves one parameter at a time up and down by 1e-6 and runs a whole forward pass, vectorised
-over the samples, in plain NumPy. On the large network it is timed on a sample of the parameters, and
+over the samples, in plain NumPy. On the large network it is timed on a sample of the parameters,
+and
 the time for all is that times their number. Both work in float64. Run it alone on the machine:
 
     python bench/gradcheck.py            # prints a table; --json for numbers
@@ -27,7 +28,8 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
 def plain_cost(net: cr.Network, X: Array, y: Array) -> Callable[[list[Array]], float]:
-    """J as one writes it by hand: matrix products, relu, and the logistic or softmax cost from z."""
+    """J as one writes it by hand: matrix products, relu, and the logistic or softmax cost from
+    z."""
     m, classes = len(X), net.sizes[-1] > 1
 
     def J(p: list[Array]) -> float:
@@ -44,7 +46,9 @@ def plain_cost(net: cr.Network, X: Array, y: Array) -> Callable[[list[Array]], f
     return J
 
 
-def loop(J: Callable[[list[Array]], float], p: list[Array], entries: list[tuple[int, int]]) -> Array:
+def loop(
+    J: Callable[[list[Array]], float], p: list[Array], entries: list[tuple[int, int]]
+) -> Array:
     """The notes' loop over some entries: (array, flat index)."""
     found = np.empty(len(entries))
     for k, (i, j) in enumerate(entries):
@@ -59,7 +63,9 @@ def loop(J: Callable[[list[Array]], float], p: list[Array], entries: list[tuple[
     return found
 
 
-def measure(sizes: list[int], m: int, output: str, sample: int | None, repeats: int) -> dict[str, Any]:
+def measure(
+    sizes: list[int], m: int, output: str, sample: int | None, repeats: int
+) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     net = cr.Network(sizes, hidden="relu", output=output, seed=0)
     X = rng.standard_normal((m, sizes[0]))
@@ -120,8 +126,9 @@ def main() -> None:
             f"{r['network']}, {r['samples']} samples, {r['parameters']} parameters: "
             f"loop {r['loop_seconds']:.3g} s (timed on {r['loop_timed_on']}), "
             f"check {r['check_seconds']:.3g} s, {r['times_faster']:.0f} times faster, "
-            f"{r['verdict']}; differs by at most {r['largest_difference']:.1e} (rounding of the loop "
-            f"{r['loop_rounding']:.1e}, {r['loop_crossed_a_kink']} of its entries crossed a kink); "
+            f"{r['verdict']}; differs by at most {r['largest_difference']:.1e} "
+            f"(rounding of the loop {r['loop_rounding']:.1e}, "
+            f"{r['loop_crossed_a_kink']} of its entries crossed a kink); "
             f"peak memory {r['peak_MiB']:.0f} MiB"
         )
 

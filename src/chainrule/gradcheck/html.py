@@ -1,4 +1,5 @@
-"""The report as a page: the same words, with a heat map of errors per W and the V curve of steps."""
+"""The report as a page: the same words, with a heat map of errors per W and the V curve of
+steps."""
 
 from __future__ import annotations
 
@@ -30,7 +31,9 @@ def page(report: Report) -> str:
     before, after = lines_before(report), [*reasons(report), *lines_after(report)]
     head = "".join(f"<th>{escape(word)}</th>" for word in HEAD)
     rows = "".join(_row(t) for t in report.tensors)
-    maps = "".join(heat_map(t) for t in report.tensors if t.analytic.ndim == 2 and t.analytic.size > 3)
+    maps = "".join(
+        heat_map(t) for t in report.tensors if t.analytic.ndim == 2 and t.analytic.size > 3
+    )
     curves = "".join(v_curve(report, t) for t in _worst(report))
     colour = COLOURS[report.verdict]
     return (
@@ -47,7 +50,8 @@ def document(report: Report) -> str:
     """Return the report as a whole HTML document."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f"<title>Gradient check: {escape(report.verdict)}</title></head><body>{page(report)}</body></html>"
+        f"<title>Gradient check: {escape(report.verdict)}</title></head>"
+        f"<body>{page(report)}</body></html>"
     )
 
 
@@ -86,7 +90,8 @@ def heat_map(t: Checked) -> str:
     return (
         f'<figure><svg width="{width}" height="{height}" role="img" '
         f'aria-label="relative error of {escape(t.name)}">{"".join(cells)}</svg>'
-        f"<figcaption>{escape(t.name)}: relative error, white 1e-12, red 1{blocks}</figcaption></figure>"
+        f"<figcaption>{escape(t.name)}: relative error, white 1e-12, red 1{blocks}</figcaption>"
+        "</figure>"
     )
 
 
@@ -99,7 +104,8 @@ def _colour(error: float) -> str:
 
 
 def v_curve(report: Report, t: Checked) -> str:
-    """Draw how far the central difference of the worst entry is from the gradient, against the step."""
+    """Draw how far the central difference of the worst entry is from the gradient, against the
+    step."""
     points = report.curve(t.name, t.worst(1)[0])
     a = float(t.analytic.flat[t.worst(1)[0]])
     scale = max(abs(a), float(np.nanmax(np.abs(t.analytic), initial=0.0)) * 1e-3, 1e-300)
@@ -124,9 +130,10 @@ def v_curve(report: Report, t: Checked) -> str:
     )
     place = [int(k) for k in np.unravel_index(t.worst(1)[0], t.shape)]
     return (
-        f'<figure><svg width="{width:.0f}" height="{height:.0f}" font-size="10" fill="#555" role="img" '
-        f'aria-label="error against step"><polyline points="{line}" fill="none" stroke="#0969da" '
-        f'stroke-width="1.5"/>{ticks}</svg><figcaption>{escape(t.name)}{place}: relative distance of '
-        "the central difference from the gradient, against the step. A V that reaches down: right; a "
-        "floor: wrong.</figcaption></figure>"
+        f'<figure><svg width="{width:.0f}" height="{height:.0f}" font-size="10" fill="#555" '
+        f'role="img" aria-label="error against step"><polyline points="{line}" fill="none" '
+        f'stroke="#0969da" '
+        f'stroke-width="1.5"/>{ticks}</svg><figcaption>{escape(t.name)}{place}: relative '
+        "distance of the central difference from the gradient, against the step. A V that reaches "
+        "down: right; a floor: wrong.</figcaption></figure>"
     )

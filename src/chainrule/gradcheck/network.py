@@ -28,7 +28,7 @@ from .report import Part, Report
 from .verdicts import RIGHT, TOLERANCE, UNCHECKED, UNDECIDABLE, WRONG, Checked, decide
 from .watch import Watch
 
-Array = npt.NDArray[np.float64]
+Array = npt.NDArray[Any]
 # Entries of each array that are also worked out by the plain loop: full passes, theta itself moved.
 LOOPED = 1
 
@@ -217,6 +217,7 @@ def _tensors(
 ) -> list[Checked]:
     analytic = [g for g in views(dtheta, net.layers) if g]
     found: list[Checked] = []
+    largest = float(np.max(np.abs(np.nan_to_num(dtheta)), initial=0.0))
     for l, (stage, g) in enumerate(zip(nudges.stages, analytic, strict=True), 1):
         slopes = slopes_of(nudges, l)
         ones = np.ones((len(shares), 1))
@@ -238,7 +239,7 @@ def _tensors(
                 value = value + penalty_slope(parameter, net.l1, net.l2)
             slack = 16 * EPS * float(np.max(np.abs(np.nan_to_num(g[name])), initial=0.0))
             slack += 2 * EPS * float(np.max(np.abs(parameter), initial=0.0)) * (net.l1 + net.l2 > 0)
-            verdict = decide(g[name], value, bar, tolerance, slack)
+            verdict = decide(g[name], value, bar, tolerance, slack, largest)
             checked = Checked(
                 f"{name}{l}", np.array(g[name]), value, bar, verdict, {}, tolerance, parameter
             )
@@ -267,12 +268,15 @@ def _explain(checked: Checked, slopes: Estimate) -> None:
         elif len(lost) and slopes.kinked[lost[0], unit]:
             why = f"a kink is closer than rounding in sample {int(lost[0])}, unit {unit}"
         else:
-            why = f"J is infinite or NaN near sample {int(lost[0]) if len(lost) else 0}, unit {unit}"
+            why = (
+                f"J is infinite or NaN near sample {int(lost[0]) if len(lost) else 0}, unit {unit}"
+            )
         checked.reasons[int(i)] = why
 
 
 def penalty_slope(W: Array, l1: float, l2: float) -> Array:
-    """Return the central difference of ``l1 |w| + l2 w^2 / 2``, each w with a step that avoids 0."""
+    """Return the central difference of ``l1 |w| + l2 w^2 / 2``, each w with a step that avoids
+    0."""
     if l1 == 0 and l2 == 0:
         return np.zeros(W.shape)
     h = np.where(W == 0, 1.0, np.abs(W) / 2)
@@ -285,8 +289,11 @@ def penalty_slope(W: Array, l1: float, l2: float) -> Array:
     return slope
 
 
-def _cost_function(net: Network, X: Array, Y: Array, weights: Any, training: bool, step: int) -> Any:
-    """Return J as a function of theta by whole passes, as the notes do: the oracle of the quick way."""
+def _cost_function(
+    net: Network, X: Array, Y: Array, weights: Any, training: bool, step: int
+) -> Any:
+    """Return J as a function of theta by whole passes, as the notes do: the oracle of the quick
+    way."""
     shares = shares_of(weights, len(X), np.float64)
     masks = net.masks(step) if training else None
     held = net.theta.copy()

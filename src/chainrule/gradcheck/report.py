@@ -12,7 +12,8 @@ from .verdicts import RIGHT, UNCHECKED, UNDECIDABLE, WORDS, WRONG, Checked
 
 
 class GradientError(AssertionError):
-    """A gradient is wrong (or cannot be decided on, where that was not allowed); carries the report."""
+    """A gradient is wrong (or cannot be decided on, where that was not allowed); carries the
+    report."""
 
     def __init__(self, report: Report) -> None:
         super().__init__(str(report))
@@ -23,7 +24,8 @@ class GradientError(AssertionError):
 class Diagnosis:
     """One explanation of what is wrong: the bug, where it is, how well it fits, and the mend.
 
-    ``formula`` is as it should be, in the names of whoever wrote the gradient; ``certain`` says that
+    ``formula`` is as it should be, in the names of whoever wrote the gradient; ``certain`` says
+    that
     a gradient worked out with this bug on purpose equals the one that was checked.
     """
 
@@ -51,7 +53,8 @@ class Part:
 class Report:
     """What a check found. ``str(report)`` is its text; a notebook shows it as a page.
 
-    ``tensors``: one ``Checked`` for each array of parameters. ``where``: the first wrong layer going
+    ``tensors``: one ``Checked`` for each array of parameters. ``where``: the first wrong layer
+    going
     backwards, "" if none. ``diagnoses``: the most likely first.
     """
 
