@@ -1,0 +1,127 @@
+// optimizers.hpp: each optimizer's step on a register of parameters, in the formulas' own order.
+#pragma once
+
+#include "activations.hpp"
+
+// The numbers of one step, worked out in double and rounded once.
+struct Numbers {
+    real rate, a, b, c, d, e;  // the optimizer's, see below
+    real keep;              // what weight decay leaves of a weight
+    real l1, l2;
+    bool penalised;
+};
+
+static Numbers numbers_of(const Problem& p, double rate, idx t) {
+    Numbers u = {};
+    const double* s = p.settings;
+    u.rate = (real)rate;
+    u.keep = 1;
+    switch ((O)p.optimizer) {
+        case O::gradient_descent: break;
+        case O::momentum:
+        case O::nesterov: u.a = (real)s[0]; break;
+        case O::rmsprop:
+            u.a = (real)s[0];
+            u.b = (real)(1 - s[0]);
+            u.d = (real)s[1];
+            break;
+        case O::adagrad: u.d = (real)s[0]; break;
+        case O::adamw: u.keep = (real)(1 - rate * s[3]); [[fallthrough]];
+        case O::adam: {
+            const double correction = __builtin_sqrt(1 - __builtin_pow(s[1], (double)t));
+            u.a = (real)s[0];
+            u.b = (real)(1 - s[0]);
+            u.c = (real)s[1];
+            u.e = (real)(1 - s[1]);
+            u.rate = (real)(rate * correction / (1 - __builtin_pow(s[0], (double)t)));
+            u.d = (real)(s[2] * correction);
+            break;
+        }
+    }
+    u.l1 = (real)p.l1;
+    u.l2 = (real)p.l2;
+    u.penalised = p.l1 != 0 || p.l2 != 0;
+    return u;
+}
+
+template <O o>
+INLINE V stepped(V theta, V g, V& s0, V& s1, const Numbers& u, real keep) {
+    if constexpr (o == O::gradient_descent) {
+        return theta - g * u.rate;
+    } else if constexpr (o == O::momentum) {
+        s0 = s0 * u.a + g;
+        return theta - s0 * u.rate;
+    } else if constexpr (o == O::nesterov) {
+        s0 = s0 * u.a + g;
+        return theta - (s0 * u.a + g) * u.rate;
+    } else if constexpr (o == O::rmsprop) {
+        s0 = g * g * u.b + s0 * u.a;
+        return theta - g * u.rate / (root(s0) + u.d);
+    } else if constexpr (o == O::adagrad) {
+        s0 = g * g + s0;
+        return theta - g * u.rate / (root(s0) + u.d);
+    } else {
+        s0 = s0 * u.a + g * u.b;
+        s1 = g * g * u.e + s1 * u.c;
+        if constexpr (o == O::adamw) theta = theta * keep;
+        return theta - s0 * u.rate / (root(s1) + u.d);
+    }
+}
+
+INLINE V penalty_slope(V theta, const Numbers& u) {
+    const V one = broadcast(u.l1);
+    return (theta > 0 ? one : (theta < 0 ? -one : V{})) + theta * u.l2;
+}
+
+// n parameters in a row: theta and state are stepped by g (scaled by factor). Where asked, the
+// penalty's gradient is added to g first. Returns the register sums of g^2.
+struct Place {
+    real *theta, *s0, *s1;
+};
+using Update = V (*)(Place, const real* g, idx n, const Numbers&, bool weights, bool penalise);
+
+template <O o>
+static V update(Place p, const real* g, idx n, const Numbers& u, bool weights, bool penalise) {
+    constexpr int slots = o == O::gradient_descent ? 0 : o == O::adam || o == O::adamw ? 2 : 1;
+    const real keep = weights ? u.keep : 1;
+    V squares = {};
+    for (idx j = 0; j < n; j += LANES) {
+        const idx left = n - j;
+        V theta = read_part(p.theta + j, left), x = read_part(g + j, left), s0 = {}, s1 = {};
+        if (penalise) x += penalty_slope(theta, u);
+        squares += x * x;
+        if constexpr (slots > 0) s0 = read_part(p.s0 + j, left);
+        if constexpr (slots > 1) s1 = read_part(p.s1 + j, left);
+        theta = stepped<o>(theta, x, s0, s1, u, keep);
+        write_part(p.theta + j, theta, left);
+        if constexpr (slots > 0) write_part(p.s0 + j, s0, left);
+        if constexpr (slots > 1) write_part(p.s1 + j, s1, left);
+    }
+    return squares;
+}
+
+static Update update_of(int o) {
+    switch ((O)o) {
+#define CHAINRULE_CASE(name, slots, settings) case O::name: return update<O::name>;
+        CHAINRULE_OPTIMIZERS(CHAINRULE_CASE)
+#undef CHAINRULE_CASE
+    }
+    return nullptr;
+}
+
+// l1 sum |W| + l2 / 2 sum W^2 over n weights.
+static double penalty_of(const real* W, idx n, double l1, double l2) {
+    double value = 0;
+    for (idx at = 0; at < n; at += 4096) {
+        const idx end = n - at < 4096 ? n - at : 4096;
+        V lengths = {}, squares = {};
+        for (idx j = 0; j < end; j += LANES) {
+            const V w = read_part(W + at + j, end - j);
+            lengths += abs(w);
+            squares += w * w;
+        }
+        if (l1 != 0) value += l1 * (double)total(lengths);
+        if (l2 != 0) value += l2 * (double)total(squares) / 2;
+    }
+    return value;
+}
