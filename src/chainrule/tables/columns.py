@@ -168,9 +168,9 @@ def as_text(column: Column) -> npt.NDArray[Any]:
     """Return a column's values as words, None where missing; numbers as a CSV file has them."""
     if column.kind == "text":
         return column.values
-    write = (lambda v: spell(bool(v))) if column.kind == "boolean" else spell
+    kind = bool if column.kind == "boolean" else float
     words = np.empty(len(column.values), object)
-    words[:] = [None if np.isnan(v) else write(v) for v in column.values.tolist()]
+    words[:] = [None if np.isnan(v) else spell(kind(v)) for v in column.values.tolist()]
     return words
 
 

@@ -1,0 +1,46 @@
+"""Engines: the protocol, the reference engine, and the choice between them."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from ..mathematics.names import unknown
+from . import reference
+from .protocol import Engine, Problem
+
+__all__ = ["Engine", "Problem", "choose"]
+
+ENGINES = ("auto", "native", "reference")
+
+
+def choose(name: str, problem: Problem) -> tuple[Engine, str]:
+    """Return the engine for a problem, and a line that says why if it is not the one hoped for.
+
+    ``"auto"`` takes the native engine where it was built and knows every part of the problem.
+    Raises ValueError for an unknown name, and for ``"native"`` where it cannot be had.
+    """
+    if name not in ENGINES:
+        raise unknown("engine", name, ENGINES)
+    own: Any = reference
+    if name == "reference":
+        return own, ""
+    native = _native()
+    if native is None:
+        if name == "native":
+            raise ValueError("the native engine was not built: use engine='reference'")
+        return own, ""
+    missing = native.lacks(problem)
+    if missing is None:
+        return native, ""
+    if name == "native":
+        raise ValueError(f"the native engine lacks {missing}: use engine='reference'")
+    return own, f"reference engine: the native one lacks {missing}"
+
+
+def _native() -> Any:
+    try:
+        from . import native  # type: ignore[attr-defined, unused-ignore]
+    except ImportError:
+        return None
+    return sys.modules.get(native.__name__)

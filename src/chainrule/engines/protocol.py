@@ -1,0 +1,67 @@
+"""The engine protocol: what an engine is given, and what it gives back.
+
+An engine has no state of its own: parameters and optimizer state are flat arrays of the caller,
+changed in place, and every random number is a function of seed and step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..mathematics.optimizers import Optimizer
+from ..network import Network
+
+Floats = npt.NDArray[np.floating[Any]]
+Costs = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A network's architecture with data and optimizer: what stays the same during a run.
+
+    X (m, n_0) and Y (m, n_L) are C-contiguous and of the network's dtype, weights (m,) float64 or
+    None. Theta is passed to the engine, that of ``network`` is not used. The gradient is clipped by
+    value first, then by norm, where these are given.
+    """
+
+    network: Network
+    X: Floats
+    Y: Floats
+    weights: npt.NDArray[np.float64] | None
+    optimizer: Optimizer
+    clip_value: float | None = None
+    clip_norm: float | None = None
+    threads: int | None = None
+
+
+class Engine(Protocol):
+    """What trains: the reference engine, and faster ones that are tested against it."""
+
+    name: str
+
+    def run(
+        self,
+        problem: Problem,
+        theta: Floats,
+        state: Floats,
+        order: npt.NDArray[np.int64],
+        batch_size: int,
+        rates: npt.NDArray[np.float64],
+        first_step: int,
+    ) -> tuple[Costs, Costs]:
+        """Take a step for each batch of ``batch_size`` rows of ``order``, the last may be short.
+
+        theta (P,) and state (slots, P) change in place. Step s, counted from 0, has the learning
+        rate ``rates[s]``; its number for optimizer and dropout is ``first_step + s`` from 0.
+
+        Returns the costs (S,) of the batches, each before its update, and the squared norms
+        (S, L) of each layer's gradient before clipping. Where a cost or a gradient is not finite
+        the run stops before that step is taken, and what it returns ends there.
+        """
+
+    def evaluate(self, problem: Problem, theta: Floats, dtheta: Floats | None = None) -> float:
+        """Return J over all rows, without dropout, and its gradient in ``dtheta`` if given."""

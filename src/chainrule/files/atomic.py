@@ -1,0 +1,193 @@
+"""Writing a file as a whole or not at all, on POSIX systems.
+
+The bytes go to a temporary file in the same folder, which is synced to the disk and then renamed
+over the target; the folder is synced too, so that the new name survives a power cut. Whoever reads
+the path meanwhile sees the old file or the new one, never a part. If the process is killed
+outright, the temporary file (its name begins with TEMPORARY) is all that stays behind.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+Buffer = bytes | bytearray | memoryview
+
+TEMPORARY = ".chainrule-"
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC  # O_EXCL follows no link either
+# What fsync answers where a file system cannot sync a folder, and need not.
+_NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF}
+
+
+def write_atomically(path: str | os.PathLike[str], data: Buffer | Iterable[Buffer]) -> None:
+    """Write ``data`` (one buffer, or several in turn) to ``path``, as a whole or not at all.
+
+    An existing file keeps its mode, and its owner where the system allows it; a symlink stays and
+    the file that it leads to is replaced (another hard link to that file keeps the old contents).
+    A new file gets the mode that the umask leaves.
+
+    Raises ValueError where ``check_writable`` would, and OSError, in one sentence, if writing fails
+    (a full disk, say). The old file is then untouched and no temporary file is left, as also when
+    ``data`` raises or Ctrl-C interrupts.
+    """
+    target, old = _target(path)
+    buffers = (data,) if isinstance(data, (bytes, bytearray, memoryview)) else data
+    temporary = _temporary(target)
+    with _saying(path, "could not be written"), _removed_on_fault(temporary):
+        _write_new(temporary, buffers, old)
+        temporary.replace(target)
+    with _saying(path, "was written, but may not survive a power cut"):
+        _sync_folder(target.parent)
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Find out, before long work, whether ``write_atomically`` could write to ``path``.
+
+    An empty file is made in the folder and removed again; nothing else tells for certain.
+
+    Raises ValueError, in one sentence, if the folder is missing or is no folder, nothing can be
+    created in it, or ``path`` is read-only or not a regular file.
+    """
+    target, _ = _target(path)
+    temporary = _temporary(target)
+    try:
+        with _removed_on_fault(temporary):
+            os.close(os.open(temporary, _NEW, 0o600))
+            temporary.unlink()
+    except OSError as error:
+        why = error.strerror or error
+        raise ValueError(
+            f"{os.fspath(path)} cannot be written: creating a file in {target.parent} fails"
+            f" ({why}); choose another folder"
+        ) from None
+
+
+def regular_file(path: str | os.PathLike[str]) -> os.stat_result | None:
+    """Return what the system knows of the regular file at ``path``; None where nothing is there.
+
+    Symlinks are followed. Raises ValueError, in one sentence, for anything else: a folder, a pipe,
+    a device, a loop of symlinks, a name that cannot be.
+    """
+    try:
+        # The text itself, not a Path: that would turn "" into "." and drop a slash at the end.
+        status = os.stat(os.fspath(path))  # noqa: PTH116
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ValueError(f"{os.fspath(path)!r} is not a usable path: {why}") from None
+    if not stat.S_ISREG(status.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "something else")
+        raise ValueError(f"{os.fspath(path)} is {kind}: name a regular file")
+    return status
+
+
+def _target(path: str | os.PathLike[str]) -> tuple[Path, os.stat_result | None]:
+    """Return the file that ``path`` leads to, and its status if it exists; refuse the unwritable.
+
+    Checks that need nothing written: what is at the path, its folder and their permissions.
+    """
+    name = os.fspath(path)
+    old = regular_file(path)
+    target = Path(os.path.realpath(path))
+    folder = target.parent
+    if old is None and (not name or name.endswith("/")):
+        raise ValueError(f"{name!r} does not name a file: add the name of one")
+    if not folder.is_dir():
+        raise ValueError(f"{name} cannot be written: there is no folder {folder}; create it first")
+    if old is not None and not os.access(target, os.W_OK):
+        raise ValueError(f"{name} is read-only: change its permissions or name another file")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ValueError(
+            f"{name} cannot be written: the folder {folder} is read-only; choose another"
+        )
+    if old is not None and _is_kept_by_sticky_folder(old, folder.stat()):
+        raise ValueError(
+            f"{name} belongs to another user, and in {folder} only its owner may replace it;"
+            " name another file"
+        )
+    return target, old
+
+
+def _is_kept_by_sticky_folder(old: os.stat_result, folder: os.stat_result) -> bool:
+    """Tell whether a folder like /tmp forbids renaming over this file: it is somebody else's."""
+    return bool(folder.st_mode & stat.S_ISVTX) and os.geteuid() not in {
+        0,
+        old.st_uid,
+        folder.st_uid,
+    }
+
+
+def _temporary(target: Path) -> Path:
+    """Return a new name next to ``target``; short, since the target's own may be at the limit."""
+    return target.parent / f"{TEMPORARY}{os.urandom(8).hex()}.tmp"
+
+
+@contextmanager
+def _removed_on_fault(temporary: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileExistsError:
+        raise  # the random name was taken: that file is not ours to remove
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _write_new(path: Path, buffers: Iterable[Buffer], old: os.stat_result | None) -> None:
+    """Create ``path`` with mode and owner of ``old``, write the buffers and sync them to disk."""
+    descriptor = os.open(path, _NEW, 0o666 if old is None else 0o600)
+    try:
+        for buffer in buffers:
+            rest = memoryview(buffer).cast("B")
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+        if old is not None:
+            _take_over(descriptor, old)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _take_over(descriptor: int, old: os.stat_result) -> None:
+    """Give an open file the owner and mode of ``old``; only root may give a file away."""
+    new = os.fstat(descriptor)
+    if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+        with suppress(PermissionError):
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _saying(path: str | os.PathLike[str], what: str) -> Iterator[None]:
+    """Turn the system's error into one sentence that names the file, keeping its number."""
+    try:
+        yield
+    except OSError as error:
+        told = OSError(f"{os.fspath(path)} {what}: {error.strerror or error}")
+        told.errno = error.errno
+        raise told from error

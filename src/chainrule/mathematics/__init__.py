@@ -1,0 +1,1 @@
+"""The mathematics of backpropagation, written once: pure functions over an array namespace."""

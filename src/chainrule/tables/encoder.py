@@ -1,0 +1,197 @@
+"""The encoder: from a table's columns to the matrix a network takes, with a state to save.
+
+It is fitted on the rows trained on alone, and later finds its columns by name, in any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from .columns import Column, Columns, require, rows_text
+from .features import Feature, encode_feature, fit_feature
+
+Array = npt.NDArray[Any]
+Arrays = Mapping[str, Array]
+
+# What a feature's record has in JSON; numbers are in the arrays, which keep every bit.
+_FIELDS: Final = {"name": str, "kind": str, "missing": bool, "words": list, "other": bool}
+_ARRAYS: Final = ("mean", "scale", "shares")
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """How every column is encoded. ``notes`` are what the user should hear of the fitting."""
+
+    features: tuple[Feature, ...]
+    left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+    @classmethod
+    def fit(cls, columns: Columns) -> Encoder:
+        """Work out the encoding from the rows trained on (``columns`` without the target).
+
+        Raises ValueError for a table without columns, a column without any value, and infinity.
+        """
+        features: list[Feature] = []
+        notes: list[str] = []
+        for column in columns.values():
+            feature, said = fit_feature(column)
+            notes += said
+            if feature is not None:
+                features.append(feature)
+        if not features:
+            raise ValueError("no column is left to learn from beside the target")
+        if all(f.kind == "number" and f.scale == 0 and not f.missing for f in features):
+            raise ValueError("every column is constant: there is nothing to learn from")
+        kept = {f.name for f in features}
+        left_out = tuple(name for name in columns if name not in kept)
+        return cls(tuple(features), left_out, tuple(notes))
+
+    @property
+    def names(self) -> list[str]:
+        """Return the names of the columns it takes."""
+        return [feature.name for feature in self.features]
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Return the name of each column of the matrix: ``age``, ``city=Bern``, ..."""
+        return [name for feature in self.features for name in feature.names]
+
+    @property
+    def categories(self) -> list[str]:
+        """Return the names of the columns of words, which a CSV file may write like numbers."""
+        return [feature.name for feature in self.features if feature.kind == "category"]
+
+    def transform(self, columns: Columns, dtype: Any = np.float64) -> Array:
+        """Encode a table: (m, n), C-contiguous, of ``dtype``; see ``encode``."""
+        return self.encode(columns, dtype)[0]
+
+    def encode(self, columns: Columns, dtype: Any = np.float64) -> tuple[Array, list[str]]:
+        """Encode a table: (m, n), C-contiguous, of ``dtype``; and the warnings to show.
+
+        Raises ValueError for a column that is not there (with the nearest name), for text in place
+        of a number, infinity, and a number too far from the ones trained on for ``dtype``.
+        """
+        warnings: list[str] = []
+        out = np.empty((columns.m, sum(f.width for f in self.features)), dtype)
+        place = 0
+        for feature in self.features:
+            column = self._find(columns, feature)
+            encoded = encode_feature(feature, column)
+            with np.errstate(over="ignore", under="ignore"):
+                out[:, place : place + feature.width] = encoded.values
+            _check_finite(out[:, place : place + feature.width], column)
+            place += feature.width
+            warnings += encoded.warnings
+        return out, warnings
+
+    def _find(self, columns: Columns, feature: Feature) -> Column:
+        return columns[require(columns, feature.name, "the table")]
+
+    def extra(self, columns: Columns, *known: str) -> list[str]:
+        """Return the columns of a table that are neither taken, left out in training nor known."""
+        expected = {*self.names, *self.left_out, *known}
+        return [name for name in columns if name not in expected]
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """Return the encoder as JSON and arrays: means, scales and shares, all float64."""
+        records = [
+            {key: getattr(f, key) if key != "words" else list(f.words) for key in _FIELDS}
+            for f in self.features
+        ]
+        arrays = {
+            "mean": np.array([f.mean for f in self.features], np.float64),
+            "scale": np.array([f.scale for f in self.features], np.float64),
+            "shares": np.array([s for f in self.features for s in f.shares], np.float64),
+        }
+        return {"features": records, "left_out": list(self.left_out)}, arrays
+
+    @classmethod
+    def from_state(cls, state: Any, arrays: Arrays) -> Encoder:
+        """Build an encoder from what ``state`` returned.
+
+        A model file may be damaged or made by hand: every type, length and number is checked, and
+        ValueError says in one sentence what is wrong.
+        """
+        if not isinstance(state, dict) or set(state) != {"features", "left_out"}:
+            raise ValueError("the model's encoder must have the fields features and left_out")
+        records = state["features"]
+        if not isinstance(records, list) or not records:
+            raise ValueError("the model's encoder has no list of features")
+        for record in records:
+            _check_record(record)
+        wide = [_tail(r) + len(r["words"]) if r["kind"] == "category" else 0 for r in records]
+        lengths = {"mean": len(records), "scale": len(records), "shares": sum(wide)}
+        _check_arrays(arrays, lengths)
+        _check_names([r["name"] for r in records], state["left_out"])
+        cuts = np.cumsum([0, *wide]).tolist()
+        features = tuple(
+            Feature(
+                name=record["name"],
+                kind=record["kind"],
+                mean=float(arrays["mean"][i]),
+                scale=float(arrays["scale"][i]),
+                missing=record["missing"],
+                words=tuple(record["words"]),
+                other=record["other"],
+                shares=tuple(arrays["shares"][cuts[i] : cuts[i + 1]].tolist()),
+            )
+            for i, record in enumerate(records)
+        )
+        return cls(features, tuple(state["left_out"]))
+
+
+def _check_finite(values: Array, column: Column) -> None:
+    rows, _ = np.nonzero(~np.isfinite(values))
+    if rows.size:
+        raise ValueError(
+            f"column {column.name!r} in {rows_text(np.unique(rows))} is too far from the values "
+            f"trained on to compute with ({column.values[rows[0]]:g}): is it right?"
+        )
+
+
+def _tail(record: Mapping[str, Any]) -> int:
+    return int(record["other"]) + int(record["missing"])
+
+
+def _check_record(record: Any) -> None:
+    if not isinstance(record, dict) or set(record) != set(_FIELDS):
+        raise ValueError(f"a feature of the model's encoder must have {', '.join(_FIELDS)}")
+    for key, kind in _FIELDS.items():
+        if type(record[key]) is not kind:
+            raise ValueError(f"a feature of the model's encoder has {key} = {record[key]!r:.60}")
+    name, words = record["name"], record["words"]
+    if record["kind"] not in ("number", "boolean", "category"):
+        raise ValueError(f"feature {name!r:.60} of the model is of kind {record['kind']!r:.60}")
+    if not all(type(word) is str for word in words) or len(set(words)) != len(words):
+        raise ValueError(f"the words of feature {name!r:.60} of the model are not different words")
+    if bool(words) != (record["kind"] == "category"):
+        raise ValueError(f"feature {name!r:.60} of the model has {len(words)} words")
+    if record["other"] and not words:
+        raise ValueError(f"feature {name!r:.60} of the model has a place for words but none of its")
+
+
+def _check_arrays(arrays: Arrays, lengths: Mapping[str, int]) -> None:
+    if set(arrays) != set(_ARRAYS):
+        raise ValueError(f"the model's encoder must have the arrays {', '.join(_ARRAYS)}")
+    for key, length in lengths.items():
+        array = arrays[key]
+        if array.shape != (length,) or array.dtype != np.float64:
+            raise ValueError(
+                f"the encoder's {key} in the model must be {length} numbers of float64, "
+                f"not of shape {array.shape} and {array.dtype}"
+            )
+        if not np.isfinite(array).all() or (key != "mean" and (array < 0).any()):
+            raise ValueError(f"the encoder's {key} in the model has a number out of range")
+
+
+def _check_names(names: list[str], left_out: Any) -> None:
+    if not isinstance(left_out, list) or not all(type(name) is str for name in left_out):
+        raise ValueError("the columns left out, in the model's encoder, must be a list of names")
+    if len({*names, *left_out}) != len(names) + len(left_out):
+        raise ValueError("a column is named twice in the model's encoder")

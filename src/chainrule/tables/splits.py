@@ -1,0 +1,95 @@
+"""Splits: which rows are trained on, which choose the epoch, and which the result is measured on.
+
+The order is ``permutation(m, key(seed, SPLIT, part))``, so a seed and the row count fix every part,
+and the test part does not depend on the size of the validation part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.mathematics.random import SPLIT, key, permutation
+
+Rows = npt.NDArray[np.int64]
+
+_TEST: Final = 0
+_VALIDATION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Rows of a table, counted from 0, each in one part, in order."""
+
+    train: Rows
+    validation: Rows
+    test: Rows
+
+
+def split_rows(
+    m: int, test: float, validation: float, seed: int, classes: npt.NDArray[Any] | None = None
+) -> Split:
+    """Split m rows; ``test`` and ``validation`` are shares of all rows, 0 for no such part.
+
+    With ``classes`` (m,), the number of each row's class, every part has each class in proportion
+    (whole rows, largest remainders first), and at least one row of each stays in training.
+    Raises ValueError for a share outside [0, 1), for shares that leave nothing to train on, and for
+    a share above 0 that is less than one row.
+    """
+    sizes = {"test": test, "validation": validation}
+    for name, share in sizes.items():
+        if not 0 <= share < 1:
+            raise ValueError(f"{name} share must be at least 0 and below 1, not {share:g}")
+    if test + validation >= 1:
+        raise ValueError(
+            f"test share {test:g} and validation share {validation:g} leave no row to train on: "
+            "make them smaller"
+        )
+    rows = np.arange(m, dtype=np.int64)
+    groups = np.zeros(m, np.int64) if classes is None else np.asarray(classes, np.int64)
+    rest, held = _take(rows, groups, _count(m, test, "test"), key(seed, SPLIT, _TEST))
+    chosen = _count(m, validation, "validation")
+    train, validating = _take(rest, groups[rest], chosen, key(seed, SPLIT, _VALIDATION))
+    return Split(train, validating, held)
+
+
+def _count(m: int, share: float, name: str) -> int:
+    count = round(m * share)
+    if share > 0 and count == 0:
+        raise ValueError(
+            f"a {name} share of {share:g} is not one row of {m}: make it larger, or 0 for none"
+        )
+    return count
+
+
+def _take(rows: Rows, groups: Rows, count: int, key: int) -> tuple[Rows, Rows]:
+    """Draw ``count`` rows, each group in proportion; return those that stay and those drawn.
+
+    Fewer are drawn where a group would lose its last row.
+    """
+    if count == 0:
+        return rows, rows[:0]
+    sizes = np.bincount(groups)
+    quota = _quotas(sizes, count)
+    order = permutation(len(rows), key)
+    # Within each group the first quota of the random order are drawn.
+    by_group = order[np.argsort(groups[order], kind="stable")]
+    starts = np.repeat(np.cumsum(sizes) - sizes, sizes)
+    drawn = np.zeros(len(rows), np.bool_)
+    drawn[by_group] = np.arange(len(rows)) - starts < np.repeat(quota, sizes)
+    return rows[~drawn], rows[drawn]
+
+
+def _quotas(sizes: Rows, count: int) -> Rows:
+    """Share out ``count`` in proportion to sizes, leaving one of each (Hamilton's method)."""
+    exact = sizes * (count / max(int(sizes.sum()), 1))
+    most = np.maximum(sizes - 1, 0)
+    quota: Rows = np.minimum(np.floor(exact).astype(np.int64), most)
+    order = np.argsort(-(exact - quota), kind="stable")
+    for group in order.tolist() * 2:
+        if quota.sum() < count and quota[group] < most[group]:
+            quota[group] += 1
+    return quota

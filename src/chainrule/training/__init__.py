@@ -1,0 +1,112 @@
+"""Training: descend the gradient until J is minimised, and say why it stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from ..engines import Problem, choose
+from ..mathematics.optimizers import Optimizer, gradient_descent
+from ..mathematics.schedules import Schedule
+from .descent import descend
+from .history import History, Stop
+from .interrupt import Interrupt
+from .lbfgs import minimise
+from .metrics import METRICS, Metric
+from .progress import Progress
+from .run import Run
+from .settings import Callback, data_of, settings_of, split_validation, with_class_weight
+
+if TYPE_CHECKING:
+    from ..network import Network
+
+__all__ = ["METRICS", "History", "Metric", "Stop", "fit"]
+
+
+def fit(
+    net: Network,
+    X: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    optimizer: str | Optimizer = "adam",
+    learning_rate: float = 1e-3,
+    batch_size: int | str | None = "auto",
+    epochs: int = 200,
+    tolerance: float | None = 1e-4,
+    validation: float | tuple[Any, ...] | None = None,
+    patience: int | None = None,
+    monitor: str = "cost",
+    sample_weight: npt.ArrayLike | None = None,
+    class_weight: Any = None,
+    schedule: str | Schedule | None = None,
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
+    shuffle: bool = True,
+    callbacks: Callback | Sequence[Callback] = (),
+    metrics: str | Metric | Sequence[str | Metric] = (),
+    record: str | None = None,
+    threads: int | None = None,
+    progress: bool = True,
+    engine: str = "auto",
+) -> History:
+    """Descend the gradient from the network's theta until J is minimised; theta is changed.
+
+    ``optimizer``: a name of ``OPTIMIZERS``, as ``"momentum(0.95)"``, a record, or ``"lbfgs"``.
+    ``batch_size``: ``"auto"`` is 32 or all samples if there are fewer; None is all (batch descent),
+    1 is stochastic descent. ``tolerance``: training stops where the gradient's norm over all
+    samples is at most this, or where for ``patience`` epochs (10) the cost, or with a validation
+    set the monitored validation cost or metric, has not improved by more than this share of
+    itself; None: only a validation set can stop it. ``validation``: None, a share to hold out,
+    (X, y) or (X, y, sample_weight); the parameters of the best epoch on it are kept.
+    ``class_weight``: ``"balanced"`` or weights by label. ``schedule``: of ``SCHEDULES``.
+    ``clip_value``, ``clip_norm``: limits of the gradient, in this order. ``callbacks``: functions
+    of (network, history), called after each epoch; one that returns True stops. ``metrics``: names
+    of ``METRICS`` or records. ``record="explain"`` keeps snapshots of theta. ``progress``: a
+    line on a terminal for runs of more than two seconds. ``engine``: auto, native or reference.
+
+    Repeated runs from the same seed and theta give the same bits. Ctrl-C stops after the step in
+    hand and keeps what was learnt. A cost that explodes or is not finite stops at once, keeps the
+    last good parameters and warns (RuntimeWarning) with what to try.
+
+    Raises ValueError or TypeError naming the argument or the row at fault, before any work.
+
+    >>> import chainrule as cr
+    >>> net = cr.Network([2, 4, 1], hidden="tanh", output="sigmoid", cost="logistic", seed=1)
+    >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+    >>> history = net.fit(X, y, optimizer="lbfgs", epochs=100)
+    >>> net.predict(X).round().ravel().tolist()
+    [0.0, 1.0, 1.0, 0.0]
+    """
+    given = {name: value for name, value in locals().items() if name not in ("net", "X", "y")}
+    data = with_class_weight(net, data_of(net, X, y, sample_weight, "X"), class_weight)
+    data, held = split_validation(net, data, validation)
+    settings = settings_of(net, len(data.X), held is not None, given)
+    problem = Problem(
+        network=net,
+        X=data.X,
+        Y=data.Y,
+        weights=data.weights,
+        optimizer=settings.optimizer or gradient_descent(),
+        clip_value=settings.clip_value,
+        clip_norm=settings.clip_norm,
+        threads=settings.threads,
+    )
+    chosen, why = choose(settings.engine, problem)
+    if why and progress:
+        _say(why)
+    run = Run(net, data, held, settings, chosen, problem, Progress(settings.epochs, progress))
+    way = minimise if settings.optimizer is None else descend
+    with Interrupt() as interrupt:
+        try:
+            reason = way(run, interrupt)
+        except KeyboardInterrupt:
+            reason = "interrupted"
+    return run.finish(reason)
+
+
+def _say(line: str) -> None:
+    import sys
+
+    print(line, file=sys.stderr)

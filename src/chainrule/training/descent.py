@@ -1,0 +1,103 @@
+"""Descent of the gradient in steps: epochs of batches, in an order that seed and epoch fix."""
+
+from __future__ import annotations
+
+import time
+from math import ceil
+
+import numpy as np
+import numpy.typing as npt
+
+from ..mathematics.random import ORDER, key, permutation
+from .history import Reason
+from .interrupt import Interrupt
+from .run import Run
+from .settings import planned_steps
+
+# An engine is called for as many steps as take about this long, so that Ctrl-C is soon heard.
+SECONDS_A_CALL = 0.2
+
+
+class _Epoch:
+    """The sums over the steps of an epoch."""
+
+    def __init__(self, n_layers: int) -> None:
+        self.cost = 0.0
+        self.weight = 0.0
+        self.squares = np.zeros(n_layers)
+        self.steps = 0
+
+
+def descend(run: Run, interrupt: Interrupt) -> Reason:
+    """Take epochs of steps until there is a reason to stop."""
+    settings, m = run.settings, len(run.data.X)
+    if settings.optimizer is None:
+        raise TypeError("L-BFGS does not descend in steps of its own")
+    net = run.net
+    state = settings.optimizer.init(net.theta)
+    memory = settings.schedule.init()
+    steps, done = planned_steps(settings, m), 0
+    chunk = 16
+    for epoch in range(settings.epochs):
+        order = permutation(m, key(net.seed, ORDER, epoch)) if settings.shuffle else np.arange(m)
+        sums, rate = _Epoch(len(net.activations)), 0.0
+        for start in range(0, ceil(m / settings.batch_size)):
+            if start < sums.steps:
+                continue
+            first = sums.steps * settings.batch_size
+            rows = order[first : first + chunk * settings.batch_size]
+            count = ceil(len(rows) / settings.batch_size)
+            factors = [settings.schedule.factor(done + s, steps, memory) for s in range(count)]
+            rates = settings.learning_rate * np.array(factors)
+            began = time.monotonic()
+            costs, squares = run.engine.run(
+                run.problem, net.theta, state, rows, settings.batch_size, rates, done
+            )
+            if (
+                len(costs) < count
+                or not np.isfinite(costs[-1])
+                or not np.isfinite(squares[-1]).all()
+            ):
+                return "diverged"
+            chunk = _longer(chunk, count, time.monotonic() - began)
+            if run.first_cost is None:
+                run.first_cost = float(costs[0])
+            _add(sums, costs, squares, _batch_weights(run, rows))
+            done, rate = done + count, float(rates[-1])
+            if interrupt.asked:
+                return "interrupted"
+            run.progress.show(run.history, min(first / m, 1.0))
+        cost = sums.cost / sums.weight if sums.weight > 0 else 0.0
+        reason = run.end_epoch(cost, sums.squares / sums.steps, rate)
+        if reason is not None:
+            return reason
+        memory = settings.schedule.observe(memory, run.monitored())
+    return "epochs"
+
+
+def _longer(chunk: int, count: int, seconds: float) -> int:
+    """Return how many steps to take in the next call, given what ``count`` of them took."""
+    fitting = count * SECONDS_A_CALL / max(seconds, 1e-6)
+    return max(1, min(int(fitting), 4 * chunk))
+
+
+def _batch_weights(run: Run, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Return the weight of each batch in the mean over the epoch: its samples' sum of weights."""
+    size = run.settings.batch_size
+    starts = np.arange(0, len(rows), size)
+    weights = run.data.weights
+    each = np.ones(len(rows)) if weights is None else weights[rows]
+    return np.add.reduceat(each, starts)
+
+
+def _add(
+    sums: _Epoch,
+    costs: npt.NDArray[np.float64],
+    squares: npt.NDArray[np.float64],
+    weights: npt.NDArray[np.float64],
+) -> None:
+    for cost, square, weight in zip(costs.tolist(), squares, weights.tolist(), strict=True):
+        sums.cost += cost * weight
+        sums.weight += weight
+        sums.squares += square
+        sums.steps += 1

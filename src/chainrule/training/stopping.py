@@ -1,0 +1,64 @@
+"""Stopping: the best epoch so far, patience, and the words of the stop certificate."""
+
+from __future__ import annotations
+
+from math import inf, isfinite
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .history import Reason
+
+Floats = npt.NDArray[np.floating[Any]]
+
+# An epoch's cost above this many times 1 + the first batch's cost counts as divergence.
+EXPLOSION = 1e4
+
+
+class Best:
+    """The best epoch so far by a number that is to fall, with a copy of its parameters."""
+
+    def __init__(self, theta: Floats, tolerance: float) -> None:
+        self.theta = theta.copy()
+        self.epoch = 0
+        self._lowest = inf
+        self._mark = inf
+        self._tolerance = tolerance
+        self.waited = 0
+
+    def observe(self, value: float, epoch: int, theta: Floats) -> None:
+        """Keep theta if the value is the lowest yet; wait while none is lower by the tolerance.
+
+        The tolerance is relative to the value that patience was last renewed at.
+        """
+        if value < self._lowest:
+            self._lowest, self.epoch = value, epoch
+            self.theta[...] = theta
+        if value < self._mark - (self._tolerance * abs(self._mark) if isfinite(self._mark) else 0):
+            self._mark, self.waited = value, 0
+        else:
+            self.waited += 1
+
+
+def exploded(first: float, cost: float) -> bool:
+    """Say whether a cost is not finite, or has grown beyond what descent can mean."""
+    return not isfinite(cost) or (isfinite(first) and cost > EXPLOSION * (1 + abs(first)))
+
+
+def advice(learning_rate: float, epoch: int, kept: int) -> str:
+    """Return the sentence that says what divergence means and what to try."""
+    return (
+        f"diverged in epoch {epoch}: the cost grew without bound; the parameters of epoch {kept} "
+        f"were kept; try learning_rate={learning_rate / 10:g}, clip_norm=1, or standardised inputs"
+    )
+
+
+MESSAGES: dict[Reason, str] = {
+    "gradient": "the gradient's norm is within tolerance: J is at a stationary point",
+    "cost": "the cost no longer decreases by more than the tolerance",
+    "validation": "the validation set no longer improves; the best epoch's parameters were kept",
+    "epochs": "all epochs were run",
+    "callback": "a callback asked for it",
+    "interrupted": "interrupted; what was learnt is kept",
+}
