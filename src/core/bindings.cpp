@@ -136,12 +136,12 @@ class Core {
     }
 
     // J over the rows that order names (None: all), and its gradient unless dtheta is None.
-    double evaluate(Write theta, nb::object dtheta, nb::object order, int threads) {
+    double evaluate(Read theta, nb::object dtheta, nb::object order, int threads) {
         const Problem& p = session_->problem();
         Run run = order.is_none() ? Run{} : base(nb::cast<Read>(order, false));
         if (order.is_none()) run.k = p.rows;
         check(theta, "theta", dtype_, (std::size_t)p.parameters);
-        run.theta = theta.data();
+        run.theta = const_cast<void*>(theta.data());  // read only: this run does not train
         if (!dtheta.is_none()) {
             const Write g = nb::cast<Write>(dtheta, false);
             check(g, "dtheta", dtype_, (std::size_t)p.parameters);
@@ -157,14 +157,14 @@ class Core {
     }
 
     // a^L of every row of X, into outputs (rows, n_L).
-    void predict(Write theta, Write outputs, int threads) {
+    void predict(Read theta, Write outputs, int threads) {
         const Problem& p = session_->problem();
         Run run = {};
         run.k = run.batch = p.rows;
         check(theta, "theta", dtype_, (std::size_t)p.parameters);
         check(outputs, "outputs", dtype_, nb::cast<Read>(Y_, false).size());
         if (run.k == 0) return;
-        run.theta = theta.data();
+        run.theta = const_cast<void*>(theta.data());  // read only: this run does not train
         run.outputs = outputs.data();
         const nb::gil_scoped_release release;
         session_->run(run, threads);
