@@ -153,7 +153,8 @@ def squared_error() -> Cost:
 def absolute_error() -> Cost:
     """Absolute error: ``sum |a - y|``; ``dJ/da = sign(a - y)``, 0 where a = y.
 
-    Source: Hastie, Tibshirani and Friedman, "The elements of statistical learning", 2009, (10.22).
+    Source: Hastie, Tibshirani and Friedman, "The elements of statistical learning", 2009,
+    section 10.6.
     """
     return Cost(
         name="absolute_error",
@@ -300,12 +301,12 @@ def _poisson_from_z(z: Array, a: Array, y: Array) -> Array:
 
 
 CANONICAL: Mapping[tuple[str, str], Pair] = {
-    ("sigmoid", "logistic"): Pair(_logistic_from_z, "Nielsen, 2015, (64)"),
-    ("softmax", "cross_entropy"): Pair(_cross_entropy_from_z, "Goodfellow et al., 2016, (6.31)"),
+    ("sigmoid", "logistic"): Pair(_logistic_from_z, "Bishop, 2006, (4.91)"),
+    ("softmax", "cross_entropy"): Pair(_cross_entropy_from_z, "Bishop, 2006, (4.109)"),
     ("identity", "squared_error"): Pair(
-        lambda z, a, y: squared_error().J(z, y), "Nielsen, 2015, (73)"
+        lambda z, a, y: squared_error().J(z, y), "Bishop, 2006, (5.18)"
     ),
-    ("exp", "poisson"): Pair(_poisson_from_z, "McCullagh and Nelder, 1989, section 2.5"),
+    ("exp", "poisson"): Pair(_poisson_from_z, "Bishop, 2006, section 4.3.6"),
 }
 
 
@@ -331,7 +332,8 @@ def cost_backward(
     """Return dJ/dz of the output layer (m, n), for ``J = sum_i shares_i J_i``; shares (m,).
 
     ``dz = (a - y) shares`` for a canonical pair (unless ``canonical`` is False), else the chain
-    rule, ``dz = dJ/da * f'(z)``. Source: Nielsen, 2015, (BP1) and (68).
+    rule, ``dz = dJ/da * f'(z)``. Sources: Nielsen, 2015, (BP1); Bishop, "Pattern recognition and
+    machine learning", 2006, section 4.3.6 (canonical links).
     """
     pair = canonical_pair(f, cost) if canonical else None
     if pair is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -203,7 +203,7 @@ def _check_lbfgs(net: Network, given: Mapping[str, Any]) -> None:
 def _batch_size(batch_size: Any, m: int, full: bool) -> int:
     if batch_size is None or full:
         return m
-    if batch_size == "auto":
+    if isinstance(batch_size, str) and batch_size == "auto":
         return min(32, m)
     size = _count("batch_size", batch_size)
     if size > m:
@@ -240,7 +240,8 @@ def _monitor(name: Any, metrics: Sequence[Metric], has_validation: bool) -> Metr
 
 
 def _callbacks(callbacks: Any) -> tuple[Callback, ...]:
-    found = (callbacks,) if callable(callbacks) else tuple(callbacks)
+    several = isinstance(callbacks, Iterable) and not callable(callbacks)
+    found = tuple(callbacks) if several else (callbacks,)
     for callback in found:
         if not callable(callback):
             raise TypeError(f"a callback is a function of (network, history), not {callback!r}")
