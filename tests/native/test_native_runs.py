@@ -20,6 +20,7 @@ SHAPES = [
     ([20, 300, 290, 2], 300, 100),  # one slice, shared rows
     ([4, 32, 16, 4], 3000, 2000),  # parts
     ([40, 300, 260, 2], 2500, 2100),  # several slices of a large network
+    ([70, 512, 512, 3], 200, 100),  # rows of W that lie badly, so that panels are packed
 ]
 
 

@@ -15,14 +15,25 @@ namespace chainrule {
 namespace {
 #include "step.hpp"
 
+// The general layout, and behind it that of a tiny network.
+std::size_t lay_out_all(const Problem& p, const Run& run, int threads, char* base) {
+    Arena arena = {base, lay_out(p, run, threads, base)};
+    if (!is_tiny(p, run)) return arena.used;
+    auto* layers = arena.take<TinyLayer>(p.depth);
+    lay_out_tiny(layers, p, arena);
+    if (base) reinterpret_cast<Run_state*>(base)->tiny = layers;
+    return arena.used;
+}
+
 std::size_t workspace(const Problem& p, const Run& run, int threads) {
-    return lay_out(p, run, threads, nullptr);
+    return lay_out_all(p, run, threads, nullptr);
 }
 
 void begin(const Problem& p, const Run& run, void* at, Team* team) {
-    lay_out(p, run, team ? team->threads : 1, static_cast<char*>(at));
+    lay_out_all(p, run, team ? team->threads : 1, static_cast<char*>(at));
     Run_state& r = *static_cast<Run_state*>(at);
     r.team = team;
+    if (r.tiny) return;
     for (idx l = 0; l < p.depth; l++) refresh_W(r, l, 0, p.layers[l].n_in);
 }
 

@@ -73,31 +73,47 @@ INLINE V penalty_slope(V theta, const Numbers& u) {
     return (theta > 0 ? one : (theta < 0 ? -one : V{})) + theta * u.l2;
 }
 
-// n parameters in a row: theta and state are stepped by g (scaled by factor). Where asked, the
-// penalty's gradient is added to g first. Returns the register sums of g^2.
-struct Place {
+// A block of parameters, rows x n with `ld` between rows, is stepped by g. Where asked, the penalty's
+// gradient is added to g first. Returns the register sums of g^2.
+struct Block {
     real *theta, *s0, *s1;
+    idx ld;
+    const real* g;
+    idx g_ld, rows, n;
+    bool weights, penalise;
 };
-using Update = V (*)(Place, const real* g, idx n, const Numbers&, bool weights, bool penalise);
+using Update = V (*)(const Block&, const Numbers&);
 
 template <O o>
-static V update(Place p, const real* g, idx n, const Numbers& u, bool weights, bool penalise) {
+static V update(const Block& block, const Numbers& u) {
     constexpr int slots = o == O::gradient_descent ? 0 : o == O::adam || o == O::adamw ? 2 : 1;
-    const real keep = weights ? u.keep : 1;
-    V squares = {};
-    for (idx j = 0; j < n; j += LANES) {
-        const idx left = n - j;
-        V theta = read_part(p.theta + j, left), x = read_part(g + j, left), s0 = {}, s1 = {};
-        if (penalise) x += penalty_slope(theta, u);
-        squares += x * x;
-        if constexpr (slots > 0) s0 = read_part(p.s0 + j, left);
-        if constexpr (slots > 1) s1 = read_part(p.s1 + j, left);
-        theta = stepped<o>(theta, x, s0, s1, u, keep);
-        write_part(p.theta + j, theta, left);
-        if constexpr (slots > 0) write_part(p.s0 + j, s0, left);
-        if constexpr (slots > 1) write_part(p.s1 + j, s1, left);
+    const real keep = block.weights ? u.keep : 1;
+    const bool penalise = block.penalise;
+    V squares[4] = {};
+    for (idx i = 0; i < block.rows; i++) {
+        real *theta = block.theta + i * block.ld, *s0 = block.s0 + i * block.ld,
+             *s1 = block.s1 + i * block.ld;
+        const real* g = block.g + i * block.g_ld;
+        const auto step = [&](idx j, V& sum, auto read, auto write) __attribute__((always_inline)) {
+            V old = read(theta + j), x = read(g + j), v0 = {}, v1 = {};
+            if (penalise) x += penalty_slope(old, u);
+            sum += x * x;
+            if constexpr (slots > 0) v0 = read(s0 + j);
+            if constexpr (slots > 1) v1 = read(s1 + j);
+            write(theta + j, stepped<o>(old, x, v0, v1, u, keep));
+            if constexpr (slots > 0) write(s0 + j, v0);
+            if constexpr (slots > 1) write(s1 + j, v1);
+        };
+        idx j = 0;
+        for (; j + 4 * LANES <= block.n; j += 4 * LANES)
+            UNROLL for (int v = 0; v < 4; v++) step(j + v * LANES, squares[v], load, store);
+        for (int v = 0; j + LANES <= block.n; j += LANES, v++) step(j, squares[v], load, store);
+        const idx left = block.n - j;
+        if (left > 0)
+            step(j, squares[3], [left](const real* p) { return load_first(p, left); },
+                 [left](real* p, V v) { store_first(p, v, left); });
     }
-    return squares;
+    return (squares[0] + squares[1]) + (squares[2] + squares[3]);
 }
 
 static Update update_of(int o) {

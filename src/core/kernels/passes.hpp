@@ -32,25 +32,34 @@ static void load_rows(const Run_state& r, const Desk& d, const Slice& slice, idx
     const real even = (real)(1 / slice.sum);
     const bool dropped = r.run.train && p.input_rate > 0;
     const Mask mask = dropped ? mask_of(p.seed, slice.step, 0, p.input_rate) : Mask{};
-    for (idx i = r0; i < r1; i++) {
-        const idx row = row_of(r, slice.batch + slice.first + i);
-        d.inputs[i] = X + row * n_0;
-        if (dropped) {
+    for (idx i = r0; i < r1; i++) d.inputs[i] = X + row_of(r, slice.batch + slice.first + i) * n_0;
+    if (dropped)
+        for (idx i = r0; i < r1; i++) {
             real* x = d.dropped_inputs + i * n_0;
             __builtin_memcpy(x, d.inputs[i], (std::size_t)n_0 * sizeof(real));
             drop(x, nullptr, slice.first + i, n_0, 0, n_0, mask);
             d.inputs[i] = x;
         }
-        if (!Y) continue;
-        const real share = weights ? (real)(slice.sum > 0 ? weights[row] / slice.sum : 0) : even;
-        for (idx j = 0; j < n_L; j++) {
-            const real y = Y[row * n_L + j];
-            d.y[i * n_L + j] = smooth ? keep * y + spread : y;
-            d.share[i * n_L + j] = share;
+    if (!Y) return;
+    for (idx i = r0; i < r1; i++) {
+        const real* from = Y + row_of(r, slice.batch + slice.first + i) * n_L;
+        real* y = d.y + i * n_L;
+        if (smooth)
+            for (idx j = 0; j < n_L; j++) y[j] = keep * from[j] + spread;
+        else
+            for (idx j = 0; j < n_L; j++) y[j] = from[j];
+    }
+    if (!weights) {
+        for (idx j = r0 * n_L; j < r1 * n_L; j++) d.share[j] = even;
+    } else {
+        for (idx i = r0; i < r1; i++) {
+            const double w = weights[row_of(r, slice.batch + slice.first + i)];
+            const real share = (real)(slice.sum > 0 ? w / slice.sum : 0);
+            for (idx j = 0; j < n_L; j++) d.share[i * n_L + j] = share;
         }
     }
     // The cost takes whole registers: what is past the last row has no share.
-    if (r1 == slice.rows && Y)
+    if (r1 == slice.rows)
         for (idx j = r1 * n_L; j < round_up(r1 * n_L, LANES); j++) d.y[j] = d.share[j] = 0;
 }
 
@@ -86,8 +95,10 @@ static void mix_rows(const Sheet& s, const Layer& layer, const TileOfLayer& t, i
 }
 
 // z^l = a^{l-1} W^T + b, a^l = f(z^l); the last layer stops at z, the rest is the cost's.
-static void forward(const Run_state& r, const Desk& d, const Slice& slice, idx r0, idx r1) {
+static void forward(const Run_state& r, const Desk& d, const Slice& slice, idx r0, idx r1,
+                    int thread) {
     const Problem& p = r.p;
+    real* pack = r.packs ? r.packs + thread * r.pack : nullptr;
     for (idx l = 0; l < p.depth; l++) {
         const Layer& layer = p.layers[l];
         const Sheet& s = d.sheets[l];
@@ -99,10 +110,11 @@ static void forward(const Run_state& r, const Desk& d, const Slice& slice, idx r
         const bool in_tile = s.slope == Slope::one || s.slope == Slope::of_relu;
         Epilogue epilogue;
         if (!last && !mixed && !in_tile) epilogue = {activate_tile, &tile};
-        product<false>({.rows = inputs_of(d, l) + r0, .at = 0, .M = r1 - r0, .K = layer.n_in,
+        product({.rows = inputs_of(d, l) + r0, .at = 0, .M = r1 - r0, .K = layer.n_in,
                         .N = layer.n_out, .B = theta_of(r) + layer.w, .B_ld = layer.n_out,
                         .start = theta_of(r) + layer.b, .start_ld = 0, .C = s.a + r0 * s.ld,
-                        .C_ld = s.ld, .relu = s.slope == Slope::of_relu, .B_padded = false},
+                        .C_ld = s.ld, .relu = s.slope == Slope::of_relu, .gate = nullptr, .B_padded = false,
+                        .pack = pack},
                        epilogue);
         if (mixed && !last) mix_rows(s, layer, tile, r0, r1);
     }
@@ -204,11 +216,13 @@ static void backward(const Run_state& r, const Desk& d, idx r0, idx r1) {
         const Sheet &s = d.sheets[l], &to = d.sheets[l - 1];
         const TileOfLayer tile = {&to, r0, 0, below.n_out, 0, nullptr};
         Epilogue epilogue;
-        if (to.slope != Slope::one && to.slope != Slope::mixed) epilogue = {slope_tile, &tile};
-        product<false>({.rows = s.dz_rows + r0, .at = 0, .M = r1 - r0, .K = layer.n_out,
+        const bool in_tile = to.slope == Slope::one || to.slope == Slope::of_relu;
+        if (!in_tile && to.slope != Slope::mixed) epilogue = {slope_tile, &tile};
+        const real* gate = to.slope == Slope::of_relu ? to.a + r0 * to.ld : nullptr;
+        product({.rows = s.dz_rows + r0, .at = 0, .M = r1 - r0, .K = layer.n_out,
                         .N = layer.n_in, .B = r.W[l], .B_ld = r.W_ld[l], .start = nullptr,
                         .start_ld = 0, .C = to.dz + r0 * to.ld, .C_ld = to.ld, .relu = false,
-                        .B_padded = true},
+                        .gate = gate, .B_padded = true, .pack = nullptr},
                        epilogue);
         if (to.slope == Slope::mixed) unmix_rows(to, below, r0, r1);
     }

@@ -21,6 +21,7 @@ struct Plan {
     bool by_parts;
 };
 
+INLINE idx least(idx a, idx b) { return a < b ? a : b; }
 INLINE idx round_up(idx n, idx unit) { return (n + unit - 1) / unit * unit; }
 
 static Plan plan_of(const Problem& p, idx m) {
@@ -37,8 +38,9 @@ static Plan plan_of(const Problem& p, idx m) {
 
 // A unit of a layer's gradient: this many rows of W^T. The bias is one more unit at the end.
 INLINE idx unit_rows(const Layer& layer) {
-    const idx rows = 1024 / layer.n_out / 8 * 8;
-    return rows < 8 ? 8 : rows;
+    if (layer.n_out > PANEL) return 12;
+    const idx rows = 512 / layer.n_out / 16 * 16;
+    return rows < 16 ? 16 : rows;
 }
 INLINE idx units(const Layer& layer) {
     return (layer.n_in + unit_rows(layer) - 1) / unit_rows(layer);
@@ -87,8 +89,11 @@ struct Run_state {
     double* J;         // of each part, or of each unit of rows
     double penalty;
     bool fused;
+    real* packs;  // (threads, K, PANEL), for the forward product, or null
+    idx pack;     // K * PANEL
     Update update;
     CostOf cost;
+    struct TinyLayer* tiny;  // see tiny.hpp, or null
 };
 
 // Hands out aligned pieces of the workspace; with no base it only counts.
@@ -176,9 +181,14 @@ static std::size_t lay_out(const Problem& p, const Run& run, int threads, char* 
     const bool fused = run.train && plan_of(p, run.batch).slices == 1 && p.clip_norm == 0 && p.clip_value == 0 &&
                        !run.careful;
     real* gradients = back && !fused ? arena.take<real>(plan.parts * p.parameters) : nullptr;
+    idx K = 0;
+    for (idx l = 0; l < p.depth; l++)
+        if (lies_badly(p.layers[l].n_out) && p.layers[l].n_in > K) K = p.layers[l].n_in;
+    real* packs = K > 0 ? arena.take<real>(threads * K * PANEL) : nullptr;
     if (base) {
         *r = {p, run, nullptr, plan, run.k > 0 ? (run.k + run.batch - 1) / run.batch : 0, 0,
-              End::done, desk, W, W_ld, gradients, unit_sums, clipped_sums, first_unit, J, 0, fused,
+              End::done, desk, W, W_ld, gradients, unit_sums, clipped_sums, first_unit, J, 0, fused, packs,
+              K * PANEL,
               update_of(p.optimizer),
               cost_function(p.cost, p.canonical)};
     }

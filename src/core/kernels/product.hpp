@@ -11,7 +11,7 @@ struct Epilogue {
 };
 
 struct Product {
-    const real* const* rows;  // A's rows: M of them, or K if transposed
+    const real* const* rows;  // A's rows
     idx at;                   // first column of A
     idx M, K, N;
     const real* B;
@@ -21,36 +21,40 @@ struct Product {
     real* C;
     idx C_ld;
     bool relu;
-    bool B_padded;  // B's and C's rows can be read and written up to a whole register
+    const real* gate;  // null, or of C's rows: see tile.hpp
+    bool B_padded;     // B's and C's rows can be read and written up to a whole register
+    real* pack;        // (K, PANEL) to copy a panel of B to where its rows lie badly, or null
 };
 
+constexpr idx PANEL = MOST_NV * LANES;
+
+// Rows of B that are a multiple of 4096 bytes apart all fall on the same few places of the caches.
+INLINE bool lies_badly(idx ld) { return ld * (idx)sizeof(real) % 2048 == 0; }
+
 // C (M, N) = start + A B. Panels of up to MOST_NV registers of columns, tiles of rows within them.
-template <bool Transposed>
 static void product(const Product& p, const Epilogue& epilogue) {
-    constexpr idx PANEL = MOST_NV * LANES;
+    const bool pack = p.pack && lies_badly(p.B_ld) && p.M >= 32 && p.K >= 64;
     for (idx j = 0; j < p.N; j += PANEL) {
         const idx width = p.N - j < PANEL ? p.N - j : PANEL;
         const int NV = (int)((width + LANES - 1) / LANES);
         const bool tail = width % LANES != 0 && !p.B_padded;
         const idx most = most_rows(NV), tiles = (p.M + most - 1) / most;
-        idx i = 0;
+        const real* B = p.B + j;
+        idx B_ld = p.B_ld, i = 0;
+        if (pack && width == PANEL) {
+            for (idx k = 0; k < p.K; k++)
+                UNROLL for (int v = 0; v < MOST_NV; v++)
+                    store(p.pack + k * PANEL + v * LANES, load(B + k * B_ld + v * LANES));
+            B = p.pack;
+            B_ld = PANEL;
+        }
         for (idx n = 0; n < tiles; n++) {
             const idx next = p.M * (n + 1) / tiles, rows = next - i;
-            const Tile run = tail ? tile_of<true, Transposed>((int)rows, NV)
-                                  : tile_of<false, Transposed>((int)rows, NV);
-            TileArguments t;
-            t.rows = Transposed ? p.rows : p.rows + i;
-            t.at = Transposed ? p.at + i : p.at;
-            t.K = p.K;
-            t.B = p.B + j;
-            t.B_ld = p.B_ld;
-            t.start = p.start ? p.start + i * p.start_ld + j : nullptr;
-            t.start_ld = p.start_ld;
-            t.C = p.C + i * p.C_ld + j;
-            t.C_ld = p.C_ld;
-            t.width = width;
-            t.relu = p.relu;
-            run(t);
+            const Tile run = tail ? tile_of<true, false>((int)rows, NV)
+                                  : tile_of<false, false>((int)rows, NV);
+            const idx at = i * p.C_ld + j;
+            run({p.rows + i, p.at, p.K, B, B_ld, p.start ? p.start + i * p.start_ld + j : nullptr,
+                 p.start_ld, p.C + at, p.C_ld, width, p.relu, p.gate ? p.gate + at : nullptr});
             if (epilogue.apply) epilogue.apply(epilogue, i, rows, j, width);
             i = next;
         }

@@ -2,7 +2,7 @@
 // step (stop, scale) is decided by every thread alike, from the same numbers in the same order.
 #pragma once
 
-#include "gradient.hpp"
+#include "tiny.hpp"
 
 INLINE void wait(const Run_state& r, int thread) {
     if (r.team && r.team->threads > 1) r.team->barrier(r.team, thread);
@@ -32,8 +32,6 @@ static double sum_of(const double* x, idx n) {
     return sum;
 }
 
-INLINE idx least(idx a, idx b) { return a < b ? a : b; }
-
 // Forward and backward of a whole batch, by parts: each part's slices in turn, by one thread.
 static void parts_of(Run_state& r, const Plan& plan, idx batch, idx m, idx step, double sum, int n,
                      int of, bool back) {
@@ -47,7 +45,7 @@ static void parts_of(Run_state& r, const Plan& plan, idx batch, idx m, idx step,
             const idx first = k * plan.slice, rows = least(plan.slice, m - first);
             const Slice slice = {first, rows, batch, step, sum};
             load_rows(r, d, slice, 0, rows);
-            forward(r, d, slice, 0, rows);
+            forward(r, d, slice, 0, rows, n);
             r.J[part] += cost_of_rows(r, d, 0, rows);
             if (!back) continue;
             backward(r, d, 0, rows);
@@ -64,7 +62,7 @@ static void slice_rows(Run_state& r, const Slice& slice, int n, int of, bool bac
     const idx r0 = mine.begin * ROWS, r1 = least(mine.end * ROWS, slice.rows);
     if (r0 >= r1) return;
     load_rows(r, d, slice, r0, r1);
-    forward(r, d, slice, r0, r1);
+    forward(r, d, slice, r0, r1, n);
     for (idx u = mine.begin; u < mine.end; u++)
         r.J[u] = cost_of_rows(r, d, u * ROWS, least((u + 1) * ROWS, slice.rows));
     if (back) backward(r, d, r0, r1);
@@ -160,7 +158,7 @@ static void predict(Run_state& r, int n, int of) {
         if (r0 >= r1) continue;
         const Slice here = {first, rows, 0, 0, 1};
         load_rows(r, d, here, r0, r1);
-        forward(r, d, here, r0, r1);
+        forward(r, d, here, r0, r1, n);
         output_forward(r, d, r0, r1);
         real* out = static_cast<real*>(r.run.outputs) + (first + r0) * n_L;
         __builtin_memcpy(out, d.sheets[r.p.depth - 1].a + r0 * n_L,
@@ -172,6 +170,7 @@ static void work(void* workspace, int thread) {
     Run_state& r = *static_cast<Run_state*>(workspace);
     const int of = r.team ? r.team->threads : 1;
     if (r.run.outputs) return predict(r, thread, of);
+    if (r.tiny) return thread == 0 ? tiny(r) : void();
     for (idx s = 0; s < r.steps; s++)
         if (!batch_step(r, s, thread, of)) return;
 }

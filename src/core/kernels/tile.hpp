@@ -18,7 +18,8 @@ struct TileArguments {
     real* C;
     idx C_ld;
     idx width;
-    bool relu;
+    bool relu;         // C = max(C, 0)
+    const real* gate;  // or null: C = 0 where the gate, which lies as C does, is not above 0
 };
 
 template <int MR, int NV, bool Tail, bool Transposed>
@@ -53,6 +54,11 @@ static void tile(const TileArguments& t) {
     if (t.relu) {
         UNROLL for (int i = 0; i < MR; i++)
             UNROLL for (int v = 0; v < NV; v++) c[i][v] = c[i][v] <= 0 ? V{} : c[i][v];
+    }
+    if (t.gate) {
+        UNROLL for (int i = 0; i < MR; i++)
+            UNROLL for (int v = 0; v < NV; v++)
+                c[i][v] = read(t.gate + i * t.C_ld, v) > 0 ? c[i][v] : V{};
     }
     UNROLL for (int i = 0; i < MR; i++)
         UNROLL for (int v = 0; v < NV; v++) {

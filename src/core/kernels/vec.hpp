@@ -94,14 +94,29 @@ INLINE V abs(V x) {
     return (V)((I)x & mask);
 }
 
+// The lanes of v from `by` on, and others behind them.
+template <int by>
+INLINE V upper(V v) {
+#if VBYTES == 64
+    if constexpr (SINGLE)
+        return __builtin_shuffle(v, I{by, by + 1, by + 2, by + 3, by + 4, by + 5, by + 6, by + 7});
+    else return __builtin_shuffle(v, I{by, by + 1, by + 2, by + 3});
+#elif VBYTES == 32
+    if constexpr (SINGLE) return __builtin_shuffle(v, I{by, by + 1, by + 2, by + 3});
+    else return __builtin_shuffle(v, I{by, by + 1});
+#else
+    if constexpr (SINGLE) return __builtin_shuffle(v, I{by, by + 1});
+    else return __builtin_shuffle(v, I{by, by});
+#endif
+}
+
 // The sum of the lanes, halves first: one order for every caller.
 INLINE real total(V v) {
-    real x[LANES];
-    store(x, v);
-    UNROLL for (idx half = LANES / 2; half > 0; half /= 2) {
-        UNROLL for (idx i = 0; i < half; i++) x[i] += x[i + half];
-    }
-    return x[0];
+    if constexpr (LANES >= 16) v += upper<8>(v);
+    if constexpr (LANES >= 8) v += upper<4>(v);
+    if constexpr (LANES >= 4) v += upper<2>(v);
+    v += upper<1>(v);
+    return v[0];
 }
 INLINE real largest(V v) {
     real x = v[0];
