@@ -65,6 +65,20 @@ def test_every_activation_cost_and_optimizer(isa: str, dtype: str, cost: str) ->
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("cost", COSTS)
+def test_one_sample_at_a_time(isa: str, dtype: str, cost: str) -> None:
+    """Networks of few units and batches of one have a path of their own."""
+    outputs = outputs_of(cost)
+    for number, (hidden, optimizer) in enumerate(itertools.product(ACTIVATIONS, OPTIMIZERS)):
+        output = outputs[number % len(outputs)]
+        sizes = [[2, 2, 2], [5, 3], [9, 4, 2, 2]][number % 3]
+        p = problem(sizes, hidden, output, cost, optimizer, dtype, m=9, weights=number % 2 == 0)
+        found, wanted = trained(native, p, 1, 20), trained(reference, p, 1, 20)
+        for got, want in zip(found, wanted, strict=True):
+            assert distance(got, want) <= DRIFT[dtype], f"{sizes} {hidden} {output} {optimizer}"
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("clip", [{}, {"clip_value": 0.02, "clip_norm": 0.05}, {"clip_norm": 0.1}])
 def test_fifty_steps_with_everything(isa: str, dtype: str, optimizer: str, clip: Any) -> None:

@@ -16,6 +16,7 @@ import chainrule as cr
 native = pytest.importorskip("chainrule.engines.native", reason="the core is not built")
 
 SHAPES = [
+    ([3, 4, 2], 5, 1),  # one sample in registers
     ([5, 7, 3], 37, 10),  # one slice, padded
     ([20, 300, 290, 2], 300, 100),  # one slice, shared rows
     ([4, 32, 16, 4], 3000, 2000),  # parts
@@ -56,7 +57,7 @@ def test_bits_of_a_run_split_in_two(
     isa: str, sizes: list[int], m: int, batch: int, clip: float | None
 ) -> None:
     p = problem(sizes, "gelu", dtype="float32", m=m, clip_norm=clip, dropout=0.2)
-    order = np.concatenate([batches(m, batch, 5), np.arange(3)])
+    order = np.concatenate([batches(m, batch, 5), np.arange(min(3, batch))])
     whole = p.network.theta.copy()
     state = p.optimizer.init(whole)
     rates = np.linspace(1e-2, 1e-3, 6)
@@ -154,6 +155,25 @@ def test_a_finite_cost_with_a_gradient_that_is_not(isa: str) -> None:
     assert not np.isfinite(squares[-1]).all() or not np.isfinite(costs[-1])
     assert np.isfinite(theta).all()
     assert np.isfinite(state).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("optimizer", ["gradient_descent", "adam"])
+@pytest.mark.parametrize("value", [np.nan, "largest"])
+def test_one_sample_at_a_time_stops_too(
+    isa: str, dtype: str, optimizer: str, value: Any
+) -> None:
+    number = np.finfo(dtype).max / 4 if value == "largest" else value
+    p = spoilt(problem([3, 2, 2], "relu", optimizer=optimizer, dtype=dtype, m=8), 5, number)
+    order, rates = np.arange(8), np.full(8, 1e-3)
+    found = []
+    for engine in (reference, native):
+        theta = p.network.theta.copy()
+        state = p.optimizer.init(theta)
+        found.append((engine.run(p, theta, state, order, 1, rates, 0)[0], theta, state))
+    assert len(found[0][0]) == len(found[1][0]) == 6
+    assert distance(found[1][1], found[0][1]) < 1e-5
+    assert distance(found[1][2], found[0][2]) < 1e-5
 
 
 def test_no_rows_and_no_steps(isa: str) -> None:

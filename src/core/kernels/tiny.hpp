@@ -84,7 +84,7 @@ INLINE double tiny_cost(const Run_state& r, const Layer& top, V z, const real* y
         return (double)total(shared(J, weights));
     }
     const Sheet& s = r.desks[0].sheets[p.depth - 1];
-    store(s.a, z);
+    store(s.a, s.slope == Slope::of_relu ? (z <= 0 ? V{} : z) : z);  // as the tile does
     const double J = cost_of_rows(r, r.desks[0], 0, 1);
     dz = load_first(s.dz, top.n_out);
     return J;
@@ -114,6 +114,12 @@ static void tiny_run(Run_state& r) {
     const bool own_cost = p.canonical && (C)p.cost != C::cross_entropy;
     alignas(64) real a[TINY_DEPTH][LANES], dzs[LANES];
     V slopes[TINY_DEPTH];
+    I live[TINY_DEPTH];  // the lanes that are units: the others must stay 0
+    for (idx l = 0; l < L; l++) {
+        V lanes;
+        for (idx j = 0; j < LANES; j++) lanes[j] = (real)j;
+        live[l] = lanes < (real)p.layers[l].n_out;
+    }
     for (idx j = 0; j < top.n_out; j++) r.desks[0].share[j] = 1;
     for (idx s = 0; s < r.steps; s++) {
         const idx row = row_of(r, s);
@@ -130,7 +136,8 @@ static void tiny_run(Run_state& r) {
             z = load(W + layer.n_in * LANES);
             for (idx k = 0; k < layer.n_in; k++) z += broadcast(a_prev[k]) * load(W + k * LANES);
             if (l == L - 1) break;
-            store(a[l], activation_of(layer.f, z, (real)layer.setting, slopes[l]));
+            const V f = activation_of(layer.f, z, (real)layer.setting, slopes[l]);
+            store(a[l], live[l] ? f : V{});
             a_prev = a[l];
         }
         V dz;
@@ -166,7 +173,7 @@ static void tiny_run(Run_state& r) {
             const double sum = (double)total(squares);
             run.squares[s * L + l] = sum;
             good = good && finite(sum);
-            if (l) dz = da * slopes[l - 1];
+            if (l) dz = live[l - 1] ? da * slopes[l - 1] : V{};
         }
         if (!good) {
             r.why = End::unsure;
