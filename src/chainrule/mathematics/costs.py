@@ -69,7 +69,7 @@ def logistic() -> Cost:
         return -_total(xp, _y_log(y, a) + _y_log(1 - y, 1 - a))
 
     def da(a: Array, y: Array) -> Array:
-        return -y / a + (1 - y) / (1 - a)
+        return _over(1 - y, 1 - a) - _over(y, a)
 
     return Cost(
         name="logistic",
@@ -90,6 +90,13 @@ def _y_log(y: Array, a: Array) -> Array:
     return xp.where(present, y * xp.log(xp.where(present, a, 1)), 0)
 
 
+def _over(y: Array, a: Array) -> Array:
+    """Return ``y / a``, and 0 where y is 0, though a may have been rounded to 0."""
+    xp = namespace(y, a)
+    present = xp.greater(y, 0)
+    return xp.where(present, y / xp.where(present, a, 1), 0)
+
+
 @entry
 def cross_entropy(smoothing: float = 0.0) -> Cost:
     """Cross-entropy over n classes: ``-sum y' log a`` with ``y' = (1 - s) y + s / n``.
@@ -105,7 +112,7 @@ def cross_entropy(smoothing: float = 0.0) -> Cost:
         return -_total(namespace(a, y), _y_log(smooth(y, smoothing), a))
 
     def da(a: Array, y: Array) -> Array:
-        return -smooth(y, smoothing) / a
+        return -_over(smooth(y, smoothing), a)
 
     return Cost(
         name="cross_entropy",
@@ -240,7 +247,7 @@ def poisson() -> Cost:
     return Cost(
         name="poisson",
         J=lambda a, y: _total(namespace(a, y), a - _y_log(y, a)),
-        da=lambda a, y: 1 - y / a,
+        da=lambda a, y: 1 - _over(y, a),
         formula="a - y log(a)",
         derivative="1 - y/a",
         source="McCullagh and Nelder, 1989, section 2.3",
@@ -293,7 +300,9 @@ def _logistic_from_z(z: Array, a: Array, y: Array) -> Array:
 def _cross_entropy_from_z(z: Array, a: Array, y: Array) -> Array:
     xp = namespace(z, y)
     below = z - xp.max(z, axis=-1, keepdims=True)
-    return xp.log(_total(xp, xp.exp(below))) - _total(xp, y * below)
+    # Below may be -inf, for z near the largest float: 0 times it is 0 where y is.
+    met = xp.where(xp.greater(y, 0), below, 0)
+    return xp.log(_total(xp, xp.exp(below))) - _total(xp, y * met)
 
 
 def _poisson_from_z(z: Array, a: Array, y: Array) -> Array:
