@@ -46,8 +46,11 @@ static void load_rows(const Run_state& r, const Desk& d, const Slice& slice, idx
         real* y = d.y + i * n_L;
         if (smooth)
             for (idx j = 0; j < n_L; j++) y[j] = keep * from[j] + spread;
+        else if (n_L == 1)
+            *y = *from;
         else
-            for (idx j = 0; j < n_L; j++) y[j] = from[j];
+            for (idx j = 0; j < n_L; j += LANES)
+                write_part(y + j, read_part(from + j, n_L - j), n_L - j);
     }
     if (!weights) {
         for (idx j = r0 * n_L; j < r1 * n_L; j++) d.share[j] = even;
@@ -74,6 +77,10 @@ struct TileOfLayer {
 static void activate_tile(const Epilogue& e, idx i, idx rows, idx j, idx width) {
     const auto& t = *static_cast<const TileOfLayer*>(e.context);
     const Sheet& s = *t.sheet;
+    if (s.ld == padded(width) && !t.mask) {  // the tile's rows follow one another without a gap
+        const idx at = (t.r0 + i) * s.ld;
+        return s.f(s.a + at, s.df ? s.df + at : nullptr, rows * s.ld, t.setting);
+    }
     for (idx row = t.r0 + i; row < t.r0 + i + rows; row++) {
         const idx at = row * s.ld + j;
         real* df = s.df ? s.df + at : nullptr;
@@ -194,6 +201,8 @@ static double cost_of_rows(const Run_state& r, const Desk& d, idx r0, idx r1) {
 // The backward tile's epilogue: dz = da f'(z).
 static void slope_tile(const Epilogue& e, idx i, idx rows, idx j, idx width) {
     const auto& t = *static_cast<const TileOfLayer*>(e.context);
+    if (t.sheet->ld == padded(width))
+        return slope_times(*t.sheet, (t.r0 + i) * t.sheet->ld, rows * t.sheet->ld);
     for (idx row = t.r0 + i; row < t.r0 + i + rows; row++)
         slope_times(*t.sheet, row * t.sheet->ld + j, padded(width));
 }
