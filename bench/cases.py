@@ -46,7 +46,7 @@ RATE = 1e-3
 
 @dataclass(frozen=True)
 class Data:
-    """Rows, targets, the order they are taken in, and the start: W (n_out, n_in), b of each layer."""
+    """Rows, targets, the order they are taken in, and the start: W (n_out, n_in) and b by layer."""
 
     X: Any
     Y: Any

@@ -18,7 +18,10 @@ def fit(f: Real, low: float, high: float, degree: int) -> tuple[list[mp.mpf], mp
     """Return the coefficients c_0 .. c_degree of the interpolant of f, and its relative error."""
     low, high = mp.mpf(low), mp.mpf(high)
     n = degree + 1
-    nodes = [(low + high) / 2 + (high - low) / 2 * mp.cos(mp.pi * (2 * i + 1) / (2 * n)) for i in range(n)]
+    nodes = [
+        (low + high) / 2 + (high - low) / 2 * mp.cos(mp.pi * (2 * i + 1) / (2 * n))
+        for i in range(n)
+    ]
     A = mp.matrix(n, n)
     b = mp.matrix(n, 1)
     for i, x in enumerate(nodes):
@@ -73,4 +76,8 @@ if __name__ == "__main__":
             print(f"// {kind}, relative error {mp.nstr(worst, 3)}")
             digits = 10 if kind == "float" else 19
             suffix = "f" if kind == "float" else ""
-            print(f"constexpr real {name}[] = {{" + ", ".join(mp.nstr(x, digits) + suffix for x in c) + "};")
+            print(
+                f"constexpr real {name}[] = {{"
+                + ", ".join(mp.nstr(x, digits) + suffix for x in c)
+                + "};"
+            )

@@ -1,4 +1,4 @@
-"""The peak of multiply-and-add on one core, in GFLOP/s of float32: compiled, run, the best of some."""
+"""The peak of multiply-and-add on one core, in GFLOP/s of float32: compiled and run."""
 
 from __future__ import annotations
 

@@ -25,7 +25,9 @@ class Worker:
     """A peer's process; `ask` takes one timing."""
 
     def __init__(self, name: str, threads: int) -> None:
-        path = os.pathsep.join(p for p in (str(HERE.parent / "src"), os.environ.get("PYTHONPATH")) if p)
+        path = os.pathsep.join(
+            p for p in (str(HERE.parent / "src"), os.environ.get("PYTHONPATH")) if p
+        )
         env = dict(os.environ, PYTHONPATH=path, OMP_NUM_THREADS=str(threads))
         env |= {"OPENBLAS_NUM_THREADS": str(threads), "TF_CPP_MIN_LOG_LEVEL": "3"}
         self.name, self.threads = name, threads

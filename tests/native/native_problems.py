@@ -45,9 +45,7 @@ def problem(
     X = (0.3 * rng.normal(size=(m, sizes[0]))).astype(dtype)
     Y = np.ascontiguousarray(targets(net.cost.target, m, sizes[-1], rng).astype(dtype))
     w = rng.random(m) * (rng.random(m) > 0.2) if weights else None
-    return Problem(
-        net, X, Y, w, resolve_optimizer(optimizer), clip_value, clip_norm, threads
-    )
+    return Problem(net, X, Y, w, resolve_optimizer(optimizer), clip_value, clip_norm, threads)
 
 
 def outputs_of(cost: str) -> tuple[str, ...]:

@@ -121,7 +121,7 @@ def test_wrong_output_arrays_raise() -> None:
     ):
         with pytest.raises((TypeError, ValueError)):
             native.evaluate(p, theta, out)
-    with pytest.raises((TypeError, ValueError), match="rows|order"):
+    with pytest.raises((TypeError, ValueError), match=r"rows|order"):
         native.gradient(p, theta, None, np.array([99]))
 
 

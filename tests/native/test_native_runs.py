@@ -120,7 +120,7 @@ def test_stops_before_a_step_that_is_not_finite(
     isa: str, dtype: str, clip: float | None, optimizer: str, value: Any
 ) -> None:
     number = np.finfo(dtype).max / 4 if value == "largest" else value
-    make = dict(optimizer=optimizer, dtype=dtype, m=40, clip_norm=clip)
+    make = {"optimizer": optimizer, "dtype": dtype, "m": 40, "clip_norm": clip}
     p = spoilt(problem([3, 6, 2], "relu", **make), 23, number)
     order, rates = np.arange(40), np.full(10, 1e-3)
     runs = []
@@ -160,9 +160,7 @@ def test_a_finite_cost_with_a_gradient_that_is_not(isa: str) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("optimizer", ["gradient_descent", "adam"])
 @pytest.mark.parametrize("value", [np.nan, "largest"])
-def test_one_sample_at_a_time_stops_too(
-    isa: str, dtype: str, optimizer: str, value: Any
-) -> None:
+def test_one_sample_at_a_time_stops_too(isa: str, dtype: str, optimizer: str, value: Any) -> None:
     number = np.finfo(dtype).max / 4 if value == "largest" else value
     p = spoilt(problem([3, 2, 2], "relu", optimizer=optimizer, dtype=dtype, m=8), 5, number)
     order, rates = np.arange(8), np.full(8, 1e-3)

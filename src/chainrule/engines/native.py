@@ -48,12 +48,12 @@ _cores: WeakKeyDictionary[Problem, tuple[str, Any]] = WeakKeyDictionary()
 
 
 def settings_of(table: str) -> dict[str, tuple[str, ...]]:
-    """Return what the core knows of ``"activations"``, ``"costs"`` or ``"optimizers"``: settings by name."""
+    """Return the settings by name of the core's ``"activations"``, ``"costs"``, ``"optimizers"``."""
     return dict(_TABLES[table])
 
 
 def available_isas() -> list[str]:
-    """Return the instruction sets that this processor has and the core was compiled for, best first."""
+    """Return the instruction sets that both the processor and the core have, best first."""
     return list(_core.available_isas())
 
 
