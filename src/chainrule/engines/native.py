@@ -48,7 +48,7 @@ _cores: WeakKeyDictionary[Problem, tuple[str, Any]] = WeakKeyDictionary()
 
 
 def settings_of(table: str) -> dict[str, tuple[str, ...]]:
-    """Return the settings by name of the core's ``"activations"``, ``"costs"``, ``"optimizers"``."""
+    """Return settings by name of the core's ``"activations"``, ``"costs"`` or ``"optimizers"``."""
     return dict(_TABLES[table])
 
 
