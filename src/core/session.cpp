@@ -2,6 +2,7 @@
 #include "session.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <new>
 
@@ -46,6 +47,20 @@ int Session::sensible_threads(const Run& run) const {
     return (int)std::min(threads, (double)std::min(processors(), 64));
 }
 
+// The team or the caller alone, whichever was faster of late: on a processor that others use too, a
+// team waits for whoever is not running. Both give the same bits, so that either can be tried.
+int Session::chosen_threads(const Run& run) {
+    const int many = sensible_threads(run);
+    Pace& pace = paces_[run.train];
+    if (many == 1) return 1;
+    constexpr long TRY_EVERY = 32;
+    const long call = pace.calls++ % TRY_EVERY;
+    const bool known = pace.seconds[0] > 0 && pace.seconds[1] > 0;
+    const bool alone_is_faster = known && pace.seconds[0] < pace.seconds[1];
+    if (call == 1) return alone_is_faster ? many : 1;
+    return alone_is_faster ? 1 : many;
+}
+
 End Session::attempt(const Run& run, int threads, idx* steps) {
     if (threads > 1 && (!team_ || !team_->alive() || team_->threads != threads)) {
         if (team_ && !team_->alive()) (void)team_.release();  // belongs to the parent of a fork
@@ -61,7 +76,20 @@ End Session::attempt(const Run& run, int threads, idx* steps) {
 
 idx Session::run(Run run, int threads) {
     const std::lock_guard<std::mutex> lock(busy_);
-    if (threads <= 0) threads = sensible_threads(run);
+    const bool chosen = threads <= 0;
+    if (chosen) threads = chosen_threads(run);
+    const auto began = std::chrono::steady_clock::now();
+    const idx steps = take(run, threads);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+    if (chosen && run.k > 0 && paces_[run.train].calls > 1) {  // the first call made the team
+        double& pace = paces_[run.train].seconds[threads > 1];
+        const double now = took.count() / (double)run.k;
+        pace = pace > 0 ? (pace + now) / 2 : now;
+    }
+    return steps;
+}
+
+idx Session::take(const Run& run, int threads) {
     idx steps = 0;
     if (!run.train) {
         attempt(run, threads, &steps);

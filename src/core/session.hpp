@@ -28,8 +28,10 @@ class Session {
     const Problem& problem() const { return problem_; }
 
   private:
+    idx take(const Run& run, int threads);
     End attempt(const Run& run, int threads, idx* steps);
     int sensible_threads(const Run& run) const;
+    int chosen_threads(const Run& run);
 
     std::vector<Layer> layers_;
     Problem problem_;
@@ -37,6 +39,11 @@ class Session {
     std::size_t real_size_;
     Allocation workspace_, kept_;
     std::unique_ptr<ThreadTeam> team_;
+    // What a row has taken of late, of passes and of training: alone, and with the team.
+    struct Pace {
+        double seconds[2] = {0, 0};
+        long calls = 0;
+    } paces_[2];
     std::mutex busy_;
 };
 
