@@ -65,7 +65,11 @@ def tell(**found: Any) -> None:
 
 def choices(batch_size: int, epochs: int) -> Choices:
     return Choices(
-        batch_size=batch_size, epochs=epochs, test_share=0.005, validation_share=0.005, patience=None
+        batch_size=batch_size,
+        epochs=epochs,
+        test_share=0.005,
+        validation_share=0.005,
+        patience=None,
     )
 
 

@@ -13,6 +13,7 @@ from .mathematics.propagation import backward, forward
 from .mathematics.schedules import SCHEDULES, Schedule
 from .network import Network
 from .training import METRICS, Checkpoints, History, Metric, Stop
+from .training.many import Ensemble, Fitted, fit_many, grid
 
 __version__ = "0.1.0"
 
@@ -26,6 +27,8 @@ __all__ = [
     "Activation",
     "Checkpoints",
     "Cost",
+    "Ensemble",
+    "Fitted",
     "Gradients",
     "History",
     "Initializer",
@@ -37,6 +40,8 @@ __all__ = [
     "Trace",
     "backward",
     "distributed",
+    "fit_many",
     "forward",
+    "grid",
     "load",
 ]
