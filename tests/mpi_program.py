@@ -82,7 +82,8 @@ def main() -> None:
     team = distributed.world(job.get("timeout", 60))
     bad = job.get("bad") if team.rank == job.get("rank", 1) else None
     if "stream" in job:
-        return stream(job, team)
+        stream(job, team)
+        return
     X, y, w = samples(job.get("m", 503))
     if "cases" in job:
         thetas = {}

@@ -173,7 +173,7 @@ class Ensemble:
     def predict(self, X: npt.ArrayLike) -> Floats:
         """Return the weighted mean of the networks' outputs for X (m, n_0), shape (m, n_L)."""
         pairs = zip(self.weights, self.networks, strict=True)
-        found: Floats = sum(weight * net.predict(X) for weight, net in pairs)  # type: ignore[assignment]
+        found: Floats = sum(weight * net.predict(X) for weight, net in pairs)
         return found
 
     def __len__(self) -> int:
