@@ -5,7 +5,9 @@
     python bench/scaling.py memory FOLDER                      the same training from memory
     mpiexec -n 2 python bench/scaling.py stream FOLDER         on ranks
     mpiexec -n 2 python bench/scaling.py reduce                latency and bandwidth of all-reduce
-    python bench/scaling.py step                               seconds of a step, four networks
+    python bench/scaling.py step > STEPS                       seconds of a step, four networks
+    mpiexec -n 2 python bench/scaling.py ranks                 seconds of a step on ranks
+    python bench/scaling.py model STEPS                        speed-ups for up to 1024 ranks
 
 Results are lines of JSON. Set OPENBLAS_NUM_THREADS=1 for one thread a rank.
 """
@@ -14,6 +16,7 @@ import argparse
 import json
 import resource
 import time
+from math import ceil, log2
 from pathlib import Path
 from typing import Any
 
@@ -156,9 +159,62 @@ def step() -> None:
         tell(network=name, parameters=P, seconds=seconds)
 
 
+def ranks(batch_size: int) -> None:
+    """Seconds of a step of a batch shared out over the ranks, against what the model says."""
+    team = distributed.world()
+    for name, (sizes, output) in NETWORKS.items():
+        if name.startswith("wide"):
+            continue
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(batch_size, sizes[0])).astype(np.float32)
+        y = rng.integers(0, max(sizes[-1], 2), batch_size)
+        net = cr.Network(sizes, output=output, dtype="float32")
+        settings = {"batch_size": batch_size, "epochs": 30, "tolerance": None, "progress": False}
+        history = distributed.fit(net, X, y, rows="all", team=team, **settings)
+        if team.rank == 0:
+            seconds = float(np.diff(history.seconds).min())
+            tell(network=name, batch=batch_size, ranks=team.size, step_seconds=seconds)
+
+
+def predicted(
+    compute: dict[int, float], P: int, batch: int, p: int, alpha: float, beta: float
+) -> float:
+    """T(p) = T_compute(batch / p) + 2 ceil(log2 p) alpha + 2 (p - 1) / p 4 P beta, in seconds.
+
+    ``compute``: measured seconds of a step by batch size; between and beyond them, straight lines.
+    """
+    sizes, seconds = zip(*sorted(compute.items()), strict=True)
+    b = batch / p
+    at = min(max(int(np.searchsorted(sizes, b)), 1), len(sizes) - 1)
+    slope = (seconds[at] - seconds[at - 1]) / (sizes[at] - sizes[at - 1])
+    work = max(seconds[at] + slope * (b - sizes[at]), 0.2 * seconds[0])
+    return work + 2 * ceil(log2(p)) * alpha + 2 * (p - 1) / p * 4 * P * beta if p > 1 else work
+
+
+WIRES = {"10 GbE": (25e-6, 0.8e-9), "100 Gb InfiniBand": (2e-6, 0.08e-9)}
+
+
+def model(lines: Path) -> None:
+    """Print the table of docs/scaling.md from the lines that ``step`` printed."""
+    for line in lines.read_text().splitlines():
+        found = json.loads(line)
+        compute = {int(b): s for b, s in found["seconds"].items()}
+        P = found["parameters"]
+        for wire, (alpha, beta) in WIRES.items():
+            for batch in (2048, 65536):
+                one = predicted(compute, P, batch, 1, alpha, beta)
+                speedups = {
+                    p: round(one / predicted(compute, P, batch, p, alpha, beta), 1)
+                    for p in (2, 4, 16, 64, 256, 1024)
+                }
+                tell(network=found["network"], wire=wire, batch=batch, speedup=speedups)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["table", "stream", "memory", "reduce", "step"])
+    parser.add_argument(
+        "what", choices=["table", "stream", "memory", "reduce", "step", "ranks", "model"]
+    )
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--rows", type=int, default=20_000_000)
     parser.add_argument("--memory", default="1GB")
@@ -171,6 +227,10 @@ def main() -> None:
         stream(given.folder, given.memory, given.batch_size, given.epochs)
     elif given.what == "memory":
         in_memory(given.folder, given.batch_size, given.epochs)
+    elif given.what == "ranks":
+        ranks(given.batch_size)
+    elif given.what == "model":
+        model(given.folder)
     else:
         {"reduce": reduce, "step": step}[given.what]()
 
