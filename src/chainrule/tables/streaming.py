@@ -115,13 +115,12 @@ def open_data_set(data: str | os.PathLike[str]) -> DataSet:
             first_schema = file.schema_arrow
         _check_schema(paths[0], first_schema, path, file.schema_arrow)
         for number in range(file.num_row_groups):
-            footer = file.metadata.row_group(number)
-            rows = footer.num_rows
-            sha.update(repr(footer.to_dict()).encode())
+            rows = file.metadata.row_group(number).num_rows
             if rows:
                 groups.append(Group(path, number, rows, at))
                 at += rows
         file.close()
+        sha.update(_footer(system, path))
     if not groups:
         raise ValueError(f"{name} has column names but no rows")
     return DataSet(name, tuple(groups), tuple(first_schema.names), system, sha.hexdigest())
@@ -168,6 +167,15 @@ def _opened(system: Any, path: str) -> Any:
         return pq.ParquetFile(system.open_input_file(path), buffer_size=_BUFFER, pre_buffer=False)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ValueError(f"{path} is not a readable Parquet file: {_one_line(error)}") from None
+
+
+def _footer(system: Any, path: str) -> bytes:
+    """Return the bytes of a file's footer, which ends with its own length and PAR1."""
+    with system.open_input_file(path) as file:
+        size = file.size()
+        length = int.from_bytes(file.read_at(4, max(size - 8, 0)), "little")
+        found: bytes = file.read_at(min(length + 8, size), max(size - 8 - length, 0))
+        return found
 
 
 def _check_schema(first: str, expected: Any, path: str, found: Any) -> None:
