@@ -1,7 +1,9 @@
 """The numerical derivative of J with respect to every z of a network, without re-running it.
 
-A sample's cost depends on W^l[j, i] only through its own z^l[j], which moves by h a^{l-1}[i]. So one
-moves each z^l[s, j] itself: column j of a^l changes, z^{l+1} by a multiple of column j of W^{l+1}, and
+A sample's cost depends on W^l[j, i] only through its own z^l[j], which moves by h a^{l-1}[i]. So
+one
+moves each z^l[s, j] itself: column j of a^l changes, z^{l+1} by a multiple of column j of
+W^{l+1}, and
 the layers above are worked out anew, for thousands of such rows at once, as matrix products. That
 gives dJ/dz^l[s, j] by central differences, with an error bar; dJ/dW^l[j, i] is its sum over
 samples times a^{l-1}[s, i], exactly as the displacement of z is, so that a parameter costs one
@@ -24,11 +26,12 @@ from ..mathematics.costs import Cost, cost_of
 from .differences import EPS, STENCIL, WIDE, Estimate, better, estimate, one_sided, wide
 from .watch import Watch
 
-Array = npt.NDArray[np.float64]
+Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.intp]
 
 STEP = 2.0**-13
-# Further tries where the first leaves the slope open: (multiple of the step, side). A kink is passed by
+# Further tries where the first leaves the slope open: (multiple of the step, side). A kink is
+# passed by
 # on its far side, or with a smaller step; rounding is overcome with a larger one.
 TRIES = (
     (2.0, 1), (2.0, -1), (2.0**-6, 0), (2.0**5, 0), (2.0**6, 1), (2.0**6, -1), (2.0**-12, 0),
@@ -64,13 +67,11 @@ class Kink:
 
     def __str__(self) -> str:
         here = f"z{self.layer}[{self.sample}, {self.unit}]"
+        here += f" (sample {self.sample}, unit {self.unit})"
         if (self.layer, self.unit) == self.moved:
-            return f"{here} (sample {self.sample}, unit {self.unit}) lies within {self.step:.1e} of its kink"
+            return f"{here} lies within {self.step:.1e} of its kink"
         l, j = self.moved
-        return (
-            f"{here} (sample {self.sample}, unit {self.unit}) changes sides while z{l}[{self.sample}, {j}] "
-            f"moves by {self.step:.1e}"
-        )
+        return f"{here} changes sides while z{l}[{self.sample}, {j}] moves by {self.step:.1e}"
 
 
 @dataclass(slots=True)
@@ -96,7 +97,9 @@ class Nudges:
     cost: Cost
     kinks: list[Kink] = field(default_factory=list)
     kinks_met: int = 0
-    pinned: int = 0
+    # Of each layer: the kinks that some z stands on exactly; and (kink, which z are above, on it).
+    pinned: dict[int, tuple[float, ...]] = field(default_factory=dict)
+    sides: dict[int, tuple[Any, ...]] = field(default_factory=dict)
     rows: int = 0
     base: Array = field(init=False)
     estimates: dict[int, Estimate] = field(default_factory=dict)
@@ -106,34 +109,50 @@ class Nudges:
     def __post_init__(self) -> None:
         top = self.stages[-1]
         self.base = self._cost(top.z, top.a, np.arange(len(top.z)))
+        for l, stage in enumerate(self.stages, 1):
+            for kink in stage.f.kinks:
+                on = stage.z == kink
+                any_on = bool(on.any())
+                if any_on:
+                    self.pinned[l] = (*self.pinned.get(l, ()), kink)
+                side = (kink, stage.z > kink, on if any_on else None)
+                self.sides[l] = (*self.sides.get(l, ()), side)
 
     def _cost(self, z: Array, a: Array, samples: Rows) -> Array:
         Y, top = self.Y[samples], self.stages[-1]
         held = _held(top.a[samples] - Y, self.cost.kinks)
         if held is None:
-            return cost_of(z, a, Y, top.f, self.cost)
+            plain: Array = cost_of(z, a, Y, top.f, self.cost)
+            return plain
         # A cost that stands exactly on its kink is followed along the slope that it states there.
         a0 = top.a[samples]
         line: Array = np.where(held, self.cost.da(a0, Y) * (a - a0), 0).sum(axis=-1)
         J: Array = self.cost.J(np.where(held, a0, a), Y) + line
         return J
 
-    def _f(self, l: int, z: Array, z0: Array, columns: Rows | None = None) -> Array:
-        """f^l, but along its stated slope where z0 stands exactly on a kink."""
+    def _f(self, l: int, z: Array, samples: Rows, units: Any = ...) -> Array:
+        """f^l, but along its stated slope where the cached z stands exactly on a kink."""
         f = self.stages[l - 1].f
         a: Array = f.f(z)
-        for kink in f.kinks:
-            held = z0 == kink
-            if held.any():
-                a0 = f.f(z0)
-                a = np.where(held, a0 + f.df(z0, a0) * (z - z0), a)
+        for kink in self.pinned.get(l, ()):
+            z0 = (
+                self.stages[l - 1].z[samples]
+                if units is ...
+                else self.stages[l - 1].z[samples, units]
+            )
+            a0 = f.f(z0)
+            a = np.where(z0 == kink, a0 + f.df(z0, a0) * (z - z0), a)
         return a
 
-    def _flips(self, l: int, z: Array, z0: Array) -> npt.NDArray[np.bool_] | None:
-        """Which rows of z have crossed a kink of layer l that their z0 did not stand on."""
+    def _flips(
+        self, l: int, z: Array, samples: Rows, units: Any = ...
+    ) -> npt.NDArray[np.bool_] | None:
+        """Which z have crossed a kink of layer l that their cached z did not stand on."""
         found = None
-        for kink in self.stages[l - 1].f.kinks:
-            crossed = ((z > kink) != (z0 > kink)) & (z0 != kink)
+        for kink, above, on in self.sides.get(l, ()):
+            crossed = (z > kink) != (above[samples] if units is ... else above[samples, units])
+            if on is not None:
+                crossed &= ~(on[samples] if units is ... else on[samples, units])
             found = crossed if found is None else found | crossed
         return found
 
@@ -168,9 +187,9 @@ class Nudges:
         stage, above = self.stages[l - 1], self.stages[l]
         z0, a0 = stage.z[samples, units], stage.a[samples, units]
         z = z0 + by
-        change = self._f(l, z, z0) - a0
+        change = self._f(l, z, samples, units) - a0
         moved.still |= (change == 0) & (a0 == 0)
-        flips = self._flips(l, z, z0)
+        flips = self._flips(l, z, samples, units)
         if flips is not None and flips.any():
             moved.met |= flips
             moved.where += [(int(r), l, int(units[r])) for r in np.flatnonzero(flips)[:8]]
@@ -188,15 +207,14 @@ class Nudges:
         if not here.f.kinks:
             a: Array = here.f.f(z)
             return a
-        z0 = here.z[samples]
-        a = self._f(k, z, z0)
-        crossed = self._flips(k, z, z0)
+        a = self._f(k, z, samples)
+        crossed = self._flips(k, z, samples)
         if crossed is not None and crossed.any():
             moved.met |= crossed.any(axis=1)
             moved.where += [(int(r), k, int(u)) for r, u in np.argwhere(crossed)[:8]]
         if careful:
             a0 = here.a[samples]
-            moved.still |= ((a == a0) & ((a0 == 0) | (z == z0))).all(axis=1)
+            moved.still |= ((a == a0) & ((a0 == 0) | (z == here.z[samples]))).all(axis=1)
         return a
 
     def look(
@@ -218,12 +236,12 @@ class Nudges:
         k = len(points)
         by = np.concatenate([p * h for p in points]) * (-1 if side == -1 else 1)
         moved = self.costs(l, np.tile(samples, k), np.tile(units, k), by, careful)
-        met = moved.met.reshape(k, n).any(axis=0)
-        for row, layer, unit in moved.where[: max(0, 5 - len(self.kinks))]:
+        met: npt.NDArray[np.bool_] = np.asarray(moved.met.reshape(k, n).any(axis=0))
+        for row, layer, unit in moved.where[: 0 if careful else max(0, 5 - len(self.kinks))]:
             r = row % n
-            self.kinks.append(
-                Kink(layer, unit, int(samples[r]), (l, int(units[r])), float(h[r]))
-            )
+            kink = Kink(layer, unit, int(samples[r]), (l, int(units[r])), float(h[r]))
+            if kink not in self.kinks:
+                self.kinks.append(kink)
         J, J0, room = moved.J.reshape(k, n), self.base[samples], noise[samples]
         if side == 2:
             found = wide(J, h, room)
@@ -260,13 +278,11 @@ class Nudges:
         """Estimate dJ_s/dz^l for every sample and unit of layer l, as (m, n_l) arrays."""
         stage = self.stages[l - 1]
         m, n = stage.z.shape
-        width = max(s.z.shape[1] for s in self.stages[l - 1 :])
         noise = self.noise(l)
         value, bar = np.full(m * n, np.nan), np.full(m * n, np.inf)
         kinked = np.zeros(m * n, np.bool_)
-        size = max(1, BLOCK // (4 * width))
-        scale = np.maximum(1.0, np.abs(stage.z)).ravel()
-        h = np.exp2(np.floor(np.log2(np.where(np.isfinite(scale), scale, 1.0)))) * STEP
+        size = self._size(l)
+        h = self._steps(l)
         rounding = np.zeros(m * n)
         result = Estimate(value, bar, kinked, rounding)
         self.estimates[l] = result
@@ -278,17 +294,26 @@ class Nudges:
             rounding[part] = found.rounding
             if not watch.step(len(part)):
                 break
-        if not watch.stopped:
-            self._again(l, result, h, noise, size, watch)
         return result
 
-    def _again(self, l: int, found: Estimate, h: Array, noise: Array, size: int, watch: Watch) -> None:
-        """Other steps for the pairs whose bar is long beside the slopes of their layer."""
+    def _steps(self, l: int) -> Array:
+        """The first step of every pair: a power of two, in proportion to z where that is above
+        1."""
+        scale = np.maximum(1.0, np.abs(self.stages[l - 1].z)).ravel()
+        h: Array = np.exp2(np.floor(np.log2(np.where(np.isfinite(scale), scale, 1.0)))) * STEP
+        return h
+
+    def again(self, l: int, units: Rows, watch: Watch) -> None:
+        """Other steps for the pairs of these units whose bar is long beside the layer's slopes."""
+        found, stage = self.estimates[l], self.stages[l - 1]
+        m, n = stage.z.shape
+        h, noise, size = self._steps(l), self.noise(l), self._size(l)
+        pairs = (np.arange(m)[:, None] * n + units).ravel()
         for rung, side in TRIES:
             known = np.abs(found.value[np.isfinite(found.bar)])
             typical = float(np.mean(known)) if known.size else 0.0
-            size_of = np.maximum(np.abs(np.nan_to_num(found.value)), 1e-2 * typical)
-            long = np.flatnonzero(found.bar > 1e-7 * size_of)
+            size_of = np.maximum(np.abs(np.nan_to_num(found.value[pairs])), 1e-2 * typical)
+            long = pairs[found.bar[pairs] > 1e-7 * size_of]
             if not len(long):
                 return
             watch.more(len(long))
@@ -296,22 +321,26 @@ class Nudges:
                 return
 
     def refine(self, l: int, units: Rows, watch: Watch) -> None:
-        """Six points and longer steps for every sample of these units: their sums cancel too much."""
-        stage = self.stages[l - 1]
-        m, n = stage.z.shape
-        width = max(s.z.shape[1] for s in self.stages[l - 1 :])
+        """Six points and longer steps for every sample of these units: their sums cancel too
+        much."""
+        m, n = self.stages[l - 1].z.shape
         pairs = (np.arange(m)[:, None] * n + units).ravel()
-        h = np.exp2(np.floor(np.log2(np.maximum(1.0, np.abs(stage.z))))).ravel() * STEP
+        h, noise, size = self._steps(l), self.noise(l), self._size(l)
         watch.more(2 * len(pairs))
         for rung in (2.0**4, 2.0**7):
-            work = (rung * h, self.noise(l), 2)
-            if not self._retry(l, self.estimates[l], pairs, work, max(1, BLOCK // (6 * width)), watch):
+            if not self._retry(l, self.estimates[l], pairs, (rung * h, noise, 2), size, watch):
                 return
+
+    def _size(self, l: int) -> int:
+        """How many pairs a block holds."""
+        width = max(int(s.z.shape[1]) for s in self.stages[l - 1 :])
+        return max(1, BLOCK // (4 * width))
 
     def _retry(
         self, l: int, found: Estimate, pairs: Rows, work: Any, size: int, watch: Watch
     ) -> bool:
-        """Look again at some pairs (step, noise and side in ``work``); keep what is better known."""
+        """Look again at some pairs (step, noise and side in ``work``); keep what is better
+        known."""
         n = self.stages[l - 1].z.shape[1]
         h, noise, side = work
         for start in range(0, len(pairs), size):
