@@ -117,6 +117,7 @@ def fit_data_set(
     reader = Reader(found, encoder, meaning, problem_of(net, Data(X, Y, None), settings))
     samples = _samples(reader, own, parts["train"], settings, memory, team)
     engine, _ = choose(settings.engine, reader.problem)
+    samples = replace(samples, ahead=engine.name == "native")
     if team.size > 1:
         b = samples.batch_size
         engine = DataParallel(team, stream_split(team, b), counts["train"], check=check_ranks)

@@ -3,16 +3,14 @@
 An epoch takes the rank's row groups in random order. They fill a buffer one after another;
 each full buffer is one block, whose rows are taken in random order (Xu et al., "In-database
 machine learning with CorgiPile", SIGMOD 2022: this trains as a full shuffle does where a buffer
-holds several row groups, or rows were written in random order). The next block is read and encoded
-on another thread meanwhile. What is in a block follows from seed, epoch and row counts alone, so a
-run can be resumed within an epoch without reading what came before.
+holds several row groups, or rows were written in random order). What is in a block follows from
+seed, epoch and row counts alone, so a run can be resumed within an epoch without reading what came
+before. Files are decoded on another thread meanwhile.
 """
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
@@ -27,6 +25,7 @@ from chainrule.mathematics.random import ORDER, SPLIT, key, permutation, uniform
 from chainrule.parameters import views
 from chainrule.training.samples import Block, sums_of_batches
 
+from .ahead import one_ahead
 from .columns import Column, Columns
 from .encoder import Encoder
 from .streaming import DataSet, Group
@@ -106,7 +105,8 @@ class Stream:
 
     ``groups``: the rank's own. ``counts``: how many of each one's rows are in the part. ``rows``:
     of a block, a multiple of ``batch_size``, which counts this rank's rows. ``steps`` is that of
-    the rank with the most rows.
+    the rank with the most rows. ``ahead``: fill blocks on another thread, which helps an engine
+    that works without Python's lock; to the reference engine it costs more than it gains.
     """
 
     reader: Reader
@@ -118,6 +118,7 @@ class Stream:
     steps: int
     shuffle: bool
     team: Team
+    ahead: bool = False
 
     def blocks(self, epoch: int, first: int) -> Iterator[Block]:
         """Yield the blocks of an epoch from the one that holds the batch numbered ``first``."""
@@ -126,7 +127,8 @@ class Stream:
         own = sum(self.counts)
         total = ceil(self.steps / in_block)
         held = ceil(own / self.rows)
-        ahead = _ahead(self._loaded(epoch, begin))
+        source = self._loaded(epoch, begin)
+        ahead = one_ahead(source) if self.ahead else source
         seed = self.reader.problem.network.seed
         try:
             for number in range(begin, total):
@@ -145,7 +147,7 @@ class Stream:
         net = self.reader.problem.network
         return np.empty((0, net.sizes[0]), net.dtype), np.empty((0, net.sizes[-1]), net.dtype)
 
-    def _loaded(self, epoch: int, begin: int) -> Iterator[tuple[Array, Array]]:
+    def _loaded(self, epoch: int, begin: int) -> Generator[tuple[Array, Array], None, None]:
         """Yield X and Y of each block in turn from the one numbered ``begin``."""
         n = len(self.groups)
         seed = self.reader.problem.network.seed
@@ -204,45 +206,3 @@ class Stream:
         if dtheta is not None:
             dtheta[...] = buffer[:-2]
         return J
-
-
-def _ahead(source: Iterator[Any]) -> Any:
-    """Iterate over ``source`` on another thread, one item ahead of who takes them."""
-    waiting: queue.Queue[tuple[bool, Any]] = queue.Queue(maxsize=1)
-    stopped = threading.Event()
-
-    def put(item: tuple[bool, Any]) -> bool:
-        while not stopped.is_set():
-            try:
-                waiting.put(item, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def work() -> None:
-        try:
-            for item in source:
-                if not put((True, item)):
-                    return
-            put((False, None))
-        except BaseException as error:
-            put((False, error))
-
-    def taken() -> Iterator[Any]:
-        thread = threading.Thread(target=work, daemon=True)
-        thread.start()
-        try:
-            while True:
-                more, item = waiting.get()
-                if more:
-                    yield item
-                    continue
-                if item is not None:
-                    raise item
-                return
-        finally:
-            stopped.set()
-            thread.join()
-
-    return taken()

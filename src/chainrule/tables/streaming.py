@@ -11,6 +11,7 @@ import hashlib
 import os
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .ahead import one_ahead
 from .columns import Columns, columns, require
 
 Rows = npt.NDArray[np.int64]
@@ -68,13 +70,15 @@ class DataSet:
             ROWS_AT_ONCE, row_groups=[group.number], columns=list(names), use_threads=False
         )
         try:
-            for batch in batches:
-                if skip >= batch.num_rows:
-                    skip -= batch.num_rows
-                    continue
-                part = batch.slice(skip)
-                skip = 0
-                yield columns(pa.Table.from_batches([part]).select(list(names)))
+            # Decoding needs no lock of Python's, and so costs who uses the rows no time.
+            with closing(one_ahead(batches)) as ahead:
+                for batch in ahead:
+                    if skip >= batch.num_rows:
+                        skip -= batch.num_rows
+                        continue
+                    part = batch.slice(skip)
+                    skip = 0
+                    yield columns(pa.Table.from_batches([part]).select(list(names)))
         except (pa.ArrowException, OSError) as error:
             raise ValueError(f"{group.path} cannot be read: {_one_line(error)}") from None
         except ValueError as error:
