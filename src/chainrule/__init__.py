@@ -15,6 +15,7 @@ from .mathematics.propagation import backward, forward
 from .mathematics.schedules import SCHEDULES, Schedule
 from .network import Network
 from .training import METRICS, Checkpoints, History, Metric, Stop
+from .training.many import Ensemble, Fitted, fit_many, grid
 
 if TYPE_CHECKING:
     from .gradcheck import check_gradients
@@ -31,6 +32,8 @@ __all__ = [
     "Activation",
     "Checkpoints",
     "Cost",
+    "Ensemble",
+    "Fitted",
     "Gradients",
     "History",
     "Initializer",
@@ -43,7 +46,9 @@ __all__ = [
     "backward",
     "check_gradients",
     "distributed",
+    "fit_many",
     "forward",
+    "grid",
     "load",
 ]
 

@@ -116,7 +116,7 @@ def _through(run: Run, block: Block, at: Position, interrupt: Interrupt) -> Reas
             return "diverged"
         if run.first_cost is None:
             run.first_cost = float(costs[0])
-        at.sums.add(costs, squares, run.samples.batch_weights(block, rows))
+        at.sums.add(costs, squares, run.samples.batch_weights(rows, count))
         at.done, at.rate = at.done + count, float(rates[-1])
         fitting = _longer(count, time.monotonic() - began, at.chunk)
         asked, at.chunk = _agree(run, interrupt, fitting)
