@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ..engines import Problem, choose
 from ..mathematics.optimizers import Optimizer, gradient_descent
 from ..mathematics.schedules import Schedule
+from .carried import Carried
 from .descent import descend
 from .history import History, Stop
 from .interrupt import Interrupt
@@ -17,12 +18,12 @@ from .lbfgs import minimise
 from .metrics import METRICS, Metric
 from .progress import Progress
 from .run import Run
-from .settings import Callback, data_of, settings_of, split_validation, with_class_weight
+from .settings import Callback, Settings, data_of, settings_of, split_validation, with_class_weight
 
 if TYPE_CHECKING:
     from ..network import Network
 
-__all__ = ["METRICS", "History", "Metric", "Stop", "fit"]
+__all__ = ["METRICS", "Carried", "History", "Metric", "Stop", "fit"]
 
 
 def fit(
@@ -50,6 +51,9 @@ def fit(
     threads: int | None = None,
     progress: bool = True,
     engine: str = "auto",
+    carried: Carried | None = None,
+    evaluations: int | None = None,
+    certificate: bool = True,
 ) -> History:
     """Descend the gradient from the network's theta until J is minimised; theta is changed.
 
@@ -65,6 +69,10 @@ def fit(
     of (network, history), called after each epoch; one that returns True stops. ``metrics``: names
     of ``METRICS`` or records. ``record="explain"`` keeps snapshots of theta. ``progress``: a
     line on a terminal for runs of more than two seconds. ``engine``: auto, native or reference.
+    ``carried``: a ``Carried()`` of the caller's, changed in place, to go on in a later call with the
+    same optimizer state, count of updates and of epochs. ``evaluations``: the most evaluations of J
+    for lbfgs (20 for each epoch). ``certificate`` False leaves the norm in the stop certificate NaN
+    and saves the pass over the data that it takes.
 
     Repeated runs from the same seed and theta give the same bits. Ctrl-C stops after the step in
     hand and keeps what was learnt. A cost that explodes or is not finite stops at once, keeps the
@@ -79,7 +87,7 @@ def fit(
     >>> net.predict(X).round().ravel().tolist()
     [0.0, 1.0, 1.0, 0.0]
     """
-    given = {name: value for name, value in locals().items() if name not in ("net", "X", "y")}
+    given = {name: value for name, value in locals().items() if name not in _NOT_SETTINGS}
     data = with_class_weight(net, data_of(net, X, y, sample_weight, "X"), class_weight)
     data, held = split_validation(net, data, validation)
     settings = settings_of(net, len(data.X), held is not None, given)
@@ -96,7 +104,8 @@ def fit(
     chosen, why = choose(settings.engine, problem)
     if why and progress:
         _say(why)
-    run = Run(net, data, held, settings, chosen, problem, Progress(settings.epochs, progress))
+    line = Progress(settings.epochs, progress)
+    run = Run(net, data, held, settings, chosen, problem, line, _fitting(carried, net, settings))
     way = minimise if settings.optimizer is None else descend
     with Interrupt() as interrupt:
         try:
@@ -104,6 +113,23 @@ def fit(
         except KeyboardInterrupt:
             reason = "interrupted"
     return run.finish(reason)
+
+
+_NOT_SETTINGS = ("net", "X", "y", "carried")
+
+
+def _fitting(carried: Carried | None, net: Network, settings: Settings) -> Carried | None:
+    """Return what is carried over, if its state is one of this optimizer for this network."""
+    if carried is None or carried.state is None or settings.optimizer is None:
+        return carried
+    shape = (len(settings.optimizer.slots), net.theta.size)
+    if carried.state.shape != shape or carried.state.dtype != net.dtype:
+        raise ValueError(
+            f"carried holds a state of shape {carried.state.shape} and {carried.state.dtype}, but "
+            f"{settings.optimizer.name} for this network needs {shape} of {net.dtype}: "
+            "start with a new Carried()"
+        )
+    return carried
 
 
 def _say(line: str) -> None:

@@ -34,12 +34,15 @@ def descend(run: Run, interrupt: Interrupt) -> Reason:
     if settings.optimizer is None:
         raise TypeError("L-BFGS does not descend in steps of its own")
     net = run.net
-    state = settings.optimizer.init(net.theta)
+    carried = run.carried
+    if carried.state is None:
+        carried.state = settings.optimizer.init(net.theta)
     memory = settings.schedule.init()
-    steps, done = planned_steps(settings, m), 0
+    steps, before = planned_steps(settings, m), carried.steps
     chunk = 16
-    for epoch in range(settings.epochs):
-        order = permutation(m, key(net.seed, ORDER, epoch)) if settings.shuffle else np.arange(m)
+    for _ in range(settings.epochs):
+        stream = key(net.seed, ORDER, carried.epochs)
+        order = permutation(m, stream) if settings.shuffle else np.arange(m)
         sums, rate = _Epoch(len(net.activations)), 0.0
         for start in range(0, ceil(m / settings.batch_size)):
             if start < sums.steps:
@@ -47,11 +50,18 @@ def descend(run: Run, interrupt: Interrupt) -> Reason:
             first = sums.steps * settings.batch_size
             rows = order[first : first + chunk * settings.batch_size]
             count = ceil(len(rows) / settings.batch_size)
+            done = carried.steps - before
             factors = [settings.schedule.factor(done + s, steps, memory) for s in range(count)]
             rates = settings.learning_rate * np.array(factors)
             began = time.monotonic()
             costs, squares = run.engine.run(
-                run.problem, net.theta, state, rows, settings.batch_size, rates, done
+                run.problem,
+                net.theta,
+                carried.state,
+                rows,
+                settings.batch_size,
+                rates,
+                carried.steps,
             )
             if (
                 len(costs) < count
@@ -63,10 +73,11 @@ def descend(run: Run, interrupt: Interrupt) -> Reason:
             if run.first_cost is None:
                 run.first_cost = float(costs[0])
             _add(sums, costs, squares, _batch_weights(run, rows))
-            done, rate = done + count, float(rates[-1])
+            carried.steps, rate = carried.steps + count, float(rates[-1])
             if interrupt.asked:
                 return "interrupted"
             run.progress.show(run.history, min(first / m, 1.0))
+        carried.epochs += 1
         cost = sums.cost / sums.weight if sums.weight > 0 else 0.0
         reason = run.end_epoch(cost, sums.squares / sums.steps, rate)
         if reason is not None:

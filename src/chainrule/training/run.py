@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from math import sqrt
+from math import nan, sqrt
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ..engines import Engine, Problem
 from ..mathematics.passes import cost_pass
 from ..network import Network
+from .carried import Carried
 from .history import History, Reason, Stop
 from .progress import Progress
 from .settings import Data, Settings
@@ -36,10 +37,12 @@ class Run:
         engine: Engine,
         problem: Problem,
         progress: Progress,
+        carried: Carried | None = None,
     ) -> None:
         self.net, self.data, self.validation = net, data, validation
         self.settings, self.engine, self.problem = settings, engine, problem
         self.progress = progress
+        self.carried = carried or Carried()
         self.history = History(engine=engine.name)
         self.first_cost: float | None = None
         self._best = Best(net.theta, settings.tolerance or 0.0)
@@ -140,5 +143,6 @@ class Run:
             warnings.warn(message, RuntimeWarning, stacklevel=4)
         else:
             message = MESSAGES[reason]
-        history.stop = Stop(reason, message, self.gradient_norm(), decrease, kept)
+        norm = self.gradient_norm() if self.settings.certificate else nan
+        history.stop = Stop(reason, message, norm, decrease, kept)
         return history

@@ -65,6 +65,8 @@ class Settings:
     record: bool
     threads: int | None
     engine: str
+    evaluations: int  # the most of J that L-BFGS may ask for
+    certificate: bool
 
 
 def data_of(net: Network, X: npt.ArrayLike, y: npt.ArrayLike, weight: Any, name: str) -> Data:
@@ -181,6 +183,10 @@ def settings_of(net: Network, m: int, has_validation: bool, given: Mapping[str, 
         record=record == "explain",
         threads=None if given["threads"] is None else _count("threads", given["threads"]),
         engine=given["engine"],
+        evaluations=20 * _count("epochs", given["epochs"])
+        if given["evaluations"] is None
+        else _count("evaluations", given["evaluations"]),
+        certificate=bool(given["certificate"]),
     )
 
 
