@@ -14,7 +14,7 @@ from .checks import NOT_NEGATIVE, POSITIVE, setting
 from .names import entry, resolve, spell
 from .namespace import Array, namespace
 
-# Klambauer et al., 2017, equation (14), to the precision of float64.
+# The scale and alpha of Klambauer et al., 2017, to the precision of float64.
 SELU_SCALE = 1.0507009873554805
 SELU_ALPHA = 1.6732632423543772
 
@@ -218,7 +218,7 @@ def selu() -> Activation:
     """Scaled exponential linear unit: ``elu(alpha)`` times a scale above 1.
 
     Source: Klambauer et al., "Self-normalizing neural networks", NeurIPS 2017, equation (2); the
-    two constants from its equation (14).
+    two constants are those of its fixed point (0, 1).
     """
     return Activation(
         name="selu",
@@ -226,7 +226,7 @@ def selu() -> Activation:
         df=lambda z, a: _elu_slope(z, SELU_SCALE, SELU_ALPHA),
         formula="scale z if z > 0 else scale alpha (exp(z) - 1)",
         derivative="scale if z > 0 else scale alpha exp(z)",
-        source="Klambauer et al., NeurIPS 2017, (2) and (14)",
+        source="Klambauer et al., NeurIPS 2017, (2)",
         kinks=(0,),
         range=(-SELU_SCALE * SELU_ALPHA, inf),
         init="lecun_normal",
@@ -308,7 +308,7 @@ def silu() -> Activation:
     """Sigmoid linear unit: ``f(z) = z s`` with s = sigmoid(z); ``f' = s (1 + z (1 - s))``.
 
     Source: Elfwing, Uchibe and Doya, "Sigmoid-weighted linear units for neural network function
-    approximation in reinforcement learning", Neural Networks 107, 2018, equations (5) and (6).
+    approximation in reinforcement learning", Neural Networks 107, 2018, section 2.
     """
 
     def df(z: Array, a: Array) -> Array:
@@ -320,7 +320,7 @@ def silu() -> Activation:
         df=df,
         formula="z/(1 + exp(-z))",
         derivative="s (1 + z (1 - s)), s = 1/(1 + exp(-z))",
-        source="Elfwing, Uchibe and Doya, 2018, (5) and (6)",
+        source="Elfwing, Uchibe and Doya, 2018, section 2",
         range=(-0.28, inf),
         init="he_uniform",
     )

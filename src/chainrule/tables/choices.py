@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from math import isfinite
+from math import ceil, isfinite
 from typing import Any, Final
 
 from chainrule.mathematics.activations import resolve_activation
 from chainrule.mathematics.names import unknown
 from chainrule.mathematics.optimizers import OPTIMIZERS, resolve_optimizer
 from chainrule.mathematics.schedules import resolve_schedule
+
+from .target import TASKS
 
 LBFGS: Final = "lbfgs"
 DTYPES: Final = ("float32", "float64")
@@ -25,10 +27,15 @@ LEARNING_RATES: Final[Mapping[str, float]] = {
     "nesterov": 0.02,
     "adagrad": 0.02,
     "rmsprop": 1e-3,
-    "adam": 2e-3,
-    "adamw": 2e-3,
+    "adam": 1e-2,
+    "adamw": 1e-2,
     LBFGS: 1.0,
 }
+
+
+# See weight_decay_for.
+MEMORY: Final = 4.0
+MOST_DECAY: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +53,9 @@ class Choices:
     epochs: int = 100
     batch_size: int | None = None
     learning_rate: float | None = None
-    optimizer: str = "adamw(0.9, 0.999, 1e-8, 1.0)"
+    optimizer: str | None = None
     schedule: str | None = None
-    dropout: float | None = None
+    dropout: float = 0.0
     l2: float = 0.0
     patience: int | None = 30
     test_share: float = 0.2
@@ -69,13 +76,15 @@ def check(choices: Choices) -> None:
         value = getattr(choices, name)
         if value is not None and not fits(value):
             raise ValueError(f"--{name.replace('_', '-')} must be {words}, not {_said(value)}")
+    if choices.task is not None and choices.task not in TASKS:
+        raise unknown("task", choices.task, TASKS)
     resolve_activation(choices.activation)
     if choices.dtype not in DTYPES:
         raise unknown("dtype", choices.dtype, DTYPES)
     if choices.schedule is not None:
         resolve_schedule(choices.schedule)
-    name = choices.optimizer.partition("(")[0].strip()
-    if name != LBFGS:
+    name = _name(choices.optimizer)
+    if name != LBFGS and choices.optimizer is not None:
         if name not in OPTIMIZERS:
             raise unknown("optimizer", name, [*OPTIMIZERS, LBFGS])
         resolve_optimizer(choices.optimizer)
@@ -126,11 +135,11 @@ def _said(value: Any) -> str:
 
 
 def batch_size_for(m: int) -> int:
-    """Return the rows a step for m training rows: about m / 40, from 8 to 256, a power of two."""
-    size = 8
-    while size < 256 and size * 2 <= m / 40:
+    """Return the rows a step for m training rows: at least 32, at most 256, near m / 80."""
+    size = 32
+    while size < 256 and size * 2 <= m / 80:
         size *= 2
-    return min(max(size, 32), m)
+    return min(size, m)
 
 
 def complete(choices: Choices, m: int) -> Choices:
@@ -143,15 +152,39 @@ def complete(choices: Choices, m: int) -> Choices:
             f"--batch-size is {choices.batch_size}, but only {m} rows are trained on: "
             f"use at most {m}"
         )
-    name = choices.optimizer.partition("(")[0].strip()
+    name = _name(choices.optimizer)
     lbfgs = name == LBFGS
+    size = m if lbfgs else choices.batch_size or batch_size_for(m)
+    rate = choices.learning_rate or LEARNING_RATES[name]
+    decay = weight_decay_for(ceil(m / size), rate)
     chosen: dict[str, Any] = {
-        "batch_size": m if lbfgs else batch_size_for(m),
-        "learning_rate": LEARNING_RATES[name],
-        "dropout": 0.0 if lbfgs or not choices.hidden else 0.1,
-        "schedule": None if lbfgs else "cosine",
+        "batch_size": size,
+        "learning_rate": rate,
+        "optimizer": f"adamw(0.9, 0.999, 1e-8, {decay:.3g})",
+        "schedule": None if lbfgs else "one_cycle",
     }
     return replace(choices, **{k: v for k, v in chosen.items() if getattr(choices, k) is None})
+
+
+def smaller_rate(choices: Choices) -> float:
+    """Return the learning rate to try after one that diverged: a tenth, or the usual one."""
+    usual = LEARNING_RATES[_name(choices.optimizer)]
+    return min((choices.learning_rate or usual) / 10, usual)
+
+
+def _name(optimizer: str | None) -> str:
+    return "adamw" if optimizer is None else optimizer.partition("(")[0].strip()
+
+
+def weight_decay_for(steps: int, learning_rate: float) -> float:
+    """Return AdamW's weight decay such that weights remember ``MEMORY`` epochs of ``steps`` steps.
+
+    A step keeps the share 1 - learning_rate * weight_decay of a weight, so weights are an average
+    over about 1 / (learning_rate * weight_decay) steps (Wang and Aitchison, "How to set AdamW's
+    weight decay as you scale model and dataset size", 2024); counted in epochs it is one number for
+    small tables and large ones.
+    """
+    return min(1 / (learning_rate * steps * MEMORY), MOST_DECAY)
 
 
 def validation_share_for(m: int) -> float:

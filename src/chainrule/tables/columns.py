@@ -77,7 +77,7 @@ def require(names: Iterable[str], name: str, where: str = "the table") -> str:
     lower = {known.strip().lower(): known for known in reversed(names)}
     near = get_close_matches(name.strip().lower(), lower, n=1)
     hint = f", did you mean {lower[near[0]]!r}?" if near else ""
-    listed = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+    listed = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
     raise ValueError(f"{where} has no column {name!r}{hint} (columns: {listed})")
 
 

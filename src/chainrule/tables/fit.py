@@ -18,7 +18,7 @@ import numpy.typing as npt
 from chainrule.network import Network
 from chainrule.training import History
 
-from .choices import Choices, as_json, check, complete, validation_share_for
+from .choices import Choices, as_json, check, complete, smaller_rate, validation_share_for
 from .columns import Columns, columns, require
 from .encoder import Encoder
 from .model import OUTPUTS, TableModel, score
@@ -146,7 +146,7 @@ def _network(n_in: int, meaning: TargetEncoder, choices: Choices) -> Network:
         output=OUTPUTS[meaning.task],
         seed=choices.seed,
         dtype=choices.dtype,
-        dropout=choices.dropout or 0.0,
+        dropout=choices.dropout,
         l2=choices.l2,
     )
 
@@ -182,10 +182,9 @@ def _train(
             engine=choices.engine,
         )
     if history.stop is not None and history.stop.reason == "diverged":
-        rate = choices.learning_rate or 0.0
         raise Diverged(
-            f"training diverged in epoch {history.epochs + 1}: the cost grew without bound; "
-            f"no model was written; try --learning-rate {rate / 10:g}"
+            f"training diverged in epoch {history.epochs + 1}: the cost grew without bound; no "
+            f"model was written; try --learning-rate {smaller_rate(choices):g}"
         )
     return history
 

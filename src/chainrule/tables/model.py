@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,10 +61,16 @@ class TableModel:
     target: TargetEncoder
     record: Any = None
 
-    def read(self, path: str | os.PathLike[str], with_target: bool = False) -> Columns:
+    def read(
+        self,
+        path: str | os.PathLike[str],
+        with_target: bool = False,
+        say: Callable[[str], None] | None = None,
+    ) -> Columns:
         """Read from a file the columns that the model takes, and the target if asked.
 
-        Raises ValueError for a column that is not there, and as ``read_table`` does.
+        ``say`` hears which columns are not used. Raises ValueError for a column that is not
+        there, and as ``read_table`` does.
         """
         text = list(self.encoder.categories)
         if self.target.classes:
@@ -73,6 +79,10 @@ class TableModel:
         names = [*self.encoder.names, *([self.target.name] if with_target else [])]
         for name in names:
             require(table.column_names, name, os.fspath(path))
+        extra = self.encoder.extra(table.column_names, self.target.name)
+        if extra and say is not None:
+            listed = ", ".join(extra[:10]) + (", ..." if len(extra) > 10 else "")
+            say(f"not used, since the model was not trained with them: {listed}")
         return columns(table.select(names))
 
     def outputs(self, rows: Columns) -> tuple[Array, list[str]]:

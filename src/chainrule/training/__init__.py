@@ -112,6 +112,8 @@ def fit(
             reason = way(run, interrupt)
         except KeyboardInterrupt:
             reason = "interrupted"
+        finally:
+            run.progress.close()
     return run.finish(reason)
 
 

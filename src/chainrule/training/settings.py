@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -116,7 +116,7 @@ def with_class_weight(net: Network, data: Data, class_weight: Any) -> Data:
         )
     else:
         factors = np.array([_class_factor(class_weight, label) for label in range(n_classes)])
-    return Data(data.X, data.Y, weights * factors[labels])
+    return Data(data.X, data.Y, weights_of(weights * factors[labels], len(labels)))
 
 
 def _class_factor(class_weight: Any, label: int) -> float:
@@ -124,14 +124,27 @@ def _class_factor(class_weight: Any, label: int) -> float:
         weight = class_weight[label]
     except (KeyError, IndexError):
         raise ValueError(f"class_weight has no weight for the class {label}") from None
+    except TypeError:
+        raise TypeError(
+            f"class_weight must be 'balanced' or weights by label, not {class_weight!r}"
+        ) from None
     return float(setting("class_weight", f"of class {label}", weight, NOT_NEGATIVE))
 
 
 def split_validation(net: Network, data: Data, validation: Any) -> tuple[Data, Data | None]:
     """Return training and validation data: none, a share held out at random, or the caller's own.
 
-    Raises ValueError for a share outside (0, 1) or one that leaves either part empty.
+    Raises ValueError for a share outside (0, 1), one that leaves either part empty, and a part in
+    which every weight is 0.
     """
+    training, held = _split(net, data, validation)
+    for part, name in ((training, "training"), (held, "validation")):
+        if part is not None and part.weights is not None and not part.weights.any():
+            raise ValueError(f"the weights of all {len(part.X)} {name} samples are 0")
+    return training, held
+
+
+def _split(net: Network, data: Data, validation: Any) -> tuple[Data, Data | None]:
     if validation is None:
         return data, None
     if isinstance(validation, (tuple, list)):
@@ -209,7 +222,7 @@ def _check_lbfgs(net: Network, given: Mapping[str, Any]) -> None:
 def _batch_size(batch_size: Any, m: int, full: bool) -> int:
     if batch_size is None or full:
         return m
-    if batch_size == "auto":
+    if isinstance(batch_size, str) and batch_size == "auto":
         return min(32, m)
     size = _count("batch_size", batch_size)
     if size > m:
@@ -246,7 +259,8 @@ def _monitor(name: Any, metrics: Sequence[Metric], has_validation: bool) -> Metr
 
 
 def _callbacks(callbacks: Any) -> tuple[Callback, ...]:
-    found = (callbacks,) if callable(callbacks) else tuple(callbacks)
+    several = isinstance(callbacks, Iterable) and not callable(callbacks)
+    found = tuple(callbacks) if several else (callbacks,)
     for callback in found:
         if not callable(callback):
             raise TypeError(f"a callback is a function of (network, history), not {callback!r}")
