@@ -92,7 +92,7 @@ class Backprop(CallbackSupport, LookInside, Saved, BaseEstimator, ABC):  # type:
         samples = self._samples(X, y, weight, reset=first)
         if first:
             self._forget()
-        net = self._network(samples, first)
+        net = self._network(samples, first, incremental)
         self._seed_of_order = net.seed
         held = None
         if eval_set is not None:
@@ -191,7 +191,7 @@ class Backprop(CallbackSupport, LookInside, Saved, BaseEstimator, ABC):  # type:
         for name in ("network_", "stop_"):
             self.__dict__.pop(name, None)
 
-    def _network(self, samples: Samples, first: bool) -> Network:
+    def _network(self, samples: Samples, first: bool, incremental: bool) -> Network:
         """Build the network, with fresh parameters or those learnt so far."""
         hidden = hidden_sizes(self.hidden_layer_sizes)
         sizes = [samples.X.shape[1], *hidden, samples.Y.shape[1]]
@@ -205,7 +205,7 @@ class Backprop(CallbackSupport, LookInside, Saved, BaseEstimator, ABC):  # type:
             dtype=self.dtype_,
             dropout=self.dropout,
             l1=self.l1,
-            l2=self.alpha,
+            l2=self.alpha + (0.0 if incremental else self.prior / samples.weight),
             init=self.init,
         )
         if first:

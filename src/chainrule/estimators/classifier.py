@@ -94,6 +94,7 @@ class BackpropClassifier(ClassifierMixin, Backprop):  # type: ignore[misc]
         categorical_features: Any = "from_dtype",
         init: Any = None,
         l1: float = 0.0,
+        prior: float = 6.0,
         dropout: Any = 0.0,
         clip_norm: float | None = None,
         clip_value: float | None = None,

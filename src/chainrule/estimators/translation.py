@@ -28,7 +28,7 @@ DEGREES = {"squared_error": 2, "absolute_error": 1, "quantile": 1, "huber": 2}
 
 # The automatic schedule: the learning rate rises from learning_rate_init to PEAK times that, but
 # not beyond HIGHEST, and falls to 0.
-PEAK, HIGHEST = 10.0, 0.01
+PEAK, HIGHEST = 20.0, 0.02
 
 
 def hidden_sizes(sizes: Any) -> list[int]:
@@ -131,7 +131,7 @@ def reacting(factor: list[float]) -> Schedule:
 
 
 # A run under the automatic schedule takes about so many updates, in at least so many epochs.
-UPDATES, FEWEST_EPOCHS = 2500, 15
+UPDATES, FEWEST_EPOCHS = 3000, 15
 # The automatic batch: all samples up to the first number, then so many that an epoch has at least
 # EPOCH_UPDATES updates, within these limits.
 WHOLE, EPOCH_UPDATES, SMALLEST_BATCH, LARGEST_BATCH = 64, 12, 32, 256

@@ -18,6 +18,11 @@ class Samples:
     weights: npt.NDArray[np.float64] | None
     given: tuple[Any, Any, Any]
 
+    @property
+    def weight(self) -> float:
+        """The sum of the weights: the number of samples where they have none."""
+        return float(len(self.X) if self.weights is None else self.weights.sum())
+
 
 def own_samples(estimator: Any, eval_set: Any) -> Samples:
     """Read the user's own validation samples; raises ValueError, which says it is about eval_set."""
