@@ -236,7 +236,9 @@ def quality(only: str) -> None:
             slower.append(name)
     means = np.mean(ranks, axis=0)
     print(f"\nMean rank: ours {means[0]:.2f}, MLP {means[1]:.2f}, HGB {means[2]:.2f}.")
-    print(f"Furthest behind MLP: {worst[0]:+.4f} {worst[1]}. Slower than MLP: {slower or 'nowhere'}.")
+    print(
+        f"Furthest behind MLP: {worst[0]:+.4f} {worst[1]}. Slower than MLP: {slower or 'nowhere'}."
+    )
 
 
 def fit_times(only: str) -> None:
@@ -285,7 +287,10 @@ def default_networks(X: Any, y: Any, task: str) -> tuple[Any, Any, Any]:
 def equal_networks(X: Any, y: Any, task: str) -> tuple[Any, Any, Any]:
     m = len(X)
     same: dict[str, Any] = {
-        "batch_size": min(200, m), "max_iter": 20, "random_state": 0, "n_iter_no_change": 1000
+        "batch_size": min(200, m),
+        "max_iter": 20,
+        "random_state": 0,
+        "n_iter_no_change": 1000,
     }
     ours = {**same, "schedule": None, "prior": 0.0, "standardize": False}
     if task == "regression":

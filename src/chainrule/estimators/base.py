@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -30,6 +30,7 @@ from .inputs import (
 )
 from .looking import LookInside
 from .options import check_options
+from .page import Page
 from .protocol import CallbackSupport, epoch_hook, with_callbacks
 from .saving import Saved
 from .threads import limited
@@ -52,7 +53,7 @@ ROWS_A_PASS = 65536
 PARTIAL_WITHOUT = "partial_fit needs steps, and solver='lbfgs' takes none: use 'adam' or 'sgd'"
 
 
-class Backprop(CallbackSupport, LookInside, Saved, BaseEstimator, ABC):  # type: ignore[misc]
+class Backprop(CallbackSupport, LookInside, Saved, Page, BaseEstimator, ABC):  # type: ignore[misc]
     """The base of ``BackpropClassifier`` and ``BackpropRegressor``; not for direct use."""
 
     @abstractmethod
@@ -93,7 +94,6 @@ class Backprop(CallbackSupport, LookInside, Saved, BaseEstimator, ABC):  # type:
         if first:
             self._forget()
         net = self._network(samples, first, incremental)
-        self._seed_of_order = net.seed
         held = None
         if eval_set is not None:
             held = own_samples(self, eval_set)
@@ -116,7 +116,9 @@ class Backprop(CallbackSupport, LookInside, Saved, BaseEstimator, ABC):  # type:
             self.dtype_ = np.dtype(self.dtype or getattr(found, "dtype", np.float64))
         Y = self._read_y(y, reset, weights)
         if len(Y) != m:
-            raise ValueError(f"Found input variables with inconsistent numbers of samples: {m}, {len(Y)}")
+            raise ValueError(
+                f"Found input variables with inconsistent numbers of samples: {m}, {len(Y)}"
+            )
         factors = self._class_factors(y)
         total = weights if factors is None else factors if weights is None else weights * factors
         if total is not None and not total.sum() > 0:
@@ -137,9 +139,7 @@ class Backprop(CallbackSupport, LookInside, Saved, BaseEstimator, ABC):  # type:
         if weights.ndim == 0:
             weights = np.full(m, float(weights))
         if weights.shape != (m,):
-            raise ValueError(
-                f"sample_weight.shape == {weights.shape}, expected {(m,)}!"
-            )
+            raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(m,)}!")
         wrong = ~(np.isfinite(weights) & (weights >= 0))
         if wrong.any():
             row = int(np.argmax(wrong))
@@ -156,7 +156,9 @@ class Backprop(CallbackSupport, LookInside, Saved, BaseEstimator, ABC):  # type:
         if self._by_columns:
             return read_columns(self, X, self.categorical_features, reset)
         dtypes = [np.float64, np.float32] if reset or self.dtype_ == np.float64 else [np.float32]
-        return read_matrix(self, X, reset, dtypes if self.dtype is None else [np.float64, np.float32])
+        return read_matrix(
+            self, X, reset, dtypes if self.dtype is None else [np.float64, np.float32]
+        )
 
     def _fit_encoder(self, found: Any, weights: Any) -> Encoder | None:
         if isinstance(found, Columns):
@@ -195,19 +197,8 @@ class Backprop(CallbackSupport, LookInside, Saved, BaseEstimator, ABC):  # type:
         """Build the network, with fresh parameters or those learnt so far."""
         hidden = hidden_sizes(self.hidden_layer_sizes)
         sizes = [samples.X.shape[1], *hidden, samples.Y.shape[1]]
-        output, cost = self._output()
-        net = Network(
-            sizes,
-            hidden=activations(self.activation, len(hidden)),
-            output=output,
-            cost=cost,
-            seed=self._seed(),
-            dtype=self.dtype_,
-            dropout=self.dropout,
-            l1=self.l1,
-            l2=self.alpha + (0.0 if incremental else self.prior / samples.weight),
-            init=self.init,
-        )
+        prior = 0.0 if incremental else self.prior / samples.weight
+        net = self._network_of(sizes, l2=self.alpha + prior)
         if first:
             self._start(net, samples)
         elif net.sizes != self.network_.sizes:
@@ -218,6 +209,21 @@ class Backprop(CallbackSupport, LookInside, Saved, BaseEstimator, ABC):  # type:
         else:
             net.theta = self.network_.theta
         return net
+
+    def _network_of(self, sizes: Sequence[int], l2: float) -> Network:
+        output, cost = self._output()
+        return Network(
+            sizes,
+            hidden=activations(self.activation, len(sizes) - 2),
+            output=output,
+            cost=cost,
+            seed=self._seed(),
+            dtype=self.dtype_,
+            dropout=self.dropout,
+            l1=self.l1,
+            l2=l2,
+            init=self.init,
+        )
 
     def _start(self, net: Network, samples: Samples) -> None:
         """Adjust fresh parameters to the data, where that helps."""
@@ -234,7 +240,9 @@ class Backprop(CallbackSupport, LookInside, Saved, BaseEstimator, ABC):  # type:
             samples, self._held = hold_out(self, samples, seed)
         return samples, self._held
 
-    def _descend(self, net: Network, samples: Samples, held: Samples | None, incremental: bool) -> None:
+    def _descend(
+        self, net: Network, samples: Samples, held: Samples | None, incremental: bool
+    ) -> None:
         """Train, and write the attributes."""
         if self._watch is not None and incremental and self._watch.stopped:
             warnings.warn(
@@ -267,7 +275,9 @@ class Backprop(CallbackSupport, LookInside, Saved, BaseEstimator, ABC):  # type:
                 patience=epochs + 1,
                 validation=None if held is None else (held.X, held.Y, held.weights),
                 sample_weight=samples.weights,
-                schedule=plan if plan is not None or self.solver == "lbfgs" else reacting(watch.factor),
+                schedule=plan
+                if plan is not None or self.solver == "lbfgs"
+                else reacting(watch.factor),
                 clip_norm=self.clip_norm,
                 clip_value=self.clip_value,
                 shuffle=bool(self.shuffle),
@@ -330,9 +340,7 @@ class Backprop(CallbackSupport, LookInside, Saved, BaseEstimator, ABC):  # type:
         more = {} if weight is None else {"sample_weight": weight}
         return lambda net: float(scorer(self, X, y, **more))
 
-    def _finish(
-        self, net: Network, watch: Watch, history: History, incremental: bool
-    ) -> None:
+    def _finish(self, net: Network, watch: Watch, history: History, incremental: bool) -> None:
         stop = history.stop
         assert stop is not None
         stopping = watch.score is not None and watch.best_theta is not None

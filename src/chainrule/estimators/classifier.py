@@ -132,7 +132,11 @@ class BackpropClassifier(ClassifierMixin, Backprop):  # type: ignore[misc]
             raise ValueError(
                 f"y is {type_of_target(labels)}: give one label a sample, or a matrix of 0 and 1"
             )
-        if np.ndim(labels) == 2 or self._given_classes is None or not type_of_target(y).startswith("multilabel"):
+        if (
+            np.ndim(labels) == 2
+            or self._given_classes is None
+            or not type_of_target(y).startswith("multilabel")
+        ):
             fitted = LabelBinarizer().fit(labels)
         else:
             fitted = LabelBinarizer().fit(y)
@@ -203,7 +207,9 @@ class BackpropClassifier(ClassifierMixin, Backprop):  # type: ignore[misc]
                     f"(classes: {', '.join(map(str, self.classes_[:20]))})"
                 )
             if not (np.isfinite(weight) and weight >= 0):
-                raise ValueError(f"class_weight of {label!r} must be finite and 0 or above: {weight}")
+                raise ValueError(
+                    f"class_weight of {label!r} must be finite and 0 or above: {weight}"
+                )
         return {
             (k.item() if isinstance(k, np.generic) else k): float(v)
             for k, v in self.class_weight.items()
@@ -263,5 +269,3 @@ class BackpropClassifier(ClassifierMixin, Backprop):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
-
-

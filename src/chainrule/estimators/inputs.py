@@ -77,9 +77,7 @@ def read_matrix(estimator: Any, X: Any, reset: bool, dtype: Any) -> Floats:
         X = arrow(X)
     if type(X).__module__.partition(".")[0] == "pyarrow":
         X = X.to_pandas()
-    found = validate_data(
-        estimator, X, accept_sparse=SPARSE, dtype=dtype, reset=reset, order="C"
-    )
+    found = validate_data(estimator, X, accept_sparse=SPARSE, dtype=dtype, reset=reset, order="C")
     return np.ascontiguousarray(found.toarray() if hasattr(found, "toarray") else found)
 
 

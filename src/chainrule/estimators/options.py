@@ -28,9 +28,7 @@ def number(domain: Domain, words: str = "") -> Option:
 
 def count(least: int = 1) -> Option:
     """Return the option of a whole number from ``least`` on."""
-    return Option(
-        f"a whole number, {least} or above", lambda x: _whole(x) and int(x) >= least
-    )
+    return Option(f"a whole number, {least} or above", lambda x: _whole(x) and int(x) >= least)
 
 
 def either(*options: Option) -> Option:
@@ -57,11 +55,13 @@ NONE = Option("None", lambda x: x is None)
 TRUTH = Option("True or False", lambda x: isinstance(x, (bool, np.bool_)))
 SIZES = Option(
     "whole numbers above 0, as (64, 32)",
-    lambda x: (_whole(x) and int(x) > 0)
-    or (
-        isinstance(x, Iterable)
-        and not isinstance(x, str)
-        and all(_whole(n) and int(n) > 0 for n in x)
+    lambda x: (
+        (_whole(x) and int(x) > 0)
+        or (
+            isinstance(x, Iterable)
+            and not isinstance(x, str)
+            and all(_whole(n) and int(n) > 0 for n in x)
+        )
     ),
 )
 

@@ -89,9 +89,7 @@ def schedule(p: Any) -> Schedule | None:
         if p.learning_rate in ("invscaling", "adaptive"):
             return None
         if isinstance(p.learning_rate, str) and _name(p.learning_rate) not in SCHEDULES:
-            raise unknown(
-                "learning_rate", p.learning_rate, ["invscaling", "adaptive", *SCHEDULES]
-            )
+            raise unknown("learning_rate", p.learning_rate, ["invscaling", "adaptive", *SCHEDULES])
         return resolve_schedule(p.learning_rate)
     if not own:
         return automatic(p.learning_rate_init)

@@ -61,7 +61,9 @@ def hold_out(estimator: Any, samples: Samples, seed: int) -> tuple[Samples, Samp
         fewest = counts[counts > 0].min()
         classes = found if fewest >= 2 and count >= len(counts) <= m - count else None
     rows = np.arange(m)
-    train, held = train_test_split(rows, test_size=count, random_state=seed % 2**32, stratify=classes)
+    train, held = train_test_split(
+        rows, test_size=count, random_state=seed % 2**32, stratify=classes
+    )
     return take(samples, np.sort(train)), take(samples, np.sort(held))
 
 

@@ -19,16 +19,6 @@ from ..training import History
 SMALLEST_RATE = 1e-6
 
 
-@dataclass(slots=True)
-class Held:
-    """The validation samples: encoded for the cost, and as given for a scorer."""
-
-    X: npt.NDArray[Any]
-    Y: npt.NDArray[Any]
-    weights: npt.NDArray[np.float64] | None
-    given: tuple[Any, Any, Any]  # X, y, sample_weight
-
-
 @dataclass
 class Watch:
     """What happened so far, and whether it is time to stop.

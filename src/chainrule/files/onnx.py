@@ -111,7 +111,13 @@ def spoken_of(model: Any) -> Spoken:
             model.classes_,
         )
     return Spoken(
-        model.network_, model.encoder_, model._by_columns, "numbers", None, model.y_mean_, model.y_scale_
+        model.network_,
+        model.encoder_,
+        model._by_columns,
+        "numbers",
+        None,
+        model.y_mean_,
+        model.y_scale_,
     )
 
 
