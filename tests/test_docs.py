@@ -4,6 +4,9 @@ import doctest
 import importlib
 import pkgutil
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,6 +43,26 @@ def test_examples_of_docstrings(name: str) -> None:
     except ModuleNotFoundError as missing:
         pytest.skip(f"{missing.name} is not installed")
     assert doctest.testmod(module, optionflags=FLAGS).failed == 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_of_a_page(page: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    for block in re.findall(r"```console\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, expected = part.partition("\n")
+            words = [sys.executable, "-m", *shlex.split(command)]
+            done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+            # Numbers differ in their last digits from machine to machine; words do not, nor do
+            # results and messages within their own stream.
+            found = sorted(masked(done.stdout + done.stderr))
+            assert found == sorted(masked(expected)), done.stdout + done.stderr
+
+
+def masked(text: str) -> list[str]:
+    """Return the lines with every number replaced and every gap made one space."""
+    return [" ".join(re.sub(r"\d+(\.\d+)?", "#", line).split()) for line in text.splitlines()]
 
 
 def test_ci_calls_the_command_of_readme() -> None:

@@ -301,8 +301,8 @@ def _cross_entropy_from_z(z: Array, a: Array, y: Array) -> Array:
     xp = namespace(z, y)
     below = z - xp.max(z, axis=-1, keepdims=True)
     # Below may be -inf, for z near the largest float: 0 times it is 0 where y is.
-    shared = xp.where(xp.greater(y, 0), y * below, 0)
-    return xp.log(_total(xp, xp.exp(below))) - _total(xp, shared)
+    met = xp.where(xp.greater(y, 0), below, 0)
+    return xp.log(_total(xp, xp.exp(below))) - _total(xp, y * met)
 
 
 def _poisson_from_z(z: Array, a: Array, y: Array) -> Array:

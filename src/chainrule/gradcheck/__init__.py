@@ -1,0 +1,22 @@
+"""Gradient checking: is a gradient right, and if not, where and why?"""
+
+from __future__ import annotations
+
+from .check import assert_gradients, check_gradients, check_pair
+from .layers import check_layer
+from .network import check_network
+from .records import check_activation, check_cost
+from .report import Diagnosis, GradientError, Report
+
+__all__ = [
+    "Diagnosis",
+    "GradientError",
+    "Report",
+    "assert_gradients",
+    "check_activation",
+    "check_cost",
+    "check_gradients",
+    "check_layer",
+    "check_network",
+    "check_pair",
+]
