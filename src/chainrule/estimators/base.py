@@ -31,6 +31,7 @@ from .inputs import (
 from .looking import LookInside
 from .options import check_options
 from .page import Page
+from .prior import strength
 from .protocol import CallbackSupport, epoch_hook, with_callbacks
 from .saving import Saved
 from .threads import limited
@@ -83,7 +84,7 @@ class Backprop(CallbackSupport, LookInside, Saved, Page, BaseEstimator, ABC):  #
         """
         return self._fit_with_callbacks(X, y, sample_weight=sample_weight, eval_set=eval_set)
 
-    @with_callbacks
+    @with_callbacks  # type: ignore[untyped-decorator, unused-ignore]
     def _fit_with_callbacks(self, X: Any, y: Any, sample_weight: Any, eval_set: Any) -> Any:
         return self._train(X, y, sample_weight, eval_set, incremental=False)
 
@@ -195,9 +196,9 @@ class Backprop(CallbackSupport, LookInside, Saved, Page, BaseEstimator, ABC):  #
 
     def _network(self, samples: Samples, first: bool, incremental: bool) -> Network:
         """Build the network, with fresh parameters or those learnt so far."""
-        hidden = hidden_sizes(self.hidden_layer_sizes)
-        sizes = [samples.X.shape[1], *hidden, samples.Y.shape[1]]
-        prior = 0.0 if incremental else self.prior / samples.weight
+        sizes = [samples.X.shape[1], *self._hidden(), samples.Y.shape[1]]
+        self._seed_of_run = self._seed()
+        prior = 0.0 if incremental else strength(self, samples) / samples.weight
         net = self._network_of(sizes, l2=self.alpha + prior)
         if first:
             self._start(net, samples)
@@ -210,6 +211,9 @@ class Backprop(CallbackSupport, LookInside, Saved, Page, BaseEstimator, ABC):  #
             net.theta = self.network_.theta
         return net
 
+    def _hidden(self) -> list[int]:
+        return hidden_sizes(self.hidden_layer_sizes)
+
     def _network_of(self, sizes: Sequence[int], l2: float) -> Network:
         output, cost = self._output()
         return Network(
@@ -217,7 +221,7 @@ class Backprop(CallbackSupport, LookInside, Saved, Page, BaseEstimator, ABC):  #
             hidden=activations(self.activation, len(sizes) - 2),
             output=output,
             cost=cost,
-            seed=self._seed(),
+            seed=self._seed_of_run,
             dtype=self.dtype_,
             dropout=self.dropout,
             l1=self.l1,

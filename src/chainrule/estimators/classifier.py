@@ -94,7 +94,7 @@ class BackpropClassifier(ClassifierMixin, Backprop):  # type: ignore[misc]
         categorical_features: Any = "from_dtype",
         init: Any = None,
         l1: float = 0.0,
-        prior: float = 6.0,
+        prior: Any = "auto",
         dropout: Any = 0.0,
         clip_norm: float | None = None,
         clip_value: float | None = None,
@@ -149,7 +149,7 @@ class BackpropClassifier(ClassifierMixin, Backprop):  # type: ignore[misc]
         return y
 
     def _check_known(self, y: Any) -> None:
-        strange = np.setdiff1d(unique_labels(y), self.classes_) if y.ndim == 1 else []
+        strange: Any = np.setdiff1d(unique_labels(y), self.classes_) if y.ndim == 1 else []
         if len(strange):
             raise ValueError(
                 "`y` has classes not in `self.classes_`. "
@@ -215,7 +215,7 @@ class BackpropClassifier(ClassifierMixin, Backprop):  # type: ignore[misc]
             for k, v in self.class_weight.items()
         }
 
-    @available_if(takes_steps)
+    @available_if(takes_steps)  # type: ignore[untyped-decorator, unused-ignore]
     def partial_fit(
         self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None, eval_set: Any = None
     ) -> BackpropClassifier:
@@ -255,7 +255,7 @@ class BackpropClassifier(ClassifierMixin, Backprop):  # type: ignore[misc]
             top = z - z.max(axis=1, keepdims=True)
             return np.asarray(top - np.log(np.exp(top).sum(axis=1, keepdims=True)))
         if z.shape[1] == 1:
-            return -np.logaddexp(0, np.column_stack([z[:, 0], -z[:, 0]]))
+            z = np.column_stack([-z[:, 0], z[:, 0]])
         return np.asarray(-np.logaddexp(0, -z))
 
     def _default_score(self, y_hat: Floats, y: Any, weights: Any) -> float:

@@ -1,7 +1,7 @@
 """Inputs: from what a user gives as X to the matrix (m, n_0) that the network takes.
 
 Arrays and all-numeric frames without gaps are read by scikit-learn's own validation. Any other
-DataFrame (pandas, polars, Arrow) is read column by column through the Arrow PyCapsule interface, and
+DataFrame (pandas, polars, Arrow) is read column by column through the Arrow PyCapsule interface and
 encoded by ``tables.encoder``: numbers standardised, gaps filled and marked, words one-hot.
 """
 

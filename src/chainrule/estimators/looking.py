@@ -58,15 +58,17 @@ class LookInside:
         return found
 
     def check_gradients(self, X: Any, y: Any, sample_weight: Any = None, **settings: Any) -> Any:
-        """Compare every gradient with its numerical derivative; see ``chainrule.check_gradients``."""
+        """Compare every gradient with its numerical derivative; see ``gradcheck``."""
         from ..gradcheck import check_gradients
 
         net, samples = self._seen(X, y, sample_weight)
-        return check_gradients(net, samples.X, samples.Y, samples.weights, **settings)
+        return check_gradients(net, samples.X, samples.Y, sample_weight=samples.weights, **settings)
 
     def explain(self, X: Any, y: Any, **settings: Any) -> Any:
-        """Show the chain rule at work on this network and these samples; see ``chainrule.explain``."""
-        from ..explain import explain
+        """Show the chain rule at work on this network and these samples; see ``explain``."""
+        from importlib import import_module
+
+        explain = import_module("chainrule.explain").explain
 
         net, samples = self._seen(X, y, None)
         return explain(net, samples.X, samples.Y, **settings)

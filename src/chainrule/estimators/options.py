@@ -70,7 +70,7 @@ OPTIONS: Mapping[str, Option] = {
     "hidden_layer_sizes": SIZES,
     "alpha": number(NOT_NEGATIVE),
     "l1": number(NOT_NEGATIVE),
-    "prior": number(NOT_NEGATIVE),
+    "prior": either(word("auto"), number(NOT_NEGATIVE)),
     "batch_size": either(word("auto"), count()),
     "learning_rate_init": number(POSITIVE),
     "power_t": number(NOT_NEGATIVE),

@@ -71,7 +71,7 @@ class BackpropRegressor(RegressorMixin, Backprop):  # type: ignore[misc]
         categorical_features: Any = "from_dtype",
         init: Any = None,
         l1: float = 0.0,
-        prior: float = 6.0,
+        prior: Any = "auto",
         dropout: Any = 0.0,
         clip_norm: float | None = None,
         clip_value: float | None = None,
@@ -107,11 +107,15 @@ class BackpropRegressor(RegressorMixin, Backprop):  # type: ignore[misc]
 
     def _moments(self, Y: Floats, weights: Any) -> tuple[Floats, Floats]:
         """Return by what y is shifted and divided: 0 and 1 unless the loss scales with y."""
-        scales = isinstance(self.loss, str) and self._loss(1.0).name in DEGREES
-        if not (self.standardize and scales):
+        if not self._scales_with_y():
             return np.zeros(Y.shape[1]), np.ones(Y.shape[1])
         mean, scale = weighted_moments(Y, weights)
         return mean, np.where(scale > 0, scale, 1.0)
+
+    def _scales_with_y(self) -> bool:
+        """Say whether the loss scales with y, and y was standardised."""
+        known = isinstance(self.loss, str) and self._loss(1.0).name in DEGREES
+        return bool(self.standardize and known)
 
     def _output(self) -> tuple[str, Cost]:
         scale = float(self.y_scale_[0]) if len(self.y_scale_) == 1 else 1.0
@@ -131,7 +135,7 @@ class BackpropRegressor(RegressorMixin, Backprop):  # type: ignore[misc]
             mean = np.average(samples.Y, axis=0, weights=shares)
             net.b[-1] = np.log(np.maximum(mean, 1e-3))
 
-    @available_if(takes_steps)
+    @available_if(takes_steps)  # type: ignore[untyped-decorator, unused-ignore]
     def partial_fit(
         self, X: Any, y: Any, sample_weight: Any = None, eval_set: Any = None
     ) -> BackpropRegressor:

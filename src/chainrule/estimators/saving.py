@@ -66,7 +66,8 @@ class Saved:
         save_network(path, self.network_, state, record)  # type: ignore[attr-defined]
 
     def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())  # type: ignore[misc]
+        given: Any = super().__getstate__()
+        state: dict[str, Any] = dict(given)
         for name, (kind, pack, _) in PACKED.items():
             if isinstance(state.get(name), kind):
                 state[name] = pack(state[name])

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 @dataclass(slots=True)
 class Samples:
-    """X (m, n_0) and Y (m, n_L) encoded, weights (m,) or None, and what was given: (X, y, weight)."""
+    """X (m, n_0), Y (m, n_L) encoded, weights (m,) or None, and what was given: (X, y, weight)."""
 
     X: npt.NDArray[Any]
     Y: npt.NDArray[Any]
@@ -25,7 +25,7 @@ class Samples:
 
 
 def own_samples(estimator: Any, eval_set: Any) -> Samples:
-    """Read the user's own validation samples; raises ValueError, which says it is about eval_set."""
+    """Read the user's own validation samples; an error says that it is about eval_set."""
     if isinstance(eval_set, list) and len(eval_set) == 1:
         eval_set = eval_set[0]
     if not isinstance(eval_set, (tuple, list)) or len(eval_set) not in (2, 3):

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from math import inf, isnan
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from ..network import Network

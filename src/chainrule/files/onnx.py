@@ -200,9 +200,9 @@ def _tensor(column: Column, kind: str) -> Any:
         return np.array(["" if w is None else w for w in words.tolist()], object)[:, None]
     if column.kind == "text":
         truths = {None: np.nan, "true": 1.0, "false": 0.0}
-        words = [w if w is None else w.strip().lower() for w in column.values.tolist()]
-        if set(words) <= set(truths):
-            return np.array([truths[w] for w in words])[:, None]
+        said = [w if w is None else w.strip().lower() for w in column.values.tolist()]
+        if set(said) <= set(truths):
+            return np.array([truths[w] for w in said])[:, None]
         return as_numbers(column)[:, None]
     return np.asarray(column.values, np.float64)[:, None]
 

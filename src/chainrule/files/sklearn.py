@@ -1,4 +1,4 @@
-"""scikit-learn's MLP: from a fitted one to an estimator of ours, and back where it can say the same."""
+"""scikit-learn's MLP: from a fitted one to an estimator of ours, and back where it can be."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def from_sklearn(mlp: Any) -> Any:
     number of samples in the batch (for lbfgs, of all samples). ``warm_start=True`` and ``fit`` go on
     from its weights.
 
-    Raises TypeError for anything but an MLPClassifier or MLPRegressor, ValueError for an unfitted
-    one.
+    Raises TypeError for anything but an MLPClassifier or MLPRegressor, ValueError for one not
+    fitted.
     """
     from sklearn.neural_network import MLPClassifier, MLPRegressor
 
@@ -60,7 +60,7 @@ def from_sklearn(mlp: Any) -> Any:
         )
     if not hasattr(mlp, "coefs_"):
         raise ValueError("from_sklearn takes a fitted MLP, and this one is not: call fit first")
-    m = max(int(round(mlp.t_ / max(mlp.n_iter_, 1))), 1) if mlp.solver != "lbfgs" else 0
+    m = max(round(mlp.t_ / max(mlp.n_iter_, 1)), 1) if mlp.solver != "lbfgs" else 0
     batch = min(200, m or 200) if mlp.batch_size == "auto" else int(mlp.batch_size)
     own: dict[str, Any] = {name: getattr(mlp, name) for name in SAME}
     own |= {
@@ -89,6 +89,7 @@ def from_sklearn(mlp: Any) -> Any:
 def _take_weights(made: Any, mlp: Any) -> None:
     made._by_columns, made.encoder_, made.dtype_ = False, None, mlp.coefs_[0].dtype
     sizes = (mlp.coefs_[0].shape[0], *(W.shape[1] for W in mlp.coefs_))
+    made._seed_of_run = made._seed()
     made.network_ = made._network_of(sizes, l2=made.alpha)
     for l, (W, b) in enumerate(zip(mlp.coefs_, mlp.intercepts_, strict=True), 1):
         made.network_.W[l], made.network_.b[l] = W.T, b

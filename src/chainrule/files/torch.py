@@ -180,7 +180,8 @@ def to_torch(model: Any) -> Any:
     for l, f in enumerate(net.activations, 1):
         if rates[l - 1]:
             modules.append(torch.nn.Dropout(rates[l - 1]))
-        linear = torch.nn.Linear(*coefs[l - 1].shape, dtype=getattr(torch, net.dtype.name))
+        n_in, n_out = coefs[l - 1].shape
+        linear = torch.nn.Linear(n_in, n_out, dtype=getattr(torch, net.dtype.name))
         with torch.no_grad():
             linear.weight.copy_(torch.tensor(np.ascontiguousarray(coefs[l - 1].T)))
             linear.bias.copy_(torch.tensor(np.ascontiguousarray(intercepts[l - 1])))
