@@ -1,11 +1,11 @@
-"""Our estimators against scikit-learn's MLP and HistGradientBoosting, all with their defaults.
+"""Our estimators against scikit-learn's MLP and HistGradientBoosting, all with defaults.
 
-    python bench/estimators.py quality     # 16 tables, 3 folds with 5 seeds: scores and times
+    python bench/estimators.py quality     # 20 tables, 3 folds with 5 seeds: scores and times
     python bench/estimators.py time        # time to fit: shipped tables, 100 000 x 50; and skorch
 
 scikit-learn's models get standardised columns, gaps filled by the mean and words one-hot; ours
-get the table as it is. Scores: R^2 and accuracy. Every table is shipped with scikit-learn or made here
-from a formula with a fixed seed, so that its truth is known. Written as Markdown to standard output.
+get the table as it is. Scores: R^2 and accuracy. Every table is shipped with scikit-learn or made
+here from a formula with a fixed seed. Written as Markdown to standard output.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from .validation import Samples
 PRECISION, KNOWN_NOISE = 20.0, 6.0
 # The run that measures has this prior, this part of the updates, and leaves out this share.
 PILOT_PRIOR, PILOT_UPDATES, HELD_OUT = 4.0, 0.5, 0.2
-# Below so many samples the noise is taken to be MIDDLING, and above so many the prior hardly counts.
+# Below so many samples the noise is taken to be MIDDLING; above so many the prior hardly counts.
 FEWEST, MOST, MIDDLING = 100, 20_000, 0.5
 LEAST_NOISE = 0.02
 PILOT = 17  # the purpose of the pilot's random numbers

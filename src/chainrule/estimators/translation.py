@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from math import ceil
 from typing import Any
+
+import numpy as np
 
 from ..mathematics.activations import ACTIVATIONS, Activation, resolve_activation
 from ..mathematics.costs import Cost, huber, resolve_cost
@@ -19,6 +22,7 @@ from ..mathematics.optimizers import (
     resolve_optimizer,
 )
 from ..mathematics.schedules import SCHEDULES, Schedule, resolve_schedule
+from ..mathematics.stepping import optimizer_of
 
 # scikit-learn's words for what has another name here.
 ACTIVATION_WORDS = {"logistic": "sigmoid"}
@@ -63,7 +67,7 @@ def optimizer(p: Any) -> str | Optimizer:
     if p.solver == "lbfgs":
         return "lbfgs"
     if p.solver == "adam":
-        return adam(p.beta_1, p.beta_2, p.epsilon)
+        return (adam if schedule(p) else adam_hat)(p.beta_1, p.beta_2, p.epsilon)
     if p.solver == "sgd":
         if p.momentum == 0:
             return gradient_descent()
@@ -71,6 +75,31 @@ def optimizer(p: Any) -> str | Optimizer:
     if isinstance(p.solver, str) and p.solver.partition("(")[0].strip() not in OPTIMIZERS:
         raise unknown("solver", p.solver, ["sgd", "lbfgs", *OPTIMIZERS])
     return resolve_optimizer(p.solver)
+
+
+@cache
+def adam_hat(beta1: float, beta2: float, epsilon: float) -> Optimizer:
+    """Adam as scikit-learn takes its steps: epsilon is added before the correction for the start.
+
+    ``theta = theta - learning_rate sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v) + epsilon)``.
+    Source: Kingma and Ba, ICLR 2015, end of section 2 (epsilon hat). It matters where gradients are
+    as small as epsilon: weights of dead units, which only the penalty moves.
+    """
+
+    def step(theta: Any, g: Any, state: Any, rate: float, t: int, d: Any) -> Any:
+        m = beta1 * state[0] + (1 - beta1) * g
+        v = beta2 * state[1] + (1 - beta2) * g * g
+        rate = rate * (1 - beta2**t) ** 0.5 / (1 - beta1**t)
+        return theta - rate * m / (np.sqrt(v) + epsilon), (m, v)
+
+    return optimizer_of(
+        name="adam_hat",
+        slots=("m", "v"),
+        step=step,
+        settings={"beta1": beta1, "beta2": beta2, "epsilon": epsilon},
+        formula="theta = theta - learning_rate sqrt(1 - beta2^t)/(1 - beta1^t) m/(sqrt(v) + eps)",
+        source="Kingma and Ba, ICLR 2015, section 2",
+    )
 
 
 def schedule(p: Any) -> Schedule | None:

@@ -44,8 +44,8 @@ def from_sklearn(mlp: Any) -> Any:
 
     It predicts the same, and trains on as scikit-learn does: no standardisation, schedule or prior,
     its batch size, and ``alpha`` divided by it, because scikit-learn divides its penalty by the
-    number of samples in the batch (for lbfgs, of all samples). ``warm_start=True`` and ``fit`` go on
-    from its weights.
+    number of samples in the batch (for lbfgs, of all). ``warm_start=True`` and ``fit`` go on from
+    its weights.
 
     Raises TypeError for anything but an MLPClassifier or MLPRegressor, ValueError for one not
     fitted.

@@ -109,8 +109,8 @@ def _of_module(model: Any) -> tuple[Weights, list[str], list[float]]:
             fs[-1] = FROM_TORCH[name](module)
         elif name != "Flatten":
             raise ValueError(
-                f"module {place} of the Sequential is {name}, which a Network cannot be here: it is "
-                "made of Linear, one activation after each, and Dropout"
+                f"module {place} of the Sequential is {name}, which a Network cannot be there: "
+                "it is made of Linear, one activation after each, and Dropout"
             )
     if not weights:
         raise ValueError("the Sequential has no Linear layer")
