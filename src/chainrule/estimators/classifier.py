@@ -142,7 +142,7 @@ class BackpropClassifier(ClassifierMixin, Backprop):  # type: ignore[misc]
             fitted = LabelBinarizer().fit(y)
         if len(fitted.classes_) < 2:
             raise ValueError(
-                f"y has one class only, {fitted.classes_[0]!r}: a classifier needs two or more "
+                f"y has one class only, {fitted.classes_.tolist()[0]!r}: a classifier needs two or more "
                 "classes to learn"
             )
         self._label_binarizer, self.classes_ = fitted, fitted.classes_

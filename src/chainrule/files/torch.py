@@ -71,9 +71,7 @@ def from_torch(
     sizes = [weights[0][0].shape[1], *(len(W) for W, _ in weights)]
     for l, ((W, _), n_in) in enumerate(zip(weights, sizes, strict=False), 1):
         if W.shape[1] != n_in:
-            raise ValueError(
-                f"layer {l} takes {W.shape[1]} numbers, but the one before gives {n_in}"
-            )
+            raise ValueError(f"layer {l} takes {W.shape[1]} inputs, and the one before has {n_in}")
     dtype = settings.pop("dtype", weights[0][0].dtype)
     net = Network(sizes, hidden, fs[0], dtype=dtype, dropout=rates, **settings)
     for l, (W, b) in enumerate(weights, 1):
