@@ -391,3 +391,11 @@ def test_stop_says_why() -> None:
     lbfgs = smooth.fit(X300, Y300)
     assert lbfgs.stop_.reason == "gradient"
     assert lbfgs.stop_.gradient_norm <= 1e-3
+
+
+@pytest.mark.parametrize("scoring", [None, "roc_auc_ovr", "loss"])
+def test_a_classifier_holds_out_a_part_to_stop_early(scoring: Any) -> None:
+    fitted = classifier(early_stopping=True, scoring=scoring, max_iter=15).fit(*IRIS)
+    assert len(fitted.validation_scores_) == fitted.n_iter_
+    assert fitted.best_validation_score_ == max(fitted.validation_scores_)
+    assert fitted.t_ == 135 * fitted.n_iter_

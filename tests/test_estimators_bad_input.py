@@ -93,7 +93,7 @@ def test_one_class() -> None:
 
 
 def test_words_for_numbers() -> None:
-    with pytest.raises(ValueError, match="y holds words such as '(yes|no)'.*BackpropClassifier"):
+    with pytest.raises(ValueError, match=r"y holds words such as '(yes|no)'.*BackpropClassifier"):
         regressor().fit(X, LABELS)
     with pytest.raises(ValueError, match="could not convert string to float"):
         regressor().fit(np.full((40, 3), "a", object), Y)

@@ -188,7 +188,7 @@ def test_an_export_that_differs_is_not_written(tmp_path: Any, monkeypatch: Any) 
 
     broken = {**onnx_graph.WRITERS, "tanh": lambda g, z, f: g.op("Sigmoid", z)}
     monkeypatch.setattr(onnx_graph, "WRITERS", broken)
-    with pytest.raises(ValueError, match="differ by .* from our own: it was not written"):
+    with pytest.raises(ValueError, match=r"differ by .* from our own: it was not written"):
         export.to_onnx(cr.Network([2, 3, 1], hidden="tanh"), tmp_path / "net.onnx")
     assert not (tmp_path / "net.onnx").exists()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import distributed
 from .files.network import load
 from .mathematics.activations import ACTIVATIONS, Activation
 from .mathematics.costs import COSTS, Cost
@@ -11,7 +12,7 @@ from .mathematics.passes import Gradients, Trace
 from .mathematics.propagation import backward, forward
 from .mathematics.schedules import SCHEDULES, Schedule
 from .network import Network
-from .training import METRICS, History, Metric, Stop
+from .training import METRICS, Checkpoints, History, Metric, Stop
 
 __version__ = "0.1.0"
 
@@ -23,6 +24,7 @@ __all__ = [
     "OPTIMIZERS",
     "SCHEDULES",
     "Activation",
+    "Checkpoints",
     "Cost",
     "Gradients",
     "History",
@@ -34,6 +36,7 @@ __all__ = [
     "Stop",
     "Trace",
     "backward",
+    "distributed",
     "forward",
     "load",
 ]

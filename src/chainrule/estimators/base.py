@@ -2,48 +2,26 @@
 
 from __future__ import annotations
 
-import warnings
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ..mathematics.costs import Cost
 from ..network import Network
-from ..tables.columns import Columns
-from ..tables.encoder import Encoder
-from ..training import Carried, History
-from .inputs import (
-    encode_matrix,
-    fit_columns,
-    fit_matrix,
-    read_columns,
-    read_matrix,
-    wants_columns,
-)
+from ..training import Carried
+from .descending import Descends
 from .looking import LookInside
 from .options import check_options
 from .page import Page
 from .prior import strength
-from .protocol import CallbackSupport, epoch_hook, with_callbacks
+from .protocol import CallbackSupport, with_callbacks
+from .reading import Reads
 from .saving import Saved
-from .threads import limited
-from .translation import (
-    activations,
-    automatic_batch,
-    hidden_sizes,
-    optimizer,
-    planned_epochs,
-    reacting,
-    schedule,
-)
+from .translation import activations, hidden_sizes
 from .validation import Samples, hold_out, own_samples
 from .watch import Watch
 
@@ -54,24 +32,16 @@ ROWS_A_PASS = 65536
 PARTIAL_WITHOUT = "partial_fit needs steps, and solver='lbfgs' takes none: use 'adam' or 'sgd'"
 
 
-class Backprop(CallbackSupport, LookInside, Saved, Page, BaseEstimator, ABC):  # type: ignore[misc]
+class Backprop(
+    CallbackSupport,  # type: ignore[misc]
+    Reads,
+    Descends,
+    LookInside,
+    Saved,
+    Page,
+    BaseEstimator,  # type: ignore[misc]
+):
     """The base of ``BackpropClassifier`` and ``BackpropRegressor``; not for direct use."""
-
-    @abstractmethod
-    def _read_y(self, y: Any, reset: bool, weights: Any) -> Floats:
-        """Return y as the network's target (m, n_out); learn what it means if ``reset``."""
-
-    @abstractmethod
-    def _output(self) -> tuple[str, Cost]:
-        """Return the output activation and the cost."""
-
-    @abstractmethod
-    def _default_score(self, y_hat: Floats, y: Any, weights: Any) -> float:
-        """Return the estimator's own score of encoded outputs against y as given."""
-
-    def _class_factors(self, y: Any) -> npt.NDArray[np.float64] | None:
-        """Return the weight of each sample's class, or None."""
-        return None
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, eval_set: Any = None) -> Any:
         """Train on X (m, n_features) and y (m,) or (m, n_outputs); return the estimator.
@@ -103,86 +73,10 @@ class Backprop(CallbackSupport, LookInside, Saved, Page, BaseEstimator, ABC):  #
         elif self.early_stopping:
             samples, held = self._hold_out_once(samples, net.seed)
         self.network_ = net
+        self.n_layers_, self.n_outputs_ = len(net.sizes), net.sizes[-1]
+        self.out_activation_ = net.activations[-1].name.replace("sigmoid", "logistic")
         self._descend(net, samples, held, incremental)
         return self
-
-    def _samples(self, X: Any, y: Any, weight: Any, reset: bool) -> Samples:
-        """Read, check and encode samples; with ``reset`` learn how."""
-        found = self._read_X(X, reset)
-        m = found.m if isinstance(found, Columns) else len(found)
-        weights = self._weights(weight, m)
-        if reset:
-            self._check_some_y(y, m)
-            self.encoder_ = self._fit_encoder(found, weights)
-            self.dtype_ = np.dtype(self.dtype or getattr(found, "dtype", np.float64))
-        Y = self._read_y(y, reset, weights)
-        if len(Y) != m:
-            raise ValueError(
-                f"Found input variables with inconsistent numbers of samples: {m}, {len(Y)}"
-            )
-        factors = self._class_factors(y)
-        total = weights if factors is None else factors if weights is None else weights * factors
-        if total is not None and not total.sum() > 0:
-            raise ValueError("the weights of all samples are zero: there is nothing to learn from")
-        return Samples(self._encode(found), Y, total, (X, y, weight))
-
-    def _check_some_y(self, y: Any, m: int) -> None:
-        if y is None:
-            raise ValueError(
-                f"This {type(self).__name__} estimator requires y to be passed, but the target y "
-                "is None"
-            )
-
-    def _weights(self, weight: Any, m: int) -> npt.NDArray[np.float64] | None:
-        if weight is None:
-            return None
-        weights: npt.NDArray[np.float64] = np.asarray(weight, np.float64)
-        if weights.ndim == 0:
-            weights = np.full(m, float(weights))
-        if weights.shape != (m,):
-            raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(m,)}!")
-        wrong = ~(np.isfinite(weights) & (weights >= 0))
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            raise ValueError(
-                f"sample_weight[{row}] = {weights[row]}: a weight is finite and 0 or above"
-            )
-        if not weights.sum() > 0:
-            raise ValueError("the weights of all samples are zero: there is nothing to learn from")
-        return weights
-
-    def _read_X(self, X: Any, reset: bool) -> Any:
-        if reset:
-            self._by_columns = wants_columns(X, self.categorical_features)
-        if self._by_columns:
-            return read_columns(self, X, self.categorical_features, reset)
-        dtypes = [np.float64, np.float32] if reset or self.dtype_ == np.float64 else [np.float32]
-        return read_matrix(
-            self, X, reset, dtypes if self.dtype is None else [np.float64, np.float32]
-        )
-
-    def _fit_encoder(self, found: Any, weights: Any) -> Encoder | None:
-        if isinstance(found, Columns):
-            return fit_columns(found, self.standardize)
-        if not self.standardize:
-            return None
-        names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(found.shape[1])])
-        return fit_matrix(found, names, weights)
-
-    def _encode(self, found: Any) -> Floats:
-        if isinstance(found, Columns):
-            assert self.encoder_ is not None
-            X, said = self.encoder_.encode(found, self.dtype_)
-            for line in said:
-                warnings.warn(line, UserWarning, stacklevel=5)
-            return X
-        if self.encoder_ is None:
-            return np.ascontiguousarray(found, self.dtype_)
-        return encode_matrix(found, self.encoder_, self.dtype_)
-
-    def _encoded(self, X: Any) -> Floats:
-        check_is_fitted(self, "network_")
-        return self._encode(self._read_X(X, reset=False))
 
     def _forget(self) -> None:
         """Forget what earlier training left behind."""
@@ -243,147 +137,6 @@ class Backprop(CallbackSupport, LookInside, Saved, Page, BaseEstimator, ABC):  #
         if self._held is None:
             samples, self._held = hold_out(self, samples, seed)
         return samples, self._held
-
-    def _descend(
-        self, net: Network, samples: Samples, held: Samples | None, incremental: bool
-    ) -> None:
-        """Train, and write the attributes."""
-        if self._watch is not None and incremental and self._watch.stopped:
-            warnings.warn(
-                "early stopping has ended this training, and the best parameters are in place: "
-                "partial_fit changes nothing any more",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-            return
-        m = len(samples.X)
-        plan = None if incremental else schedule(self)
-        batch = self._batch(m)
-        planned = plan is not None and plan.name == "auto"
-        epochs = 1 if incremental else int(self.max_iter)
-        if planned:
-            epochs = planned_epochs(m, batch, epochs)
-        watch = self._watch_over(held, m, plan is not None, incremental)
-        if not incremental:
-            self._carried = Carried()
-        watch.hook = None if incremental else epoch_hook(self, samples, epochs)
-        with limited(self.n_threads, net, batch):
-            history = net.fit(
-                samples.X,
-                samples.Y,
-                optimizer=optimizer(self),
-                learning_rate=float(self.learning_rate_init),
-                batch_size=batch,
-                epochs=epochs,
-                tolerance=float(self.tol) if self.solver == "lbfgs" else None,
-                patience=epochs + 1,
-                validation=None if held is None else (held.X, held.Y, held.weights),
-                sample_weight=samples.weights,
-                schedule=plan
-                if plan is not None or self.solver == "lbfgs"
-                else reacting(watch.factor),
-                clip_norm=self.clip_norm,
-                clip_value=self.clip_value,
-                shuffle=bool(self.shuffle),
-                callbacks=[watch, *self._own_callbacks()],
-                threads=self.n_threads,
-                progress=bool(self.verbose),
-                engine=self.engine,
-                carried=self._carried,
-                evaluations=int(self.max_fun) if self.solver == "lbfgs" else None,
-                certificate=not incremental,
-            )
-        self._finish(net, watch, history, incremental)
-
-    def _own_callbacks(self) -> list[Any]:
-        return [self.callbacks] if callable(self.callbacks) else list(self.callbacks)
-
-    def _batch(self, m: int) -> int:
-        if isinstance(self.batch_size, str):
-            return automatic_batch(m)
-        if self.batch_size > m:
-            warnings.warn(
-                f"batch_size={self.batch_size} is more than the {m} training samples: all of them "
-                "make one batch",
-                UserWarning,
-                stacklevel=4,
-            )
-        return min(int(self.batch_size), m)
-
-    def _watch_over(self, held: Samples | None, m: int, planned: bool, incremental: bool) -> Watch:
-        watch = self._watch if incremental else None
-        if watch is None:
-            watch = Watch(
-                tol=float(self.tol),
-                patience=float(self.n_iter_no_change),
-                planned=planned or self.solver == "lbfgs",
-                rule=self.learning_rate if isinstance(self.learning_rate, str) else "planned",
-                rate=float(self.learning_rate_init),
-                power=float(self.power_t),
-                samples=m,
-                verbose=int(self.verbose),
-                losses=self._losses,
-                validation=self._validation,
-            )
-        watch.score = None
-        if self.early_stopping and held is not None:
-            watch.score = self._scorer(held)
-        self._watch = watch
-        return watch
-
-    def _scorer(self, held: Samples) -> Any:
-        """Return the function that scores a network on the validation samples."""
-        X, y, weight = held.given
-        if self.scoring == "loss":
-            return lambda net: -self._watch.validation[-1]  # type: ignore[union-attr]
-        if self.scoring is None:
-            return lambda net: self._default_score(net.predict(held.X), y, weight)
-        from sklearn.metrics import check_scoring
-
-        scorer = check_scoring(self, self.scoring)
-        more = {} if weight is None else {"sample_weight": weight}
-        return lambda net: float(scorer(self, X, y, **more))
-
-    def _finish(self, net: Network, watch: Watch, history: History, incremental: bool) -> None:
-        stop = history.stop
-        assert stop is not None
-        stopping = watch.score is not None and watch.best_theta is not None
-        if stop.reason != "diverged" and watch.last_theta is not None:
-            kept = watch.best_theta if stopping and (not incremental or watch.stopped) else None
-            if not (stop.reason == "interrupted" and kept is None):
-                net.theta = watch.last_theta if kept is None else kept
-        if stop.reason == "interrupted":
-            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
-        if stop.reason == "callback" and watch.stopped:
-            stop = replace(stop, message=watch.stopped)
-        if stopping:
-            stop = replace(stop, best_epoch=watch.best_epoch)
-        self.history_, self.stop_ = history, stop
-        history.stop = stop
-        self.n_iter_, self.t_ = history.epochs, self.t_ + watch.samples * history.epochs
-        self.loss_curve_, self.loss_ = watch.losses, watch.losses[-1] if watch.losses else np.nan
-        has = bool(watch.validation)
-        self.validation_loss_curve_ = watch.validation if has else None
-        self.validation_scores_ = watch.scores if watch.score is not None else None
-        self.best_validation_score_ = watch.best_score if watch.score is not None else None
-        self.best_loss_ = None if watch.score is not None else min(watch.losses, default=np.inf)
-        self.n_layers_ = len(net.sizes)
-        self.n_outputs_ = net.sizes[-1]
-        self.out_activation_ = net.activations[-1].name.replace("sigmoid", "logistic")
-        watch.score = watch.hook = None
-        if self._ran_out(stop.reason, incremental, history.epochs):
-            warnings.warn(
-                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
-                "optimization hasn't converged yet.",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
-
-    def _ran_out(self, reason: str, incremental: bool, epochs: int) -> bool:
-        """Say whether the epochs ended before the loss stopped falling, with no plan to."""
-        watch = self._watch
-        unplanned = watch is not None and not watch.planned
-        return reason == "epochs" and unplanned and not incremental and epochs >= self.max_iter
 
     @property
     def coefs_(self) -> list[Floats]:

@@ -141,9 +141,9 @@ class BackpropClassifier(ClassifierMixin, Backprop):  # type: ignore[misc]
         else:
             fitted = LabelBinarizer().fit(y)
         if len(fitted.classes_) < 2:
+            only = fitted.classes_.tolist()[0]
             raise ValueError(
-                f"y has one class only, {fitted.classes_.tolist()[0]!r}: a classifier needs two or more "
-                "classes to learn"
+                f"y has one class only, {only!r}: a classifier needs two or more classes to learn"
             )
         self._label_binarizer, self.classes_ = fitted, fitted.classes_
         return y

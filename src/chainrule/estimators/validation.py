@@ -88,4 +88,6 @@ def take(samples: Samples, rows: npt.NDArray[np.int64]) -> Samples:
 def _indexable(X: Any) -> Any:
     if hasattr(X, "tocsr"):
         return X.tocsr()
+    if type(X).__module__.partition(".")[0] == "pyarrow":
+        return X.to_pandas()
     return np.asarray(X) if isinstance(X, (list, tuple)) else X

@@ -12,8 +12,6 @@ from typing import Any, Literal
 import numpy as np
 
 from ..network import Network
-from ..tables.columns import Column, Columns
-from ..tables.encoder import Encoder
 from .atomic import write_atomically
 from .onnx_graph import (
     IR_VERSION,
@@ -41,7 +39,7 @@ class Spoken:
     """What is to be written: a network, how its inputs are encoded, what its outputs mean."""
 
     network: Network
-    encoder: Encoder | None
+    encoder: Any  # tables.encoder.Encoder, or None
     by_columns: bool
     meaning: Meaning
     classes: Any = None
@@ -56,9 +54,10 @@ def to_onnx(model: Any, path: str | os.PathLike[str] | None = None, X: Any = Non
     ``chainrule train`` saves), or a ``Network``. ``X``: data on which to compare the export with
     our own prediction, as the model takes it; None: random rows in the range trained on.
 
-    Inputs: "X" (N, n) of the network's dtype; or, where columns are encoded, one (N, 1) for each
-    column by its name, numbers and truth values as double (NaN: missing), words as string ("":
-    missing). Outputs: "label" and "probabilities", or "variable" (N, n_L) in the target's units.
+    Inputs: "X" (N, n), double where it is standardised, else of the network's dtype; or, where
+    columns are encoded, one (N, 1) for each column by its name, numbers and truth values as double
+    (NaN: missing), words as string ("": missing). Outputs: "label" and "probabilities", or
+    "variable" (N, n_L) in the target's units.
     Opset 17 of ai.onnx, 3 of ai.onnx.ml, IR version 8.
 
     Raises ValueError, with the reason, for what ONNX cannot say (one's own activations, the empty
@@ -140,7 +139,9 @@ def _model(spoken: Spoken) -> Any:
         inputs = [info(n, kind, ["N", 1]) for n, kind in zip(names, kinds, strict=True)]
         a = write_column_encoder(g, spoken.encoder, names)
     else:
-        inputs = [info("X", number, ["N", net.sizes[0]])]
+        # What is standardised is given in double: far from 0, float would lose the differences.
+        wide = number if spoken.encoder is None else int(TensorProto.DOUBLE)
+        inputs = [info("X", wide, ["N", net.sizes[0]])]
         a = write_matrix_encoder(g, spoken.encoder, "X")
     y = write_network(g, net, a)
     k = net.sizes[-1]
@@ -183,7 +184,7 @@ def run(data: bytes, rows: Any) -> dict[str, Any]:
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     wanted = session.get_inputs()
-    if isinstance(rows, Columns):
+    if hasattr(rows, "columns"):
         given = {i.name: _tensor(rows[i.name], i.type) for i in wanted}
     else:
         dtype = np.float64 if "double" in wanted[0].type else np.float32
@@ -192,7 +193,7 @@ def run(data: bytes, rows: Any) -> dict[str, Any]:
     return dict(zip(names, session.run(names, given), strict=True))
 
 
-def _tensor(column: Column, kind: str) -> Any:
+def _tensor(column: Any, kind: str) -> Any:
     from ..tables.columns import as_numbers, as_text
 
     if "string" in kind:
@@ -236,6 +237,8 @@ def _sure(p: Any, meaning: str) -> Any:
 
 
 def _read(spoken: Spoken, model: Any, X: Any) -> Any:
+    from ..tables.columns import Columns
+
     if isinstance(X, Columns):
         return X
     if hasattr(model, "_read_X"):
@@ -245,6 +248,8 @@ def _read(spoken: Spoken, model: Any, X: Any) -> Any:
 
 def _random_rows(spoken: Spoken) -> Any:
     """Return rows in the range trained on, with gaps and words never seen where there may be."""
+    from ..tables.columns import Columns
+
     rng = np.random.default_rng(0)
     m = ROWS_TO_CHECK
     if spoken.encoder is None:
@@ -252,10 +257,12 @@ def _random_rows(spoken: Spoken) -> Any:
     made = [_random_column(f, m, rng) for f in spoken.encoder.features]
     if spoken.by_columns:
         return Columns({c.name: c for c in made}, m)
-    return np.column_stack([c.values for c in made]).astype(spoken.network.dtype)
+    return np.column_stack([c.values for c in made])
 
 
-def _random_column(feature: Any, m: int, rng: Any) -> Column:
+def _random_column(feature: Any, m: int, rng: Any) -> Any:
+    from ..tables.columns import Column
+
     if feature.kind == "category":
         words = np.empty(m, object)
         words[:] = rng.choice([*feature.words, "\N{SECTION SIGN}unseen"], m)
@@ -272,6 +279,8 @@ def _random_column(feature: Any, m: int, rng: Any) -> Column:
 
 def expected(spoken: Spoken, rows: Any) -> dict[str, Any]:
     """Return our own outputs for a matrix or for columns, by the names of the ONNX outputs."""
+    from ..tables.columns import Column, Columns
+
     net = spoken.network
     if isinstance(rows, Columns):
         assert spoken.encoder is not None

@@ -1,5 +1,7 @@
 """The ONNX graph: nodes for an encoder, a network and the meaning of its outputs.
 
+Encoders are those of ``tables.encoder``, features those of ``tables.features``.
+
 Only operators that onnxruntime has for float and double are used, so that a graph computes in the
 network's own dtype; what has no such operator (elu, gelu, ...) is composed of those.
 """
@@ -13,8 +15,6 @@ import numpy as np
 
 from ..mathematics.activations import ACTIVATIONS, SELU_ALPHA, SELU_SCALE, Activation
 from ..mathematics.names import listed
-from ..tables.encoder import Encoder
-from ..tables.features import Feature
 
 # onnxruntime 1.13 and later run these, and so do most other runtimes.
 OPSET, ML_OPSET, IR_VERSION = 17, 3, 8
@@ -120,7 +120,7 @@ def write_network(g: Graph, network: Any, a: str) -> str:
     return a
 
 
-def write_matrix_encoder(g: Graph, encoder: Encoder | None, x: str) -> str:
+def write_matrix_encoder(g: Graph, encoder: Any, x: str) -> str:
     """Add the standardisation of a matrix (N, n): (x - mean) / scale, 0 for constant columns."""
     if encoder is None:
         return x
@@ -131,13 +131,13 @@ def write_matrix_encoder(g: Graph, encoder: Encoder | None, x: str) -> str:
     return g.cast(g.op("Mul", centred, g.constant(factors, np.float64)), g.dtype)
 
 
-def write_column_encoder(g: Graph, encoder: Encoder, inputs: Sequence[str]) -> str:
+def write_column_encoder(g: Graph, encoder: Any, inputs: Sequence[str]) -> str:
     """Add the encoding of columns (N, 1), one input for each; return the matrix (N, n_0)."""
     parts = [_column(g, f, x) for f, x in zip(encoder.features, inputs, strict=True)]
     return g.op("Concat", *parts, axis=1) if len(parts) > 1 else parts[0]
 
 
-def _column(g: Graph, feature: Feature, x: str) -> str:
+def _column(g: Graph, feature: Any, x: str) -> str:
     if feature.kind == "category":
         return _category(g, feature, x)
     gaps = g.op("IsNaN", x)
@@ -153,7 +153,7 @@ def _column(g: Graph, feature: Feature, x: str) -> str:
     return g.op("Concat", values, g.cast(gaps, g.dtype), axis=1)
 
 
-def _category(g: Graph, feature: Feature, x: str) -> str:
+def _category(g: Graph, feature: Any, x: str) -> str:
     """Look each word's place up, then that place's row in a table of encoded rows."""
     if "" in feature.words:
         raise ValueError(

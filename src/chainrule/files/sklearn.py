@@ -8,7 +8,6 @@ import numpy as np
 
 from ..mathematics.activations import ACTIVATIONS
 from ..mathematics.names import listed
-from ..training import Carried
 
 # Their names of activations and ours; no others are known to scikit-learn.
 TO_OURS = {"identity": "identity", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}
@@ -87,6 +86,8 @@ def from_sklearn(mlp: Any) -> Any:
 
 
 def _take_weights(made: Any, mlp: Any) -> None:
+    from ..training import Carried
+
     made._by_columns, made.encoder_, made.dtype_ = False, None, mlp.coefs_[0].dtype
     sizes = (mlp.coefs_[0].shape[0], *(W.shape[1] for W in mlp.coefs_))
     made._seed_of_run = made._seed()

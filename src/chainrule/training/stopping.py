@@ -25,10 +25,10 @@ class Best:
 
     def __init__(self, theta: Floats, tolerance: float) -> None:
         self.theta, self.start = theta.copy(), theta.copy()
-        self._previous = theta.copy()
+        self.previous = theta.copy()
         self.epoch = 0
-        self._lowest = inf
-        self._mark = inf
+        self.lowest = inf
+        self.mark = inf
         self._tolerance = tolerance
         self.waited = 0
 
@@ -37,13 +37,13 @@ class Best:
 
         The tolerance is relative to the value that patience was last renewed at.
         """
-        if value < self._lowest:
-            self._lowest, self.epoch = value, epoch
+        if value < self.lowest:
+            self.lowest, self.epoch = value, epoch
             self.theta[...] = theta
-            self.start[...] = self._previous
-        self._previous[...] = theta
-        if value < self._mark - (self._tolerance * abs(self._mark) if isfinite(self._mark) else 0):
-            self._mark, self.waited = value, 0
+            self.start[...] = self.previous
+        self.previous[...] = theta
+        if value < self.mark - (self._tolerance * abs(self.mark) if isfinite(self.mark) else 0):
+            self.mark, self.waited = value, 0
         else:
             self.waited += 1
 
@@ -65,7 +65,7 @@ def advice(learning_rate: float, epoch: int, kept: int) -> str:
 MESSAGES: dict[Reason, str] = {
     "gradient": "the gradient's norm is within tolerance: J is at a stationary point",
     "cost": "the cost no longer decreases by more than the tolerance",
-    "validation": "the validation set no longer improves; the best epoch's parameters were kept",
+    "validation": "the validation set no longer improves; the parameters of epoch {kept} were kept",
     "epochs": "all epochs were run",
     "callback": "a callback asked for it",
     "interrupted": "interrupted; what was learnt is kept",
