@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from sklearn.exceptions import NotFittedError
 
@@ -62,13 +64,16 @@ def test_wrong_number_of_columns() -> None:
         regressor().fit(X, Y).predict(X[:, :2])
 
 
+@pytest.mark.parametrize("kind", [lambda f: f, pl.from_pandas, pa.Table.from_pandas])
 @pytest.mark.parametrize("frame", [FRAME, WORDS], ids=["numbers", "words"])
-def test_reordered_and_missing_columns_of_a_frame(frame: Any) -> None:
-    fitted = regressor().fit(frame, Y)
+def test_reordered_and_missing_columns_of_a_frame(frame: Any, kind: Any) -> None:
+    fitted = regressor(early_stopping=True).fit(kind(frame), Y)
+    assert list(fitted.feature_names_in_) == list(frame.columns)
+    np.testing.assert_array_equal(fitted.predict(kind(frame)), fitted.predict(frame))
     with pytest.raises(ValueError, match="must be in the same order as they were in fit"):
-        fitted.predict(frame[frame.columns[::-1]])
+        fitted.predict(kind(frame[frame.columns[::-1]]))
     with pytest.raises(ValueError, match="seen at fit time, yet now missing:\n- b"):
-        fitted.predict(frame.drop(columns="b"))
+        fitted.predict(kind(frame.drop(columns="b")))
 
 
 def test_unseen_and_newly_missing_categories_warn() -> None:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from sklearn.utils.validation import (
     _check_feature_names,
     _check_n_features,
+    check_array,
     validate_data,
 )
 
@@ -73,22 +74,47 @@ def arrow(X: Any) -> Any:
 
 def read_matrix(estimator: Any, X: Any, reset: bool, dtype: Any) -> Floats:
     """Read numbers: a dense array of float32 or float64, checked as scikit-learn does."""
-    if is_frame(X) and not hasattr(X, "dtypes") and not hasattr(X, "schema"):
-        X = arrow(X)
-    if type(X).__module__.partition(".")[0] == "pyarrow":
-        X = X.to_pandas()
+    if _is_arrow(X):
+        _check_names(estimator, X.column_names, reset)
+        X = np.column_stack([column.to_numpy() for column in X.columns])
+        estimator.n_features_in_ = X.shape[1]
+        return np.ascontiguousarray(check_array(X, dtype=dtype, estimator=estimator))
     found = validate_data(estimator, X, accept_sparse=SPARSE, dtype=dtype, reset=reset, order="C")
     return np.ascontiguousarray(found.toarray() if hasattr(found, "toarray") else found)
+
+
+def _is_arrow(X: Any) -> bool:
+    return type(X).__module__.partition(".")[0] == "pyarrow" and hasattr(X, "column_names")
+
+
+def _check_names(estimator: Any, names: Sequence[str], reset: bool) -> None:
+    """Learn an Arrow table's names, or compare them, as scikit-learn does for other frames."""
+    if reset:
+        estimator.feature_names_in_ = np.array(names, object)
+        return
+    known = list(getattr(estimator, "feature_names_in_", names))
+    if list(names) == known:
+        return
+    told = "The feature names should match those that were passed during fit.\n"
+    for what, found in (
+        ("Feature names unseen at fit time:", sorted(set(names) - set(known))),
+        ("Feature names seen at fit time, yet now missing:", sorted(set(known) - set(names))),
+    ):
+        if found:
+            told += "\n".join([what, *(f"- {name}" for name in found[:5]), ""])
+    if set(names) == set(known):
+        told += "Feature names must be in the same order as they were in fit.\n"
+    raise ValueError(told)
 
 
 def read_columns(estimator: Any, X: Any, categorical: Any, reset: bool) -> Columns:
     """Read a table's columns by name, or those of an array as x0, x1, ...; check their names."""
     if is_frame(X):
         table = arrow(X)
-        named = X if hasattr(X, "columns") and not callable(X.columns) else table.to_pandas()
-        if type(X).__module__.partition(".")[0] == "pyarrow":
-            named = table.slice(0, 0).to_pandas()
-        _check_feature_names(estimator, named, reset=reset)
+        if _is_arrow(X):
+            _check_names(estimator, table.column_names, reset)
+        else:
+            _check_feature_names(estimator, X, reset=reset)
         if reset:
             estimator.n_features_in_ = table.num_columns
         found = columns(table)

@@ -69,8 +69,6 @@ def hold_out(estimator: Any, samples: Samples, seed: int) -> tuple[Samples, Samp
 
 def take(samples: Samples, rows: npt.NDArray[np.int64]) -> Samples:
     """Return some rows of samples."""
-    from sklearn.utils import _safe_indexing
-
     X, y, weight = samples.given
     part = None if samples.weights is None else samples.weights[rows]
     if part is not None and not part.sum() > 0:
@@ -78,16 +76,22 @@ def take(samples: Samples, rows: npt.NDArray[np.int64]) -> Samples:
             "the weights of all samples on one side of the validation split are 0: give eval_set"
         )
     given = (
-        _safe_indexing(_indexable(X), rows),
-        _safe_indexing(_indexable(y), rows),
+        _part(X, rows),
+        _part(y, rows),
         None if weight is None else np.asarray(weight)[rows],
     )
     return Samples(samples.X[rows], samples.Y[rows], part, given)
 
 
+def _part(X: Any, rows: npt.NDArray[np.int64]) -> Any:
+    from sklearn.utils import _safe_indexing
+
+    if type(X).__module__.partition(".")[0] == "pyarrow":
+        return X.take(rows)
+    return _safe_indexing(_indexable(X), rows)
+
+
 def _indexable(X: Any) -> Any:
     if hasattr(X, "tocsr"):
         return X.tocsr()
-    if type(X).__module__.partition(".")[0] == "pyarrow":
-        return X.to_pandas()
     return np.asarray(X) if isinstance(X, (list, tuple)) else X
