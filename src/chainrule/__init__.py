@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from . import distributed
 from .files.network import load
 from .mathematics.activations import ACTIVATIONS, Activation
@@ -13,6 +15,9 @@ from .mathematics.propagation import backward, forward
 from .mathematics.schedules import SCHEDULES, Schedule
 from .network import Network
 from .training import METRICS, Checkpoints, History, Metric, Stop
+
+if TYPE_CHECKING:
+    from .gradcheck import check_gradients
 
 __version__ = "0.1.0"
 
@@ -36,7 +41,16 @@ __all__ = [
     "Stop",
     "Trace",
     "backward",
+    "check_gradients",
     "distributed",
     "forward",
     "load",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "check_gradients":
+        from .gradcheck import check_gradients
+
+        return check_gradients
+    raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
