@@ -292,7 +292,7 @@ def equal_networks(X: Any, y: Any, task: str) -> tuple[Any, Any, Any]:
         "random_state": 0,
         "n_iter_no_change": 1000,
     }
-    ours = {**same, "schedule": None, "prior": 0.0, "standardize": False}
+    ours = {**same, "schedule": "constant", "prior": 0.0, "standardize": False}
     if task == "regression":
         return BackpropRegressor(**ours), MLPRegressor(**same), skorch_network(X, y, task)
     return BackpropClassifier(**ours), MLPClassifier(**same), skorch_network(X, y, task)

@@ -122,9 +122,7 @@ def schedule(p: Any) -> Schedule | None:
         return resolve_schedule(p.learning_rate)
     if not own:
         return automatic(p.learning_rate_init)
-    if p.schedule is None or (isinstance(p.schedule, str) and _name(p.schedule) == "constant"):
-        return None
-    return resolve_schedule(p.schedule)
+    return None if p.schedule is None else resolve_schedule(p.schedule)
 
 
 def _name(spec: str) -> str:
