@@ -117,7 +117,7 @@ def read_columns(estimator: Any, X: Any, categorical: Any, reset: bool) -> Colum
             _check_feature_names(estimator, X, reset=reset)
         if reset:
             estimator.n_features_in_ = table.num_columns
-        found = columns(table)
+        found = _columns_of(table)
     else:
         _check_feature_names(estimator, X, reset=reset)
         array = np.asarray(X)
@@ -134,6 +134,14 @@ def read_columns(estimator: Any, X: Any, categorical: Any, reset: bool) -> Colum
     return Columns(
         {n: Column(n, "text", as_text(c)) if n in words else c for n, c in found.items()}, found.m
     )
+
+
+def _columns_of(table: Any) -> Columns:
+    try:
+        return columns(table)
+    except ValueError as error:
+        # The command line's way of leaving a column out is not the caller's.
+        raise ValueError(str(error).partition(" with --drop")[0]) from None
 
 
 def _of_array(name: str, values: npt.NDArray[Any]) -> Column:
