@@ -242,7 +242,10 @@ def quality(only: str) -> None:
 
 
 def fit_times(only: str) -> None:
-    """Print seconds to fit: each model's defaults, then the same work for all three networks."""
+    """Print seconds to fit: each model's defaults, then the same work for all three networks.
+
+    Each has one thread: OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python bench/estimators.py time
+    """
     rng = np.random.RandomState(0)
     big = rng.randn(100_000, 50).astype(np.float32)
     target = (big[:, 0] * big[:, 1] + big[:, 2] > 0).astype(np.int64)
@@ -280,8 +283,8 @@ def is_skorch(network: Any) -> bool:
 
 def default_networks(X: Any, y: Any, task: str) -> tuple[Any, Any, Any]:
     if task == "regression":
-        return BackpropRegressor(random_state=0), MLPRegressor(random_state=0), None
-    return BackpropClassifier(random_state=0), MLPClassifier(random_state=0), None
+        return BackpropRegressor(random_state=0, n_threads=1), MLPRegressor(random_state=0), None
+    return BackpropClassifier(random_state=0, n_threads=1), MLPClassifier(random_state=0), None
 
 
 def equal_networks(X: Any, y: Any, task: str) -> tuple[Any, Any, Any]:
@@ -292,7 +295,7 @@ def equal_networks(X: Any, y: Any, task: str) -> tuple[Any, Any, Any]:
         "random_state": 0,
         "n_iter_no_change": 1000,
     }
-    ours = {**same, "schedule": "constant", "prior": 0.0, "standardize": False}
+    ours = {**same, "schedule": "constant", "prior": 0.0, "standardize": False, "n_threads": 1}
     if task == "regression":
         return BackpropRegressor(**ours), MLPRegressor(**same), skorch_network(X, y, task)
     return BackpropClassifier(**ours), MLPClassifier(**same), skorch_network(X, y, task)
@@ -304,6 +307,7 @@ def skorch_network(X: Any, y: Any, task: str) -> Any:
         from skorch import NeuralNetClassifier, NeuralNetRegressor
     except ImportError:
         return None
+    torch.set_num_threads(1)
     n_out = 1 if task == "regression" else int(y.max()) + 1
     torch.manual_seed(0)
     module = torch.nn.Sequential(

@@ -7,6 +7,7 @@ on small layers loses more time to handing out work than it wins.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any
 
 # A batch's largest product of matrices has to have so many multiplications to be worth two threads.
@@ -18,7 +19,13 @@ def limited(n_threads: int | None, net: Any, batch: int) -> AbstractContextManag
     largest = max(n * k for n, k in zip(net.sizes[:-1], net.sizes[1:], strict=True)) * batch
     if n_threads is None and largest >= WORTH_THREADS:
         return nullcontext()
-    from threadpoolctl import threadpool_limits
-
-    limit: AbstractContextManager[Any] = threadpool_limits(n_threads or 1, user_api="blas")
+    limit: AbstractContextManager[Any] = _blas().limit(limits=n_threads or 1, user_api="blas")
     return limit
+
+
+@cache
+def _blas() -> Any:
+    """Return the controller of the BLAS libraries; to look for them takes milliseconds."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
