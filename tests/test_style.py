@@ -25,10 +25,18 @@ MAY_IMPORT = {
     "distributed": SHAPE | {"engines", "training"},
     "files": SHAPE,
     "tables": SHAPE | {"training", "files"},
+    "estimators": SHAPE | {"training", "files", "tables"},
     "gradcheck": SHAPE | {"engines", "training", "files"},
 }
 # Methods that reach up, at the time of the call: net.fit, net.save.
-LATE = {("network", "training"), ("network", "files"), ("architecture", "gradcheck")}
+LATE = {
+    ("network", "training"),
+    ("network", "files"),
+    ("architecture", "gradcheck"),
+    *(("files", part) for part in ("tables", "training", "estimators")),  # what is exported
+    ("estimators", "gradcheck"),
+    ("estimators", "explain"),
+}
 
 
 @pytest.mark.parametrize(
