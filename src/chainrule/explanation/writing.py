@@ -1,0 +1,161 @@
+"""An expansion written out: as text with its numbers, as LaTeX, MathML and HTML."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .notation import Mul, Node, Partial, Sym
+from .render_latex import latex
+from .render_mathml import markup, mathml
+from .render_text import text
+
+if TYPE_CHECKING:
+    from .chain import Expansion, Factor, Path
+    from .numerical import Floats
+
+_SHOWN = 6
+
+
+def product_of(expansion: Expansion) -> Mul:
+    """Return the product of the factors' names."""
+    return Mul(tuple(factor.name for factor in expansion.factors))
+
+
+def goal(expansion: Expansion) -> Partial:
+    """Return dJ/dv as the notes write it, without the entry."""
+    return Partial(Sym("J"), Sym(expansion.quantity[1:], str(expansion.layer)))
+
+
+def expansion_latex(expansion: Expansion) -> str:
+    """Return ``dJ/dv = factor factor ...`` in LaTeX."""
+    return f"{latex(goal(expansion))} = {latex(product_of(expansion))}"
+
+
+def expansion_mathml(expansion: Expansion) -> str:
+    """Return ``dJ/dv = factor factor ...`` as a MathML element."""
+    whole = f"{markup(goal(expansion))}<mo>=</mo>{markup(product_of(expansion))}"
+    return f'<math display="block"><mrow>{whole}</mrow></math>'
+
+
+def number(value: float) -> str:
+    """Spell a number in at most 6 digits."""
+    return f"{value + 0.0:.6g}".replace("-", "−")
+
+
+def numbers(values: Floats, most: int = _SHOWN) -> str:
+    """Spell an array: all of it if it is small, else its first entries and how many more."""
+    if values.ndim == 0:
+        return number(float(values))
+    if values.ndim == 2:
+        rows = [numbers(row, most) for row in values[:most]]
+        rest = f", … {len(values) - most} more rows" if len(values) > most else ""
+        return f"[{', '.join(rows)}{rest}]"
+    shown = ", ".join(number(v) for v in values[:most])
+    rest = f", … {len(values) - most} more" if len(values) > most else ""
+    return f"[{shown}{rest}]"
+
+
+def shape_of(factor: Factor) -> str:
+    """Spell a Jacobian's shape, with what is known of its form."""
+    shape = f"{factor.shape[0]} × {factor.shape[1]}"
+    return f"{shape}, diagonal" if factor.diagonal else shape
+
+
+def expansion_text(expansion: Expansion) -> str:
+    """Return the whole expansion as text: product, factors, numbers, running product, check."""
+    names = " · ".join(text(factor.name) for factor in expansion.factors)
+    lines = [f"{text(goal(expansion))} = {names}", ""]
+    rows = [("factor", "shape", "formula", "numbers", "product so far")]
+    rows += [
+        (
+            text(factor.name),
+            shape_of(factor),
+            text(factor.formula),
+            numbers(factor.value, 3),
+            numbers(factor.product, 3),
+        )
+        for factor in expansion.factors
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        lines.append("  ".join(cells).rstrip())
+    lines += ["", *_paths_text(expansion), *_result_text(expansion)]
+    return "\n".join(lines)
+
+
+def _paths_text(expansion: Expansion) -> list[str]:
+    if expansion.entry is None:
+        return []
+    if expansion.paths is None:
+        return [f"{expansion.path_count} paths lead to this entry: the product of matrices adds them up"]
+    lines = [f"sum over {_count(len(expansion.paths), 'path')} from the cost:"]
+    for path in expansion.paths:
+        terms = " · ".join(number(term) for term in path.terms)
+        lines.append(f"  {path_name(expansion, path)}: {terms} = {number(path.value)}")
+    return lines
+
+
+def _count(n: int, word: str) -> str:
+    return f"{n} {word}" if n == 1 else f"{n} {word}s"
+
+
+def path_name(expansion: Expansion, path: Path) -> str:
+    """Name the units a path passes, from the cost down."""
+    return "J → " + " → ".join(f"unit {unit}" for unit in reversed(path.units))
+
+
+def _result_text(expansion: Expansion) -> list[str]:
+    name = text(Partial(Sym("J"), expansion.symbol))
+    lines = [f"{name} = {numbers(expansion.value)}   (J = {number(expansion.J)})"]
+    if np.isnan(expansion.numerical.error).all():
+        return lines
+    found = expansion.numerical
+    lines.append(f"numerical derivative {numbers(found.value)}, {verdict(expansion)}")
+    return lines
+
+
+def verdict(expansion: Expansion) -> str:
+    """Say in words whether gradient and numerical derivative agree."""
+    found = expansion.numerical
+    if not np.isfinite(found.error).any():
+        return "which is not a number: J is not finite here"
+    widest = f"± {float(np.nanmax(found.error)):.2g}"
+    if found.kinks:
+        places = "this place" if expansion.value.ndim == 0 else _count(found.kinks, "entry")
+        return f"{widest}: a kink lies at {places.replace('entrys', 'entries')}, both sides count"
+    words = {True: "they agree", False: "they DISAGREE", None: "they cannot be compared"}
+    return f"{widest}: {words[expansion.agrees]}"
+
+
+def expansion_html(expansion: Expansion) -> str:
+    """Return the expansion for a notebook: the product, a table of factors, and the check."""
+    head = "".join(
+        f"<th>{name}</th>" for name in ("factor", "shape", "formula", "numbers", "product so far")
+    )
+    rows = "".join(_row(factor) for factor in expansion.factors)
+    lines = "".join(
+        f"<p>{escape(line)}</p>" for line in _paths_text(expansion) + _result_text(expansion)
+    )
+    return (
+        f"<div>{expansion_mathml(expansion)}<table><thead><tr>{head}</tr></thead>"
+        f"<tbody>{rows}</tbody></table>{lines}</div>"
+    )
+
+
+def _row(factor: Factor) -> str:
+    cells: tuple[str, ...] = (
+        _math(factor.name),
+        escape(shape_of(factor)),
+        _math(factor.formula),
+        escape(numbers(factor.value, 3)),
+        escape(numbers(factor.product, 3)),
+    )
+    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _math(node: Node) -> str:
+    return mathml(node)
