@@ -17,9 +17,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ..mathematics.activations import Activation
-from ..mathematics.costs import canonical_pair, cost_of, smooth
-from ..network import Network
+from chainrule.mathematics.activations import Activation
+from chainrule.mathematics.costs import canonical_pair, cost_of, smooth
+from chainrule.network import Network
+
 from .formulas import activation_formula, cost_formula
 from .notation import Add, Neg, Node, Num, Partial, Sym, layered, substitute
 from .numerical import Floats, Numerical, Sample, differentiate

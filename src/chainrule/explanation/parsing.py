@@ -164,7 +164,9 @@ class _Reader:
         token = self.peek()
         if token == "|":
             return self.bars == 0
-        return token in ("(", "[") or (token != _CALL and token[:1].isalnum() and token not in ("if", "else"))
+        return token in ("(", "[") or (
+            token != _CALL and token[:1].isalnum() and token not in ("if", "else")
+        )
 
     def peek(self) -> str:
         return self.tokens[self.place] if self.place < len(self.tokens) else ""

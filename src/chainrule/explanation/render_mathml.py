@@ -64,7 +64,9 @@ def markup(node: Node) -> str:
         case Abs(body):
             return _fence(markup(body), "|", "|")
         case Rel(left, sign, right):
-            return f"<mrow>{markup(left)}{_operator(_RELATIONS.get(sign, sign))}{markup(right)}</mrow>"
+            return (
+                f"<mrow>{markup(left)}{_operator(_RELATIONS.get(sign, sign))}{markup(right)}</mrow>"
+            )
         case Cond():
             return _cases(node)
         case Bracket(body):

@@ -91,7 +91,9 @@ def _paths_text(expansion: Expansion) -> list[str]:
     if expansion.entry is None:
         return []
     if expansion.paths is None:
-        return [f"{expansion.path_count} paths lead to this entry: the product of matrices adds them up"]
+        return [
+            f"{expansion.path_count} paths lead to this entry: the product of matrices adds them up"
+        ]
     lines = [f"sum over {_count(len(expansion.paths), 'path')} from the cost:"]
     for path in expansion.paths:
         terms = " · ".join(number(term) for term in path.terms)
