@@ -123,10 +123,11 @@ def trace_activation(f: Activation) -> Traced | None:
     return Traced(*found["direct"], *(found[s][i] for i in (0, 1) for s in ("above", "below")))
 
 
-def trace_cost(cost: Cost) -> tuple[Any, Any]:
-    """Run J and dJ/da of a cost of one output on symbols a and y; (None, None) where they cannot be.
+def trace_cost(cost: Cost, guarded: bool = False) -> tuple[Any, Any]:
+    """Run J and dJ/da of a cost of one output on symbols a and y; two None where they cannot be.
 
-    A term that is left out where its factor is 0 (``y log a`` at y = 0) is written out.
+    A term that is left out where its factor is 0 (``y log a`` at y = 0) is written out, unless
+    ``guarded``.
     """
     import sympy
 
@@ -137,7 +138,8 @@ def trace_cost(cost: Cost) -> tuple[Any, Any]:
         pair = np.ravel(cost.J(As, ys))[0], np.ravel(cost.da(As, ys))[0]
     except Exception:  # one's own function may raise anything on symbols
         return None, None
-    J, da = (_present(sympy.sympify(one)).subs(plain) for one in pair)
+    shown = sympy.sympify if guarded else _present
+    J, da = (shown(one).subs(plain) for one in pair)
     return J, da
 
 
@@ -150,7 +152,8 @@ def _present(expression: Any) -> Any:
             return piece.args[0].expr
         return piece
 
-    return expression.replace(lambda e: isinstance(e, sympy.Piecewise), choose)
+    whole = sympy.sympify(expression)
+    return whole.replace(lambda e: isinstance(e, sympy.Piecewise), choose)
 
 
 def _spelled(expression: Any) -> str:

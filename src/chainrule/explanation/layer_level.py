@@ -9,12 +9,12 @@ from __future__ import annotations
 from chainrule.network import Network
 
 from .notation import layered
-from .picture import Box, Label, Line, Picture, legend
+from .picture import MEANINGS, Box, Label, Line, Picture, legend
 from .render_text import text
 
 PITCH = 210.0
 LEFT = 56.0
-WEIGHTS, FORWARD, CACHE, BACKWARD, GRADIENTS = 52.0, 132.0, 216.0, 300.0, 380.0
+WEIGHTS, FORWARD, CACHE, BACKWARD, GRADIENTS = 36.0, 116.0, 200.0, 284.0, 364.0
 _FUNCTION = (96.0, 54.0)
 _VALUE = (72.0, 44.0)
 
@@ -24,12 +24,13 @@ def layer_picture(net: Network) -> Picture:
     last = len(net.sizes) - 1
     boxes = [*_forward(net, last), *_cost(net, last), *_backward(net, last)]
     lines = _lines(last)
-    width = LEFT * 2 + PITCH * last + PITCH
-    added, labels, _, height = legend(LEFT - 36, GRADIENTS + 62, width - 40)
-    labels += [
-        Label("row-forward", 14, WEIGHTS - 32, "forward: from x to ŷ and J →", "start", 13),
-        Label("row-backward", 14, BACKWARD - 44, "← backward: from da to dW, db", "start", 13),
-    ]
+    width = LEFT * 2 + PITCH * (last + 0.5)
+    key = legend(LEFT - 36, GRADIENTS + 62, width - 40, tuple(MEANINGS), weights=False)
+    labels = (
+        *key.labels,
+        Label("row-forward", 16, WEIGHTS + 4, "forward →", "start", 14),
+        Label("row-backward", 16, BACKWARD - 38, "← backward", "start", 14),
+    )
     fs = ", ".join(f.spec for f in net.activations)
     title = f"Forward and backward propagation of {'-'.join(map(str, net.sizes))}"
     description = (
@@ -37,8 +38,8 @@ def layer_picture(net: Network) -> Picture:
         "caches z and gives a. Backward: each function takes da and the cached z and gives dW, db "
         "and da of the layer before."
     )
-    top = GRADIENTS + 62 + height
-    return Picture(width, top, title, description, tuple(lines), (*boxes, *added), tuple(labels))
+    top = GRADIENTS + 62 + key.height
+    return Picture(width, top, title, description, tuple(lines), (*boxes, *key.boxes), labels)
 
 
 def _at(l: float) -> float:

@@ -78,26 +78,32 @@ class Picture:
     labels: tuple[Label, ...]
 
 
-def legend(
-    x: float, y: float, width: float, weights: bool = False
-) -> tuple[list[Box], list[Label], list[Line], float]:
-    """Lay out the legend from (x, y) within a width; return its shapes and its height."""
-    boxes: list[Box] = []
-    labels: list[Label] = []
-    lines: list[Line] = []
+@dataclass(frozen=True, slots=True)
+class Legend:
+    """The shapes of a legend and its height."""
+
+    boxes: tuple[Box, ...]
+    labels: tuple[Label, ...]
+    lines: tuple[Line, ...]
+    height: float
+
+
+def legend(x: float, y: float, width: float, roles: tuple[Role, ...], weights: bool) -> Legend:
+    """Lay out a legend of roles, and of the signs of weights, from (x, y) within a width."""
+    boxes, labels, lines = [], [], []
     left, top = x, y
-    entries: list[tuple[str, str]] = list(MEANINGS.items())
+    entries: list[tuple[Role | bool, str]] = [(role, MEANINGS[role]) for role in roles]
     if weights:
-        entries += [("positive", "weight above 0"), ("negative", "weight below 0")]
-    for name, meaning in entries:
-        wide = 46 + 7.2 * len(meaning)
+        entries += [(False, "weight above 0"), (True, "weight below 0")]
+    for what, meaning in entries:
+        wide = 52 + 6.6 * len(meaning)
         if left + wide > x + width and left > x:
             left, top = x, top + 28
-        if name in ("positive", "negative"):
-            ends = ((left, top), (left + 30, top))
-            lines.append(Line(f"legend-{name}", ends, "weight", 0.8, name == "negative"))
+        key = f"legend-{len(labels)}"
+        if isinstance(what, bool):
+            lines.append(Line(key, ((left, top), (left + 30, top)), "weight", 0.8, what))
         else:
-            boxes.append(Box(f"legend-{name}", name, left + 15, top, 30, 18, ()))  # type: ignore[arg-type]
-        labels.append(Label(f"legend-{name}", left + 38, top + 4.5, meaning, "start", 12))
+            boxes.append(Box(key, what, left + 15, top, 30, 18, ()))
+        labels.append(Label(key, left + 38, top + 4.5, meaning, "start", 12))
         left += wide
-    return boxes, labels, lines, top - y + 28
+    return Legend(tuple(boxes), tuple(labels), tuple(lines), top - y + 28)

@@ -123,7 +123,7 @@ def _lines(axes: Any, box: Box) -> None:
     step = 16.0
     top = box.y - step * (len(box.lines) - 1) / 2
     for k, line in enumerate(box.lines):
-        small = k > 0 or len(box.lines) > 2
+        small = k > 0 or box.key[:2] == "u-"
         _write(
             axes, box.x, top + step * k, line, 11 if small else 13.5, "normal" if small else "bold"
         )

@@ -9,10 +9,11 @@ from .picture import COLOURS, Box, Label, Line, Picture
 
 FONT = "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif"
 STYLE = """
-.cr-ink{stroke:#2d3436;fill:none}.cr-label{fill:#2d3436}.cr-halo{stroke:#fff}
-.cr-box text{fill:#1b1f21}.cr-more text{fill:#2d3436}.cr-positive{stroke:#0b66c3}.cr-negative{stroke:#b3261e}
+.cr-ink{stroke:#2d3436;fill:none}.cr-arrow{fill:#2d3436}.cr-label{fill:#2d3436;paint-order:stroke;stroke:#fff;stroke-width:3px;stroke-opacity:.8}
+.cr-box text{fill:#1b1f21}.cr-more text{fill:#2d3436}
+.cr-positive{stroke:#0b66c3}.cr-negative{stroke:#b3261e}
 @media (prefers-color-scheme:dark){.cr-ink{stroke:#cfd6da}.cr-label,.cr-more text{fill:#e6eaec}
-.cr-halo{stroke:#14181b}.cr-positive{stroke:#74b9ff}.cr-negative{stroke:#ff8a80}}
+.cr-arrow{fill:#cfd6da}.cr-label{stroke:#14181b}.cr-positive{stroke:#74b9ff}.cr-negative{stroke:#ff8a80}}
 """
 _EDGE = "#2d3436"
 
@@ -48,7 +49,7 @@ def _text(value: str) -> str:
 def _marker(name: str) -> str:
     return (
         f'<defs><marker id="{name}-arrow" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" '
-        'markerHeight="7" orient="auto-start-reverse"><path d="M0 1 9 5 0 9z" class="cr-label"/>'
+        'markerHeight="7" orient="auto-start-reverse"><path d="M0 1 9 5 0 9z" class="cr-arrow"/>'
         "</marker></defs>"
     )
 
@@ -81,7 +82,7 @@ def _lines(box: Box) -> str:
     top = box.y - step * (len(box.lines) - 1) / 2 + 5
     found = []
     for k, line in enumerate(box.lines):
-        size = ' font-size="12"' if k or len(box.lines) > 2 else ' font-weight="600"'
+        size = ' font-size="12"' if k or box.key[:2] == "u-" else ' font-weight="600"'
         found.append(
             f'<text x="{box.x:g}" y="{top + step * k:g}" text-anchor="middle"{size}>'
             f"{_text(line)}</text>"

@@ -17,8 +17,8 @@ from .numerical import Floats
 from .picture import Box, Label, Line, Picture, Role, legend
 from .render_text import text
 
-PITCH, SLOT, TOP = 200.0, 72.0, 54.0
-_WIDTH, _HEIGHT = 104.0, 58.0
+PITCH, SLOT, TOP = 214.0, 72.0, 54.0
+_WIDTH, _HEIGHT = 122.0, 58.0
 # Up to so many edges carry their numbers; more would cover each other.
 _LABELLED = 14
 
@@ -49,12 +49,17 @@ def telling_units(
 
 
 def unit_picture(
-    sample: Sample, da: Sequence[Floats], names: Names | None = None, most: int = 8
+    sample: Sample, da: Sequence[Floats], names: Names | None = None, most: int = 8,
+    units: Sequence[Sequence[int]] | None = None,
 ) -> Picture:
-    """Lay out units and edges for one sample; da[l] (n_l,) is dJ/da^l."""
+    """Lay out units and edges for one sample; da[l] (n_l,) is dJ/da^l.
+
+    Keys count places, not units: ``u-1-0`` is the first unit drawn of layer 1. ``units`` are those
+    drawn of every layer, the most telling ones if None.
+    """
     names = names or Names()
     sizes = sample.net.sizes
-    units = telling_units(sizes, sample.a, da, most)
+    units = telling_units(sizes, sample.a, da, most) if units is None else units
     slots = [len(u) + (len(u) < n) for u, n in zip(units, sizes, strict=True)]
     tall = max(slots)
     left = _WIDTH / 2 + (26 + 7 * min(max(map(len, names.inputs), default=0), 22))
@@ -66,7 +71,7 @@ def unit_picture(
     lines, edge_labels = _edges(sample, da, units, places)
     width = max(left + PITCH * (len(sizes) - 1) + right, 430)
     bottom = TOP + SLOT * tall + 26
-    added, texts, keys, height = legend(20, bottom, width - 40, weights=True)
+    key = legend(20, bottom, width - 40, ("input", "inner", "output"), weights=True)
     title = f"The network {'-'.join(map(str, sizes))}, unit by unit"
     description = (
         "Every unit shows its z, a and da for one sample; every edge is a weight, "
@@ -74,12 +79,12 @@ def unit_picture(
     )
     return Picture(
         width,
-        bottom + height,
+        bottom + key.height,
         title,
         description,
-        (*lines, *keys),
-        (*boxes, *added),
-        (*labels, *edge_labels, *texts),
+        (*lines, *key.lines),
+        (*boxes, *key.boxes),
+        (*labels, *edge_labels, *key.labels),
     )
 
 
@@ -114,16 +119,16 @@ def _boxes(
         x = places[l][0][0]
         head = "x" if l == 0 else "ŷ" if l == last else f"layer {l}"
         labels.append(Label(f"head-{l}", x, 22, f"{head} ({sample.net.sizes[l]})"))
-        for (px, py), unit in zip(places[l], column, strict=False):
+        for k, ((px, py), unit) in enumerate(zip(places[l], column, strict=False)):
             lines = _numbers(sample, da, l, unit)
             title = f"unit {unit} of layer {l}: {', '.join(lines)}"
-            boxes.append(Box(f"u-{l}-{unit}", role, px, py, _WIDTH, _HEIGHT, lines, title))
+            boxes.append(Box(f"u-{l}-{k}", role, px, py, _WIDTH, _HEIGHT, lines, title))
             if l == 0 and names.inputs:
                 label = clip_name(names.inputs[unit])
-                labels.append(Label(f"in-{unit}", px - _WIDTH / 2 - 8, py + 4, label, "end", 12))
+                labels.append(Label(f"in-{k}", px - _WIDTH / 2 - 8, py + 4, label, "end", 12))
             if l == last and names.outputs:
                 label = clip_name(names.outputs[unit])
-                labels.append(Label(f"out-{unit}", px + _WIDTH / 2 + 8, py + 4, label, "start", 12))
+                labels.append(Label(f"out-{k}", px + _WIDTH / 2 + 8, py + 4, label, "start", 12))
         if len(column) < sample.net.sizes[l]:
             px, py = places[l][len(column)]
             rest = f"{sample.net.sizes[l] - len(column)} more"
@@ -156,11 +161,11 @@ def _edges(
                 name = text(layered("W", l, i, j))
                 title = f"{name} = {short(w)}, {name.replace('W', 'dW')} = {short(dW[i, j])}"
                 ink = min(abs(w) / largest, 1.0) if np.isfinite(w) else 1.0
-                lines.append(Line(f"e-{l}-{i}-{j}", ends, "weight", ink, w < 0, title))
+                lines.append(Line(f"e-{l}-{k}-{n}", ends, "weight", ink, w < 0, title))
                 if few:
                     at = 0.3 if (k + n) % 2 else 0.7
                     lx, ly = (p + (q - p) * at for p, q in zip(*ends, strict=True))
-                    labels.append(Label(f"w-{l}-{i}-{j}", lx, ly - 3, short(w), "middle", 11))
+                    labels.append(Label(f"w-{l}-{k}-{n}", lx, ly - 3, short(w), "middle", 11))
     return lines, labels
 
 
