@@ -174,6 +174,22 @@ def test_decimals_and_chunks() -> None:
 
 
 @pytest.mark.parametrize(
+    "kind",
+    "int8 uint8 int16 uint16 int32 uint32 int64 uint64 float16 float32 float64".split(),
+)
+def test_numbers_of_every_type_in_slices_and_chunks(kind: str) -> None:
+    known = [None if i % 5 == 3 else i % 100 for i in range(1000)]
+    one = pa.array(known, getattr(pa, kind)())
+    chunked = pa.chunked_array([one[5:5], one[3:17], one[17:], one[:1]])
+    expected = [np.nan if v is None else float(v) for v in [*known[3:], known[0]]]
+    found = columns(pa.table({"a": chunked}))["a"]
+    assert found.kind == ("float" if "float" in kind else "integer")
+    np.testing.assert_array_equal(found.values, expected)
+    whole = columns(pa.table({"a": one.drop_null()[2:9]}))["a"].values
+    np.testing.assert_array_equal(whole, one.drop_null()[2:9].to_pylist())
+
+
+@pytest.mark.parametrize(
     "array",
     [
         lambda: pa.array([1, 2], pa.timestamp("s")),

@@ -72,8 +72,8 @@ def test_words_that_are_numbers_can_be_regressed() -> None:
     [
         (numbers([3, 3, 3]), None, "'y' is '3' in every row: there is nothing to learn"),
         (words(["a", "a"]), None, "'y' is 'a' in every row"),
-        (numbers([1, np.nan, 2, np.nan]), None, "'y' has no value in rows 2 and 4"),
-        (words(["a", None, "b"]), None, "'y' has no value in row 2"),
+        (numbers([1, np.nan, 2, np.nan]), None, "'y' has no value .or NaN. in rows 2 and 4"),
+        (words(["a", None, "b"]), None, "'y' has no value .or NaN. in row 2"),
         (numbers([1, 2, -np.inf], "float"), None, "'y' is infinite in row 3"),
         (words(["a", "b", "c"]), None, "'y' has 3 classes in 3 rows, fewer than two rows for each"),
         (numbers([1, 2, 3]), "multiclass", "3 classes in 3 rows.*--task regression"),

@@ -6,8 +6,9 @@ Every argument is checked here, before anything is allocated, with a message tha
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from .mathematics.layers import Dense, Dropout, Layer
 from .mathematics.names import listed, spell, unknown
 
 DTYPES = ("float32", "float64")
+MOST_PARAMETERS = 2**45
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def architecture(
         float(setting("network", "l1", l1, NOT_NEGATIVE)),
         float(setting("network", "l2", l2, NOT_NEGATIVE)),
         _seed(seed),
-        _dtype(dtype),
+        dtype_of(dtype),
     )
 
 
@@ -84,12 +86,16 @@ def _sizes(sizes: Sequence[int]) -> tuple[int, ...]:
     for l, n in enumerate(found):
         if n < 1:
             raise ValueError(f"sizes[{l}] must be at least 1, not {n}")
+    count = sum((a + 1) * b for a, b in pairwise(found))
+    if count > MOST_PARAMETERS:
+        raise ValueError(f"sizes ask for {count} parameters: no computer holds as many")
     return found
 
 
 def _hidden(hidden: Any, count: int) -> list[Activation]:
     if isinstance(hidden, (str, Activation)):
         return [resolve_activation(hidden)] * count
+    _several("hidden", hidden, "an activation, or a list with one for each hidden layer")
     found = [resolve_activation(f) for f in hidden]
     if len(found) != count:
         raise ValueError(f"hidden names {len(found)} activations for {count} hidden layers")
@@ -101,6 +107,7 @@ def _inits(init: Any, fs: Sequence[Activation]) -> list[Initializer]:
         return [resolve_initializer(f.init) for f in fs]
     if isinstance(init, (str, Initializer)):
         return [resolve_initializer(init)] * len(fs)
+    _several("init", init, "an initializer, or a list with one for each layer")
     found = [
         resolve_initializer(f.init if one is None else one)
         for one, f in zip(init, fs, strict=False)
@@ -114,13 +121,21 @@ def _rates(dropout: float | Sequence[float], n_layers: int) -> list[float]:
     if isinstance(dropout, (int, float, np.generic)):
         rate = float(setting("network", "dropout", dropout, BELOW_ONE))
         return [0.0] + [rate] * (n_layers - 1)
-    rates = [float(setting("network", f"dropout[{i}]", r, BELOW_ONE)) for i, r in enumerate(dropout)]
+    _several("dropout", dropout, "a rate, or a list with one for the input and each hidden layer")
+    rates = [
+        float(setting("network", f"dropout[{i}]", r, BELOW_ONE)) for i, r in enumerate(dropout)
+    ]
     if len(rates) != n_layers:
         raise ValueError(
             f"dropout needs one number, or {n_layers} of them (the input, then each hidden layer), "
             f"not {len(rates)}"
         )
     return rates
+
+
+def _several(name: str, value: Any, wanted: str) -> None:
+    if not isinstance(value, Iterable):
+        raise TypeError(f"{name} must be {wanted}, not {value!r}")
 
 
 def _cost(cost: str | Cost | None, output: Activation, n_out: int) -> Cost:
@@ -150,13 +165,15 @@ def _seed(seed: Any) -> int:
     return number
 
 
-def _dtype(dtype: Any) -> np.dtype[Any]:
+def dtype_of(dtype: Any) -> np.dtype[Any]:
+    """Return the dtype float32 or float64; raises ValueError for any other."""
     try:
-        found = np.dtype(dtype)
+        name = dtype if isinstance(dtype, str) else np.dtype(dtype).name
     except TypeError:
-        raise unknown("dtype", str(dtype), DTYPES) from None
-    if found.name not in DTYPES:
-        raise unknown("dtype", found.name, DTYPES)
+        name = str(dtype)
+    if name not in DTYPES:
+        raise unknown("dtype", name, DTYPES)
+    found: np.dtype[Any] = np.dtype(name)
     return found
 
 
@@ -210,7 +227,9 @@ def architecture_of(config: Any) -> Architecture:
         raise ValueError(f"a network's config must be an object with {', '.join(_TYPES)}")
     for name, kind in _TYPES.items():
         value = config[name]
-        items, one = (value, kind[1]) if isinstance(kind, tuple) and kind[0] is list else ([value], kind)
+        items, one = (
+            (value, kind[1]) if isinstance(kind, tuple) and kind[0] is list else ([value], kind)
+        )
         whole = isinstance(items, list) and all(
             isinstance(item, one) and not isinstance(item, bool) for item in items
         )

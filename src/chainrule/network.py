@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .architecture import Architecture, architecture, architecture_of, config_of
+from .architecture import Architecture, architecture, architecture_of, config_of, dtype_of
 from .mathematics.activations import Activation
 from .mathematics.costs import Cost
 from .mathematics.dropout import dropout_mask
@@ -46,7 +46,7 @@ class Network:
     for what suits each activation. Activations, costs and initializers are names, as
     ``"leaky_relu(0.1)"``, or one's own records.
 
-    ``theta`` is one flat array; ``W[l]`` (n_l, n_{l-1}) and ``b[l]`` (n_l,), l = 1..L, are views of it.
+    ``theta`` is one flat array; ``W[l]`` (n_l, n_{l-1}) and ``b[l]`` (n_l,), l = 1..L, view it.
 
     Raises ValueError or TypeError naming the argument that cannot be.
 
@@ -76,7 +76,9 @@ class Network:
     def _hold(self, theta: Floats) -> None:
         self._theta = theta
         self._parameters = views(theta, self.layers)
-        dense = [p for p, layer in zip(self._parameters, self.layers, strict=True) if layer.numbered]
+        dense = [
+            p for p, layer in zip(self._parameters, self.layers, strict=True) if layer.numbered
+        ]
         self.W = ByLayer("W", [p["W"] for p in dense])
         self.b = ByLayer("b", [p["b"] for p in dense])
 
@@ -228,7 +230,8 @@ class Network:
             raise ValueError(
                 f"X must have the shape (m, {self.sizes[0]}), one row a sample, not {given.shape}"
             )
-        return np.ascontiguousarray(given, self.dtype)
+        with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite
+            return np.ascontiguousarray(given, self.dtype)
 
     def targets(self, y: npt.ArrayLike, m: int) -> Floats:
         """Return y as an array (m, n_L) of the network's dtype; see ``targets.encode_target``."""
@@ -272,14 +275,14 @@ class Network:
         return net
 
     def copy(self, dtype: npt.DTypeLike | None = None) -> Network:
-        """Return a network of the same shape with its own copy of theta, in another dtype if asked."""
+        """Return a network of the same shape with a copy of theta, in another dtype if asked."""
         made = self.architecture
         if dtype is not None:
-            made = replace(made, dtype=np.dtype(dtype))
+            made = replace(made, dtype=dtype_of(dtype))
         return self._of(made, self._theta)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a model file; ``chainrule.load`` reads it. Raises ValueError for one's own records."""
+        """Write a model file for ``chainrule.load``. Raises ValueError for one's own records."""
         from .files.network import save_network
 
         save_network(path, self)
@@ -304,13 +307,19 @@ def shares_of(sample_weight: npt.ArrayLike | None, m: int, dtype: npt.DTypeLike)
 
 def weights_of(sample_weight: npt.ArrayLike, m: int) -> npt.NDArray[np.float64]:
     """Return sample weights as float64 (m,), checked as ``shares_of`` says."""
-    w = np.asarray(sample_weight, np.float64)
+    try:
+        w = np.asarray(sample_weight, np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"sample_weight must hold ({m},) numbers") from None
     if w.shape != (m,):
         raise ValueError(f"sample_weight must have the shape ({m},), not {w.shape}")
     wrong = ~(np.isfinite(w) & (w >= 0))
     if wrong.any():
         row = int(np.argmax(wrong))
         raise ValueError(f"sample_weight[{row}] = {w[row]}: a weight is finite and 0 or above")
+    with np.errstate(over="ignore"):
+        if not np.isfinite(w.sum()):
+            raise ValueError("sample_weight adds up to infinity: divide all of it by its largest")
     return w
 
 

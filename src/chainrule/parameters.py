@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where one parameter lies: in which layer, by what name, of what shape, from where to where."""
+    """Where one parameter lies: its layer, name and shape, and its part of theta."""
 
     layer: int
     name: str

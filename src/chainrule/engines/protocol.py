@@ -63,7 +63,5 @@ class Engine(Protocol):
         the run stops before that step is taken, and what it returns ends there.
         """
 
-    def evaluate(
-        self, problem: Problem, theta: Floats, dtheta: Floats | None = None
-    ) -> float:
+    def evaluate(self, problem: Problem, theta: Floats, dtheta: Floats | None = None) -> float:
         """Return J over all rows, without dropout, and its gradient in ``dtheta`` if given."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..mathematics.clipping import clip_by_norm, clip_by_value
 from ..mathematics.layers import Masks
 from ..mathematics.passes import backward_pass, cost_pass, forward_pass
-from ..network import Network, shares_of
+from ..network import shares_of
 from ..parameters import decays, gather, spans, views
 from .protocol import Costs, Floats, Problem
 
@@ -90,6 +90,3 @@ def _clipped(problem: Problem, dtheta: Floats) -> Floats:
     if problem.clip_norm is not None:
         g = clip_by_norm(g, problem.clip_norm)
     return g
-
-
-__all__ = ["Network", "evaluate", "lacks", "name", "run"]

@@ -52,7 +52,7 @@ def save_network(
 
 
 def load_network(path: str | os.PathLike[str]) -> Loaded:
-    """Read a model file. Raises ValueError, in one sentence, for anything that is not a sound one."""
+    """Read a model file. Raises ValueError, in one sentence, for one that is not sound."""
     arrays, metadata = read_model(path)
     try:
         made = architecture_of(metadata.get("network"))
@@ -83,7 +83,7 @@ def load(path: str | os.PathLike[str]) -> Network:
 
 
 def _named(made: Architecture) -> Iterator[tuple[str, Place]]:
-    numbers = {}
+    numbers: dict[int, int] = {}
     for i, layer in enumerate(made.layers):
         if layer.numbered:
             numbers[i] = len(numbers) + 1

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from math import inf
 
 from .checks import NOT_NEGATIVE, POSITIVE, setting
-from .names import resolve, spell
+from .names import entry, resolve, spell
 from .namespace import Array, namespace
 
-# Klambauer et al., 2017, equation (14), to the precision of float64.
+# The scale and alpha of Klambauer et al., 2017, to the precision of float64.
 SELU_SCALE = 1.0507009873554805
 SELU_ALPHA = 1.6732632423543772
 
@@ -80,7 +79,7 @@ def _softmax(z: Array) -> Array:
     return e / xp.sum(e, axis=-1, keepdims=True)
 
 
-@cache
+@entry
 def identity() -> Activation:
     """Identity: ``f(z) = z``."""
     return Activation(
@@ -93,7 +92,7 @@ def identity() -> Activation:
     )
 
 
-@cache
+@entry
 def sigmoid() -> Activation:
     """Logistic sigmoid: ``f(z) = 1 / (1 + exp(-z))``; ``f' = a (1 - a)``.
 
@@ -111,7 +110,7 @@ def sigmoid() -> Activation:
     )
 
 
-@cache
+@entry
 def tanh() -> Activation:
     """Hyperbolic tangent: ``f' = 1 - a^2``.
 
@@ -133,7 +132,7 @@ def _where_positive(z: Array, above: Array, below: Array) -> Array:
     return xp.where(xp.greater(z, 0), above, below)
 
 
-@cache
+@entry
 def relu() -> Activation:
     """Rectified linear unit: ``f(z) = max(z, 0)``; ``f' = 1`` for z > 0, else 0.
 
@@ -152,7 +151,7 @@ def relu() -> Activation:
     )
 
 
-@cache
+@entry
 def leaky_relu(slope: float = 0.01) -> Activation:
     """Leaky rectifier: ``f(z) = z`` for z > 0, else ``slope z``.
 
@@ -191,7 +190,7 @@ def _elu_slope(z: Array, scale: float, alpha: float) -> Array:
     return _where_positive(z, xp.number(scale) * xp.ones_like(z), below)
 
 
-@cache
+@entry
 def elu(alpha: float = 1.0) -> Activation:
     """Exponential linear unit: ``f(z) = z`` for z > 0, else ``alpha (exp(z) - 1)``.
 
@@ -214,12 +213,12 @@ def elu(alpha: float = 1.0) -> Activation:
     )
 
 
-@cache
+@entry
 def selu() -> Activation:
     """Scaled exponential linear unit: ``elu(alpha)`` times a scale above 1.
 
     Source: Klambauer et al., "Self-normalizing neural networks", NeurIPS 2017, equation (2); the
-    two constants from its equation (14).
+    two constants are those of its fixed point (0, 1).
     """
     return Activation(
         name="selu",
@@ -227,14 +226,14 @@ def selu() -> Activation:
         df=lambda z, a: _elu_slope(z, SELU_SCALE, SELU_ALPHA),
         formula="scale z if z > 0 else scale alpha (exp(z) - 1)",
         derivative="scale if z > 0 else scale alpha exp(z)",
-        source="Klambauer et al., NeurIPS 2017, (2) and (14)",
+        source="Klambauer et al., NeurIPS 2017, (2)",
         kinks=(0,),
         range=(-SELU_SCALE * SELU_ALPHA, inf),
         init="lecun_normal",
     )
 
 
-@cache
+@entry
 def softplus() -> Activation:
     """Softplus: ``f(z) = log(1 + exp(z))``, a smooth relu; ``f' = sigmoid(z)``.
 
@@ -253,7 +252,7 @@ def softplus() -> Activation:
     )
 
 
-@cache
+@entry
 def softsign() -> Activation:
     """Softsign: ``f(z) = z / (1 + |z|)``; ``f' = 1 / (1 + |z|)^2``.
 
@@ -276,7 +275,7 @@ def softsign() -> Activation:
     )
 
 
-@cache
+@entry
 def gelu() -> Activation:
     """Gaussian error linear unit: ``f(z) = z Phi(z)``, ``Phi(z) = erfc(-z / sqrt(2)) / 2``.
 
@@ -304,12 +303,12 @@ def gelu() -> Activation:
     )
 
 
-@cache
+@entry
 def silu() -> Activation:
     """Sigmoid linear unit: ``f(z) = z s`` with s = sigmoid(z); ``f' = s (1 + z (1 - s))``.
 
     Source: Elfwing, Uchibe and Doya, "Sigmoid-weighted linear units for neural network function
-    approximation in reinforcement learning", Neural Networks 107, 2018, equations (5) and (6).
+    approximation in reinforcement learning", Neural Networks 107, 2018, section 2.
     """
 
     def df(z: Array, a: Array) -> Array:
@@ -321,13 +320,13 @@ def silu() -> Activation:
         df=df,
         formula="z/(1 + exp(-z))",
         derivative="s (1 + z (1 - s)), s = 1/(1 + exp(-z))",
-        source="Elfwing, Uchibe and Doya, 2018, (5) and (6)",
+        source="Elfwing, Uchibe and Doya, 2018, section 2",
         range=(-0.28, inf),
         init="he_uniform",
     )
 
 
-@cache
+@entry
 def exp() -> Activation:
     """Exponential: ``f(z) = exp(z)``, f' = a; the output that goes with the Poisson cost.
 
@@ -344,11 +343,12 @@ def exp() -> Activation:
     )
 
 
-@cache
+@entry
 def softmax() -> Activation:
     """Softmax over a sample's units: ``a_i = exp(z_i) / sum_j exp(z_j)``; it mixes units.
 
-    ``da_i/dz_j = a_i ([i = j] - a_j)``, so ``dz = a (da - sum_j da_j a_j)``; ``df`` is its diagonal.
+    ``da_i/dz_j = a_i ([i = j] - a_j)``, so ``dz = a (da - sum_j da_j a_j)``; ``df`` is
+    its diagonal.
     Source: Goodfellow, Bengio and Courville, "Deep Learning", 2016, equation (6.29).
     """
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from math import inf
 from typing import Any
 
 import numpy as np
+
+# A whole number or fraction above it is finite, but not as a float.
+LARGEST = sys.float_info.max
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +22,13 @@ class Domain:
     contains: Callable[[Any], bool]
 
 
-POSITIVE = Domain("a finite number above 0", lambda x: 0 < x < inf)
-NOT_NEGATIVE = Domain("a finite number, 0 or above", lambda x: 0 <= x < inf)
+POSITIVE = Domain("a finite number above 0", lambda x: 0 < x <= LARGEST)
+NOT_NEGATIVE = Domain("a finite number, 0 or above", lambda x: 0 <= x <= LARGEST)
 BELOW_ONE = Domain("at least 0 and below 1", lambda x: 0 <= x < 1)
 INSIDE_ONE = Domain("above 0 and below 1", lambda x: 0 < x < 1)
 SHARE = Domain("from 0 to 1", lambda x: 0 <= x <= 1)
 POSITIVE_SHARE = Domain("above 0 and at most 1", lambda x: 0 < x <= 1)
-COUNT = Domain("a whole number, 0 or above", lambda x: 0 <= x < inf and x == int(x))
+COUNT = Domain("a whole number, 0 or above", lambda x: 0 <= x <= LARGEST and x == int(x))
 
 
 def plain(value: Any) -> Any:

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, Literal
 
 from .activations import ACTIVATIONS, Activation, activation_backward
 from .checks import BELOW_ONE, INSIDE_ONE, POSITIVE, setting
-from .names import listed, resolve, spell
+from .names import entry, listed, resolve, spell
 from .namespace import Array, namespace
 
 # What the targets of a cost are: any numbers, numbers from 0 to 1, counts, or shares of classes.
@@ -57,7 +56,7 @@ def _total(xp: Any, x: Array) -> Array:
     return xp.sum(x, axis=-1)
 
 
-@cache
+@entry
 def logistic() -> Cost:
     """Logistic cost, for two classes or several labels: ``-sum (y log a + (1 - y) log(1 - a))``.
 
@@ -70,7 +69,7 @@ def logistic() -> Cost:
         return -_total(xp, _y_log(y, a) + _y_log(1 - y, 1 - a))
 
     def da(a: Array, y: Array) -> Array:
-        return -y / a + (1 - y) / (1 - a)
+        return _over(1 - y, 1 - a) - _over(y, a)
 
     return Cost(
         name="logistic",
@@ -91,7 +90,14 @@ def _y_log(y: Array, a: Array) -> Array:
     return xp.where(present, y * xp.log(xp.where(present, a, 1)), 0)
 
 
-@cache
+def _over(y: Array, a: Array) -> Array:
+    """Return ``y / a``, and 0 where y is 0, though a may have been rounded to 0."""
+    xp = namespace(y, a)
+    present = xp.greater(y, 0)
+    return xp.where(present, y / xp.where(present, a, 1), 0)
+
+
+@entry
 def cross_entropy(smoothing: float = 0.0) -> Cost:
     """Cross-entropy over n classes: ``-sum y' log a`` with ``y' = (1 - s) y + s / n``.
 
@@ -106,7 +112,7 @@ def cross_entropy(smoothing: float = 0.0) -> Cost:
         return -_total(namespace(a, y), _y_log(smooth(y, smoothing), a))
 
     def da(a: Array, y: Array) -> Array:
-        return -smooth(y, smoothing) / a
+        return -_over(smooth(y, smoothing), a)
 
     return Cost(
         name="cross_entropy",
@@ -129,7 +135,7 @@ def smooth(y: Array, smoothing: float) -> Array:
     return (1 - s) * y + s / y.shape[-1]
 
 
-@cache
+@entry
 def squared_error() -> Cost:
     """Half the squared error: ``sum (a - y)^2 / 2``; ``dJ/da = a - y``.
 
@@ -150,11 +156,12 @@ def squared_error() -> Cost:
     )
 
 
-@cache
+@entry
 def absolute_error() -> Cost:
     """Absolute error: ``sum |a - y|``; ``dJ/da = sign(a - y)``, 0 where a = y.
 
-    Source: Hastie, Tibshirani and Friedman, "The elements of statistical learning", 2009, (10.22).
+    Source: Hastie, Tibshirani and Friedman, "The elements of statistical learning", 2009,
+    section 10.6.
     """
     return Cost(
         name="absolute_error",
@@ -167,7 +174,7 @@ def absolute_error() -> Cost:
     )
 
 
-@cache
+@entry
 def huber(delta: float = 1.0) -> Cost:
     """Huber's cost: ``d^2 / 2`` for |d| <= delta, else ``delta (|d| - delta / 2)``; d = a - y.
 
@@ -198,11 +205,12 @@ def huber(delta: float = 1.0) -> Cost:
     )
 
 
-@cache
+@entry
 def quantile(q: float = 0.5) -> Cost:
-    """Quantile (pinball) cost: ``sum max(q (y - a), (q - 1) (y - a))``; the best a is the quantile.
+    """Quantile (pinball) cost: ``sum max(q (y - a), (q - 1) (y - a))``; best at the quantile.
 
-    ``dJ/da = 1 - q`` for a > y, ``-q`` for a < y, 0 where a = y. Raises ValueError unless 0 < q < 1.
+    ``dJ/da = 1 - q`` for a > y, ``-q`` for a < y, 0 where a = y.
+    Raises ValueError unless 0 < q < 1.
     Source: Koenker and Bassett, "Regression quantiles", Econometrica 46, 1978, section 3.
     """
     q = setting("quantile", "q", q, INSIDE_ONE)
@@ -229,9 +237,9 @@ def quantile(q: float = 0.5) -> Cost:
     )
 
 
-@cache
+@entry
 def poisson() -> Cost:
-    """Poisson cost for counts: ``sum (a - y log a)``; ``dJ/da = 1 - y/a``. The term log y! is left out.
+    """Poisson cost for counts: ``sum (a - y log a)``, without log y!; ``dJ/da = 1 - y/a``.
 
     Targets are 0 or above. Source: McCullagh and Nelder, "Generalized linear models", 1989,
     section 2.3.
@@ -239,7 +247,7 @@ def poisson() -> Cost:
     return Cost(
         name="poisson",
         J=lambda a, y: _total(namespace(a, y), a - _y_log(y, a)),
-        da=lambda a, y: 1 - y / a,
+        da=lambda a, y: 1 - _over(y, a),
         formula="a - y log(a)",
         derivative="1 - y/a",
         source="McCullagh and Nelder, 1989, section 2.3",
@@ -292,7 +300,9 @@ def _logistic_from_z(z: Array, a: Array, y: Array) -> Array:
 def _cross_entropy_from_z(z: Array, a: Array, y: Array) -> Array:
     xp = namespace(z, y)
     below = z - xp.max(z, axis=-1, keepdims=True)
-    return xp.log(_total(xp, xp.exp(below))) - _total(xp, y * below)
+    # Below may be -inf, for z near the largest float: 0 times it is 0 where y is.
+    met = xp.where(xp.greater(y, 0), below, 0)
+    return xp.log(_total(xp, xp.exp(below))) - _total(xp, y * met)
 
 
 def _poisson_from_z(z: Array, a: Array, y: Array) -> Array:
@@ -300,12 +310,12 @@ def _poisson_from_z(z: Array, a: Array, y: Array) -> Array:
 
 
 CANONICAL: Mapping[tuple[str, str], Pair] = {
-    ("sigmoid", "logistic"): Pair(_logistic_from_z, "Nielsen, 2015, (64)"),
-    ("softmax", "cross_entropy"): Pair(_cross_entropy_from_z, "Goodfellow et al., 2016, (6.31)"),
+    ("sigmoid", "logistic"): Pair(_logistic_from_z, "Bishop, 2006, (4.91)"),
+    ("softmax", "cross_entropy"): Pair(_cross_entropy_from_z, "Bishop, 2006, (4.109)"),
     ("identity", "squared_error"): Pair(
-        lambda z, a, y: squared_error().J(z, y), "Nielsen, 2015, (73)"
+        lambda z, a, y: squared_error().J(z, y), "Bishop, 2006, (5.18)"
     ),
-    ("exp", "poisson"): Pair(_poisson_from_z, "McCullagh and Nelder, 1989, section 2.5"),
+    ("exp", "poisson"): Pair(_poisson_from_z, "Bishop, 2006, section 4.3.6"),
 }
 
 
@@ -331,7 +341,8 @@ def cost_backward(
     """Return dJ/dz of the output layer (m, n), for ``J = sum_i shares_i J_i``; shares (m,).
 
     ``dz = (a - y) shares`` for a canonical pair (unless ``canonical`` is False), else the chain
-    rule, ``dz = dJ/da * f'(z)``. Source: Nielsen, 2015, (BP1) and (68).
+    rule, ``dz = dJ/da * f'(z)``. Sources: Nielsen, 2015, (BP1); Bishop, "Pattern recognition and
+    machine learning", 2006, section 4.3.6 (canonical links).
     """
     pair = canonical_pair(f, cost) if canonical else None
     if pair is not None:

@@ -54,7 +54,7 @@ class Layer(Protocol):
     def backward(
         self, da: Array, cache: Any, parameters: Parameters, first: bool
     ) -> tuple[Array | None, Parameters, Array | None]:
-        """Propagate backwards: (da_prev, gradients by name, dz); ``first``: da_prev is not needed."""
+        """Propagate backwards: (da_prev, gradients by name, dz); ``first``: without da_prev."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,10 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
+from functools import lru_cache, wraps
 from typing import Any, TypeVar
+
+from .checks import plain
 
 T = TypeVar("T")
 
@@ -112,10 +115,32 @@ def resolve(kind: str, spec: str, table: Mapping[str, Callable[..., T]]) -> T:
     return table[name](*numbers)
 
 
+def entry(factory: Callable[..., T]) -> Callable[..., T]:
+    """Make a table's factory return one record for one set of settings, however they are given.
+
+    Numbers of different types are different settings: a Fraction stays exact beside an equal float.
+    """
+    signature = inspect.signature(factory)
+    remembered = lru_cache(maxsize=None, typed=True)(factory)
+
+    @wraps(factory)
+    def build(*args: Any, **settings: Any) -> T:
+        bound = signature.bind(*args, **settings)
+        bound.apply_defaults()
+        numbers = [plain(value) for value in bound.arguments.values()]
+        try:
+            return remembered(*numbers)
+        except TypeError:
+            # Not hashable, or of a wrong type: the factory itself says it better.
+            return factory(*numbers)
+
+    return build
+
+
 def listed(record: Any, table: Mapping[str, Callable[..., Any]]) -> bool:
     """Say whether a record is the table's own entry: of a known name, with that entry's functions.
 
-    The table's factories are cached, so equal settings give the same functions.
+    The table's factories are entries, so equal settings give the same functions.
     """
     if record.name not in table:
         return False

@@ -1,6 +1,6 @@
 """The array namespace of the mathematics: one source for NumPy, exact numbers, symbols and others.
 
-``namespace(*arrays)`` returns the functions that the mathematics calls, for the arrays it was given:
+``namespace(*arrays)`` returns the functions that the mathematics calls, for the arrays given:
 NumPy's own; exact ones for object arrays of ``Fraction``s or SymPy expressions; and those of
 any library of the Array API standard (torch, JAX, ...) through ``array_api_compat``.
 """

@@ -8,11 +8,10 @@ in the same function: in place where the array library can, a new array where it
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
 
 from .checks import BELOW_ONE, NOT_NEGATIVE, POSITIVE, setting
 from .clipping import clip_by_norm, clip_by_value
-from .names import resolve
+from .names import entry, resolve
 from .namespace import Array, namespace
 from .stepping import Optimizer, Rows, Stepped, optimizer_of
 
@@ -32,7 +31,7 @@ __all__ = [
 ]
 
 
-@cache
+@entry
 def gradient_descent() -> Optimizer:
     """Gradient descent: ``theta = theta - learning_rate * g``. No state.
 
@@ -74,7 +73,7 @@ def _with_velocity(name: str, mu: float, formula: str, source: str, ahead: bool)
     return optimizer_of(name, ("v",), step, {"momentum": mu}, formula, source)
 
 
-@cache
+@entry
 def momentum(momentum: float = 0.9) -> Optimizer:
     """Gradient descent with momentum: ``v = mu v + g;  theta = theta - learning_rate v``.
 
@@ -89,7 +88,7 @@ def momentum(momentum: float = 0.9) -> Optimizer:
     )
 
 
-@cache
+@entry
 def nesterov(momentum: float = 0.9) -> Optimizer:
     """Nesterov's momentum: ``v = mu v + g;  theta = theta - learning_rate (g + mu v)``.
 
@@ -104,7 +103,7 @@ def nesterov(momentum: float = 0.9) -> Optimizer:
     )
 
 
-@cache
+@entry
 def rmsprop(decay: float = 0.9, epsilon: float = 1e-8) -> Optimizer:
     """RMSProp: ``s = rho s + (1 - rho) g^2;  theta = theta - learning_rate g / (sqrt(s) + eps)``.
 
@@ -130,7 +129,7 @@ def rmsprop(decay: float = 0.9, epsilon: float = 1e-8) -> Optimizer:
     )
 
 
-@cache
+@entry
 def adagrad(epsilon: float = 1e-10) -> Optimizer:
     """AdaGrad: ``s = s + g^2;  theta = theta - learning_rate g / (sqrt(s) + eps)``.
 
@@ -196,7 +195,7 @@ def _adam(name: str, beta1: float, beta2: float, epsilon: float, weight_decay: f
     return optimizer_of(name, ("m", "v"), step, settings, formula, source)
 
 
-@cache
+@entry
 def adam(beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Optimizer:
     """Adam: a mean m of gradients over the root of a mean v of their squares.
 
@@ -209,7 +208,7 @@ def adam(beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Opt
     return _adam("adam", beta1, beta2, epsilon, 0.0)
 
 
-@cache
+@entry
 def adamw(
     beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, weight_decay: float = 0.01
 ) -> Optimizer:

@@ -109,9 +109,9 @@ def backward_pass(
     """Propagate dJ/da^L backwards to x; return (gradients of each layer, da[0..L-1], dz[1..L]).
 
     ``dz^L`` is the cost's (``costs.cost_backward``); below, ``dz^l = da^l f'(z^l)``,
-    ``dW^l = dz^l^T a^{l-1}``, ``db^l = sum_i dz^l_i``, ``da^{l-1} = dz^l W^l``, and masks of dropout
-    between. ``inputs`` False leaves out dJ/dx, which training does not need. da[l] is the gradient
-    of layer l's own output, before dropout.
+    ``dW^l = dz^l^T a^{l-1}``, ``db^l = sum_i dz^l_i``, ``da^{l-1} = dz^l W^l``, and the masks of
+    dropout between. ``inputs`` False leaves out dJ/dx, which training does not
+    need. da[l] is the gradient of layer l's own output, before dropout.
     Source: Nielsen, "Neural networks and deep learning", 2015, (BP1) to (BP4).
     """
     last = trace.caches[-1]
@@ -158,10 +158,8 @@ def per_sample_pass(
     return found
 
 
-def output_da(
-    trace: Trace, y: Array, shares: Array, layers: Sequence[Layer], cost: Cost
-) -> Array:
-    """Return dJ/da^L (m, n_L) as the cost gives it; infinite where a canonical pair alone is not."""
+def output_da(trace: Trace, y: Array, shares: Array, layers: Sequence[Layer], cost: Cost) -> Array:
+    """Return dJ/da^L (m, n_L) as the cost gives it; it may be infinite where dz^L is finite."""
     return share_out(cost.da(trace.caches[-1].a, y), shares)
 
 
@@ -170,4 +168,3 @@ def _output(layers: Sequence[Layer]) -> Activation:
     if not isinstance(top, Dense):
         raise TypeError(f"the last layer must be dense, not {top.kind}")
     return top.activation
-

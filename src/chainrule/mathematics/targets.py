@@ -39,7 +39,9 @@ def encode_target(
     _refuse(~np.isfinite(given), given, "is not finite")
     if labels:
         return _one_hot(given[:, 0], n_out, dtype)
-    values = np.ascontiguousarray(given, dtype)
+    with np.errstate(over="ignore"):
+        values = np.ascontiguousarray(given, dtype)
+    _refuse(~np.isfinite(values), given, f"is too large for {np.dtype(dtype).name}")
     _CHECKS[cost.target](values)
     return values
 
@@ -47,7 +49,8 @@ def encode_target(
 def _one_hot(
     labels: npt.NDArray[np.generic], n_out: int, dtype: npt.DTypeLike
 ) -> npt.NDArray[np.floating]:
-    places = labels.astype(np.int64)
+    with np.errstate(invalid="ignore"):
+        places = labels.astype(np.int64)
     wrong = (places != labels) | (places < 0) | (places >= n_out)
     _refuse(wrong[:, None], labels[:, None], f"is not a label from 0 to {n_out - 1}")
     one_hot: npt.NDArray[np.floating] = np.zeros((len(labels), n_out), dtype)

@@ -5,7 +5,7 @@ It is fitted on the rows trained on alone, and later finds its columns by name, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -93,7 +93,7 @@ class Encoder:
     def _find(self, columns: Columns, feature: Feature) -> Column:
         return columns[require(columns, feature.name, "the table")]
 
-    def extra(self, columns: Columns, *known: str) -> list[str]:
+    def extra(self, columns: Iterable[str], *known: str) -> list[str]:
         """Return the columns of a table that are neither taken, left out in training nor known."""
         expected = {*self.names, *self.left_out, *known}
         return [name for name in columns if name not in expected]

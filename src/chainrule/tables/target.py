@@ -84,7 +84,7 @@ def _check_present(column: Column) -> None:
     empty = np.flatnonzero(column.missing)
     if empty.size:
         raise ValueError(
-            f"target {column.name!r} has no value in {rows_text(empty)}: "
+            f"target {column.name!r} has no value (or NaN) in {rows_text(empty)}: "
             "give the true value or remove the rows"
         )
     if column.kind != "text":

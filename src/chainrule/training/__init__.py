@@ -51,7 +51,7 @@ def fit(
     progress: bool = True,
     engine: str = "auto",
 ) -> History:
-    """Descend the gradient from the network's theta until J is minimised; change theta in place.
+    """Descend the gradient from the network's theta until J is minimised; theta is changed.
 
     ``optimizer``: a name of ``OPTIMIZERS``, as ``"momentum(0.95)"``, a record, or ``"lbfgs"``.
     ``batch_size``: ``"auto"`` is 32 or all samples if there are fewer; None is all (batch descent),
@@ -61,9 +61,9 @@ def fit(
     itself; None: only a validation set can stop it. ``validation``: None, a share to hold out,
     (X, y) or (X, y, sample_weight); the parameters of the best epoch on it are kept.
     ``class_weight``: ``"balanced"`` or weights by label. ``schedule``: of ``SCHEDULES``.
-    ``clip_value``, ``clip_norm``: limits of the gradient, in this order. ``callbacks``: functions of
-    (network, history), called after each epoch; one that returns True stops. ``metrics``: names of
-    ``METRICS`` or records. ``record="explain"`` keeps snapshots of theta. ``progress``: a
+    ``clip_value``, ``clip_norm``: limits of the gradient, in this order. ``callbacks``: functions
+    of (network, history), called after each epoch; one that returns True stops. ``metrics``: names
+    of ``METRICS`` or records. ``record="explain"`` keeps snapshots of theta. ``progress``: a
     line on a terminal for runs of more than two seconds. ``engine``: auto, native or reference.
 
     Repeated runs from the same seed and theta give the same bits. Ctrl-C stops after the step in
@@ -103,6 +103,8 @@ def fit(
             reason = way(run, interrupt)
         except KeyboardInterrupt:
             reason = "interrupted"
+        finally:
+            run.progress.close()
     return run.finish(reason)
 
 

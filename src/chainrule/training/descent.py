@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from math import ceil
+from math import ceil, isfinite
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ from .settings import planned_steps
 # An engine is called for as many steps as take about this long, so that Ctrl-C is soon heard.
 SECONDS_A_CALL = 0.2
 
+Numbers = npt.NDArray[np.float64]
+
 
 class _Epoch:
     """The sums over the steps of an epoch."""
@@ -26,6 +29,23 @@ class _Epoch:
         self.weight = 0.0
         self.squares = np.zeros(n_layers)
         self.steps = 0
+
+    @property
+    def mean_cost(self) -> float:
+        """The mean over the batches by weight; 0 if all weights are."""
+        return self.cost / self.weight if self.weight > 0 else 0.0
+
+    def add(self, costs: Numbers, squares: Numbers, weights: Numbers) -> None:
+        """Add the steps of one call; the sums do not depend on where calls end."""
+        self.cost = _sum_on(self.cost, costs * weights)
+        self.weight = _sum_on(self.weight, weights)
+        self.squares = _sum_on(self.squares, squares)
+        self.steps += len(costs)
+
+
+def _sum_on(total: Any, numbers: Numbers) -> Any:
+    """Add numbers to a total one after the other; np.sum would add them in pairs."""
+    return np.add.accumulate(np.concatenate([[total], numbers]))[-1]
 
 
 def descend(run: Run, interrupt: Interrupt) -> Reason:
@@ -40,11 +60,8 @@ def descend(run: Run, interrupt: Interrupt) -> Reason:
     chunk = 16
     for epoch in range(settings.epochs):
         order = permutation(m, key(net.seed, ORDER, epoch)) if settings.shuffle else np.arange(m)
-        sums, rate = _Epoch(len(net.activations)), 0.0
-        for start in range(0, ceil(m / settings.batch_size)):
-            if start < sums.steps:
-                continue
-            first = sums.steps * settings.batch_size
+        sums, rate, first = _Epoch(len(net.activations)), 0.0, 0
+        while first < m:
             rows = order[first : first + chunk * settings.batch_size]
             count = ceil(len(rows) / settings.batch_size)
             factors = [settings.schedule.factor(done + s, steps, memory) for s in range(count)]
@@ -53,18 +70,17 @@ def descend(run: Run, interrupt: Interrupt) -> Reason:
             costs, squares = run.engine.run(
                 run.problem, net.theta, state, rows, settings.batch_size, rates, done
             )
-            if len(costs) < count or not np.isfinite(costs[-1]) or not np.isfinite(squares[-1]).all():
+            if len(costs) < count or not (isfinite(costs[-1]) and np.isfinite(squares[-1]).all()):
                 return "diverged"
             chunk = _longer(chunk, count, time.monotonic() - began)
             if run.first_cost is None:
                 run.first_cost = float(costs[0])
-            _add(sums, costs, squares, _batch_weights(run, rows))
-            done, rate = done + count, float(rates[-1])
+            sums.add(costs, squares, _batch_weights(run, rows))
+            first, done, rate = first + len(rows), done + count, float(rates[-1])
             if interrupt.asked:
                 return "interrupted"
-            run.progress.show(run.history, min(first / m, 1.0))
-        cost = sums.cost / sums.weight if sums.weight > 0 else 0.0
-        reason = run.end_epoch(cost, sums.squares / sums.steps, rate)
+            run.progress.show(run.history, first / m if first < m else 0.0)
+        reason = run.end_epoch(sums.mean_cost, sums.squares / sums.steps, rate)
         if reason is not None:
             return reason
         memory = settings.schedule.observe(memory, run.monitored())
@@ -77,23 +93,10 @@ def _longer(chunk: int, count: int, seconds: float) -> int:
     return max(1, min(int(fitting), 4 * chunk))
 
 
-def _batch_weights(run: Run, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def _batch_weights(run: Run, rows: npt.NDArray[np.int64]) -> Numbers:
     """Return the weight of each batch in the mean over the epoch: its samples' sum of weights."""
     size = run.settings.batch_size
     starts = np.arange(0, len(rows), size)
     weights = run.data.weights
     each = np.ones(len(rows)) if weights is None else weights[rows]
     return np.add.reduceat(each, starts)
-
-
-def _add(
-    sums: _Epoch,
-    costs: npt.NDArray[np.float64],
-    squares: npt.NDArray[np.float64],
-    weights: npt.NDArray[np.float64],
-) -> None:
-    for cost, square, weight in zip(costs.tolist(), squares, weights.tolist(), strict=True):
-        sums.cost += cost * weight
-        sums.weight += weight
-        sums.squares += square
-        sums.steps += 1

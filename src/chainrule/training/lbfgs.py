@@ -59,7 +59,8 @@ def minimise(run: Run, interrupt: Interrupt) -> Reason:
         return reason[0]
     if not np.isfinite(found.fun):
         return "diverged"
-    return "epochs" if run.history.epochs >= settings.epochs else "cost"
+    # Status 1: the limit of iterations or of evaluations.
+    return "epochs" if found.status == 1 else "cost"
 
 
 def _squares(run: Run, dtheta: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

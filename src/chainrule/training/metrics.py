@@ -1,4 +1,4 @@
-"""Metrics: what people read beside the cost, worked out from the outputs and targets of a network."""
+"""Metrics: what people read beside the cost, from the outputs and targets of a network."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Floats = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric: ``score(y_hat, Y, shares) -> float`` on outputs and targets (m, n_L), shares (m,)."""
+    """A metric: ``score(y_hat, Y, shares) -> float``; y_hat and Y (m, n_L), shares (m,)."""
 
     name: str
     score: Callable[[Floats, Floats, Floats], float]

@@ -1,4 +1,4 @@
-"""The progress line: one line on standard error, on a terminal, for work of more than two seconds."""
+"""The progress line: on standard error, on a terminal, for work of more than two seconds."""
 
 from __future__ import annotations
 

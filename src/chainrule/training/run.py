@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 import warnings
-from math import sqrt
+from math import isfinite, sqrt
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..engines import Engine, Problem
+from ..mathematics.clipping import norm
 from ..mathematics.passes import cost_pass
 from ..network import Network
 from .history import History, Reason, Stop
@@ -58,7 +59,7 @@ class Run:
         if exploded(self.first_cost or 0.0, cost):
             return "diverged"
         history, settings = self.history, self.settings
-        history.cost.append(cost)
+        history.cost.append(float(cost))
         history.gradient_norm.append(sqrt(float(squares.sum())))
         history.layer_gradient_norms.append(np.sqrt(squares).tolist())
         history.learning_rate.append(learning_rate)
@@ -67,7 +68,8 @@ class Run:
         self._best.observe(self.monitored(), history.epochs, self.net.theta)
         self._snapshot()
         self.progress.show(history)
-        if any([callback(self.net, history) is True for callback in settings.callbacks]):
+        answers = [callback(self.net, history) for callback in settings.callbacks]
+        if any(isinstance(a, (bool, np.bool_)) and a for a in answers):
             return "callback"
         return self._reason()
 
@@ -120,18 +122,31 @@ class Run:
         """Return the norm of dJ/dtheta over all training samples, without dropout."""
         dtheta = np.empty_like(self.net.theta)
         self.engine.evaluate(self.problem, self.net.theta, dtheta)
-        return float(np.linalg.norm(dtheta.astype(np.float64)))
+        return norm(dtheta.astype(np.float64))
+
+    def _last_good(self) -> tuple[Floats, int]:
+        """Return the parameters with the lower J: of the best epoch's end or of its beginning.
+
+        The step that led astray may have been the last of that epoch.
+        """
+        best = self._best
+        end, start = (self.engine.evaluate(self.problem, t) for t in (best.theta, best.start))
+        if isfinite(end) and not end > start:
+            return best.theta, best.epoch
+        return best.start, max(best.epoch - 1, 0)
 
     def finish(self, reason: Reason) -> History:
         """Restore the best epoch where that is due, and write the stop certificate."""
-        self.progress.close()
         history = self.history
         kept = history.epochs
-        if reason == "diverged" or (self.validation is not None and history.epochs):
-            self.net.theta = self._best.theta
-            kept = self._best.epoch
+        if self.validation is not None and history.epochs:
+            self.net.theta, kept = self._best.theta, self._best.epoch
+        elif reason == "diverged":
+            self.net.theta, kept = self._last_good()
         costs = history.cost
-        decrease = (costs[-2] - costs[-1]) / abs(costs[-2]) if len(costs) > 1 and costs[-2] else None
+        decrease = (
+            (costs[-2] - costs[-1]) / abs(costs[-2]) if len(costs) > 1 and costs[-2] else None
+        )
         if reason == "diverged":
             message = advice(self.settings.learning_rate, history.epochs + 1, kept)
             warnings.warn(message, RuntimeWarning, stacklevel=4)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -109,10 +109,12 @@ def with_class_weight(net: Network, data: Data, class_weight: Any) -> Data:
             raise unknown("class_weight", class_weight, ["balanced"])
         counts = np.bincount(labels, weights, n_classes)
         present = counts > 0
-        factors = np.where(present, weights.sum() / (present.sum() * np.where(present, counts, 1)), 0)
+        factors = np.where(
+            present, weights.sum() / (present.sum() * np.where(present, counts, 1)), 0
+        )
     else:
         factors = np.array([_class_factor(class_weight, label) for label in range(n_classes)])
-    return Data(data.X, data.Y, weights * factors[labels])
+    return Data(data.X, data.Y, weights_of(weights * factors[labels], len(labels)))
 
 
 def _class_factor(class_weight: Any, label: int) -> float:
@@ -120,34 +122,48 @@ def _class_factor(class_weight: Any, label: int) -> float:
         weight = class_weight[label]
     except (KeyError, IndexError):
         raise ValueError(f"class_weight has no weight for the class {label}") from None
+    except TypeError:
+        raise TypeError(
+            f"class_weight must be 'balanced' or weights by label, not {class_weight!r}"
+        ) from None
     return float(setting("class_weight", f"of class {label}", weight, NOT_NEGATIVE))
 
 
 def split_validation(net: Network, data: Data, validation: Any) -> tuple[Data, Data | None]:
     """Return training and validation data: none, a share held out at random, or the caller's own.
 
-    Raises ValueError for a share outside (0, 1) or one that leaves either part empty.
+    Raises ValueError for a share outside (0, 1), one that leaves either part empty, and a part in
+    which every weight is 0.
     """
+    training, held = _split(net, data, validation)
+    for part, name in ((training, "training"), (held, "validation")):
+        if part is not None and part.weights is not None and not part.weights.any():
+            raise ValueError(f"the weights of all {len(part.X)} {name} samples are 0")
+    return training, held
+
+
+def _split(net: Network, data: Data, validation: Any) -> tuple[Data, Data | None]:
     if validation is None:
         return data, None
     if isinstance(validation, (tuple, list)):
         if len(validation) not in (2, 3):
             raise ValueError("validation must be a share, (X, y) or (X, y, sample_weight)")
-        own = data_of(net, *validation[:2], validation[2] if len(validation) == 3 else None, "validation")
+        weight = validation[2] if len(validation) == 3 else None
+        own = data_of(net, validation[0], validation[1], weight, "validation")
         return data, own
     share = float(setting("fit", "validation", validation, INSIDE_ONE))
     m = len(data.X)
     held = round(share * m)
     if not 0 < held < m:
-        raise ValueError(f"validation={share} of {m} samples leaves an empty part: use another share")
+        raise ValueError(
+            f"validation={share} of {m} samples leaves an empty part: use another share"
+        )
     order = permutation(m, key(net.seed, SPLIT))
     return _take(data, np.sort(order[held:])), _take(data, np.sort(order[:held]))
 
 
 def _take(data: Data, rows: npt.NDArray[np.int64]) -> Data:
-    return Data(
-        data.X[rows], data.Y[rows], None if data.weights is None else data.weights[rows]
-    )
+    return Data(data.X[rows], data.Y[rows], None if data.weights is None else data.weights[rows])
 
 
 def settings_of(net: Network, m: int, has_validation: bool, given: Mapping[str, Any]) -> Settings:
@@ -189,7 +205,9 @@ def _optimizer(optimizer: Any) -> Optimizer:
 
 def _check_lbfgs(net: Network, given: Mapping[str, Any]) -> None:
     if any(layer.kind == "dropout" for layer in net.layers):
-        raise ValueError("lbfgs needs the same cost at every call, and dropout changes it: use adam")
+        raise ValueError(
+            "lbfgs needs the same cost at every call, and dropout changes it: use adam"
+        )
     for name in ("schedule", "clip_value", "clip_norm"):
         if given[name] is not None:
             raise ValueError(f"lbfgs chooses its own steps: leave out {name}, or use adam")
@@ -198,7 +216,7 @@ def _check_lbfgs(net: Network, given: Mapping[str, Any]) -> None:
 def _batch_size(batch_size: Any, m: int, full: bool) -> int:
     if batch_size is None or full:
         return m
-    if batch_size == "auto":
+    if isinstance(batch_size, str) and batch_size == "auto":
         return min(32, m)
     size = _count("batch_size", batch_size)
     if size > m:
@@ -235,7 +253,8 @@ def _monitor(name: Any, metrics: Sequence[Metric], has_validation: bool) -> Metr
 
 
 def _callbacks(callbacks: Any) -> tuple[Callback, ...]:
-    found = (callbacks,) if callable(callbacks) else tuple(callbacks)
+    several = isinstance(callbacks, Iterable) and not callable(callbacks)
+    found = tuple(callbacks) if several else (callbacks,)
     for callback in found:
         if not callable(callback):
             raise TypeError(f"a callback is a function of (network, history), not {callback!r}")

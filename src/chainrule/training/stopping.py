@@ -17,10 +17,15 @@ EXPLOSION = 1e4
 
 
 class Best:
-    """The best epoch so far by a number that is to fall, with a copy of its parameters."""
+    """The best epoch so far by a number that is to fall, with copies of its parameters.
+
+    ``theta`` are those at the epoch's end, ``start`` those at its beginning: a training cost is
+    measured on the way from one to the other, so only the beginning is sure to be good.
+    """
 
     def __init__(self, theta: Floats, tolerance: float) -> None:
-        self.theta = theta.copy()
+        self.theta, self.start = theta.copy(), theta.copy()
+        self._previous = theta.copy()
         self.epoch = 0
         self._lowest = inf
         self._mark = inf
@@ -35,6 +40,8 @@ class Best:
         if value < self._lowest:
             self._lowest, self.epoch = value, epoch
             self.theta[...] = theta
+            self.start[...] = self._previous
+        self._previous[...] = theta
         if value < self._mark - (self._tolerance * abs(self._mark) if isfinite(self._mark) else 0):
             self._mark, self.waited = value, 0
         else:
@@ -48,8 +55,9 @@ def exploded(first: float, cost: float) -> bool:
 
 def advice(learning_rate: float, epoch: int, kept: int) -> str:
     """Return the sentence that says what divergence means and what to try."""
+    whose = f"the parameters of epoch {kept}" if kept else "the initial parameters"
     return (
-        f"diverged in epoch {epoch}: the cost grew without bound; the parameters of epoch {kept} "
+        f"diverged in epoch {epoch}: the cost grew without bound; {whose} "
         f"were kept; try learning_rate={learning_rate / 10:g}, clip_norm=1, or standardised inputs"
     )
 

@@ -1,0 +1,119 @@
+"""Output: sentences to standard error, results to standard output, as a table or as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# How scores are called, and in which order they are shown.
+SCORES = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "log_loss": "log loss",
+    "roc_auc": "ROC AUC",
+    "r2": "R²",
+    "rmse": "root mean squared error",
+    "mae": "mean absolute error",
+}
+
+MOST_CLASSES_SHOWN = 12
+
+
+def common(command: F) -> F:
+    """Add the options that every verb has."""
+    for option in (
+        click.option("--debug", is_flag=True, help="Show a traceback if something fails."),
+        click.option("--quiet", "-q", is_flag=True, help="Say nothing but results and errors."),
+        click.option("--json", "as_json", is_flag=True, help="Give the results as JSON."),
+    ):
+        command = option(command)
+    return command
+
+
+def colour() -> bool | None:
+    """Return False where colour is not wanted, None to let the terminal decide."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
+class Voice:
+    """Says sentences on standard error, and remembers them for the JSON result."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+        self.said: list[str] = []
+
+    def __call__(self, sentence: str) -> None:
+        """Say a sentence."""
+        self.said.append(sentence)
+        if not self.quiet:
+            click.echo(sentence, err=True, color=colour())
+
+
+def print_json(value: Any) -> None:
+    """Print a result as JSON; a number that is not finite becomes null."""
+    from chainrule.tables.fit import finite
+
+    click.echo(json.dumps(finite(value), ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table: drawn by rich on a terminal, else in plain columns."""
+    if sys.stdout.isatty():
+        _draw_table(header, rows)
+        return
+    lines = [list(header), *map(list, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        first, *rest = (
+            (word.rjust if i else word.ljust)(width)
+            for i, (word, width) in enumerate(zip(line, widths, strict=True))
+        )
+        click.echo("  ".join([first, *rest]).rstrip())
+
+
+def _draw_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for place, word in enumerate(header):
+        table.add_column(Text(word), justify="right" if place else "left", no_wrap=place == 0)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    Console().print(table)
+
+
+def spelt(value: float | None) -> str:
+    """Write a score with four significant figures, as 0.9650 and 56.84."""
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if abs(value) < 10 else f"{value:#.4g}".rstrip(".")
+
+
+def print_scores(scores: dict[str, Any], baseline: dict[str, Any] | None, words: str) -> None:
+    """Print scores, beside those of always saying the same if there are any."""
+    header = ["", f"{scores['rows']} rows"] + ([words] if baseline else [])
+    rows = [
+        [label, spelt(scores[name])] + ([spelt(baseline[name])] if baseline else [])
+        for name, label in SCORES.items()
+        if name in scores
+    ]
+    print_table(header, rows)
+
+
+def print_confusion(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> None:
+    """Print how often each class was taken for each, if there are not too many."""
+    if len(classes) > MOST_CLASSES_SHOWN:
+        return
+    click.echo()
+    header = ["true \\ predicted", *classes]
+    print_table(header, [[name, *map(str, row)] for name, row in zip(classes, counts, strict=True)])

@@ -1,0 +1,123 @@
+"""``chainrule predict``: what a model says of the rows of a new table."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .output import Voice, common, print_json
+
+# The column of predictions; each class's probability is in a column named PROBABILITY + class.
+PREDICTION, PROBABILITY = "prediction", "probability_"
+
+
+@click.command(short_help="Predict the target of a table's rows.")
+@click.argument("model")
+@click.argument("data")
+@click.option(
+    "--output",
+    "-o",
+    metavar="FILE",
+    help="A .csv or .parquet file to write.  [default: CSV on standard output]",
+)
+@click.option("--probabilities", "-p", is_flag=True, help="Give each class's probability too.")
+@common
+def predict(
+    model: str,
+    data: str,
+    output: str | None,
+    probabilities: bool,
+    as_json: bool,
+    quiet: bool,
+    debug: bool,
+) -> None:
+    """Predict the target of every row of DATA with the file MODEL that `train` wrote.
+
+    The columns are found by name, in any order; the target's own column need not be there.
+
+    \b
+    Example:
+      chainrule predict model.safetensors data/breast_cancer.csv --probabilities
+    """
+    from chainrule.files.atomic import check_writable, write_atomically
+    from chainrule.tables.model import TableModel
+
+    kind = _kind(output, (model, data))
+    if output is not None:
+        check_writable(output)
+    loaded = TableModel.load(model)
+    if probabilities and not loaded.target.classes:
+        raise ValueError(f"{model} predicts a number: there are no --probabilities of classes")
+    voice = Voice(quiet)
+    found = loaded.predict(loaded.read(data, say=voice))
+    for warning in found.warnings:
+        voice(f"warning: {warning}")
+    columns = _columns(found, probabilities)
+    if output is not None:
+        write_atomically(output, _WRITERS[kind](columns))
+        voice(f"wrote {len(found.values)} predictions of {loaded.target.name!r} to {output}")
+    if as_json:
+        print_json(
+            {
+                "model": model,
+                "data": data,
+                "target": loaded.target.name,
+                "task": loaded.target.task,
+                "rows": len(found.values),
+                **({"output": output} if output else {"columns": columns}),
+                "messages": voice.said,
+            }
+        )
+    elif output is None:
+        click.echo(_csv(columns), nl=False)
+
+
+def _kind(output: str | None, inputs: tuple[str, ...]) -> str:
+    if output is None:
+        return ".csv"
+    path = Path(output)
+    if path.suffix not in _WRITERS:
+        known = " or ".join(_WRITERS)
+        raise ValueError(f"--output {output} must end in {known}: that says what to write")
+    for given in inputs:
+        if path.exists() and Path(given).exists() and path.samefile(given):
+            raise ValueError(f"--output {output} is one of the files to read: name another")
+    return path.suffix
+
+
+def _columns(found: Any, probabilities: bool) -> dict[str, list[Any]]:
+    columns = {PREDICTION: found.words}
+    if probabilities:
+        for place, name in enumerate(found.target.classes):
+            columns[PROBABILITY + name] = found.probabilities[:, place].tolist()
+    return columns
+
+
+def _csv(columns: dict[str, list[Any]]) -> bytes:
+    import csv
+
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    # Nine figures are all that float32, in which tables are trained, can tell apart.
+    spelt = [
+        [f"{value:.9g}" if isinstance(value, float) else value for value in values]
+        for values in columns.values()
+    ]
+    writer.writerows(zip(*spelt, strict=True))
+    return text.getvalue().encode("utf-8")
+
+
+def _parquet(columns: dict[str, list[Any]]) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    stream = io.BytesIO()
+    pq.write_table(pa.table(columns), stream)
+    return stream.getvalue()
+
+
+_WRITERS = {".csv": _csv, ".parquet": _parquet}

@@ -1,0 +1,82 @@
+"""The live line of training on a terminal: epochs, cost, validation cost and metric."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Any
+
+from chainrule.training import History
+
+NAMES = {"accuracy": "accuracy", "r2": "R²"}
+
+
+def words(history: History) -> str:
+    """Return the numbers of the last epoch in words.
+
+    >>> words(History(cost=[0.5], validation_cost=[0.6], validation_metrics={"r2": [0.25]}))
+    'cost 0.5  validation cost 0.6  R² 0.250'
+    """
+    said = []
+    if history.cost:
+        said.append(f"cost {history.cost[-1]:.4g}")
+    if history.validation_cost:
+        said.append(f"validation cost {history.validation_cost[-1]:.4g}")
+    for name, values in (history.validation_metrics or history.metrics).items():
+        said.append(f"{NAMES.get(name, name)} {values[-1]:.3f}")
+    return "  ".join(said)
+
+
+class Live:
+    """A context that draws the line while training calls it after every epoch.
+
+    It draws nothing unless ``wanted`` and standard error is a terminal.
+    """
+
+    def __init__(self, epochs: int, wanted: bool) -> None:
+        self.epochs = epochs
+        self.wanted = wanted and sys.stderr.isatty()
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> Live:
+        return self
+
+    def __call__(self, network: Any, history: History) -> None:
+        """Show the last epoch."""
+        if not self.wanted:
+            return
+        if self._bar is None:
+            self._start()
+        self._bar.update(self._task, completed=history.epochs, numbers=words(history))
+
+    def _start(self) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        self._bar = Progress(
+            TextColumn("epoch"),
+            MofNCompleteColumn(),
+            BarColumn(bar_width=20),
+            TextColumn("{task.fields[numbers]}"),
+            TimeRemainingColumn(compact=True),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._bar.add_task("", total=self.epochs, numbers="")
+        self._bar.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()

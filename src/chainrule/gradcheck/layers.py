@@ -1,0 +1,2 @@
+"""placeholder"""
+def layer_parts(net, nudges, shares, tolerance): return []

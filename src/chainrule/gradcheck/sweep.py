@@ -1,0 +1,260 @@
+"""Every entry of every parameter in turn: the numerical derivative of a function known only by calls.
+
+Four values of J for each entry. Where these do not decide, the entry is tried again: by the complex
+step if the function takes complex numbers, then with smaller and larger steps.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .differences import EPS, SAFETY, STENCIL, Estimate, better, estimate, noise_of, power_of_two
+from .functions import Subject
+from .kinks import Flip, flips_between
+from .tree import Leaf
+from .verdicts import RIGHT, UNCHECKED, UNDECIDABLE, WRONG, Checked, decide
+from .watch import Watch
+
+Array = npt.NDArray[np.float64]
+# Further steps, as multiples of the first: small ones pass by kinks, large ones rise above noise.
+RUNGS = (2.0**-6, 2.0**-12, 2.0**-18, 2.0**-24, 2.0**4, 2.0**8)
+# A wrong entry must be rejected by every step down to this one.
+CONFIRMED = 2.0**-12
+TINY = 1e-30
+
+
+@dataclass(slots=True)
+class Sweep:
+    """What the evaluations of one check share, and what they found on the way."""
+
+    subject: Subject
+    noise: float
+    step: float
+    tolerance: float
+    complex_leaves: frozenset[str] = frozenset()
+    flips: list[Flip] = field(default_factory=list)
+    retried: int = 0
+
+    def sizes(self, leaf: Leaf) -> Array:
+        """The step for each entry of a leaf: a power of two, in proportion to the entry's scale."""
+        rms = float(np.sqrt(np.mean(leaf.value**2))) if leaf.value.size else 0.0
+        scale = np.maximum(np.abs(leaf.value), rms)
+        scale = np.where(scale > 0, scale, 1.0)
+        return power_of_two(self.step * scale).ravel()
+
+    def values(self, leaf: Leaf, index: int, h: float) -> Array:
+        """J at the four displacements of one entry."""
+        return np.array([self._moved(leaf, index, k * h)[0] for k in STENCIL])
+
+    def _moved(self, leaf: Leaf, index: int, by: Any) -> tuple[float, Any]:
+        moved = leaf.value.copy()
+        moved.flat[index] += by
+        return self.subject.at({leaf.path: moved})
+
+    def look(self, leaf: Leaf, index: int, h: float) -> Estimate:
+        """The estimate of one entry's derivative with step h."""
+        values = self.values(leaf, index, h)
+        with np.errstate(all="ignore"):
+            found = estimate(values[:, None], self.subject.J0, h, self.noise)
+        if not found.kinked[0] or not isinstance(self.subject.cache, Mapping):
+            return found
+        names = (leaf.name, index, h)
+        caches = [self._moved(leaf, index, k * h)[1] for k in (-1.0, 1.0)]
+        self.flips.extend(flips_between(self.subject.cache, caches, names))
+        return found
+
+    def constant(self, leaf: Leaf, index: int, h: float) -> bool:
+        """Whether J does not move by a single bit, near and far."""
+        J0 = self.subject.J0
+        near = all(self._moved(leaf, index, k * h)[0] == J0 for k in (-1.0, 1.0, 0.5, -0.5))
+        return near and all(self._moved(leaf, index, k * h)[0] == J0 for k in (-256.0, 256.0))
+
+    def complex_derivative(self, leaf: Leaf, index: int) -> float | None:
+        """``Im J(x + ih) / h`` for a tiny h, or None where the function does not take it.
+
+        Source: Squire and Trapp, "Using complex variables to estimate derivatives of real
+        functions", SIAM Review 40, 1998.
+        """
+        direction = np.zeros(leaf.shape)
+        direction.flat[index] = 1.0
+        return complex_along(self.subject, {leaf.path: direction})
+
+
+def complex_along(subject: Subject, direction: Mapping[tuple[Any, ...], Array]) -> float | None:
+    """Return the directional derivative by the complex step, or None if J takes no complex numbers."""
+    from .tree import rebuild
+
+    arrays = {
+        leaf.path: leaf.value + 1j * TINY * direction.get(leaf.path, np.zeros(leaf.shape))
+        for leaf in subject.leaves
+    }
+    subject.evaluations += 1
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("error")
+        try:
+            found: Any = subject.cost(rebuild(subject.template, arrays))
+            if isinstance(found, Mapping):
+                found = next(found[k] for k in ("loss", "J", "cost", "Loss", "Cost") if k in found)
+            elif isinstance(found, tuple):
+                found = found[0]
+            J = complex(np.asarray(found).reshape(()))
+        except Exception:  # whatever their code cannot do with complex numbers
+            return None
+    if not np.isfinite(J) or abs(J.real - subject.J0) > 1e-9 * max(abs(subject.J0), 1e-300):
+        return None
+    return J.imag / TINY
+
+
+def takes_complex(subject: Subject, rng: np.random.Generator, noise: float, step: float) -> frozenset[str]:
+    """Name the leaves along which the complex step agrees with central differences, twice."""
+    found: set[str] = set()
+    for leaf in subject.leaves:
+        rms = float(np.sqrt(np.mean(leaf.value**2))) or 1.0
+        agrees = 0
+        for _ in range(2):
+            v = rng.standard_normal(leaf.shape)
+            exact = complex_along(subject, {leaf.path: v})
+            if exact is None:
+                return frozenset()
+            h = step * rms
+            values = np.array(
+                [subject.at({leaf.path: leaf.value + k * h * v})[0] for k in STENCIL]
+            )
+            central = estimate(values[:, None], subject.J0, h, noise)
+            off = abs(float(central.value[0]) - exact)
+            agrees += off <= central.bar[0] and central.bar[0] <= 1e-4 * abs(exact)
+        if agrees == 2:
+            found.add(leaf.name)
+    return frozenset(found)
+
+
+def noise_level(subject: Subject, rng: np.random.Generator) -> float:
+    """Bound the error of one value of J by what its values at very close points scatter.
+
+    Steps of 1e-6 of the parameters' own size also show the stairs of a float32 computation.
+    """
+    levels = []
+    for _ in range(2):
+        direction = []
+        for leaf in subject.leaves:
+            rms = float(np.sqrt(np.mean(leaf.value**2))) or 1.0
+            direction.append(rms * rng.standard_normal(leaf.shape))
+        J = subject.along(direction)
+        levels.append(noise_of([J(k * 1e-6) for k in range(7)]))
+    return max(SAFETY * min(levels), EPS * abs(subject.J0))
+
+
+def sweep_leaf(
+    sweep: Sweep,
+    leaf: Leaf,
+    checked: Checked,
+    chosen: npt.NDArray[np.intp],
+    slack: float,
+    watch: Watch,
+) -> None:
+    """Check the chosen entries of one leaf into ``checked``; what is not reached stays unchecked."""
+    h = sweep.sizes(leaf)
+    numeric, bar = checked.numeric.reshape(-1), checked.bar.reshape(-1)
+    first: dict[int, Estimate] = {}
+    try:
+        for index in map(int, chosen):
+            first[index] = sweep.look(leaf, index, float(h[index]))
+            numeric[index], bar[index] = first[index].value[0], first[index].bar[0]
+            if not watch.step():
+                break
+    finally:
+        done = np.array(sorted(first), np.intp)
+        _judge(sweep, checked, done, slack)
+    if not watch.stopped:
+        _again(sweep, leaf, checked, first, h, slack, watch)
+
+
+def _judge(sweep: Sweep, checked: Checked, done: npt.NDArray[np.intp], slack: float) -> None:
+    a, n, bar = (x.ravel()[done] for x in (checked.analytic, checked.numeric, checked.bar))
+    checked.verdict.reshape(-1)[done] = decide(a, n, bar, sweep.tolerance, slack)
+
+
+def _again(
+    sweep: Sweep,
+    leaf: Leaf,
+    checked: Checked,
+    first: dict[int, Estimate],
+    h: Array,
+    slack: float,
+    watch: Watch,
+) -> None:
+    """Try again what is not right: an undecided entry must be decided, a wrong one confirmed."""
+    a, n, bar = (x.reshape(-1) for x in (checked.analytic, checked.numeric, checked.bar))
+    verdict = checked.verdict.reshape(-1)
+    open_entries = [i for i in first if verdict[i] != RIGHT]
+    watch.more(2 * len(open_entries))
+    done = np.array(sorted(first), np.intp)
+    for index in open_entries:
+        sweep.retried += 1
+        kinked = bool(first[index].kinked[0])
+        found, kinked = _settle(
+            sweep, leaf, index, first[index], float(h[index]), int(verdict[index]), float(a[index])
+        )
+        n[index], bar[index] = found.value[0], found.bar[0]
+        if a[index] == 0 and n[index] == 0 and sweep.constant(leaf, index, float(h[index])):
+            bar[index] = 0.0
+        _judge(sweep, checked, done, slack)
+        if verdict[index] == UNDECIDABLE:
+            checked.reasons[index] = _reason(float(a[index]), found, kinked)
+        if not watch.step(2):
+            return
+
+
+def _settle(
+    sweep: Sweep, leaf: Leaf, index: int, found: Estimate, h: float, verdict: int, a: float
+) -> tuple[Estimate, bool]:
+    kinked = bool(found.kinked[0])
+    if leaf.name in sweep.complex_leaves:
+        exact = sweep.complex_derivative(leaf, index)
+        if exact is not None and abs(exact - found.value[0]) <= found.bar[0]:
+            off = 64 * EPS * abs(exact)
+            known = np.array([off])
+            return Estimate(np.array([exact]), known, found.kinked, known), kinked
+    for k in RUNGS:
+        new = sweep.look(leaf, index, k * h)
+        kinked = kinked or bool(new.kinked[0])
+        apart = abs(new.value[0] - found.value[0]) > new.bar[0] + found.bar[0]
+        # Two bars that do not meet: a kink fooled the larger step.
+        if apart:
+            found = new if k < 1 else found
+        else:
+            found = better(found, new)
+        known = found.bar[0] <= sweep.tolerance * max(abs(a), abs(float(found.value[0])))
+        if k <= CONFIRMED if verdict == WRONG else known:
+            break
+    return found, kinked
+
+
+def _reason(a: float, found: Estimate, kinked: bool) -> str:
+    if not np.isfinite(found.bar[0]):
+        return "J is infinite or NaN within the smallest step"
+    if not np.isfinite(a):
+        return "the gradient is not finite, and the numerical one is not known"
+    if kinked:
+        return "a kink lies within the smallest step that rises above rounding noise"
+    return f"rounding noise of J is above the difference (known to ± {found.bar[0]:.1e})"
+
+
+def choose(
+    wanted: Sequence[Leaf], most: int | None, rng: np.random.Generator
+) -> list[npt.NDArray[np.intp]]:
+    """Choose at most ``most`` entries of each leaf at random; vectors (biases) are taken whole."""
+    found: list[npt.NDArray[np.intp]] = []
+    for leaf in wanted:
+        every = np.arange(leaf.value.size, dtype=np.intp)
+        vector = sum(n != 1 for n in leaf.shape) <= 1
+        if most is not None and len(every) > most and not vector:
+            every = np.sort(rng.choice(every, most, replace=False))
+        found.append(every)
+    return found

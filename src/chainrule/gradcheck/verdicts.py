@@ -1,0 +1,104 @@
+"""The verdict on every entry: right, wrong or undecidable, from both numbers and their error bars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+RIGHT: Final = 0
+WRONG: Final = 1
+UNDECIDABLE: Final = 2
+UNCHECKED: Final = 3
+WORDS: Final = ("right", "wrong", "undecidable", "not checked")
+
+# Entries that small beside the largest of their array are held to an absolute standard.
+FLOOR: Final = 1e-3
+TOLERANCE: Final = 1e-5
+
+
+@dataclass(slots=True)
+class Checked:
+    """One array of gradients: both numbers, error bars and verdicts, all of the array's shape.
+
+    ``bar`` is how far off ``numeric`` can be; ``reasons`` says, by flat index, why an entry is
+    undecidable.
+    """
+
+    name: str
+    analytic: Array
+    numeric: Array
+    bar: Array
+    verdict: npt.NDArray[np.int8]
+    reasons: dict[int, str] = field(default_factory=dict)
+    tolerance: float = TOLERANCE
+    parameter: Array | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The array's shape."""
+        return self.analytic.shape
+
+    def count(self, verdict: int) -> int:
+        """How many entries have this verdict."""
+        return int(np.count_nonzero(self.verdict == verdict))
+
+    @property
+    def checked(self) -> npt.NDArray[np.bool_]:
+        """Which entries were checked."""
+        return self.verdict != UNCHECKED
+
+    @property
+    def error(self) -> Array:
+        """The relative error of every entry, ``|a - n| / max(|a|, |n|, floor)``."""
+        difference = np.abs(self.analytic - self.numeric)
+        scale = scale_of(self.analytic, self.numeric)
+        with np.errstate(all="ignore"):
+            found: Array = np.where(difference == 0, 0.0, difference / scale)
+        return found
+
+    def worst(self, count: int = 3) -> list[int]:
+        """The flat indices of the worst entries: wrong ones first, the largest error first."""
+        error = np.where(np.isnan(self.error), np.inf, self.error).ravel()
+        rank = np.where(self.verdict.ravel() == WRONG, 1e300, 0)
+        order = np.argsort(-(np.minimum(error, 1e290) + rank), kind="stable")
+        return [int(i) for i in order[:count] if self.verdict.flat[i] != UNCHECKED]
+
+
+def scale_of(analytic: Array, numeric: Array) -> Array:
+    """Return what an entry's error is measured by: its size, or ``FLOOR`` of the array's largest."""
+    size = np.maximum(np.abs(analytic), np.abs(numeric))
+    known = size[np.isfinite(size)]
+    floor = FLOOR * float(known.max()) if known.size else 0.0
+    scale: Array = np.fmax(size, floor)
+    return scale
+
+
+def decide(
+    analytic: Array, numeric: Array, bar: Array, tolerance: float = TOLERANCE, slack: Any = 0.0
+) -> npt.NDArray[np.int8]:
+    """Return the verdict of each entry.
+
+    *wrong*: the two numbers differ by more than the numeric one can be off, plus the tolerance.
+    *right*: they do not, and the bar is within the tolerance, so that a wrong one would have
+    shown. *undecidable*: the bar is too long for either. ``slack`` is how far off the
+    analytic number can be by rounding alone. What is not finite is wrong where the numeric
+    derivative is finite and known.
+    """
+    with np.errstate(all="ignore"):
+        scale = scale_of(analytic, numeric)
+        bars = bar + slack
+        difference = np.abs(analytic - numeric)
+        wrong = difference > bars + tolerance * scale
+        right = ~wrong & (bars <= tolerance * scale)
+    lost = ~np.isfinite(analytic)
+    wrong = np.where(lost, np.isfinite(numeric) & np.isfinite(bars), wrong)
+    right = right & ~lost
+    found: npt.NDArray[np.int8] = np.where(wrong, WRONG, np.where(right, RIGHT, UNDECIDABLE)).astype(
+        np.int8
+    )
+    return found

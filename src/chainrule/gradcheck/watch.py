@@ -1,0 +1,84 @@
+"""What happens while a check runs: a progress line with time left, a budget, and Ctrl-C.
+
+An interrupted or overdrawn check ends early, and everything found so far stays.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import TextIO
+
+AFTER, EVERY = 2.0, 0.2
+
+
+class Watch:
+    """Counts work done out of a total; a context that swallows one KeyboardInterrupt.
+
+    ``stopped`` is "" or why the work ended early. The line goes to a terminal only, on standard
+    error, once the work has taken two seconds.
+    """
+
+    def __init__(
+        self,
+        total: int,
+        progress: bool = True,
+        seconds: float | None = None,
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stream = stream or sys.stderr
+        self._wanted = progress and self._stream is not None and self._stream.isatty()
+        self._clock, self._seconds, self._start = clock, seconds, clock()
+        self._total, self._done, self._width = max(total, 1), 0, 0
+        self._next = self._start + AFTER
+        self.stopped = ""
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return self._clock() - self._start
+
+    def more(self, work: int) -> None:
+        """Add work that was not foreseen."""
+        self._total += work
+
+    def step(self, done: int = 1) -> bool:
+        """Count work done; False if the budget of seconds is spent."""
+        self._done += done
+        now = self._clock()
+        if self._wanted and now >= self._next:
+            self._next = now + EVERY
+            self._draw(now - self._start)
+        if self._seconds is not None and now - self._start > self._seconds:
+            self.stopped = f"after {self._seconds:g} s, as asked"
+            return False
+        return True
+
+    def _draw(self, elapsed: float) -> None:
+        share = min(self._done / self._total, 1.0)
+        filled = round(24 * share)
+        left = elapsed * (1 - share) / max(share, 1e-9)
+        text = f"gradients [{'=' * filled}{' ' * (24 - filled)}] {100 * share:3.0f} %  {left:.0f} s left"
+        self._stream.write("\r" + text.ljust(self._width))
+        self._stream.flush()
+        self._width = max(self._width, len(text))
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if self._width:
+            self._stream.write("\r" + " " * self._width + "\r")
+            self._stream.flush()
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            self.stopped = "by Ctrl-C"
+            return True
+        return False

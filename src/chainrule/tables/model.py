@@ -1,0 +1,164 @@
+"""The table model: a network with the encoder of its inputs and the meaning of its outputs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.files.network import load_network, save_network
+from chainrule.network import Network
+
+from .columns import Columns, columns, require
+from .encoder import Encoder
+from .reading import read_table
+from .scores import class_scores, confusion, number_scores, probabilities_of
+from .target import TargetEncoder
+
+Array = npt.NDArray[Any]
+
+OUTPUTS: Mapping[str, str] = {
+    "binary": "sigmoid",
+    "multiclass": "softmax",
+    "regression": "identity",
+}
+
+# Rows in one forward pass: what is kept for the backward one must not fill the memory.
+ROWS_A_PASS = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What a model says of m rows.
+
+    ``values`` (m,): places of classes (int64), or numbers in the target's own units (float64).
+    ``probabilities`` (m, number of classes), or None for regression.
+    """
+
+    target: TargetEncoder
+    values: Array
+    probabilities: Array | None
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def words(self) -> list[Any]:
+        """Return the predictions as names of classes, or as numbers."""
+        if self.probabilities is None:
+            return list(self.values.tolist())
+        return [self.target.classes[place] for place in self.values.tolist()]
+
+
+@dataclass(frozen=True, slots=True)
+class TableModel:
+    """A trained network with its encoders. ``record``: how it was trained, as JSON values."""
+
+    network: Network
+    encoder: Encoder
+    target: TargetEncoder
+    record: Any = None
+
+    def read(
+        self,
+        path: str | os.PathLike[str],
+        with_target: bool = False,
+        say: Callable[[str], None] | None = None,
+    ) -> Columns:
+        """Read from a file the columns that the model takes, and the target if asked.
+
+        ``say`` hears which columns are not used. Raises ValueError for a column that is not
+        there, and as ``read_table`` does.
+        """
+        text = list(self.encoder.categories)
+        if self.target.classes:
+            text.append(self.target.name)
+        table = read_table(os.fspath(path), text)
+        names = [*self.encoder.names, *([self.target.name] if with_target else [])]
+        for name in names:
+            require(table.column_names, name, os.fspath(path))
+        extra = self.encoder.extra(table.column_names, self.target.name)
+        if extra and say is not None:
+            listed = ", ".join(extra[:10]) + (", ..." if len(extra) > 10 else "")
+            say(f"not used, since the model was not trained with them: {listed}")
+        return columns(table.select(names))
+
+    def outputs(self, rows: Columns) -> tuple[Array, list[str]]:
+        """Return the network's outputs (m, n_L) and the encoder's warnings."""
+        X, warnings = self.encoder.encode(rows, self.network.dtype)
+        parts = [
+            self.network.predict(X[start : start + ROWS_A_PASS])
+            for start in range(0, len(X), ROWS_A_PASS)
+        ]
+        return np.concatenate(parts), warnings
+
+    def predict(self, rows: Columns) -> Predictions:
+        """Predict the target of every row; raises ValueError as ``Encoder.encode`` does."""
+        found, warnings = self.outputs(rows)
+        task = self.target.task
+        probabilities = None if task == "regression" else probabilities_of(task, found)
+        return Predictions(self.target, self.target.decode(found), probabilities, warnings)
+
+    def evaluate(self, rows: Columns) -> tuple[dict[str, Any], list[str]]:
+        """Compare predictions with the target's column; return the scores and warnings.
+
+        Beside the scores there are ``rows``, and for classes ``confusion``: how many rows of a true
+        class (row) have a predicted one (column). Raises ValueError for an unreadable target.
+        """
+        true = self.target.values_of(rows[require(rows, self.target.name)])
+        found, warnings = self.outputs(rows)
+        return score(self.target, true, found), warnings
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a model file; raises ValueError if ``path`` cannot be written to."""
+        state, arrays = self.encoder.state()
+        state["target"] = self.target.state()
+        save_network(path, self.network, (state, arrays), self.record)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> TableModel:
+        """Read a model file that ``save`` wrote; raises ValueError for any other, saying why."""
+        loaded = load_network(path)
+        if loaded.encoder is None:
+            raise ValueError(
+                f"{os.fspath(path)} holds a network without an encoder for tables: "
+                "use one that `chainrule train` wrote"
+            )
+        try:
+            return cls(loaded.network, *_encoders(loaded), loaded.record)
+        except ValueError as error:
+            raise ValueError(f"{os.fspath(path)} is not a sound model file: {error}") from None
+
+
+def _encoders(loaded: Any) -> tuple[Encoder, TargetEncoder]:
+    """Build both encoders, and check that they fit the network."""
+    state, network = loaded.encoder, loaded.network
+    if not isinstance(state, dict) or "target" not in state:
+        raise ValueError("its encoder has no target")
+    rest = {key: value for key, value in state.items() if key != "target"}
+    encoder = Encoder.from_state(rest, loaded.encoder_arrays)
+    target = TargetEncoder.from_state(state["target"])
+    sizes = (len(encoder.feature_names), target.n_out)
+    if (network.sizes[0], network.sizes[-1]) != sizes:
+        raise ValueError(
+            f"its encoder makes {sizes[0]} inputs and wants {sizes[1]} outputs, but its network "
+            f"has {network.sizes[0]} and {network.sizes[-1]}"
+        )
+    output = network.activations[-1].name
+    if output != OUTPUTS[target.task]:
+        raise ValueError(f"its network's output is {output}, and its task is {target.task}")
+    return encoder, target
+
+
+def score(target: TargetEncoder, true: Array, outputs: Array) -> dict[str, Any]:
+    """Return the scores of a network's outputs (m, n_L) against true values (m,)."""
+    predicted = target.decode(outputs)
+    if target.task == "regression":
+        return {"rows": len(true), **number_scores(true, predicted)}
+    return {
+        "rows": len(true),
+        **class_scores(target.task, true, predicted, outputs),
+        "confusion": confusion(true, predicted, len(target.classes)).tolist(),
+    }

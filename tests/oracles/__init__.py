@@ -1,0 +1,1 @@
+"""Independent formulations of what chainrule computes, for the tests to compare with."""

@@ -1,0 +1,209 @@
+"""The command line as a process: streams, exit codes, signals, help and its examples."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("click")
+pytest.importorskip("pyarrow")
+
+ROOT = Path(__file__).parent.parent
+Process = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def environment(**more: str) -> dict[str, str]:
+    path = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "PYTHONPATH": path, **more}
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Process:
+    shutil.copytree(ROOT / "data", tmp_path / "data")
+
+    def run(*args: str, **more: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "chainrule", *args],
+            cwd=tmp_path,
+            env=environment(**more),
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    return run
+
+
+def examples(text: str) -> list[list[str]]:
+    return [line.split()[1:] for line in re.findall(r"^ +(chainrule .*)$", text, re.MULTILINE)]
+
+
+def test_the_example_of_every_verbs_help_runs(process: Process) -> None:
+    verbs = re.findall(r"^  ([a-z]+) ", process("--help").stdout.split("Commands:")[1], re.M)
+    assert verbs[:3] == ["train", "predict", "evaluate"]
+    for verb in [[], ["train"], ["predict"], ["evaluate"]]:
+        help_ = process(*verb, "--help")
+        assert help_.returncode == 0
+        found = examples(help_.stdout)
+        assert found, verb
+        for args in found:
+            result = process(*args)
+            assert result.returncode == 0, (args, result.stderr)
+            assert result.stdout
+
+
+def test_results_and_messages_take_their_own_streams_without_colour(process: Process) -> None:
+    result = process("train", "data/diabetes.csv", "--target", "progression", "--epochs", "5")
+    assert result.returncode == 0, result.stderr
+    assert "R²" in result.stdout
+    assert "target 'progression': regression" in result.stderr
+    assert "\x1b" not in result.stdout + result.stderr
+    assert "\r" not in result.stderr
+
+
+def test_every_shipped_table_needs_no_flag_but_the_target(process: Process) -> None:
+    targets = {"synthetic_churn": "churn", "digits": "digit"}
+    for name, target in targets.items():
+        result = process("train", f"data/{name}.csv", "-t", target, "--epochs", "3")
+        assert result.returncode == 0, result.stderr
+
+
+def test_a_fault_has_its_exit_code_and_no_traceback(process: Process) -> None:
+    result = process("train", "data/breast_cancer.csv", "--target", "diagnossis")
+    assert result.returncode == 2
+    assert "did you mean 'diagnosis'?" in result.stderr
+    assert "Traceback" not in result.stderr
+    diverging = ("train", "data/diabetes.csv", "-t", "progression", "--learning-rate", "1e9")
+    assert process(*diverging).returncode == 3
+
+
+def test_version(process: Process) -> None:
+    from chainrule import __version__
+
+    assert process("--version").stdout == f"chainrule {__version__}\n"
+
+
+def test_a_missing_extra_is_one_sentence(tmp_path: Path) -> None:
+    code = (
+        "import sys, importlib.util as u\n"
+        "found = u.find_spec\n"
+        "import chainrule.cli as cli\n"
+        "cli.find_spec = lambda name: None if name == 'pyarrow' else found(name)\n"
+        "sys.exit(cli.main())\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == 2
+    assert result.stderr == (
+        "error: the command line needs pyarrow: pip install 'chainrule[cli]'\n"
+    )
+
+
+def test_a_reader_that_leaves_early_is_no_fault(tmp_path: Path, process: Process) -> None:
+    assert process("train", "data/digits.csv", "-t", "digit", "--epochs", "1").returncode == 0
+    with subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "chainrule",
+            "predict",
+            "model.safetensors",
+            "data/digits.csv",
+            "-p",
+        ],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as started:
+        assert started.stdout is not None
+        assert started.stderr is not None
+        started.stdout.readline()
+        started.stdout.close()
+        assert b"Traceback" not in started.stderr.read()
+
+
+def terminal(
+    args: list[str], folder: Path, stop: tuple[str, int] | None = None, **more: str
+) -> tuple[int, str]:
+    """Run with a terminal as standard error and output; send a signal once some words are seen."""
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    started = subprocess.Popen(
+        [sys.executable, "-m", "chainrule", *args],
+        cwd=folder,
+        env=environment(TERM="xterm", COLUMNS="120", **more),
+        stdout=theirs,
+        stderr=theirs,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    said = b""
+    try:
+        while chunk := read(ours):
+            said += chunk
+            if stop is not None and stop[0].encode() in said:
+                started.send_signal(stop[1])
+                stop = None
+        return started.wait(timeout=60), said.decode()
+    finally:
+        started.kill()
+        started.wait()
+        os.close(ours)
+
+
+def read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 65536)
+    except OSError:  # the other end is closed
+        return b""
+
+
+LONG = ["train", "data/digits.csv", "-t", "digit", "--epochs", "100000", "--patience", "100000"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    shutil.copytree(ROOT / "data", tmp_path / "data")
+    return tmp_path
+
+
+def test_a_terminal_shows_progress_and_ctrl_c_keeps_what_was_learnt(folder: Path) -> None:
+    code, said = terminal(LONG, folder, stop=("validation cost", signal.SIGINT))
+    assert code == 130, said
+    assert re.search(r"cost [\d.]+e?\S*  validation cost [\d.]+\S*  accuracy 0\.\d{3}", said)
+    assert "\x1b[" in said
+    assert "interrupted: model.safetensors holds what" in said
+    assert "Traceback" not in said
+    result: Any = subprocess.run(
+        [sys.executable, "-m", "chainrule", "evaluate", "model.safetensors", "data/digits.csv"],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_no_color_is_heeded_on_a_terminal(folder: Path) -> None:
+    args = ["train", "data/diabetes.csv", "-t", "progression", "--epochs", "3"]
+    code, said = terminal(args, folder, NO_COLOR="1")
+    assert code == 0, said
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", said)
+
+
+def test_sigterm_leaves_no_file_behind(folder: Path) -> None:
+    code, said = terminal(LONG, folder, stop=("validation cost", signal.SIGTERM))
+    assert code == 143, said
+    assert "Traceback" not in said
+    assert sorted(path.name for path in folder.iterdir()) == ["data"]
