@@ -73,6 +73,8 @@ def _code(expression: Any) -> str:
     # SymPy turns erfc(-x) into 2 - erfc(x), which loses the small ones: turn it back.
     expression = expression.replace(sympy.erfc, lambda x: 2 - erfc(-x))
     expression = sympy.expand_mul(expression) if expression.has(erfc) else expression
-    expression = expression.replace(lambda e: e.is_Rational and e.q > 1, lambda e: sympy.Float(e, 17))
+    expression = expression.replace(
+        lambda e: e.is_Rational and e.q > 1, lambda e: sympy.Float(e, 17)
+    )
     functions = {"erfc_": "erfc", "sign": "Math.sign", "Max": "Math.max", "Min": "Math.min"}
     return str(sympy.jscode(expression, user_functions=functions))

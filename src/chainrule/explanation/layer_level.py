@@ -6,10 +6,12 @@ is da^l, and the dashed line from f^l to its backward function carries z^l.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from chainrule.network import Network
 
 from .notation import layered
-from .picture import MEANINGS, Box, Label, Line, Picture, legend
+from .picture import MEANINGS, Box, Label, Line, Picture, entries, legend
 from .render_text import text
 
 PITCH = 210.0
@@ -19,13 +21,13 @@ _FUNCTION = (96.0, 54.0)
 _VALUE = (72.0, 44.0)
 
 
-def layer_picture(net: Network) -> Picture:
+def layer_picture(net: Network, with_legend: bool = True) -> Picture:
     """Lay out both passes of a network at the level of layers."""
     last = len(net.sizes) - 1
     boxes = [*_forward(net, last), *_cost(net, last), *_backward(net, last)]
     lines = _lines(last)
     width = LEFT * 2 + PITCH * (last + 0.5)
-    key = legend(LEFT - 36, GRADIENTS + 62, width - 40, tuple(MEANINGS), weights=False)
+    key, height = legend(LEFT - 36, GRADIENTS + 62, width - 40, entries(tuple(MEANINGS)))
     labels = (
         *key.labels,
         Label("row-forward", 16, WEIGHTS + 4, "forward →", "start", 14),
@@ -38,7 +40,9 @@ def layer_picture(net: Network) -> Picture:
         "caches z and gives a. Backward: each function takes da and the cached z and gives dW, db "
         "and da of the layer before."
     )
-    top = GRADIENTS + 62 + key.height
+    top = GRADIENTS + 62 + height
+    if not with_legend:
+        top, key, labels = GRADIENTS + 30, replace(key, boxes=()), labels[len(key.labels) :]
     return Picture(width, top, title, description, tuple(lines), (*boxes, *key.boxes), labels)
 
 

@@ -21,7 +21,8 @@ from .chain import sample_of
 from .layer_level import layer_picture
 from .pagedata import MOST_PARAMETERS, page_data, page_functions
 from .passes import da_of
-from .svg import svg
+from .picture import MEANINGS, entries
+from .svg import icon, svg
 from .unit_level import Names, telling_units, unit_picture
 
 if TYPE_CHECKING:
@@ -55,7 +56,9 @@ class Page:
 
     def _repr_html_(self) -> str:
         frame = 'sandbox="allow-scripts" width="100%" height="900" style="border:0"'
-        return f'<iframe title="{escape(self.title)}" srcdoc="{escape(self.html)}" {frame}></iframe>'
+        return (
+            f'<iframe title="{escape(self.title)}" srcdoc="{escape(self.html)}" {frame}></iframe>'
+        )
 
     def __repr__(self) -> str:
         return f"<Page {self.title!r}, {len(self.html.encode()) / 1e6:.2f} MB>"
@@ -94,9 +97,7 @@ def explain(
             f"the network has {len(net.theta):,} parameters, and a page holds at most "
             f"{MOST_PARAMETERS:,}: use illustrate for a picture, expand for the chain rule"
         )
-    names = Names(
-        _names("inputs", inputs, net.sizes[0]), _names("outputs", outputs, net.sizes[-1])
-    )
+    names = Names(_names("inputs", inputs, net.sizes[0]), _names("outputs", outputs, net.sizes[-1]))
     sample = sample_of(net, X, y, row)
     da = da_of(sample)
     most = 8 if len(net.sizes) <= _DEEP else 5
@@ -107,6 +108,7 @@ def explain(
     body = "\n".join(asset(name) for name in SCRIPTS)
     script = f'(() => {{\n"use strict";\nconst FUNCTIONS = {functions};\n{body}\n}})();\n'
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    drawn = unit_picture(sample, da, names, most, units, with_legend=False)
     from chainrule import __version__
 
     html = template("page.html").render(
@@ -117,8 +119,9 @@ def explain(
         script=script,
         script_hash=f"sha256-{digest}",
         data=embedded_json(data),
-        layers_svg=svg(layer_picture(net), style=False, name="layers"),
-        units_svg=svg(unit_picture(sample, da, names, most, units), style=False, name="units"),
+        layers_svg=svg(layer_picture(net, False), style=False, name="layers"),
+        units_svg=svg(drawn, style=False, name="units"),
+        legend=[(icon(e), e.meaning) for e in entries(tuple(MEANINGS), weights=True)],
         version=__version__,
     )
     return Page(html, title)
@@ -154,5 +157,7 @@ def _names(argument: str, names: Sequence[str] | None, count: int) -> tuple[str,
         return ()
     found: list[Any] = list(names)
     if len(found) != count:
-        raise ValueError(f"{argument} has {len(found)} names, and the network has {count} {argument}")
+        raise ValueError(
+            f"{argument} has {len(found)} names, and the network has {count} {argument}"
+        )
     return tuple(clean(str(name)) for name in found)

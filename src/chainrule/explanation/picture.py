@@ -5,7 +5,8 @@ The layouts (``layer_level``, ``unit_level``) make them; ``svg`` and ``png`` dra
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 # The notes' roles. A role has a colour and a shape of its own: neither is the only carrier.
@@ -79,31 +80,41 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Legend:
-    """The shapes of a legend and its height."""
+class Entry:
+    """One line of a legend: the shape of a role or the line of a weight, and what it means."""
 
-    boxes: tuple[Box, ...]
-    labels: tuple[Label, ...]
-    lines: tuple[Line, ...]
-    height: float
+    meaning: str
+    box: Box | None = None
+    line: Line | None = None
 
 
-def legend(x: float, y: float, width: float, roles: tuple[Role, ...], weights: bool) -> Legend:
-    """Lay out a legend of roles, and of the signs of weights, from (x, y) within a width."""
+def legend(x: float, y: float, width: float, entries: Sequence[Entry]) -> tuple[Picture, float]:
+    """Lay out a legend from (x, y) within a width; return its shapes and its height."""
     boxes, labels, lines = [], [], []
     left, top = x, y
-    entries: list[tuple[Role | bool, str]] = [(role, MEANINGS[role]) for role in roles]
-    if weights:
-        entries += [(False, "weight above 0"), (True, "weight below 0")]
-    for what, meaning in entries:
-        wide = 52 + 6.6 * len(meaning)
+    for k, entry in enumerate(entries):
+        wide = 52 + 6.6 * len(entry.meaning)
         if left + wide > x + width and left > x:
             left, top = x, top + 28
-        key = f"legend-{len(labels)}"
-        if isinstance(what, bool):
-            lines.append(Line(key, ((left, top), (left + 30, top)), "weight", 0.8, what))
-        else:
-            boxes.append(Box(key, what, left + 15, top, 30, 18, ()))
-        labels.append(Label(key, left + 38, top + 4.5, meaning, "start", 12))
+        if entry.box is not None:
+            boxes.append(replace(entry.box, x=left + 15, y=top))
+        if entry.line is not None:
+            ends = ((left, top), (left + 30, top))
+            lines.append(replace(entry.line, points=ends))
+        labels.append(Label(f"legend-{k}", left + 38, top + 4.5, entry.meaning, "start", 12))
         left += wide
-    return Legend(tuple(boxes), tuple(labels), tuple(lines), top - y + 28)
+    height = top - y + 28
+    shapes = Picture(width, height, "", "", tuple(lines), tuple(boxes), tuple(labels))
+    return shapes, height
+
+
+def entries(roles: Sequence[Role], weights: bool = False) -> list[Entry]:
+    """Return the lines of a legend: of roles, and of the signs of weights."""
+    found = [
+        Entry(MEANINGS[role], Box(f"legend-{role}", role, 15, 11, 30, 18, ())) for role in roles
+    ]
+    if weights:
+        for negative, word in ((False, "above"), (True, "below")):
+            line = Line(f"legend-{word}", ((0, 11), (30, 11)), "weight", 0.8, negative)
+            found.append(Entry(f"weight {word} 0", None, line))
+    return found

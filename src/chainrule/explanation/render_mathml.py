@@ -130,7 +130,7 @@ def _call(name: str, args: tuple[Node, ...]) -> str:
 def _cases(node: Cond) -> str:
     rows, rest = [], node
     while True:
-        rows.append((markup(rest.yes), f"<mrow><mtext>if </mtext>{markup(rest.test)}</mrow>"))
+        rows.append((markup(rest.yes), f"<mrow><mtext>if\u00a0</mtext>{markup(rest.test)}</mrow>"))
         if not isinstance(rest.no, Cond):
             break
         rest = rest.no

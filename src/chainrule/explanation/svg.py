@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from .picture import COLOURS, Box, Label, Line, Picture
+from .picture import COLOURS, Box, Entry, Label, Line, Picture
 
 FONT = "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif"
 STYLE = """
@@ -41,6 +41,15 @@ def svg(picture: Picture, style: bool = True, name: str = "cr") -> str:
     return "\n".join(parts)
 
 
+def icon(entry: Entry) -> str:
+    """Draw the shape of a legend's line by itself."""
+    shape = _box(entry.box) if entry.box else ""
+    line = _line(entry.line, "icon") if entry.line else ""
+    return (
+        f'<svg viewBox="-2 0 34 22" width="34" height="22" aria-hidden="true">{shape}{line}</svg>'
+    )
+
+
 def _text(value: str) -> str:
     """Escape a text, without the control characters that XML has no place for."""
     return escape("".join(c if c >= " " else " " for c in value))
@@ -48,8 +57,8 @@ def _text(value: str) -> str:
 
 def _marker(name: str) -> str:
     return (
-        f'<defs><marker id="{name}-arrow" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" '
-        'markerHeight="7" orient="auto-start-reverse"><path d="M0 1 9 5 0 9z" class="cr-arrow"/>'
+        f'<defs><marker id="{name}-arrow" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="11" '
+        'markerHeight="11" markerUnits="userSpaceOnUse" orient="auto-start-reverse"><path d="M0 1 9 5 0 9z" class="cr-arrow"/>'
         "</marker></defs>"
     )
 

@@ -7,14 +7,14 @@ change by, to first order, if the unit fell silent. A count stands for the rest.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .chain import Sample
 from .notation import layered
 from .numerical import Floats
-from .picture import Box, Label, Line, Picture, Role, legend
+from .picture import Box, Label, Line, Picture, Role, entries, legend
 from .render_text import text
 
 PITCH, SLOT, TOP = 214.0, 72.0, 54.0
@@ -49,8 +49,12 @@ def telling_units(
 
 
 def unit_picture(
-    sample: Sample, da: Sequence[Floats], names: Names | None = None, most: int = 8,
+    sample: Sample,
+    da: Sequence[Floats],
+    names: Names | None = None,
+    most: int = 8,
     units: Sequence[Sequence[int]] | None = None,
+    with_legend: bool = True,
 ) -> Picture:
     """Lay out units and edges for one sample; da[l] (n_l,) is dJ/da^l.
 
@@ -71,7 +75,9 @@ def unit_picture(
     lines, edge_labels = _edges(sample, da, units, places)
     width = max(left + PITCH * (len(sizes) - 1) + right, 430)
     bottom = TOP + SLOT * tall + 26
-    key = legend(20, bottom, width - 40, ("input", "inner", "output"), weights=True)
+    key, height = legend(20, bottom, width - 40, entries(("input", "inner", "output"), True))
+    if not with_legend:
+        key, height = replace(key, boxes=(), lines=(), labels=()), 0.0
     title = f"The network {'-'.join(map(str, sizes))}, unit by unit"
     description = (
         "Every unit shows its z, a and da for one sample; every edge is a weight, "
@@ -79,7 +85,7 @@ def unit_picture(
     )
     return Picture(
         width,
-        bottom + key.height,
+        bottom + height,
         title,
         description,
         (*lines, *key.lines),

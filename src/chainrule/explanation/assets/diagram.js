@@ -41,8 +41,22 @@ class Diagram {
       element.classList.toggle("cr-now", now.has(key));
       element.classList.toggle("cr-later", !reached.has(key));
     }
+    this.reach(...steps[at].reach);
     this.layers.setAttribute("aria-label", `${steps[at].title}: ${steps[at].says}`);
     this.follow(now);
+  }
+
+  /** Keep pale the units that the step has not reached, and each da until the way back is there. */
+  reach(forward, backward) {
+    if (!this.units) return;
+    for (const group of this.units.querySelectorAll('g[data-key^="u-"]')) {
+      const l = Number(group.dataset.key.split("-")[1]);
+      group.classList.toggle("cr-later", l > forward);
+      group.querySelector("text:last-of-type").classList.toggle("cr-unread", l < backward);
+    }
+    for (const edge of this.units.querySelectorAll('path[data-key^="e-"]')) {
+      edge.classList.toggle("cr-later", Number(edge.dataset.key.split("-")[1]) > forward);
+    }
   }
 
   /** Scroll the drawing alone, never the page, until the lit boxes can be seen. */

@@ -14,6 +14,7 @@ function stepsOf(data) {
       title: "Start: the sample",
       says: "The inputs x are a⁰, what the first layer receives.",
       lit: ["a-0"],
+      reach: [0, Infinity],
       formula: () => [mi("x"), mo("="), A(0)],
       table: (pass) => unitTable(["input", "a⁰"], pass.a[0].length, pass.a[0], (j) => [pass.a[0][j]], 0),
     },
@@ -28,6 +29,7 @@ function weighStep(l) {
   return {
     title: `Forward, layer ${l}: z${raised(l)}`,
     says: `Each unit adds up its inputs a${raised(l - 1)}, weighed by W${raised(l)}, and its bias. The result z${raised(l)} is cached for the way back.`,
+    reach: [l, Infinity],
     lit: [`f-${l}`, `a-${l - 1}`, `W-${l}`, `z-${l}`, `in-${l}`, `par-${l}`, `cached-${l}`],
     formula: () => [Z(l), mo("="), W(l), A(l - 1), mo("+"), sym("b", l)],
     table: (pass, page) => {
@@ -46,6 +48,7 @@ function activateStep(l, data) {
   return {
     title: `Forward, layer ${l}: a${raised(l)} = ${name}(z${raised(l)})`,
     says: `The activation ${name} turns each z${raised(l)} into the layer's output a${raised(l)}.`,
+    reach: [l, Infinity],
     lit: [`f-${l}`, `z-${l}`, `a-${l}`, `out-${l}`],
     formula: () => [A(l), mo("="), written(data.layers[l - 1].f)],
     table: (pass) =>
@@ -57,6 +60,7 @@ function costStep(last, data) {
   return {
     title: "Forward: the cost J",
     says: `The cost ${data.cost.spec} compares the prediction ŷ = a${raised(last)} with the target y. Here J is that of this one sample.`,
+    reach: [last, Infinity],
     lit: ["cost", `a-${last}`, "y", "J", "cost-in", "cost-y", "cost-J"],
     formula: () => [mi("J"), mo("="), written(data.cost.J)],
     table: (pass) => {
@@ -71,6 +75,7 @@ function startStep(last, data) {
   return {
     title: `Backward: da${raised(last)}, where it starts`,
     says: "The way back starts from the derivative of the cost by the prediction.",
+    reach: [last, last],
     lit: [`da-${last}`, "J", "cost-da"],
     formula: () => [dA(last), mo("="), written(data.cost.da)],
     table: (pass) =>
@@ -89,6 +94,7 @@ function slopeStep(l, last, data) {
     says: together
       ? `The cached z${raised(l)} is used again, by way of a${raised(l)}. With this cost, da · f′(z) is just a${raised(l)} − y, and is computed so: nothing overflows.`
       : `The cached z${raised(l)} is used again: the slope f′(z${raised(l)}) carries da${raised(l)} through the activation.`,
+    reach: [Infinity, l],
     lit: [`g-${l}`, `da-${l}`, `z-${l}`, `reused-${l}`, `back-in-${l}`],
     formula: () => {
       const chain = [dZ(l), mo("="), dA(l), mo("·"), partial(A(l), Z(l))];
@@ -111,6 +117,7 @@ function weightsStep(l) {
   return {
     title: `Backward, layer ${l}: dW${raised(l)}`,
     says: `The gradient of each weight is dz${raised(l)} of the unit it leads to, times a${raised(l - 1)} of the unit it comes from.`,
+    reach: [Infinity, l],
     lit: [`g-${l}`, `dW-${l}`, `dW-out-${l}`],
     formula: () => [partial(mi("J"), W(l)), mo("="), dZ(l), mo("·"), partial(Z(l), W(l)), mo("="), dZ(l), mo("×"), A(l - 1)],
     table: (pass, page) => weightTable(pass, page, l),
@@ -121,6 +128,7 @@ function biasStep(l) {
   return {
     title: `Backward, layer ${l}: db${raised(l)}`,
     says: `A bias adds to z${raised(l)} as it is, so its gradient is dz${raised(l)} itself.`,
+    reach: [Infinity, l],
     lit: [`g-${l}`, `db-${l}`, `db-out-${l}`],
     formula: () => [partial(mi("J"), sym("b", l)), mo("="), dZ(l)],
     table: (pass) =>
@@ -133,6 +141,7 @@ function pullStep(l) {
   return {
     title: `Backward, layer ${l}: da${raised(l - 1)}`,
     says: `Each unit of layer ${l - 1} gathers dz${raised(l)} over the weights that lead from it.${end}`,
+    reach: [Infinity, l - 1],
     lit: [`g-${l}`, `da-${l - 1}`, `back-out-${l}`],
     formula: () => [dA(l - 1), mo("="), dZ(l), mo("·"), partial(Z(l), A(l - 1)), mo("="), m("msup", row(mo("("), W(l), mo(")")), mi("T")), dZ(l)],
     table: (pass) =>
