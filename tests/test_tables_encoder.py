@@ -96,7 +96,7 @@ def test_of_very_many_words_the_most_frequent_have_a_place() -> None:
 
 def test_a_constant_column_becomes_zeros_with_a_note() -> None:
     encoder = Encoder.fit(table(a=[0.1, 0.1, 0.1], b=[1.0, 2.0, 3.0]))
-    assert "column 'a' is 0.1 in every row" in encoder.notes[0]
+    assert encoder.notes == ("constant in the rows trained on, so of no use: a",)
     assert encoder.transform(table(a=[0.1, 7.0], b=[2.0, 2.0])).tolist() == [[0, 0], [0, 0]]
 
 
@@ -139,7 +139,7 @@ def test_a_table_that_does_not_fit_is_refused(
         ({"a b": [None, None], "b": [1.0, 2.0]}, "'a b' has no value.*--drop 'a b'"),
         ({"a": [1.0, float("inf")]}, "'a' is infinite in row 2"),
         ({"a": ["x", "y"]}, "no column is left to learn from"),
-        ({"a": [1.0, 1.0]}, "every column is constant"),
+        ({"a": [1.0, 1.0]}, "every column beside the target is constant"),
     ],
 )
 def test_a_table_that_cannot_be_learnt_from_is_refused(
@@ -278,3 +278,15 @@ def test_a_damaged_state_is_refused_in_one_sentence(damage: Any) -> None:
     with pytest.raises(ValueError, match="model") as error:
         Encoder.from_state(state, arrays)
     assert "\n" not in str(error.value)
+
+
+def test_constant_columns_of_any_kind_are_listed_together() -> None:
+    encoder = Encoder.fit(
+        table(a=[0.1] * 4, b=[True] * 4, c=["u"] * 4, d=[1.0, None, 1.0, 1.0], e=[1, 2, 3, 4])
+    )
+    assert encoder.notes == ("constant in the rows trained on, so of no use: a, b, c",)
+
+
+def test_a_table_of_constants_is_refused_whatever_their_kind() -> None:
+    with pytest.raises(ValueError, match="every column beside the target is constant"):
+        Encoder.fit(table(a=[False, False], c=["u", "u"]))

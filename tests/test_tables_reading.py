@@ -175,7 +175,10 @@ def test_decimals_and_chunks() -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    "int8 uint8 int16 uint16 int32 uint32 int64 uint64 float16 float32 float64".split(),
+    [
+        *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
+        *(f"float{bits}" for bits in (16, 32, 64)),
+    ],
 )
 def test_numbers_of_every_type_in_slices_and_chunks(kind: str) -> None:
     known = [None if i % 5 == 3 else i % 100 for i in range(1000)]

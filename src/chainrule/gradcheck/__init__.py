@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from .check import assert_gradients, check_gradients, check_pair
+from .layers import check_layer
+from .network import check_network
+from .records import check_activation, check_cost
 from .report import Diagnosis, GradientError, Report
 
 __all__ = [
@@ -10,6 +13,10 @@ __all__ = [
     "GradientError",
     "Report",
     "assert_gradients",
+    "check_activation",
+    "check_cost",
     "check_gradients",
+    "check_layer",
+    "check_network",
     "check_pair",
 ]

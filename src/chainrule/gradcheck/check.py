@@ -79,49 +79,87 @@ def check_pair(
     Raises TypeError or ValueError for a cost that is not scalar, finite, deterministic, or that
     changes its parameters; for gradients of another shape or missing; for integer or no parameters.
     """
+    samples = None if X is None else len(np.asarray(X))
+
+    def find(subject: Subject) -> Any:
+        from .diagnosis import model_in
+
+        return model_in(subject, X, y)
+
+    return run_pair(
+        cost, gradients, parameters, find=find, samples=samples, tolerance=tolerance, step=step,
+        entries=entries, seconds=seconds, method=method, seed=seed, progress=progress, name=name,
+    )  # fmt: skip
+
+
+def run_pair(
+    cost: Any,
+    gradients: Any,
+    parameters: Any,
+    *,
+    find: Callable[[Subject], Any],
+    samples: int | None = None,
+    tolerance: float | None = None,
+    step: float | None = None,
+    entries: int | None = None,
+    seconds: float | None = None,
+    method: str = "all",
+    seed: int = 0,
+    progress: bool = True,
+    name: str = "",
+    notes: tuple[str, ...] = (),
+) -> Report:
+    """Check a pair of functions; ``find`` returns the network inside the cost, or None, if asked."""
     start = time.monotonic()
     check_settings(step, tolerance, entries, seconds)
     _method(method)
-    subject = Subject(cost, gradients, parameters, samples=None if X is None else len(np.asarray(X)))
+    subject = Subject(cost, gradients, parameters, samples)
     rng = np.random.default_rng(seed)
     noise = noise_level(subject, rng)
     relative = _relative_noise(subject, noise)
     tolerance = _tolerance(relative, tolerance)
     h = step if step is not None else float(np.clip(relative**0.25, STEP, 2.0**-6))
-    sweep = Sweep(subject, noise, h, tolerance)
-    sweep.complex_leaves = takes_complex(subject, rng, noise, h)
+    sweep = Sweep(subject, noise, h, tolerance, takes_complex(subject, rng, noise, h))
+    tensors = [
+        _blank(leaf, a, tolerance) for leaf, a in zip(subject.leaves, subject.analytic, strict=True)
+    ]
     chosen = choose(subject.leaves, entries, rng)
-    tensors: list[Checked] = []
     with Watch(sum(map(len, chosen)), progress, seconds) as watch:
-        if method == "all":
-            for leaf, a, given, some in zip(
-                subject.leaves, subject.analytic, subject.given, chosen, strict=True
+        if method == "directions":
+            along_directions(sweep, tensors, rng, watch)
+        else:
+            for leaf, t, given, some in zip(
+                subject.leaves, tensors, subject.given, chosen, strict=True
             ):
-                slack = analytic_slack(a, given.dtype)
-                tensors.append(_blank(leaf, a, tolerance))
-                sweep_leaf(sweep, leaf, tensors[-1], some, slack, watch)
-    for leaf, a in list(zip(subject.leaves, subject.analytic, strict=True))[len(tensors) :]:
-        tensors.append(_blank(leaf, a, tolerance))
-    directions = _directions(subject, rng, noise)
+                sweep_leaf(sweep, leaf, t, some, analytic_slack(t.analytic, given.dtype), watch)
+                if watch.stopped:
+                    break
     report = Report(
-        subject=name or getattr(cost, "__name__", "cost"),
+        subject=name or _name(cost),
         J=subject.J0,
         tensors=tensors,
-        taylor=directions,
+        taylor=_directions(subject, rng, noise) if watch.stopped != "by Ctrl-C" else (),
         noise=noise,
         tolerance=tolerance,
         evaluations=subject.evaluations,
         kinks=[str(flip) for flip in sweep.flips[:5]],
         kinks_met=len(sweep.flips),
         stopped=watch.stopped,
-        notes=_notes(relative, tolerance),
+        notes=(*notes, *_notes(relative, tolerance)),
+        method="random directions" if method == "directions" else "central differences",
     )
     if report.count(WRONG):
-        from .diagnosis import diagnose_pair
+        from .diagnosis import diagnose
 
-        diagnose_pair(report, subject, X, y)
+        model = find(subject) if method == "all" else None
+        diagnose(report, model, samples if model is None else len(model.x))
     report.seconds = time.monotonic() - start
     return report
+
+
+def _name(cost: Any) -> str:
+    name = getattr(cost, "__name__", type(cost).__name__)
+    return "the gradient" if name == "<lambda>" else f"the gradient of {name}"
 
 
 def _blank(leaf: Any, a: Any, tolerance: float) -> Checked:

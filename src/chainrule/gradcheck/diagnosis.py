@@ -1,2 +1,154 @@
-"""Diagnosis (placeholder)."""
-def diagnose_pair(report, subject, X, y): ...
+"""Where a gradient is wrong, and why: every mistake of the table tried against the gradient in hand.
+
+With the network known (a ``Network``, or one found inside somebody's cost), each mistake is made on
+purpose, in one layer or all; the one whose gradient is the gradient in hand is the diagnosis. Else
+the pattern of the error alone is read: see ``patterns``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .bugs import BUGS, Bug, Change, backward
+from .formulas import fill
+from .model import Model
+from .patterns import from_patterns, precision_only
+from .report import Diagnosis, Report
+from .verdicts import UNCHECKED, WRONG, Checked
+
+Array = npt.NDArray[np.float64]
+FITS = 1e-6
+
+
+def diagnose(report: Report, model: Model | None, samples: int | None = None) -> None:
+    """Fill in ``where`` and ``diagnoses`` of a report that has wrong entries."""
+    wrong = [t for t in report.tensors if t.count(WRONG)]
+    if model is not None and not agrees(report.tensors, model.named(backward(model)[0]), numeric=True):
+        model = None
+    found = list(_named_bugs(report.tensors, model)) if model is not None else []
+    only = precision_only(wrong)
+    if only is not None:
+        found.insert(0, only)
+    if not found:
+        found = list(from_patterns(report.tensors, samples))
+    if not found and model is not None:
+        found = list(_left_over(report.tensors, model))
+    report.diagnoses = found
+    if not report.where:
+        report.where = _where(report, model, wrong)
+
+
+def agrees(
+    tensors: Sequence[Checked], made: Mapping[str, Array], numeric: bool = False
+) -> bool:
+    """Whether these gradients are the ones in hand (or, ``numeric``, the numerical ones)."""
+    compared = 0
+    for t in tensors:
+        if t.name not in made:
+            continue
+        known = np.isfinite(t.bar) & (t.verdict != UNCHECKED)
+        mine, theirs = made[t.name][known], (t.numeric if numeric else t.analytic)[known]
+        if not len(mine):
+            continue
+        with np.errstate(all="ignore"):
+            scale = max(float(np.max(np.abs(theirs))), float(np.max(np.abs(mine))))
+            room = FITS * scale + (2 * t.bar[known] + t.tolerance * scale if numeric else 0.0)
+            if t.tolerance > 1e-4:
+                room = room + t.tolerance * scale
+            if not bool(np.all(np.abs(mine - theirs) <= room)):
+                return False
+        compared += len(mine)
+    return compared > 0
+
+
+def _variants(model: Model) -> Iterator[tuple[Bug, Change, int]]:
+    """Every mistake in every layer alone; then in all layers at once."""
+    L = len(model.links)
+    for bug in BUGS:
+        for change in bug.changes:
+            places = [L] if bug.only_top else ([*range(L, 0, -1), 0] if L > 1 else [1])
+            for at in places:
+                yield bug, change, at
+
+
+def _named_bugs(tensors: Sequence[Checked], model: Model) -> Iterator[Diagnosis]:
+    seen: set[tuple[str, int]] = set()
+    for bug, change, at in _variants(model):
+        made, possible = backward(model, bug, change, at)
+        if not possible or (bug.name, at) in seen:
+            continue
+        if agrees(tensors, model.named(made)):
+            seen.add((bug.name, at))
+            yield fill(bug, model, at)
+
+
+def _left_over(tensors: Sequence[Checked], model: Model) -> Iterator[Diagnosis]:
+    """No mistake fits: where everything above a layer is right, its own f' is the suspect."""
+    right = model.named(backward(model)[0])
+    for l in range(len(model.links), 0, -1):
+        link = model.links[l - 1]
+        mine = [t for t in tensors if t.name in (link.W_name, link.b_name)]
+        if all(agrees([t], right) for t in mine):
+            continue
+        # Both dW and db of a layer wrong while those above are right: its dz is.
+        if len(mine) < 2 or not any(agrees([t], right) for t in mine):
+            bug = next(bug for bug in BUGS if bug.name == "stale z")
+            if link.f.name != "identity":
+                d = fill(bug, model, l)
+                yield Diagnosis(d.bug, d.place, "probably " + d.sentence, d.formula, False, l)
+        return
+
+
+def _where(report: Report, model: Model | None, wrong: Sequence[Checked]) -> str:
+    for d in report.diagnoses:
+        if d.layer is not None:
+            return d.place
+    if model is not None:
+        names = [{link.W_name, link.b_name} for link in model.links]
+        for l in range(len(names), 0, -1):
+            if any(t.name in names[l - 1] for t in wrong):
+                return fill_place(model, l)
+    from .model import _number
+
+    numbers = [(_number(t.name), t.name) for t in wrong]
+    known = [(n, name) for n, name in numbers if n is not None]
+    if known:
+        top = max(n for n, _ in known)
+        return "layer of " + ", ".join(name for n, name in known if n == top)
+    return ", ".join(t.name for t in wrong)
+
+
+def fill_place(model: Model, l: int) -> str:
+    """Name a layer by its number and its parameters."""
+    link = model.links[l - 1]
+    names = ", ".join(name for name in (link.W_name, link.b_name) if name)
+    return f"layer {l}" + (f" ({names})" if names else "")
+
+
+def model_in(subject: Any, X: Any, y: Any) -> Model | None:
+    """Find the network inside a pair of functions, from the data given or cached."""
+    from .identify import identify
+
+    cache = subject.cache if isinstance(subject.cache, Mapping) else {}
+    X = X if X is not None else cache.get("x", cache.get("X"))
+    y = y if y is not None else cache.get("y", cache.get("Y"))
+    if X is None:
+        return None
+    return identify(subject.leaves, lambda values: subject.at(values)[0], X, y)
+
+
+def diagnose_network(report: Report, net: Any, nudges: Any, shares: Array, dtheta: Array) -> None:
+    """Diagnose a network's gradient: the model is the network itself."""
+    from .model import Link
+
+    links = tuple(
+        Link(s.W, s.b, s.f, f"W{l}", f"b{l}", s.b.shape, s.mask)
+        for l, s in enumerate(nudges.stages, 1)
+    )
+    first = nudges.stages[0].a_prev
+    model = Model(links, first, nudges.Y, net.cost, shares, l1=net.l1, l2=net.l2).run()
+    diagnose(report, model, len(first))

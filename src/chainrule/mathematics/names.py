@@ -144,6 +144,9 @@ def listed(record: Any, table: Mapping[str, Callable[..., Any]]) -> bool:
     """
     if record.name not in table:
         return False
-    known = table[record.name](*record.settings.values())
-    functions = [f.name for f in fields(known) if callable(getattr(known, f.name))]
-    return all(getattr(known, name) is getattr(record, name) for name in functions)
+    try:
+        known = table[record.name](*record.settings.values())
+    except (TypeError, ValueError):
+        return False  # settings that the table's entry does not have
+    pairs = [(getattr(known, f.name), getattr(record, f.name)) for f in fields(known)]
+    return all(ours is given for ours, given in pairs if callable(ours) or callable(given))

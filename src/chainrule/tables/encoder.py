@@ -46,8 +46,15 @@ class Encoder:
                 features.append(feature)
         if not features:
             raise ValueError("no column is left to learn from beside the target")
-        if all(f.kind == "number" and f.scale == 0 and not f.missing for f in features):
-            raise ValueError("every column is constant: there is nothing to learn from")
+        constant = [f.name for f in features if f.constant]
+        if len(constant) == len(features):
+            raise ValueError(
+                "every column beside the target is constant in the rows trained on: there is "
+                "nothing to learn from"
+            )
+        if constant:
+            listed = ", ".join(constant[:10]) + (", ..." if len(constant) > 10 else "")
+            notes.append(f"constant in the rows trained on, so of no use: {listed}")
         kept = {f.name for f in features}
         left_out = tuple(name for name in columns if name not in kept)
         return cls(tuple(features), left_out, tuple(notes))

@@ -56,6 +56,15 @@ class Feature:
         return [f"{self.name}={word}" for word in (*self.words, *extra)]
 
     @property
+    def constant(self) -> bool:
+        """Say whether every row of the training part was encoded alike."""
+        if self.missing:
+            return False
+        if self.kind == "number":
+            return self.scale == 0
+        return self.mean in (0, 1) if self.kind == "boolean" else self.width == 1
+
+    @property
     def width(self) -> int:
         """Return the number of places."""
         if self.kind != "category":
@@ -97,9 +106,7 @@ def _fit_number(column: Column) -> tuple[Feature, list[str]]:
     mean, scale = moments(present)
     if present.min() == present.max() or scale == 0:
         # Without a spread to divide by, scale 0 stands for "this column says nothing".
-        note = f"column {column.name!r} is {present[0]:g} in every row that is trained on"
-        text = f"{note}: it tells the network nothing"
-        return Feature(column.name, "number", float(present[0]), 0.0, missing), [text]
+        return Feature(column.name, "number", float(present[0]), 0.0, missing), []
     notes = []
     if column.kind == "integer" and not missing and _counts_rows(values):
         notes.append(
@@ -118,14 +125,7 @@ def _counts_rows(values: Array) -> bool:
 def _fit_boolean(column: Column) -> tuple[Feature, list[str]]:
     present = column.values[~column.missing]
     missing = len(present) < len(column.values)
-    notes = []
-    if present.min() == present.max():
-        same = "true" if present[0] else "false"
-        notes.append(
-            f"column {column.name!r} is {same} in every row that is trained on: "
-            "it tells the network nothing"
-        )
-    return Feature(column.name, "boolean", float(present.mean()), 1.0, missing), notes
+    return Feature(column.name, "boolean", float(present.mean()), 1.0, missing), []
 
 
 def _fit_category(column: Column) -> tuple[Feature | None, list[str]]:
@@ -150,11 +150,6 @@ def _fit_category(column: Column) -> tuple[Feature | None, list[str]]:
         notes.append(
             f"column {column.name!r} has {len(found)} different words: the {len(words)} most "
             f"frequent have a place of their own, the rest ({others} rows) share one"
-        )
-    elif len(words) == 1 and not tail:
-        notes.append(
-            f"column {column.name!r} is {words[0]!r} in every row that is trained on: "
-            "it tells the network nothing"
         )
     feature = Feature(
         name=column.name,

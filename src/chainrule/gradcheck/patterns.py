@@ -1,0 +1,182 @@
+"""What the pattern of an error tells where the network behind it is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .report import Diagnosis
+from .verdicts import UNCHECKED, WRONG, Checked
+
+Array = npt.NDArray[np.float64]
+FITS = 1e-5
+# Errors this small beside the gradient, without any common factor, are those of a short float.
+SMALL = 2e-2
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One pattern in one array: a test that returns a sentence and a formula, or None."""
+
+    bug: str
+    test: Callable[[Checked, int | None], tuple[str, str] | None]
+
+
+def known(t: Checked) -> npt.NDArray[np.bool_]:
+    """The entries whose numerical derivative is known."""
+    found: npt.NDArray[np.bool_] = np.isfinite(t.bar) & (t.verdict != UNCHECKED)
+    return found
+
+
+def ratio(t: Checked) -> float | None:
+    """The factor k with gradient = k numeric throughout, or None."""
+    a, n = t.analytic[known(t)], t.numeric[known(t)]
+    square = float(np.vdot(n, n))
+    if square == 0 or not np.isfinite(a).all():
+        return None
+    k = float(np.vdot(a, n)) / square
+    off = float(np.max(np.abs(a - k * n)))
+    return k if off <= FITS * max(float(np.max(np.abs(a))), 1e-300) else None
+
+
+def _is(k: float, value: float) -> bool:
+    return abs(k - value) <= 1e-4 * abs(value)
+
+
+def factor_words(k: float, samples: int | None) -> tuple[str, str]:
+    """Name a constant factor: (bug, sentence)."""
+    if _is(k, -1):
+        return "sign", "the sign is turned around: gradient = -1 × numerical"
+    if samples is not None and samples > 2 and _is(k, samples):
+        return "missing 1/m", f"the gradient is m = {samples} times the numerical one: 1/m is missing"
+    if samples is not None and samples > 2 and _is(k, 1 / samples):
+        return "doubled 1/m", f"the gradient is 1/m of the numerical one (m = {samples}): 1/m twice"
+    if _is(k, 2) or _is(k, 0.5):
+        return "factor 2", f"gradient = {k:.3g} × numerical"
+    whole = k if k > 1 else 1 / k if k > 0 else 0.0
+    if whole > 2.5 and abs(whole - round(whole)) < 1e-4 * whole:
+        bug = "missing 1/m" if k > 1 else "doubled 1/m"
+        said = f"gradient = {round(whole) if k > 1 else f'1/{round(whole)}'} × numerical"
+        return bug, f"{said}: if that is the number of samples, 1/m is {'missing' if k > 1 else 'doubled'}"
+    return "constant factor", f"gradient = {k:.6g} × numerical throughout"
+
+
+def _transposed(t: Checked, samples: int | None) -> tuple[str, str] | None:
+    if t.analytic.ndim != 2 or t.shape[0] != t.shape[1] or t.shape[0] < 2 or not known(t).all():
+        return None
+    off = float(np.max(np.abs(t.analytic.T - t.numeric)))
+    if off > FITS * float(np.max(np.abs(t.numeric))):
+        return None
+    return f"the gradient of {t.name} is transposed.", f"d{t.name} = (what it is now).T"
+
+
+def _penalty(t: Checked, samples: int | None) -> tuple[str, str] | None:
+    if t.parameter is None or t.parameter.size < 2:
+        return None
+    k = known(t)
+    gap, p = (t.analytic - t.numeric)[k], t.parameter[k]
+    for form, word in ((p, t.name), (np.sign(p), f"sign({t.name})")):
+        square = float(np.vdot(form, form))
+        if square == 0 or len(gap) < 3:
+            continue
+        strength = float(np.vdot(gap, form)) / square
+        off = float(np.max(np.abs(gap - strength * form)))
+        if strength == 0 or off > 1e-4 * abs(strength) * float(np.max(np.abs(form))):
+            continue
+        if strength < 0:
+            return (
+                f"the gradient of {t.name} lacks {-strength:.6g} × {word}: the penalty is missing.",
+                f"d{t.name} = (what it is now) + {-strength:.6g} * {word}",
+            )
+        return (
+            f"the gradient of {t.name} has {strength:.6g} × {word} too much: a penalty that J has not.",
+            f"d{t.name} = (what it is now) - {strength:.6g} * {word}",
+        )
+    return None
+
+
+def _one_number(t: Checked, samples: int | None) -> tuple[str, str] | None:
+    """A vector whose entries are all the sum of the right ones: summed over everything."""
+    a, n = t.analytic.ravel(), t.numeric.ravel()
+    if a.size < 2 or max(t.shape, default=1) != a.size or not known(t).all():
+        return None
+    total = float(n.sum())
+    if float(np.max(np.abs(a - total))) > FITS * max(abs(total), 1e-300):
+        return None
+    return (
+        f"every entry of {t.name}'s gradient is the sum over all units: summed over the wrong axis.",
+        f"d{t.name} = sum of dz over the samples only, one number a unit",
+    )
+
+
+def _zero(t: Checked, samples: int | None) -> tuple[str, str] | None:
+    if np.any(t.analytic != 0):
+        return None
+    return f"the gradient of {t.name} is 0 throughout: it was left out.", ""
+
+
+PATTERNS: Sequence[Pattern] = (
+    Pattern("dW transposed", _transposed),
+    Pattern("gradient missing", _zero),
+    Pattern("penalty", _penalty),
+    Pattern("bias summed over the wrong axis", _one_number),
+)
+
+
+def from_patterns(tensors: Sequence[Checked], samples: int | None) -> Iterator[Diagnosis]:
+    """Read the pattern of every wrong array; a factor that all share is one diagnosis."""
+    wrong = [t for t in tensors if t.count(WRONG)]
+    ratios = {t.name: ratio(t) for t in wrong if np.any(t.analytic)}
+    shared = [k for k in ratios.values() if k is not None]
+    if len(wrong) > 1 and len(shared) == len(wrong) and np.ptp(shared) <= 1e-4 * abs(shared[0]):
+        bug, said = factor_words(shared[0], samples)
+        names = "every parameter" if len(wrong) == len(tensors) else ", ".join(ratios)
+        yield Diagnosis(bug, names, f"{said}, for {names}.", "", False)
+        return
+    for t in wrong:
+        k = ratios.get(t.name)
+        if k is not None and t.analytic.size > 1 or (k is not None and len(tensors) == 1):
+            bug, said = factor_words(k, samples)
+            yield Diagnosis(bug, t.name, f"{t.name}: {said}.", "", False)
+            continue
+        for pattern in PATTERNS:
+            said_of = pattern.test(t, samples)
+            if said_of is not None:
+                bug = pattern.bug
+                if bug == "penalty":
+                    vector = max(t.shape, default=1) == t.analytic.size
+                    bug = "penalty missing" if "lacks" in said_of[0] else "penalty on biases"
+                    bug = bug if vector or bug == "penalty missing" else "penalty factor"
+                yield Diagnosis(bug, t.name, *said_of, False)
+                break
+
+
+def precision_only(wrong: Sequence[Checked]) -> Diagnosis | None:
+    """Errors that are small beside their array and share no factor: a float that is too short."""
+    share = 0.0
+    for t in wrong:
+        k = known(t)
+        a, n = t.analytic[k], t.numeric[k]
+        size = float(np.max(np.abs(n), initial=0.0))
+        if size == 0 or not np.isfinite(a).all():
+            return None
+        share = max(share, float(np.max(np.abs(a - n))) / size)
+        gap = a - n
+        # A common factor or a common sign is a mistake, however small.
+        slope = abs(float(np.vdot(gap, n))) / max(float(np.linalg.norm(gap) * np.linalg.norm(n)), 1e-300)
+        if len(a) > 3 and slope > 0.9:
+            return None
+    if share > SMALL or not wrong:
+        return None
+    said = "float16" if share > 1e-4 else "float32"
+    return Diagnosis(
+        "precision only",
+        ", ".join(t.name for t in wrong),
+        f"the formula is right and the precision short: errors of {share:.0e} without a pattern, as "
+        f"of {said} or of a coarse difference.",
+        "the same formula in float64",
+        False,
+    )
