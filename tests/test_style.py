@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "files": SHAPE,
     "tables": SHAPE | {"training", "files"},
     "gradcheck": SHAPE | {"engines", "training", "files"},
+    "explanation": SHAPE | {"training", "files", "tables", "gradcheck"},
 }
 # Methods that reach up, at the time of the call: net.fit, net.save.
 LATE = {("network", "training"), ("network", "files"), ("architecture", "gradcheck")}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .files.network import load
 from .mathematics.activations import ACTIVATIONS, Activation
 from .mathematics.costs import COSTS, Cost
@@ -12,6 +15,9 @@ from .mathematics.propagation import backward, forward
 from .mathematics.schedules import SCHEDULES, Schedule
 from .network import Network
 from .training import METRICS, History, Metric, Stop
+
+if TYPE_CHECKING:
+    from .explanation import expand, explain, illustrate
 
 __version__ = "0.1.0"
 
@@ -34,6 +40,24 @@ __all__ = [
     "Stop",
     "Trace",
     "backward",
+    "expand",
+    "explain",
     "forward",
+    "illustrate",
     "load",
 ]
+
+# Name -> the part of the package that has it; imported when the name is first used.
+_LATE = {"expand": "explanation", "explain": "explanation", "illustrate": "explanation"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_LATE[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -13,7 +13,12 @@ import click
 from chainrule import __version__
 
 # Verb -> module of this package that holds a command of the same name; imported when it is called.
-VERBS: Mapping[str, str] = {"train": "train", "predict": "predict", "evaluate": "evaluate"}
+VERBS: Mapping[str, str] = {
+    "train": "train",
+    "predict": "predict",
+    "evaluate": "evaluate",
+    "explain": "explain",
+}
 
 
 class Stopped(Exception):

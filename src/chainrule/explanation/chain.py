@@ -67,7 +67,8 @@ class Factor:
 
     def apply(self, before: Floats) -> Floats:
         """Return the product of what stands before and this factor."""
-        return _APPLY[self.kind](before, self.value)
+        product: Floats = _APPLY[self.kind](before, self.value)
+        return product
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +200,7 @@ def sample_of(net: Network, X: npt.ArrayLike, y: npt.ArrayLike, row: int) -> Sam
     x = wide.inputs(X)
     if not 0 <= row < len(x):
         raise ValueError(f"row {row} is not there: X has the rows 0 to {len(x) - 1}")
-    Y = wide.targets(y, len(x))[row : row + 1]
+    Y = np.asarray(wide.targets(y, len(x))[row : row + 1], np.float64)
     trace = wide.forward(x[row : row + 1])
     z = tuple(np.empty(0) if one is None else one[0] for one in trace.z)
     return Sample(wide, Y, tuple(one[0] for one in trace.a), z)
@@ -317,7 +318,8 @@ def _slope(f: Activation, z: Floats, a: Floats) -> Floats:
     if f.vjp is None:
         return np.asarray(f.df(z[None], a[None]), np.float64)[0]
     n = len(z)
-    return np.asarray(f.vjp(np.eye(n), np.tile(z, (n, 1)), np.tile(a, (n, 1))))
+    rows = f.vjp(np.eye(n), np.tile(z, (n, 1)), np.tile(a, (n, 1)))
+    return np.asarray(rows, np.float64)
 
 
 def _through_affine(net: Network, l: int, before: Floats) -> Factor:

@@ -8,11 +8,15 @@ tested against ours.
 
 from __future__ import annotations
 
+import json
+from functools import cache
 from typing import Any
 
-from chainrule.mathematics.activations import Activation
-from chainrule.mathematics.costs import Cost, canonical_pair
+from chainrule.mathematics.activations import ACTIVATIONS, Activation
+from chainrule.mathematics.costs import COSTS, Cost, canonical_pair
+from chainrule.mathematics.names import listed
 
+from .assets import asset
 from .formulas import trace_activation, trace_cost
 
 # Mixing activations and canonical pairs that the page's script knows by name.
@@ -20,11 +24,56 @@ _SOFTMAX = "softmax"
 _PAIRS = {"sigmoid": "logistic", "softmax": "crossEntropy", "exp": "poisson"}
 
 
+# Printed once, since SymPy takes longer to import than the page to make; the tests print it anew.
+_PRINTED = "functions.json"
+
+
 def activation_script(f: Activation) -> str:
     """Return ``{f: z => ..., df: (z, a) => ...}``, or ``null`` for softmax.
 
-    Raises ValueError for one's own function that cannot be followed on symbols.
+    Raises ValueError for one's own function that cannot be followed on symbols, ImportError naming
+    the extra where SymPy is needed and missing.
     """
+    printed = _printed("activations").get(f.spec)
+    if printed is not None and listed(f, ACTIVATIONS):
+        return printed
+    return print_activation(f)
+
+
+def cost_script(cost: Cost) -> str:
+    """Return ``{J: (a, y) => ..., da: (a, y) => ...}`` of one output; J is summed over outputs.
+
+    Raises as ``activation_script`` does.
+    """
+    # Smoothing of labels is in the page's targets already.
+    spec = cost.name if cost.name == "cross_entropy" else cost.spec
+    printed = _printed("costs").get(spec)
+    if printed is not None and listed(cost, COSTS):
+        return printed
+    return print_cost(cost)
+
+
+def print_all() -> dict[str, dict[str, str]]:
+    """Print all functions of the tables with their default settings, as the shipped file is."""
+    activations = [factory() for factory in ACTIVATIONS.values()]
+    costs = [factory() for factory in COSTS.values()]
+    return {
+        "activations": {f.spec: print_activation(f) for f in activations},
+        "costs": {
+            cost.name if cost.name == "cross_entropy" else cost.spec: print_cost(cost)
+            for cost in costs
+        },
+    }
+
+
+@cache
+def _printed(table: str) -> dict[str, str]:
+    found: dict[str, str] = json.loads(asset(_PRINTED))[table]
+    return found
+
+
+def print_activation(f: Activation) -> str:
+    """Print an activation through SymPy; see ``activation_script``."""
     if f.vjp is not None:
         if f.name == _SOFTMAX:
             return "null"
@@ -37,11 +86,8 @@ def activation_script(f: Activation) -> str:
     return f"{{f: z => {value}, df: (z, a) => {slope}}}"
 
 
-def cost_script(cost: Cost) -> str:
-    """Return ``{J: (a, y) => ..., da: (a, y) => ...}`` of one output; J is summed over outputs.
-
-    Raises ValueError for one's own function that cannot be followed on symbols.
-    """
+def print_cost(cost: Cost) -> str:
+    """Print a cost through SymPy; see ``cost_script``."""
     J, da = trace_cost(cost, guarded=True)
     if J is None:
         raise ValueError(_SENTENCE.format(kind="cost", name=cost.name))
@@ -56,8 +102,9 @@ def pair_name(f: Activation, cost: Cost) -> str:
 
 
 _SENTENCE = (
-    "{kind} {name!r} is your own, and a page must follow it on symbols to compute on its own: write "
-    "it with + - * / **, and with the functions of chainrule.mathematics.namespace.namespace(z)"
+    "{kind} {name!r} is your own, and a page must follow it on symbols to compute on its own: "
+    "write it with + - * / **, and with the functions of "
+    "chainrule.mathematics.namespace.namespace(z)"
 )
 
 
@@ -77,4 +124,4 @@ def _code(expression: Any) -> str:
         lambda e: e.is_Rational and e.q > 1, lambda e: sympy.Float(e, 17)
     )
     functions = {"erfc_": "erfc", "sign": "Math.sign", "Max": "Math.max", "Min": "Math.min"}
-    return str(sympy.jscode(expression, user_functions=functions))
+    return " ".join(sympy.jscode(expression, user_functions=functions).split())

@@ -6,7 +6,7 @@ and MathML, so that the three never say different things.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from math import prod
 from typing import Any, TypeAlias
@@ -155,31 +155,29 @@ def substitute(node: Node, names: Mapping[str, Node]) -> Node:
     if isinstance(node, Sym):
         new = names.get(node.name, node)
         return replace(new, sub=node.sub) if isinstance(new, Sym) and node.sub else new
-    changes: dict[str, Any] = {}
-    for field in fields(node):
-        value = getattr(node, field.name)
-        if isinstance(value, tuple):
-            changes[field.name] = tuple(substitute(part, names) for part in value)
-        elif is_dataclass(value) and not isinstance(value, type):
-            changes[field.name] = substitute(value, names)
-    return replace(node, **changes)
+    return _rebuilt(node, lambda part: substitute(part, names))
 
 
 def tidy(node: Node) -> Node:
-    """Return the tree with the numbers of a product or sum worked out, and factors of 1 left out."""
-    changes: dict[str, Any] = {}
-    for field in fields(node):
-        value = getattr(node, field.name)
-        if isinstance(value, tuple):
-            changes[field.name] = tuple(tidy(part) for part in value)
-        elif is_dataclass(value) and not isinstance(value, type):
-            changes[field.name] = tidy(value)
-    node = replace(node, **changes)
+    """Return the tree with numbers of a product or sum worked out, and factors of 1 left out."""
+    node = _rebuilt(node, tidy)
     if isinstance(node, Mul):
         return _tidy_product(node)
     if isinstance(node, Add) and all(_value(term) is not None for term in node.terms):
         return _number(sum(_value(term) or 0.0 for term in node.terms))
     return node
+
+
+def _rebuilt(node: Node, change: Callable[[Node], Node]) -> Node:
+    """Return the node with each of its parts changed."""
+    changes: dict[str, Any] = {}
+    for field in fields(node):
+        value: Any = getattr(node, field.name)
+        if isinstance(value, tuple):
+            changes[field.name] = tuple(change(part) for part in value)
+        elif is_dataclass(value):
+            changes[field.name] = change(value)  # type: ignore[arg-type]
+    return replace(node, **changes)
 
 
 def _tidy_product(node: Mul) -> Node:

@@ -141,7 +141,7 @@ def _chunks(count: int, size: int) -> Iterator[npt.NDArray[np.int64]]:
 def _tail(
     sample: Sample, place: Place, layer: int, v: Floats
 ) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Propagate a^l or z^l (k, n_l) to the cost; return J (k,) and the sides of all kinks passed."""
+    """Propagate a^l or z^l (k, n_l) to the cost; return J (k,) and the sides of all kinks."""
     net = sample.net
     dense = [d for d in net.layers if isinstance(d, Dense)]
     sides: list[Any] = []

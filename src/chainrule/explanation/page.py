@@ -74,6 +74,7 @@ def explain(
     outputs: Sequence[str] | None = None,
     row: int = 0,
     samples: int = 100,
+    first_row: int = 0,
     title: str | None = None,
 ) -> Page:
     """Return a page that shows forward and backward propagation of the network on X and y.
@@ -81,7 +82,8 @@ def explain(
     ``X`` (m, n_0) and ``y`` as ``Network.fit`` takes them. ``history``: that of a training with
     ``record="explain"``, for the slider over epochs. ``inputs`` and ``outputs`` are names of the
     columns and of the outputs. ``row`` is the sample shown first; at most ``samples`` rows are
-    taken along, evenly spread. Dropout is off, as in prediction.
+    taken along, evenly spread; ``first_row`` is the number of the first row of X. Dropout is off,
+    as in prediction.
 
     Raises ValueError for names that do not fit, a row that is not there, a network too large
     for a page, and one's own activation or cost that cannot be followed on symbols; ImportError
@@ -103,6 +105,7 @@ def explain(
     most = 8 if len(net.sizes) <= _DEEP else 5
     units = telling_units(net.sizes, sample.a, da, most)
     data = page_data(net, X, y, row, samples, names, units, history)
+    data["rows"] = [number + first_row for number in data["rows"]]
     title = title or f"Both passes of a {'-'.join(map(str, net.sizes))} network"
     functions = page_functions(net)
     body = "\n".join(asset(name) for name in SCRIPTS)
@@ -128,7 +131,7 @@ def explain(
 
 
 def clean(text: str) -> str:
-    """Return a text that UTF-8 and HTML can hold: lone surrogates and control characters replaced."""
+    """Return a text that UTF-8 and HTML can hold: lone surrogates and control codes replaced."""
     whole = text.encode("utf-8", "replace").decode()
     return "".join(c if c >= " " or c in "\n\t" else "\ufffd" for c in whole)
 

@@ -39,8 +39,8 @@ _RELATIONS = {"<", ">", "<=", ">=", "="}
 def parse_formula(text: str) -> Node:
     """Read a formula; raises ValueError, with the text, for anything outside the grammar.
 
-    >>> parse_formula("a (1 - a)")
-    Mul(factors=(Sym(name='a', sup='', sub=''), Add(terms=(Num(text='1'), Neg(body=Sym(name='a', sup='', sub=''))))), sign='')
+    >>> parse_formula("a/2")
+    Frac(top=Sym(name='a', sup='', sub=''), bottom=Num(text='2'))
     """
     return _Reader(text).whole()
 

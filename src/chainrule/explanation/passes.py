@@ -6,8 +6,7 @@ import numpy as np
 
 from chainrule.mathematics.passes import Gradients
 
-from .chain import Sample
-from .numerical import Floats
+from .numerical import Floats, Sample
 
 
 def backward_of(sample: Sample) -> Gradients:

@@ -30,7 +30,7 @@ MEANINGS: dict[Role, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A shape of a role around (x, y), with lines of text; ``key`` names it, ``title`` explains it."""
+    """A shape around (x, y) with lines of text; ``key`` names it, ``title`` explains it."""
 
     key: str
     role: Role

@@ -58,8 +58,8 @@ def _text(value: str) -> str:
 def _marker(name: str) -> str:
     return (
         f'<defs><marker id="{name}-arrow" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="11" '
-        'markerHeight="11" markerUnits="userSpaceOnUse" orient="auto-start-reverse"><path d="M0 1 9 5 0 9z" class="cr-arrow"/>'
-        "</marker></defs>"
+        'markerHeight="11" markerUnits="userSpaceOnUse" orient="auto-start-reverse">'
+        '<path d="M0 1 9 5 0 9z" class="cr-arrow"/></marker></defs>'
     )
 
 

@@ -1,7 +1,7 @@
 """The network as units and weighted edges, with both passes' numbers of one sample in every unit.
 
-A wide layer is folded to its most telling units: those with the largest |a da|, which is what J would
-change by, to first order, if the unit fell silent. A count stands for the rest.
+A wide layer is folded to its most telling units: those with the largest |a da|, which is what J
+would change by, to first order, if the unit fell silent. A count stands for the rest.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .chain import Sample
 from .notation import layered
-from .numerical import Floats
+from .numerical import Floats, Sample
 from .picture import Box, Label, Line, Picture, Role, entries, legend
 from .render_text import text
 

@@ -41,7 +41,7 @@ function between(parts, sign) {
 
 function math(...parts) {
   const element = m("math", row(...parts));
-  element.setAttribute("display", "block");
+  element.setAttribute("displaystyle", "true");
   return element;
 }
 

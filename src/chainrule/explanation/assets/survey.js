@@ -1,7 +1,5 @@
 // Over all samples of the page: the mean cost and its gradient, and units and layers in trouble.
 
-const LIMITS = { slope: 0.05, share: 0.95, far: 1e3 };
-
 /** Look at all samples at once: J, dJ/dtheta, and what to mark. */
 function surveyOf(model, theta, X, Y) {
   const idle = model.sizes.map((n) => new Float64Array(n));
@@ -14,7 +12,7 @@ function surveyOf(model, theta, X, Y) {
       for (let i = 0; i < model.sizes[l]; i++) {
         const slope = Math.abs(pass.slopes[l][i]);
         if (slope === 0) idle[l][i] += 1 / X.length;
-        if (slope < LIMITS.slope * top[l - 1]) flat[l][i] += 1 / X.length;
+        if (slope < model.data.limits.flat * top[l - 1]) flat[l][i] += 1 / X.length;
         squares[l] += pass.dz[l][i] ** 2 / X.length / model.sizes[l];
       }
     }
@@ -39,7 +37,7 @@ function judge(model, theta, idle, flat, squares) {
     const saturated = [];
     for (let i = 0; i < model.sizes[l]; i++) {
       if (idle[l][i] > 1 - 1e-9) dead.push(i);
-      else if (flat[l][i] >= LIMITS.share) saturated.push(i);
+      else if (flat[l][i] >= model.data.limits.most - 1e-9) saturated.push(i);
     }
     dead.forEach((i) => marks[l].set(i, "is dead: its slope is 0 for every sample, so nothing behind it learns through it"));
     saturated.forEach((i) => marks[l].set(i, "is saturated: for nearly every sample z lies where the activation is flat"));
@@ -68,8 +66,8 @@ function flow(model, squares) {
   const small = [];
   const large = [];
   for (let l = 1; l < model.last; l++) {
-    if (size(l) < end / LIMITS.far) small.push(l);
-    if (size(l) > end * LIMITS.far) large.push(l);
+    if (size(l) < end / model.data.limits.far) small.push(l);
+    if (size(l) > end * model.data.limits.far) large.push(l);
   }
   const say = (kind, layers, text) => layers.length && found.push({ kind, layer: layers[0], units: [], text });
   const list = (layers) => `layer${layers.length === 1 ? "" : "s"} ${layers.join(", ")}`;
