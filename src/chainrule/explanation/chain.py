@@ -88,7 +88,7 @@ class Path:
 class Expansion:
     """The product of factors that is dJ/dv for v = a^l, z^l, W^l or b^l, or one entry of it.
 
-    ``value`` is what backward gives, ``numerical`` the numerical derivative. For an entry both are
+    ``value`` is what backward gives, ``numerical`` the numerical derivative if asked for. For an entry both are
     of that entry, and ``paths`` lists the products whose sum it is, None where they are too many.
     """
 
@@ -99,7 +99,7 @@ class Expansion:
     J: float
     factors: tuple[Factor, ...]
     value: Floats
-    numerical: Numerical
+    numerical: Numerical | None
     paths: tuple[Path, ...] | None
     path_count: int
 
@@ -111,7 +111,7 @@ class Expansion:
     @property
     def agrees(self) -> bool | None:
         """Whether gradient and numerical derivative agree; None if that cannot be said."""
-        return self.numerical.agrees(self.value)
+        return None if self.numerical is None else self.numerical.agrees(self.value)
 
     def multiply(self) -> Floats:
         """Multiply all factors out again, from their numbers alone, and pick the entry."""
@@ -181,11 +181,7 @@ def expand(
     factors = tuple(_factors(sample, quantity, layer))
     value = _pick(factors[-1].product, at)
     paths, count = (None, 0) if at is None else _paths(factors, quantity, at)
-    found = (
-        _numerical(sample, quantity, layer, at, value)
-        if numerical
-        else Numerical(np.full_like(value, np.nan), np.full_like(value, np.nan), 0)
-    )
+    found = _numerical(sample, quantity, layer, at, value) if numerical else None
     z_last, a_last = sample.z[-1][None], sample.a[-1][None]
     with np.errstate(all="ignore"):
         J = cost_of(z_last, a_last, sample.y, net.activations[-1], net.cost)
@@ -316,7 +312,8 @@ def _through_activation(sample: Sample, l: int, before: Floats) -> Factor:
 def _slope(f: Activation, z: Floats, a: Floats) -> Floats:
     """Return da/dz: the diagonal (n,), or the whole matrix (n, n) where f mixes units."""
     if f.vjp is None:
-        return np.asarray(f.df(z[None], a[None]), np.float64)[0]
+        slopes: Floats = np.asarray(f.df(z[None], a[None]), np.float64)[0]
+        return slopes
     n = len(z)
     rows = f.vjp(np.eye(n), np.tile(z, (n, 1)), np.tile(a, (n, 1)))
     return np.asarray(rows, np.float64)

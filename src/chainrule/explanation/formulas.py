@@ -1,7 +1,7 @@
 """The formulas of activations and costs, from their one definition, checked through SymPy.
 
-A record holds its functions and, for ours, the formula as text. The text is read into a tree; the
-functions are run on SymPy symbols. ``disagreement`` compares the two in 30 digits. A record of
+A record holds its functions and, for ours, the formula as text. The text is read into a tree, and
+the functions are run on SymPy symbols; the tests compare the two in 30 digits. A record of
 one's own without text is shown by what SymPy makes of its functions.
 """
 

@@ -14,7 +14,7 @@ from .render_text import text
 
 if TYPE_CHECKING:
     from .chain import Expansion, Factor, Path
-    from .numerical import Floats
+    from .numerical import Floats, Numerical
 
 _SHOWN = 6
 
@@ -113,24 +113,23 @@ def path_name(expansion: Expansion, path: Path) -> str:
 def _result_text(expansion: Expansion) -> list[str]:
     name = text(Partial(Sym("J"), expansion.symbol))
     lines = [f"{name} = {numbers(expansion.value)}   (J = {number(expansion.J)})"]
-    if np.isnan(expansion.numerical.error).all():
-        return lines
     found = expansion.numerical
-    lines.append(f"numerical derivative {numbers(found.value)}, {verdict(expansion)}")
+    if found is not None:
+        said = verdict(found, expansion.agrees)
+        lines.append(f"numerical derivative {numbers(found.value)}, {said}")
     return lines
 
 
-def verdict(expansion: Expansion) -> str:
+def verdict(found: Numerical, agrees: bool | None) -> str:
     """Say in words whether gradient and numerical derivative agree."""
-    found = expansion.numerical
     if not np.isfinite(found.error).any():
-        return "which is not a number: J is not finite here"
+        return "not a number: J is not finite here"
     widest = f"± {float(np.nanmax(found.error)):.2g}"
     if found.kinks:
-        places = "this place" if expansion.value.ndim == 0 else _count(found.kinks, "entry")
-        return f"{widest}: a kink lies at {places.replace('entrys', 'entries')}, both sides count"
+        places = "here" if found.value.ndim == 0 else f"at {found.kinks} of the entries"
+        return f"{widest}: a kink lies {places}, where the derivative jumps"
     words = {True: "they agree", False: "they DISAGREE", None: "they cannot be compared"}
-    return f"{widest}: {words[expansion.agrees]}"
+    return f"{widest}: {words[agrees]}"
 
 
 def expansion_html(expansion: Expansion) -> str:
