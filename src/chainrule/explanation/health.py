@@ -63,7 +63,8 @@ def _units(net: Network, l: int, z: Any, a: Any) -> list[Finding]:
     if not f.elementwise:
         return []
     slope = np.abs(f.df(z, a))
-    dead = np.flatnonzero((slope == 0).all(axis=0))
+    bounded = all(map(isfinite, f.range))
+    dead = np.flatnonzero((slope == 0).all(axis=0) & (not bounded))
     found = []
     if dead.size:
         them = "it" if dead.size == 1 else "them"
@@ -73,11 +74,10 @@ def _units(net: Network, l: int, z: Any, a: Any) -> list[Finding]:
             "A smaller learning rate, or leaky_relu, keeps units alive."
         )
         found.append(Finding("dead", (l,), tuple(dead.tolist()), text))
-    if all(map(isfinite, f.range)):
+    if bounded:
         zero = np.zeros((1, 1))
         steepest = float(np.abs(f.df(zero, f.f(zero)))[0, 0])
         flat = (slope < FLAT * steepest).mean(axis=0) >= MOST
-        flat[dead] = False
         saturated = np.flatnonzero(flat)
         if saturated.size:
             text = (

@@ -106,12 +106,15 @@ def _central(
     up, down, up2, down2 = J.reshape(4, k)
     whole, half = (up - down) / (2 * h), (up2 - down2) / h
     value = half + (half - whole) / 3
-    rounding = _ULPS * np.finfo(float).eps * (np.abs(J).reshape(4, k).max(0) + 1e-3) / h
+    middle, _ = _evaluate(sample, place, layer, unit[:1], np.zeros(1))
+    # What rounding does: in units of the last place, and as the fourth difference shows it.
+    wavering = np.abs(up + down - 4 * (up2 + down2) + 6 * middle)
+    ulps = _ULPS * np.finfo(float).eps * (np.abs(J).reshape(4, k).max(0) + 1e-3)
+    rounding = (ulps + wavering) / h
     error = np.abs(half - whole) + rounding
     crossed = np.zeros(k, bool)
     if sides is not None:
         crossed = (sides[:k] != sides[k : 2 * k]).any(1)
-        middle, _ = _evaluate(sample, place, layer, unit[:1], np.zeros(1))
         jump = np.abs((up2 - middle) - (middle - down2)) / (h / 2)
         error = np.where(crossed, error + jump, error)
     return value, error, crossed

@@ -137,7 +137,7 @@ class Picker {
       return make(
         "tr",
         {},
-        make("th", { scope: "row" }, inlineMath(factor.name())),
+        make("th", { scope: "row", "aria-label": spoken(factor.name()) }, inlineMath(factor.name())),
         make("td", {}, inlineMath(factor.means())),
         make("td", {}, factor.shape),
         make("td", {}, some(factor.numbers, near ? unit : null)),
@@ -213,6 +213,9 @@ class Picker {
     return lines;
   }
 }
+
+/** A derivative in words, for who hears the table. */
+const spoken = (fraction) => Array.from(fraction.children, (part) => part.textContent).join(" by ");
 
 /** A few numbers of an array: those picked out, or the largest, and how many more. */
 function some(values, unit) {

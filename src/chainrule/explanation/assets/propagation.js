@@ -239,7 +239,9 @@ class Model {
       const [up, down, up2, down2] = [J(h), J(-h), J(h / 2), J(-h / 2)];
       const whole = (up - down) / (2 * h);
       const half = (up2 - down2) / h;
-      const rounding = (32 * 2.3e-16 * (Math.max(Math.abs(up), Math.abs(down)) + 1e-3)) / h;
+      // What rounding does: in units of the last place, and as the fourth difference shows it.
+      const wavering = Math.abs(up + down - 4 * (up2 + down2) + 6 * middle);
+      const rounding = (32 * 2.3e-16 * (Math.max(Math.abs(up), Math.abs(down)) + 1e-3) + wavering) / h;
       const kink = this.sides(theta, kind, l, at(h), pass.y) !== this.sides(theta, kind, l, at(-h), pass.y);
       const jump = kink ? Math.abs(up2 + down2 - 2 * middle) / (h / 2) : 0;
       const found = { value: half + (half - whole) / 3, error: Math.abs(half - whole) + rounding + jump, kink };

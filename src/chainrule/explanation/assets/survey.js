@@ -36,7 +36,7 @@ function judge(model, theta, idle, flat, squares) {
     const dead = [];
     const saturated = [];
     for (let i = 0; i < model.sizes[l]; i++) {
-      if (idle[l][i] > 1 - 1e-9) dead.push(i);
+      if (idle[l][i] > 1 - 1e-9 && model.data.layers[l - 1].range.includes(null)) dead.push(i);
       else if (flat[l][i] >= model.data.limits.most - 1e-9) saturated.push(i);
     }
     dead.forEach((i) => marks[l].set(i, "is dead: its slope is 0 for every sample, so nothing behind it learns through it"));
