@@ -131,6 +131,32 @@ def test_a_reader_that_leaves_early_is_no_fault(tmp_path: Path, process: Process
         assert b"Traceback" not in started.stderr.read()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_a_fault_in_one_sentence(tmp_path: Path, process: Process) -> None:
+    assert (
+        process("train", "data/diabetes.csv", "-t", "progression", "--epochs", "1").returncode == 0
+    )
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "chainrule",
+                "predict",
+                "model.safetensors",
+                "data/diabetes.csv",
+            ],
+            cwd=tmp_path,
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+    assert result.returncode == 3
+    assert result.stderr == ("error: standard output could not be used: No space left on device\n")
+
+
 def terminal(
     args: list[str], folder: Path, stop: tuple[str, int] | None = None, **more: str
 ) -> tuple[int, str]:

@@ -127,7 +127,7 @@ BAD = {
     "tabel.csv -t y": "tabel.csv does not exist, did you mean table.csv?",
     "empty.csv -t y": "empty.csv is empty: a table needs",
     "header.csv -t y": "header.csv has column names but no rows",
-    "table.csv": "--target is missing: name the column of table.csv to learn, one of a, b, y",
+    "table.csv": "--target is missing: name the column of table.csv to learn (a, b, y)",
     "table.csv -t Y": "table.csv has no column 'Y', did you mean 'y'? (columns: a, b, y)",
     "constant.csv -t y": "target 'y' is '2' in every row: there is nothing to learn",
     "no_value.csv -t y": "column 'b' has no value in any row: leave it out with --drop 'b'",

@@ -136,11 +136,15 @@ def test_choices_stay_within_reason(m: int, rate: float) -> None:
 
 def test_what_is_given_is_kept_and_the_rest_chosen() -> None:
     chosen = complete(Choices(), 400)
-    assert (chosen.batch_size, chosen.schedule) == (32, "one_cycle")
+    assert (chosen.batch_size, chosen.schedule, chosen.epochs) == (32, "one_cycle", 100)
+    assert complete(Choices(), 50_000).epochs == 40
+    assert complete(Choices(), 10**9).epochs == 20
     assert chosen.learning_rate == LEARNING_RATES["adamw"]
     assert chosen.optimizer is not None
     assert chosen.optimizer.startswith("adamw(")
-    given_ = Choices(batch_size=7, learning_rate=0.5, optimizer="momentum", schedule="step")
+    given_ = Choices(
+        epochs=3, batch_size=7, learning_rate=0.5, optimizer="momentum", schedule="step"
+    )
     assert complete(given_, 400) == given_
     assert complete(Choices(optimizer="momentum(0.5)"), 400).learning_rate == 0.02
     lbfgs = complete(Choices(optimizer="lbfgs"), 400)

@@ -91,14 +91,23 @@ def told(error: Exception) -> int:
         # Whoever read our output has gone; Python must not try to flush to him at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    if isinstance(error, Diverged | OSError):
+    if isinstance(error, Diverged):
         return _say(f"error: {error}", 3)
+    if isinstance(error, OSError):
+        return _say(f"error: {_system_says(error)}", 3)
     if isinstance(error, MemoryError):
         return _say("error: there is not enough memory for this table and network", 3)
     if isinstance(error, ValueError | TypeError):
         return _say(f"error: {error}", 2)
     kind = type(error).__name__
     return _say(f"error: a fault of chainrule ({kind}: {error}): --debug shows where", 3)
+
+
+def _system_says(error: OSError) -> str:
+    """Return the system's error as a sentence; one that is a sentence already stays."""
+    if error.errno is None or error.strerror != os.strerror(error.errno):
+        return str(error.strerror or error)
+    return f"{error.filename or 'standard output'} could not be used: {error.strerror}"
 
 
 def _say(sentence: str, code: int) -> int:

@@ -33,6 +33,6 @@ def evaluate(model: str, data: str, as_json: bool, quiet: bool, debug: bool) -> 
         classes = {"classes": list(target.classes)}
         print_json(head | classes | {"scores": scores, "messages": voice.said})
         return
-    print_scores(scores, None, "")
+    print_scores(scores)
     if target.classes:
         print_confusion(target.classes, scores["confusion"])

@@ -99,9 +99,15 @@ def spelt(value: float | None) -> str:
     return f"{value:.4f}" if abs(value) < 10 else f"{value:#.4g}".rstrip(".")
 
 
-def print_scores(scores: dict[str, Any], baseline: dict[str, Any] | None, words: str) -> None:
-    """Print scores, beside those of always saying the same if there are any."""
-    header = ["", f"{scores['rows']} rows"] + ([words] if baseline else [])
+def print_scores(
+    scores: dict[str, Any],
+    which: str = "",
+    baseline: dict[str, Any] | None = None,
+    words: str = "",
+) -> None:
+    """Print the scores of ``which`` rows, beside those of always saying the same if there are."""
+    count = f"{scores['rows']} row{'s' * (scores['rows'] != 1)}"
+    header = ["", f"{count} {which}".strip()] + ([words] if baseline else [])
     rows = [
         [label, spelt(scores[name])] + ([spelt(baseline[name])] if baseline else [])
         for name, label in SCORES.items()

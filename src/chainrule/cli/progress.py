@@ -6,6 +6,7 @@ import sys
 from types import TracebackType
 from typing import Any
 
+from chainrule.tables.choices import Choices
 from chainrule.training import History
 
 NAMES = {"accuracy": "accuracy", "r2": "R²"}
@@ -33,13 +34,18 @@ class Live:
     It draws nothing unless ``wanted`` and standard error is a terminal.
     """
 
-    def __init__(self, epochs: int, wanted: bool) -> None:
-        self.epochs = epochs
+    def __init__(self, wanted: bool) -> None:
+        self._epochs: int | None = None
         self.wanted = wanted and sys.stderr.isatty()
         self._bar: Any = None
         self._task: Any = None
 
     def __enter__(self) -> Live:
+        return self
+
+    def watch(self, choices: Choices) -> Live:
+        """Take the number of epochs from the choices; return what to call after each."""
+        self._epochs = choices.epochs
         return self
 
     def __call__(self, network: Any, history: History) -> None:
@@ -69,7 +75,7 @@ class Live:
             console=Console(stderr=True),
             transient=True,
         )
-        self._task = self._bar.add_task("", total=self.epochs, numbers="")
+        self._task = self._bar.add_task("", total=self._epochs, numbers="")
         self._bar.start()
 
     def __exit__(

@@ -35,7 +35,12 @@ def _sizes(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
     help="Sizes of the hidden layers, or none.  [default: 64,32]",
 )
 @click.option("--activation", metavar="NAME", help="Of the hidden layers.  [default: relu]")
-@click.option("--epochs", type=int, metavar="N", help="Most epochs.  [default: 100]")
+@click.option(
+    "--epochs",
+    type=int,
+    metavar="N",
+    help="Most epochs.  [default: 100, fewer for over 20 000 rows]",
+)
 @click.option("--batch-size", type=int, metavar="N", help="Rows a step.  [default: by their count]")
 @click.option(
     "--learning-rate",
@@ -115,8 +120,8 @@ def train(
         raise ValueError(_no_target(data))
     _check_output(output, data, force)
     voice = Voice(quiet)
-    with Live(choices.epochs, wanted=not quiet) as live:
-        fitted = fit_table(data, target, choices, say=voice, callbacks=[live])
+    with Live(wanted=not quiet) as live:
+        fitted = fit_table(data, target, choices, say=voice, watch=live.watch)
     history = fitted.history
     interrupted = history.stop is not None and history.stop.reason == "interrupted"
     if interrupted and not history.epochs:
@@ -126,7 +131,7 @@ def train(
     if as_json:
         print_json(_result(fitted, data, output, voice.said))
     elif fitted.scores is not None:
-        print_scores(fitted.scores, fitted.baseline, _baseline_words(fitted))
+        print_scores(fitted.scores, "held out", fitted.baseline, _baseline_words(fitted))
     voice(f"wrote {output}; use it with: chainrule predict {output} DATA")
     if interrupted:
         raise Stopped(f"interrupted: {output} holds what {history.epochs} epochs taught", 130)
@@ -136,8 +141,8 @@ def _no_target(data: str) -> str:
     from chainrule.tables.reading import read_table
 
     names = read_table(data).column_names
-    listed = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
-    return f"--target is missing: name the column of {data} to learn, one of {listed}"
+    listed = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+    return f"--target is missing: name the column of {data} to learn ({listed})"
 
 
 def _check_output(output: str, data: str, force: bool) -> None:
@@ -168,10 +173,9 @@ def _tell(fitted: Any, voice: Voice) -> None:
     parts.append(f"{len(split.test)} held out to test" if len(split.test) else "none to test")
     sizes = "-".join(map(str, net.sizes))
     voice(f"{', '.join(parts)}; network {sizes} with {net.theta.size} parameters")
-    voice(
-        f"{history.epochs} epochs in {history.seconds[-1]:.2f} s: {history.stop.message}"
-        + (f"; kept epoch {history.stop.best_epoch}" if len(split.validation) else "")
-    )
+    why = history.stop.message.partition(";")[0]
+    kept = f"; epoch {history.stop.best_epoch} was kept" if len(split.validation) else ""
+    voice(f"{history.epochs} epochs in {history.seconds[-1]:.2f} s: {why}{kept}")
     if fitted.scores is None:
         voice("no row was held out to test, so there are no scores")
     elif not _better(fitted.scores, fitted.baseline):

@@ -93,7 +93,7 @@ class Bug:
 def backward(model: Model, bug: Bug | None = None, change: Change | None = None, at: int = 0) -> Any:
     """Run the right backward pass, or one with a mistake at layer ``at`` (0: every layer).
 
-    Returns (gradients keyed W1, b1, ..., x; whether the mistake could be made anywhere).
+    -1: every hidden layer. Returns (gradients keyed W1, b1, ..., x; whether the mistake could be made anywhere).
     """
     found: dict[str, Array] = {}
     da, made = model.top(), False
@@ -103,13 +103,13 @@ def backward(model: Model, bug: Bug | None = None, change: Change | None = None,
             da = da * link.mask
         step = Step(model, l, link, da, model.z[l - 1], model.a[l], model.a_prev(l))
         step.dz = dz_of(da, step.z, step.a, link.f)
-        here = bug is not None and change is not None and (step.top if bug.only_top else at in (0, l))
+        here = bug is not None and _made_here(bug, step, at)
         if here and bug is not None and change is not None and bug.stage == "dz":
             made = change(step) or made
         step.again()
         if here and bug is not None and change is not None and bug.stage == "out":
             made = change(step) or made
-        if step.dW is not None:
+        if step.dW is not None and (model.l1 or model.l2):
             step.dW = step.dW + step.penalty()
         if here and bug is not None and change is not None and bug.stage == "penalty":
             made = change(step) or made
@@ -120,6 +120,12 @@ def backward(model: Model, bug: Bug | None = None, change: Change | None = None,
         da = step.da_prev
     found["x"] = da
     return found, made
+
+
+def _made_here(bug: Bug, step: Step, at: int) -> bool:
+    if bug.only_top:
+        return step.top
+    return at in (0, step.l) or (at == -1 and not step.top)
 
 
 def _times(factor: Callable[[Step], float]) -> Change:

@@ -200,7 +200,7 @@ def _relative_noise(subject: Subject, noise: float) -> float:
         float(np.sum(np.abs(np.nan_to_num(a) * leaf.value)))
         for leaf, a in zip(subject.leaves, subject.analytic, strict=True)
     )
-    return noise / max(abs(subject.J0), turn, 1e-300) / SAFETY
+    return min(noise / max(abs(subject.J0), turn, 1e-300), 1.0) / SAFETY
 
 
 def _tolerance(relative: float, asked: float | None) -> float:

@@ -70,7 +70,8 @@ def _variants(model: Model) -> Iterator[tuple[Bug, Change, int]]:
     L = len(model.links)
     for bug in BUGS:
         for change in bug.changes:
-            places = [L] if bug.only_top else ([*range(L, 0, -1), 0] if L > 1 else [1])
+            places = [L] if bug.only_top else [*range(L, 0, -1)]
+            places += [] if bug.only_top or L < 2 else [0] if L == 2 else [0, -1]
             for at in places:
                 yield bug, change, at
 

@@ -40,8 +40,8 @@ def estimate(values: Array, f0: Any, h: Any, noise: Any) -> Estimate:
     """Estimate f' from values (4, n) of f at ``STENCIL`` steps h away, with f0 = f at the point.
 
     ``D(h) = (f(x+h) - f(x-h)) / 2h``; the value is Richardson's ``(4 D(h/2) - D(h)) / 3``. The bar
-    adds up rounding, ``3 noise / h``; truncation, twice ``|D(h/2) - D(h)|``; and twice the
-    kink term ``|2 A(h/2) - A(h)|``, ``A(h) = (f(x+h) - 2 f0 + f(x-h)) / h``, where that is above
+    adds up rounding, ``3 noise / h``; truncation, twice ``|D(h/2) - D(h)|`` (a tenth of it where it
+    is below 1e-5 of the slope, as the value's own error is of order h^4); and twice the kink term ``|2 A(h/2) - A(h)|``, ``A(h) = (f(x+h) - 2 f0 + f(x-h)) / h``, where that is above
     its own rounding. A smooth function has A(h) = h f'' + O(h^3), so the kink term is O(h^3); where
     f' jumps by s at a distance d < h, D(h) is off by up to s/2 and the bar is above that
     for every d. ``noise`` bounds the error of one value of f. h and noise are scalars or (n,).
@@ -54,10 +54,28 @@ def estimate(values: Array, f0: Any, h: Any, noise: Any) -> Estimate:
     kink = np.abs(2 * bent_half - bent)
     kinked = kink > 24 * noise / h + 1e-3 * np.abs(half)
     rounding = np.broadcast_to(3 * noise / h, half.shape)
-    bar = rounding + 2 * np.abs(half - whole) + 2 * np.where(kink > 24 * noise / h, kink, 0)
+    apart = np.abs(half - whole)
+    truncation = np.where(apart <= 1e-5 * np.abs(half), 0.1, 2.0) * apart
+    bar = rounding + truncation + 2 * np.where(kink > 24 * noise / h, kink, 0)
     value = half + (half - whole) / 3
     bad = ~np.isfinite(value)
     return Estimate(value, np.where(bad | np.isnan(bar), np.inf, bar), kinked & ~bad, rounding)
+
+
+def one_sided(values: Array, f0: Array, h: Array, noise: Array) -> Estimate:
+    """Estimate f' from values (4, n) at h, 2h, 3h and 4h, all on one side; h may be negative.
+
+    ``(-25 f0 + 48 f1 - 36 f2 + 16 f3 - 3 f4) / 12h``, of order h^4; the bar adds twice the distance to
+    the formula of order h^3 on f0 .. f3, and rounding. Source: Fornberg, "Generation of finite
+    difference formulas on arbitrarily spaced grids", 1988, table 3.
+    """
+    f1, f2, f3, f4 = values - f0
+    fine = (48 * f1 - 36 * f2 + 16 * f3 - 3 * f4) / (12 * h)
+    coarse = (18 * f1 - 9 * f2 + 2 * f3) / (6 * h)
+    rounding = 11 * noise / np.abs(h)
+    bar = rounding + 2 * np.abs(fine - coarse)
+    bad = ~np.isfinite(fine)
+    return Estimate(fine, np.where(bad, np.inf, bar), np.zeros(fine.shape, np.bool_), rounding)
 
 
 def better(old: Estimate, new: Estimate) -> Estimate:
@@ -77,14 +95,17 @@ def power_of_two(step: Array) -> Array:
     return powers
 
 
-def noise_of(values: Sequence[float]) -> float:
+def noise_of(values: Sequence[float]) -> float | None:
     """Estimate the noise of a function from its values at equally spaced, very close points.
 
     Differences of order k of a smooth function vanish as the spacing to the k-th power; what
-    remains is noise, grown by ``sqrt((2k)!)/k!``. The smallest of the orders 3 to 5 counts.
+    remains is noise, grown by ``sqrt((2k)!)/k!``. The smallest of the orders 3 to 5 counts. None if the
+    values are stairs: too few of them differ.
     Source: Moré and Wild, "Estimating computational noise", SIAM J. Sci. Comput. 33, 2011, section 3.
     """
     table = np.asarray(values, np.float64)
+    if not np.isfinite(table).all() or len(np.unique(table)) < len(table) - 1:
+        return None
     found: list[float] = []
     for k in range(1, min(6, len(table))):
         table = np.diff(table)

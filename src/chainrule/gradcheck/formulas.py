@@ -8,17 +8,18 @@ from .report import Diagnosis
 
 
 def fill(bug: Bug, model: Model, at: int) -> Diagnosis:
-    """Return the diagnosis of a mistake at one layer (0: all of them)."""
+    """Return the diagnosis of a mistake at one layer (0: all of them, -1: all hidden ones)."""
     L = len(model.links)
-    l = L if bug.only_top or at == 0 else at
+    l = L if bug.only_top or at == 0 else L - 1 if at == -1 else at
     words = names(model, l)
     sentence = bug.sentence.format(**words)
-    if at == 0 and not bug.only_top and L > 1:
-        sentence = "in every layer: " + sentence
+    several = at <= 0 and not bug.only_top and L > 1
+    if several:
+        sentence = f"in every {'hidden ' if at else ''}layer: " + sentence
     if bug.only_top:
         place = f"layer {L}, where the cost comes in"
-    elif at == 0 and L > 1:
-        place = f"layer {L} and every layer below"
+    elif several:
+        place = f"layer {l} and every layer below"
     else:
         place = f"layer {l}" + (f" ({words['W']})" if words["W"] != "W" or L > 1 else "")
     return Diagnosis(bug.name, place, sentence, bug.formula.format(**words), True, l)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .differences import EPS
 from .tree import Leaf, gradients_of, leaves, rebuild
 
 Array = npt.NDArray[np.float64]
@@ -30,6 +31,7 @@ class Subject:
         self.cost, self.template, self.samples = cost, parameters, samples
         self.leaves: tuple[Leaf, ...] = leaves(parameters)
         self.evaluations = 0
+        self.resolution = EPS
         self.J0, self.cache = self._first()
         self.analytic, self.given = self._gradients(gradients)
         self._steady()
@@ -50,6 +52,7 @@ class Subject:
             found = self.cost(rebuild(self.template, arrays))
         self._unchanged(arrays, "the cost")
         J, cache = scalar_of(found)
+        self.resolution = max(EPS, _resolution(found))
         if not np.isfinite(J):
             raise ValueError(
                 f"the cost is {J} at these parameters: a gradient can be checked only where the "
@@ -103,6 +106,17 @@ class Subject:
             return self.at(moved)[0]
 
         return J
+
+
+def _resolution(found: Any) -> float:
+    """The relative rounding of the float that J came in; 0 if it tells nothing."""
+    if isinstance(found, Mapping):
+        found = next((found[k] for k in COST_KEYS if k in found), None)
+    elif isinstance(found, tuple):
+        found = found[0]
+    dtype = getattr(found, "dtype", None)
+    known = isinstance(dtype, np.dtype) and dtype.kind == "f"
+    return float(np.finfo(dtype).eps) if known else 0.0
 
 
 def scalar_of(found: Any) -> tuple[float, Any]:

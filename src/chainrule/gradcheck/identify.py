@@ -193,4 +193,25 @@ def single(z: Array, a: Array) -> Activation | None:
     return None
 
 
-__all__ = ["Cost", "identify", "single", "with_activations"]
+def identify_cost(name: str, z: Array, y: Any, J: float) -> Model | None:
+    """Return the model of a cost that takes z (or a) itself: an activation, a cost and a factor."""
+    rows = data_rows(z)
+    if rows is None:
+        return None
+    m, n = rows.shape
+    flat = np.asarray(y)
+    forms = list(_targets(data_rows(flat.astype(float)), flat, m, n, False))
+    for f in _records(ACTIVATIONS, (*COMMON, *REST)):
+        for cost in _records(COSTS, _COSTS):
+            for Y in forms:
+                with np.errstate(all="ignore"):
+                    total = float(np.sum(cost.J(f.f(rows), Y)))
+                for share in (1 / m, 1.0, 1 / (m * n), 2 / m, 2.0, 2 / (m * n), 0.5 / m):
+                    if abs(share * total - J) <= 1e-8 * abs(J):
+                        links = (Link(None, None, f),)
+                        shares = np.full(m, share)
+                        return Model(links, rows, Y, cost, shares, x_name=name).run()
+    return None
+
+
+__all__ = ["Cost", "identify", "identify_cost", "single", "with_activations"]

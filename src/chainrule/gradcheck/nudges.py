@@ -21,14 +21,20 @@ import numpy.typing as npt
 
 from ..mathematics.activations import Activation
 from ..mathematics.costs import Cost, cost_of
-from .differences import EPS, STENCIL, Estimate, better, estimate
+from .differences import EPS, STENCIL, Estimate, better, estimate, one_sided
 from .watch import Watch
 
 Array = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
 
 STEP = 2.0**-13
-RUNGS = (2.0**-6, 2.0**-12, 2.0**-18, 2.0**-24, 2.0**5, 2.0**-32)
+# Further tries where the first leaves the slope open: (multiple of the step, side). A kink is passed by
+# on its far side, or with a smaller step; rounding is overcome with a larger one.
+TRIES = (
+    (2.0, 1), (2.0, -1), (2.0**-6, 0), (2.0**5, 0), (2.0**6, 1), (2.0**6, -1), (2.0**-12, 0),
+    (2.0**-8, 1), (2.0**-8, -1), (2.0**10, 1), (2.0**10, -1), (2.0**-18, 0), (2.0**-24, 0),
+)  # fmt: skip
+SIDED = (1.0, 2.0, 3.0, 4.0)
 # How many numbers a block of rows may hold in its widest layer: about a core's second-level cache.
 BLOCK = 2**17
 
@@ -192,11 +198,18 @@ class Nudges:
         return a
 
     def look(
-        self, l: int, samples: Rows, units: Rows, h: Array, noise: Array, careful: bool = False
+        self,
+        l: int,
+        samples: Rows,
+        units: Rows,
+        h: Array,
+        noise: Array,
+        careful: bool = False,
+        side: int = 0,
     ) -> tuple[Estimate, Array]:
-        """Estimate dJ_s/dz^l[s, j] for the pairs given, h (R,) the step of each."""
+        """Estimate dJ_s/dz^l[s, j] for the pairs given, h (R,) the step of each; side 0: both."""
         n = len(samples)
-        by = np.concatenate([k * h for k in STENCIL])
+        by = np.concatenate([k * h for k in (STENCIL if side == 0 else SIDED)]) * (side or 1)
         moved = self.costs(l, np.tile(samples, 4), np.tile(units, 4), by, careful)
         met = moved.met.reshape(4, n).any(axis=0)
         for row, layer, unit in moved.where[: max(0, 5 - len(self.kinks))]:
@@ -204,7 +217,8 @@ class Nudges:
             self.kinks.append(
                 Kink(layer, unit, int(samples[r]), (l, int(units[r])), float(h[r]))
             )
-        found = estimate(moved.J.reshape(4, n), self.base[samples], h, noise[samples])
+        J, J0, room = moved.J.reshape(4, n), self.base[samples], noise[samples]
+        found = one_sided(J, J0, side * h, room) if side else estimate(J, J0, h, room)
         # A kink within the step is known, not guessed: nothing seen across it counts. And where
         # only what is exactly 0 stays so (dead units, dropped ones), J does not depend on z at all.
         still = moved.still.reshape(4, n).all(axis=0) & ~met
@@ -256,7 +270,7 @@ class Nudges:
     def _again(self, l: int, found: Estimate, h: Array, noise: Array, size: int, watch: Watch) -> None:
         """Other steps for the pairs whose bar is long beside the slopes of their layer."""
         n = self.stages[l - 1].z.shape[1]
-        for rung in RUNGS:
+        for rung, side in TRIES:
             known = np.abs(found.value[np.isfinite(found.bar)])
             typical = float(np.mean(known)) if known.size else 0.0
             size_of = np.maximum(np.abs(np.nan_to_num(found.value)), 1e-2 * typical)
@@ -267,7 +281,7 @@ class Nudges:
             watch.more(len(long))
             for start in range(0, len(long), size):
                 part = long[start : start + size]
-                new, _ = self.look(l, part // n, part % n, rung * h[part], noise, careful=True)
+                new, _ = self.look(l, part // n, part % n, rung * h[part], noise, True, side)
                 old = Estimate(
                     found.value[part], found.bar[part], found.kinked[part], found.rounding[part]
                 )

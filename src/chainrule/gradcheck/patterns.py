@@ -156,27 +156,39 @@ def from_patterns(tensors: Sequence[Checked], samples: int | None) -> Iterator[D
 
 def precision_only(wrong: Sequence[Checked]) -> Diagnosis | None:
     """Errors that are small beside their array and share no factor: a float that is too short."""
-    share = 0.0
+    share, gaps, sizes = 0.0, [], []
     for t in wrong:
-        k = known(t)
-        a, n = t.analytic[k], t.numeric[k]
+        a, n = t.analytic[known(t)], t.numeric[known(t)]
         size = float(np.max(np.abs(n), initial=0.0))
         if size == 0 or not np.isfinite(a).all():
             return None
         share = max(share, float(np.max(np.abs(a - n))) / size)
-        gap = a - n
-        # A common factor or a common sign is a mistake, however small.
-        slope = abs(float(np.vdot(gap, n))) / max(float(np.linalg.norm(gap) * np.linalg.norm(n)), 1e-300)
-        if len(a) > 3 and slope > 0.9:
-            return None
+        gaps.append((a - n) / size)
+        sizes.append(n / size)
     if share > SMALL or not wrong:
         return None
-    said = "float16" if share > 1e-4 else "float32"
+    rounded = _short_float(np.concatenate([t.analytic.ravel() for t in wrong]))
+    gap, n = np.concatenate(gaps), np.concatenate(sizes)
+    # A common factor is a mistake, however small, unless the numbers themselves are short.
+    slope = abs(float(np.vdot(gap, n)))
+    common = slope > 0.9 * float(np.linalg.norm(gap) * np.linalg.norm(n))
+    if rounded is None and (common or len(gap) < 8):
+        return None
+    said = rounded or ("float16" if share > 1e-4 else "float32")
     return Diagnosis(
         "precision only",
         ", ".join(t.name for t in wrong),
         f"the formula is right and the precision short: errors of {share:.0e} without a pattern, as "
-        f"of {said} or of a coarse difference.",
+        f"of {said}{'' if rounded else ' or of a coarse difference'}.",
         "the same formula in float64",
         False,
     )
+
+
+def _short_float(a: Array) -> str | None:
+    """The short float that every number is one of, if there is one."""
+    with np.errstate(all="ignore"):
+        for short in (np.float16, np.float32):
+            if np.array_equal(a.astype(short).astype(np.float64), a):
+                return np.dtype(short).name
+    return None

@@ -115,7 +115,7 @@ def takes_complex(subject: Subject, rng: np.random.Generator, noise: float, step
     """Name the leaves along which the complex step agrees with central differences, twice."""
     found: set[str] = set()
     for leaf in subject.leaves:
-        rms = float(np.sqrt(np.mean(leaf.value**2))) or 1.0
+        rms = _size(leaf)
         agrees = 0
         for _ in range(2):
             v = rng.standard_normal(leaf.shape)
@@ -137,17 +137,28 @@ def takes_complex(subject: Subject, rng: np.random.Generator, noise: float, step
 def noise_level(subject: Subject, rng: np.random.Generator) -> float:
     """Bound the error of one value of J by what its values at very close points scatter.
 
-    Steps of 1e-6 of the parameters' own size also show the stairs of a float32 computation.
+    The spacing is relative to the parameters' own size. The closest points are the least disturbed by
+    a kink among them; where they are stairs, as of a float32 inside, wider ones are taken.
     """
-    levels = []
+    floor = subject.resolution * abs(subject.J0)
+    levels: list[float] = []
     for _ in range(2):
-        direction = []
-        for leaf in subject.leaves:
-            rms = float(np.sqrt(np.mean(leaf.value**2))) or 1.0
-            direction.append(rms * rng.standard_normal(leaf.shape))
-        J = subject.along(direction)
-        levels.append(noise_of([J(k * 1e-6) for k in range(7)]))
-    return max(SAFETY * min(levels), EPS * abs(subject.J0))
+        J = subject.along([_size(leaf) * rng.standard_normal(leaf.shape) for leaf in subject.leaves])
+        found = None
+        for spacing in (1e-10, 1e-8, 1e-6, 1e-4, 1e-2):
+            found = noise_of([J(k * spacing) for k in range(7)])
+            if found is not None:
+                levels.append(found)
+                break
+        if found is None and J(0.5) == subject.J0 == J(-0.5):
+            levels.append(0.0)
+    return max(SAFETY * min(levels, default=1e-2 * abs(subject.J0)), floor)
+
+
+def _size(leaf: Leaf) -> float:
+    """The scale of a leaf's entries: their root mean square, 1 if all are 0."""
+    rms = float(np.sqrt(np.mean(leaf.value**2))) if leaf.value.size else 0.0
+    return rms or 1.0
 
 
 def sweep_leaf(
@@ -222,6 +233,8 @@ def _settle(
             known = np.array([off])
             return Estimate(np.array([exact]), known, found.kinked, known), kinked
     for k in RUNGS:
+        if k > 1 and kinked:
+            break  # a longer step would cross more kinks still
         new = sweep.look(leaf, index, k * h)
         kinked = kinked or bool(new.kinked[0])
         apart = abs(new.value[0] - found.value[0]) > new.bar[0] + found.bar[0]
@@ -256,7 +269,7 @@ def along_directions(
     """
     subject = sweep.subject
     for leaf, t in zip(subject.leaves, tensors, strict=True):
-        rms = float(np.sqrt(np.mean(leaf.value**2))) or 1.0
+        rms = _size(leaf)
         slopes, found = [], []
         for _ in range(count):
             v = rng.standard_normal(leaf.shape)

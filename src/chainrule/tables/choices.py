@@ -37,27 +37,30 @@ LEARNING_RATES: Final[Mapping[str, float]] = {
 MEMORY: Final = 8.0
 MOST_DECAY: Final = 4.0
 
+# See epochs_for.
+MOST_ROWS_SEEN: Final = 2_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Choices:
     """How to train on a table.
 
     ``hidden``: sizes of the hidden layers, none for a linear model. ``batch_size``: rows a step.
-    ``patience``: stop after so many epochs without a better validation cost, None for never.
+    ``patience``: stop after so many epochs without a better validation cost.
     ``test_share`` and ``validation_share`` are shares of all rows.
     """
 
     task: str | None = None
     hidden: tuple[int, ...] = (64, 32)
     activation: str = "relu"
-    epochs: int = 100
+    epochs: int | None = None
     batch_size: int | None = None
     learning_rate: float | None = None
     optimizer: str | None = None
     schedule: str | None = None
     dropout: float = 0.0
     l2: float = 0.0
-    patience: int | None = 30
+    patience: int = 30
     test_share: float = 0.2
     validation_share: float | None = None
     drop: tuple[str, ...] = ()
@@ -142,6 +145,11 @@ def batch_size_for(m: int) -> int:
     return min(size, m)
 
 
+def epochs_for(m: int) -> int:
+    """Return the most epochs for m training rows: 100, from 20 000 rows on fewer, at least 20."""
+    return min(max(MOST_ROWS_SEEN // m, 20), 100)
+
+
 def complete(choices: Choices, m: int) -> Choices:
     """Fill in what was left to choose, for m rows to train on.
 
@@ -158,6 +166,7 @@ def complete(choices: Choices, m: int) -> Choices:
     rate = choices.learning_rate or LEARNING_RATES[name]
     decay = weight_decay_for(ceil(m / size), rate)
     chosen: dict[str, Any] = {
+        "epochs": epochs_for(m),
         "batch_size": size,
         "learning_rate": rate,
         "optimizer": f"adamw(0.9, 0.999, 1e-8, {decay:.3g})",

@@ -28,6 +28,7 @@ from .target import Target, TargetEncoder, read_target
 
 Say = Callable[[str], None]
 Callback = Callable[[Network, History], Any]
+Watch = Callable[[Choices], Callback]
 
 
 class Diverged(ArithmeticError):
@@ -57,9 +58,12 @@ def fit_table(
     target: str,
     choices: Choices | None = None,
     say: Say = _silent,
-    callbacks: Sequence[Callback] = (),
+    watch: Watch | None = None,
 ) -> Fitted:
     """Train a network on a file's table; ``say`` hears each sentence the user should read.
+
+    ``watch`` is called once with the completed choices, before training, and returns a function of
+    (network, history) that is called after every epoch.
 
     Raises ValueError, in one sentence, for settings, a file or a table that cannot be trained with,
     and Diverged.
@@ -71,7 +75,7 @@ def fit_table(
     rows = columns(table, choices.drop)
     if target not in rows:
         raise ValueError(f"the target {target!r} is also given to --drop: leave one of them out")
-    return fit_columns(rows, target, choices, say, callbacks, Path(path).name)
+    return fit_columns(rows, target, choices, say, watch, Path(path).name)
 
 
 def fit_columns(
@@ -79,7 +83,7 @@ def fit_columns(
     target: str,
     choices: Choices | None = None,
     say: Say = _silent,
-    callbacks: Sequence[Callback] = (),
+    watch: Watch | None = None,
     source: str = "",
 ) -> Fitted:
     """Train a network on columns; see ``fit_table``."""
@@ -93,6 +97,7 @@ def fit_columns(
     choices = complete(choices, len(split.train))
     encoder, meaning, X, y = _encode(features, found, split, choices, say)
     network = _network(X.shape[1], meaning, choices)
+    callbacks = (watch(choices),) if watch else ()
     history = _train(network, X, y, split, meaning, choices, callbacks)
     scores = baseline = None
     if len(split.test):
@@ -172,7 +177,7 @@ def _train(
             batch_size=choices.batch_size,
             epochs=choices.epochs,
             tolerance=None,
-            patience=choices.patience or choices.epochs,
+            patience=choices.patience,
             schedule=choices.schedule,
             validation=(X[held], y[held]) if len(held) else None,
             metrics=["r2" if meaning.task == "regression" else "accuracy"],

@@ -1,0 +1,206 @@
+"""PyTorch: a Module with a loss, or an autograd.Function, checked in a float64 copy."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ..check import run_pair
+from ..functions import Subject
+from ..layers import model_of
+from ..report import Report
+
+SEED = 0
+
+
+@contextmanager
+def _undisturbed(torch: Any) -> Iterator[None]:
+    """One thread (quickest for small passes, sums in one order); it and the random state are put back."""
+    threads, state = torch.get_num_threads(), torch.random.get_rng_state()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.random.set_rng_state(state)
+
+
+def _freeze(torch: Any) -> None:
+    """Begin the random numbers anew, as before every pass: masks of dropout stay the same."""
+    torch.default_generator.manual_seed(SEED)
+
+
+def _torch() -> Any:
+    try:
+        import torch
+    except ImportError:
+        raise ImportError("checking torch code needs torch: install it") from None
+    return torch
+
+
+def check_module(
+    module: Any, X: Any, y: Any = None, loss: Callable[..., Any] | None = None, **settings: Any
+) -> Report:
+    """Check the gradients of a ``torch.nn.Module``'s parameters.
+
+    ``loss(module(X), y)`` is the cost, one number; without ``loss`` the module returns it from
+    ``module(X)`` or ``module(X, y)``. The module and floating X, y are copied to float64; random
+    numbers (dropout) are frozen, buffers (running means) restored after every pass. ``settings`` are
+    those of ``check_pair``.
+    """
+    torch = _torch()
+    copied = copy.deepcopy(module).double()
+    own = {str(p.dtype).removeprefix("torch.") for p in module.parameters()}
+    trained = {name: p for name, p in copied.named_parameters() if p.requires_grad}
+    X64, y64 = _double(torch, X), _double(torch, y)
+    buffers = {name: b.detach().clone() for name, b in copied.named_buffers()}
+
+    def J(parameters: Mapping[str, Any]) -> Any:
+        kept = {name: b.clone() for name, b in buffers.items()}
+        _freeze(torch)
+        inputs = (X64,) if loss is not None or y is None else (X64, y64)
+        out = torch.func.functional_call(copied, {**parameters, **kept}, inputs)
+        return out if loss is None else loss(out, y64)
+
+    def cost(parameters: Mapping[str, Any]) -> Any:
+        with torch.no_grad():
+            return _number(J({name: torch.from_numpy(p) for name, p in parameters.items()}))
+
+    def gradients(parameters: Mapping[str, Any]) -> dict[str, Any]:
+        leaves = {
+            name: torch.from_numpy(p).requires_grad_(True) for name, p in parameters.items()
+        }
+        found = torch.autograd.grad(J(leaves), list(leaves.values()), allow_unused=True)
+        return {
+            name: np.zeros(leaf.shape) if g is None else g.numpy()
+            for (name, leaf), g in zip(leaves.items(), found, strict=True)
+        }
+
+    def find(subject: Subject) -> Any:
+        from ..diagnosis import model_in
+
+        if not isinstance(X64, torch.Tensor):
+            return None
+        targets = y64.numpy() if isinstance(y64, torch.Tensor) else y64
+        return model_in(subject, X64.numpy(), targets)
+
+    settings.setdefault("name", f"torch {type(module).__name__}")
+    notes = ("the module is float32: checked in a float64 copy of it",) if "float32" in own else ()
+    values = {name: p.detach().numpy() for name, p in trained.items()}
+    samples = len(X64) if isinstance(X64, torch.Tensor) and X64.ndim else None
+    with _undisturbed(torch):
+        return run_pair(
+            cost, gradients, values, find=find, samples=samples, notes=notes, **settings
+        )
+
+
+def check_function(function: Any, *inputs: Any, seed: int = 0, **settings: Any) -> Report:
+    """Check a ``torch.autograd.Function`` (or any function of tensors) by its gradients.
+
+    ``inputs`` are passed as they are; those that require a gradient are checked (all floating ones if
+    none does), in float64. The cost is the sum of the output times random numbers.
+    """
+    torch = _torch()
+    apply = function.apply if inspect.isclass(function) else function
+    names = _names(function, len(inputs))
+    floating = [isinstance(x, torch.Tensor) and x.is_floating_point() for x in inputs]
+    asked = [isinstance(x, torch.Tensor) and x.requires_grad for x in inputs]
+    checked = asked if any(asked) else floating
+    constants = [_double(torch, x.detach() if isinstance(x, torch.Tensor) else x) for x in inputs]
+    values = {
+        name: np.array(x.numpy())
+        for name, x, check in zip(names, constants, checked, strict=True)
+        if check
+    }
+
+    def out(parameters: Mapping[str, Any]) -> Any:
+        _freeze(torch)
+        found = apply(*(parameters.get(n, c) for n, c in zip(names, constants, strict=True)))
+        return found[0] if isinstance(found, tuple) else found
+
+    def tensors(parameters: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: torch.from_numpy(np.array(p)) for name, p in parameters.items()}
+
+    with torch.no_grad(), _undisturbed(torch):
+        first = out(tensors(values))
+    one = first.numel() == 1
+    shape = tuple(first.shape)
+    R = np.ones(shape) if one else np.random.default_rng(seed).standard_normal(shape)
+
+    def cost(parameters: Mapping[str, Any]) -> Any:
+        with torch.no_grad():
+            return float((out(tensors(parameters)) * torch.from_numpy(R)).sum())
+
+    def gradients(parameters: Mapping[str, Any]) -> dict[str, Any]:
+        leaves = {name: t.requires_grad_(True) for name, t in tensors(parameters).items()}
+        J = (out(leaves) * torch.from_numpy(R)).sum()
+        found = torch.autograd.grad(J, list(leaves.values()), allow_unused=True)
+        return {
+            name: np.zeros(tuple(leaf.shape)) if g is None else g.numpy()
+            for (name, leaf), g in zip(leaves.items(), found, strict=True)
+        }
+
+    def find(subject: Subject) -> Any:
+        return _model(torch, names, constants, values, first, R, one)
+
+    settings.setdefault("name", f"torch {getattr(function, '__name__', 'function')}")
+    samples = len(constants[0]) if floating[0] and constants[0].ndim else None
+    short = any(isinstance(x, torch.Tensor) and x.dtype == torch.float32 for x in inputs)
+    notes = ("the inputs are float32: checked in float64 copies of them",) if short else ()
+    with _undisturbed(torch):
+        return run_pair(
+            cost, gradients, values, find=find, samples=samples, seed=seed, notes=notes, **settings
+        )
+
+
+def _model(
+    torch: Any, names: Any, constants: Any, values: Any, first: Any, R: Any, one: bool
+) -> Any:
+    from ..identify import identify_cost
+
+    arrays = [c.numpy() for c in constants if isinstance(c, torch.Tensor)]
+    if one:
+        others = [a for n, a in zip(names, arrays, strict=False) if n not in values]
+        if len(values) == 1 and others:
+            name, z = next(iter(values.items()))
+            return identify_cost(name, z, others[0], float(first))
+        return None
+    matrices = [(n, a) for n, a in zip(names, arrays, strict=False) if a.ndim == 2]
+    vectors = [(n, a) for n, a in zip(names, arrays, strict=False) if a.ndim == 1]
+    if len(matrices) == 2 and len(vectors) <= 1:
+        (x_name, x), (W_name, W) = matrices
+        b_name, b = vectors[0] if vectors else ("", None)
+        return model_of(x, W, b, R, first.numpy(), (x_name, W_name, b_name))
+    if len(arrays) == 1:
+        return model_of(arrays[0], None, None, R, first.numpy(), (names[0], "", ""))
+    return None
+
+
+def _names(function: Any, count: int) -> list[str]:
+    try:
+        forward = function.forward if inspect.isclass(function) else function
+        parameters = list(inspect.signature(forward).parameters.values())
+        found = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    except (TypeError, ValueError):
+        found = []
+    if inspect.isclass(function):
+        found = found[1:] if found[:1] == ["ctx"] else found
+    return [found[i] if i < len(found) else f"input{i}" for i in range(count)]
+
+
+def _double(torch: Any, value: Any) -> Any:
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
+        value = torch.from_numpy(value)
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu()
+        return value.double() if value.is_floating_point() else value
+    return value
+
+
+def _number(J: Any) -> Any:
+    return J.numpy() if hasattr(J, "numpy") else J
