@@ -18,6 +18,7 @@ VERBS: Mapping[str, str] = {
     "predict": "predict",
     "evaluate": "evaluate",
     "explain": "explain",
+    "report": "report",
 }
 
 

@@ -21,7 +21,7 @@ from .chain import sample_of
 from .layer_level import layer_picture
 from .pagedata import MOST_PARAMETERS, page_data, page_functions
 from .passes import da_of
-from .picture import MEANINGS, entries
+from .picture import MEANINGS, clean, entries
 from .svg import icon, svg
 from .unit_level import Names, telling_units, unit_picture
 
@@ -128,12 +128,6 @@ def explain(
         version=__version__,
     )
     return Page(html, title)
-
-
-def clean(text: str) -> str:
-    """Return a text that UTF-8 and HTML can hold: lone surrogates and control codes replaced."""
-    whole = text.encode("utf-8", "replace").decode()
-    return "".join(c if c >= " " or c in "\n\t" else "\ufffd" for c in whole)
 
 
 def summary(net: Network) -> str:

@@ -28,6 +28,12 @@ MEANINGS: dict[Role, str] = {
 }
 
 
+def clean(text: str) -> str:
+    """Return a text that UTF-8 and HTML can hold: lone surrogates and control codes replaced."""
+    whole = text.encode("utf-8", "replace").decode()
+    return "".join(c if c >= " " or c in "\n\t" else "\ufffd" for c in whole)
+
+
 @dataclass(frozen=True, slots=True)
 class Box:
     """A shape around (x, y) with lines of text; ``key`` names it, ``title`` explains it."""

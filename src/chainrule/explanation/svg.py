@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from .picture import COLOURS, Box, Entry, Label, Line, Picture
+from .picture import COLOURS, Box, Entry, Label, Line, Picture, clean
 
 FONT = "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif"
 STYLE = """
@@ -51,8 +51,8 @@ def icon(entry: Entry) -> str:
 
 
 def _text(value: str) -> str:
-    """Escape a text, without the control characters that XML has no place for."""
-    return escape("".join(c if c >= " " else " " for c in value))
+    """Escape a text, without the characters that XML has no place for."""
+    return escape(clean(value))
 
 
 def _marker(name: str) -> str:
