@@ -1,4 +1,4 @@
-"""Formulas: the written ones equal the code, and the notes' example is the notes', term for term."""
+"""Formulas: the written ones equal the code, and the notes' example is theirs term for term."""
 
 import json
 import re
@@ -172,9 +172,7 @@ def test_the_notes_start_of_the_way_back() -> None:
 
 @pytest.mark.parametrize("record", [*CASES, *COST_CASES], ids=lambda r: r.spec)
 def test_mathml_is_well_formed_and_says_what_text_says(record: Activation | Cost) -> None:
-    formula = (
-        activation_formula(record) if isinstance(record, Activation) else cost_formula(record)
-    )
+    formula = activation_formula(record) if isinstance(record, Activation) else cost_formula(record)
     for node in (formula.value, formula.derivative):
         tree = ElementTree.fromstring(mathml(node))
         symbols = {e.text for e in tree.iter("mi")}
@@ -207,7 +205,9 @@ def test_own_records_are_shown_by_what_sympy_makes_of_them() -> None:
     assert (text(formula.value), text(formula.derivative)) == ("z³", "3 z²")
     opaque = Activation("opaque", f=lambda z: np.sinc(z), df=lambda z, a: np.cos(z))
     assert text(activation_formula(opaque).value) == "f(z)"
-    quartic = Cost("quartic", J=lambda a, y: ((a - y) ** 4).sum(1), da=lambda a, y: 4 * (a - y) ** 3)
+    quartic = Cost(
+        "quartic", J=lambda a, y: ((a - y) ** 4).sum(1), da=lambda a, y: 4 * (a - y) ** 3
+    )
     assert text(cost_formula(quartic).value) == "(a - y)⁴"
     named = Activation("mine", f=lambda z: z, df=lambda z, a: 1 + 0 * z, formula="<b>z</b> ?!")
     assert "<b>" not in markup(activation_formula(named).value)

@@ -15,7 +15,7 @@ from .output import Voice, common, print_json
 @click.option("--output", "-o", default="report.html", show_default=True, help="The page to write.")
 @common
 def report(model: str, data: str, output: str, as_json: bool, quiet: bool, debug: bool) -> None:
-    """Report on the file MODEL that `train` wrote, on the table DATA, which has the target's column.
+    """Report on the file MODEL that `train` wrote, on the table DATA with the target's column.
 
     If DATA is the table that the model was trained on, the rows held out then are scored.
 

@@ -88,8 +88,9 @@ class Path:
 class Expansion:
     """The product of factors that is dJ/dv for v = a^l, z^l, W^l or b^l, or one entry of it.
 
-    ``value`` is what backward gives, ``numerical`` the numerical derivative if asked for. For an entry both are
-    of that entry, and ``paths`` lists the products whose sum it is, None where they are too many.
+    ``value`` is what backward gives, ``numerical`` the numerical derivative if asked for. For an
+    entry both are of that entry, and ``paths`` lists the products whose sum it is, None where they
+    are too many.
     """
 
     quantity: Quantity

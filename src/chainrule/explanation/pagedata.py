@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MOST_PARAMETERS = 1_500_000
 # Bytes of a page, before base64, for the samples and for the recorded epochs.
 _SAMPLES = 900_000
-_EPOCHS_SMALL, _EPOCHS_LARGE = 560_000, 2_000_000
+_EPOCHS_SMALL, _EPOCHS_LARGE = 620_000, 2_000_000
 _SMALL = 20_000
 # Recorded epochs keep the first 3 bytes of a float32: 16 bits of mantissa, 5 digits.
 _KEPT = 3

@@ -24,7 +24,7 @@ Array = npt.NDArray[Any]
 _INK = "#010203"
 COLOURS = ("#2980d9", "#d4572a", "#1a9b72", "#8e5bd0", "#b8860b", "#c2417c")
 DASHES: tuple[Any, ...] = ("solid", (0, (6, 2)), (0, (2, 2)), (0, (8, 2, 2, 2)))
-_RC = {
+_RC: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "chainrule",
     "text.parse_math": False,
@@ -63,7 +63,9 @@ def figure(draw: Callable[[Any], None], width: float = 6.0, height: float = 3.4)
     return made
 
 
-def plot_svg(draw: Callable[[Any], None], title: str, width: float = 6.0, height: float = 3.4) -> str:
+def plot_svg(
+    draw: Callable[[Any], None], title: str, width: float = 6.0, height: float = 3.4
+) -> str:
     """Return a plot as an SVG element for a page; ``title`` says to all readers what it shows."""
     import matplotlib as mpl
 
@@ -99,13 +101,20 @@ def costs(history: History) -> Callable[[Any], None]:
             axes.annotate(f" kept: {best}", (best, 1), xycoords=("data", "axes fraction"), va="top")
         finite = [v for v in (*history.cost, *history.validation_cost) if v and v > 0]
         if finite and max(finite) > 30 * min(finite):
-            axes.set_yscale("log")
+            _logarithmic(axes)
         axes.set_xlabel("epoch")
         axes.set_ylabel("cost J")
         if history.cost:
             axes.legend()
 
     return draw
+
+
+def _logarithmic(axes: Any) -> None:
+    """Set a logarithmic scale with plain numbers, since text is drawn as it is."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(lambda value, place: f"{value:g}")
+    axes.yaxis.set_minor_formatter(lambda value, place: "")
 
 
 def gradient_norms(history: History) -> Callable[[Any], None]:
@@ -116,12 +125,12 @@ def gradient_norms(history: History) -> Callable[[Any], None]:
         epochs = np.arange(1, history.epochs + 1)
         for k in range(norms.shape[1]):
             style = {"color": COLOURS[k % 6], "linestyle": DASHES[k % 4]}
-            axes.plot(epochs, np.where(norms[:, k] > 0, norms[:, k], np.nan), **style)
-            if norms.shape[1] <= 12 and len(epochs):
-                axes.annotate(f" layer {k + 1}", (epochs[-1], norms[-1, k]), va="center")
+            shown = np.where(norms[:, k] > 0, norms[:, k], np.nan)
+            axes.plot(epochs, shown, label=f"layer {k + 1}", **style)
         if (norms > 0).any():
-            axes.set_yscale("log")
-        axes.margins(x=0.12)
+            _logarithmic(axes)
+        if 0 < norms.shape[1] <= 12:
+            axes.legend(ncols=1 + norms.shape[1] // 7)
         axes.set_xlabel("epoch")
         axes.set_ylabel("norm of dJ/dW, dJ/db")
 
@@ -187,6 +196,18 @@ def residuals(true: Array, predicted: Array) -> Callable[[Any], None]:
         axes.plot(true[::step], predicted[::step], ".", color=COLOURS[0], alpha=0.6)
         axes.set_xlabel("true")
         axes.set_ylabel("predicted")
+
+    return draw
+
+
+def errors(off: Array) -> Callable[[Any], None]:
+    """Draw how often predictions are off by how much."""
+
+    def draw(axes: Any) -> None:
+        axes.hist(off, bins=min(30, max(5, len(off) // 5)), color=COLOURS[0])
+        axes.axvline(0, color=_INK, linewidth=0.8)
+        axes.set_xlabel("predicted - true")
+        axes.set_ylabel("rows")
 
     return draw
 

@@ -1,4 +1,4 @@
-"""The report on a trained model: one self-contained page of what it is, how it learnt, how good it is."""
+"""The report on a trained model: one page of what it is, how it learnt and how good it is."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ class ModelReport:
 
     def _repr_html_(self) -> str:
         frame = 'sandbox="" width="100%" height="900" style="border:0"'
-        return f'<iframe title="{escape(self.title)}" srcdoc="{escape(self.html)}" {frame}></iframe>'
+        return (
+            f'<iframe title="{escape(self.title)}" srcdoc="{escape(self.html)}" {frame}></iframe>'
+        )
 
     def __repr__(self) -> str:
         return f"<ModelReport {self.title!r}, {len(self.html.encode()) / 1e6:.2f} MB>"
@@ -159,16 +161,20 @@ def data_lines(
     return [(name, clean(text)) for name, text in lines]
 
 
+_SETTINGS = ("optimizer", "learning_rate", "schedule", "batch_size", "l2", "dropout", "seed")
+
+
 def training_lines(
     model: TableModel, history: History | None, speed: float
 ) -> list[tuple[str, str]]:
     """Say how the model was trained and how fast, as pairs of a name and a text."""
-    lines: list[tuple[str, str]] = []
     settings = model.record.get("settings") if isinstance(model.record, dict) else None
-    if isinstance(settings, dict):
-        for name in ("optimizer", "learning_rate", "schedule", "batch_size", "l2", "dropout", "seed"):
-            if settings.get(name) is not None:
-                lines.append((name.replace("_", " "), str(settings[name])))
+    known = settings if isinstance(settings, dict) else {}
+    lines = [
+        (name.replace("_", " "), clean(str(known[name])))
+        for name in _SETTINGS
+        if known.get(name) is not None
+    ]
     if history is not None and history.seconds:
         seconds, counts = history.seconds[-1], model.record.get("rows") or {}
         rate = counts.get("train", 0) * history.epochs / max(seconds, 1e-9)
@@ -215,16 +221,8 @@ def _predictions(model: TableModel, true: Array, found: Array) -> list[str]:
     target = model.target
     if target.task == "regression":
         predicted = target.decode(found)
-        left = predicted - true
-        histogram = plots.plot_svg(
-            lambda axes: (
-                axes.hist(left, bins=min(30, max(5, len(left) // 5)), color=plots.COLOURS[0]),
-                axes.set_xlabel("predicted - true"),
-                axes.set_ylabel("rows"),
-            )
-            and None,
-            "how often predictions are off by how much",
-        )
+        title = "how often predictions are off by how much"
+        histogram = plots.plot_svg(plots.errors(predicted - true), title)
         scatter = plots.plot_svg(plots.residuals(true, predicted), "predicted against true values")
         return [scatter, histogram]
     from chainrule.tables.scores import probabilities_of

@@ -175,7 +175,7 @@ class Picker {
     });
     return [
       make("p", {}, `As a sum over ${plural(count, "path")} from the cost, each a product of dz${raised(model.last)}, weights and slopes:`),
-      make("ul", { class: "paths" }, ...items),
+      make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "paths" }, make("ul", { class: "paths" }, ...items)),
     ];
   }
 

@@ -190,7 +190,7 @@ function tableOf(heads, rows) {
     make("tr", {}, make("th", { scope: "row" }, make("bdi", {}, name)), ...values.map((v) => make("td", {}, shown(v)))),
   );
   const table = make("table", {}, make("thead", {}, head), make("tbody", {}, ...body));
-  return make("div", { class: "scroll" }, table);
+  return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "numbers" }, table);
 }
 
 function foldedTable(heads, few, count, all, word) {

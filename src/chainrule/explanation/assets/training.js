@@ -109,7 +109,7 @@ class Training {
       this.mark.setAttribute("x1", this.x(epoch));
       this.mark.setAttribute("x2", this.x(epoch));
     }
-    if (page.survey) fill($("mean-cost"), shown(page.survey.J, 6));
+    fill($("mean-cost"), page.survey ? shown(page.survey.J, 6) : "…");
     $("restore").disabled = page.theta === page.trained;
   }
 }
