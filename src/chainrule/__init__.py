@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from . import distributed
 from .files.network import load
 from .mathematics.activations import ACTIVATIONS, Activation
 from .mathematics.costs import COSTS, Cost
@@ -14,7 +15,7 @@ from .mathematics.passes import Gradients, Trace
 from .mathematics.propagation import backward, forward
 from .mathematics.schedules import SCHEDULES, Schedule
 from .network import Network
-from .training import METRICS, History, Metric, Stop
+from .training import METRICS, Checkpoints, History, Metric, Stop
 
 if TYPE_CHECKING:
     from .explanation import expand, explain, illustrate
@@ -29,6 +30,7 @@ __all__ = [
     "OPTIMIZERS",
     "SCHEDULES",
     "Activation",
+    "Checkpoints",
     "Cost",
     "Gradients",
     "History",
@@ -40,6 +42,7 @@ __all__ = [
     "Stop",
     "Trace",
     "backward",
+    "distributed",
     "expand",
     "explain",
     "forward",

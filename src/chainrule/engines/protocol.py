@@ -41,7 +41,9 @@ class Problem:
 class Engine(Protocol):
     """What trains: the reference engine, and faster ones that are tested against it."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What the engine is called in a history."""
 
     def run(
         self,

@@ -48,7 +48,7 @@ def run(
             squares[s] = [float(np.vdot(dtheta[part], dtheta[part])) for part in parts]
             if not (isfinite(costs[s]) and np.isfinite(squares[s]).all()):
                 return costs[: s + 1], squares[: s + 1]
-            g = _clipped(problem, dtheta)
+            g = clipped(problem, dtheta)
             rate, t = float(rates[s]), first_step + s + 1
             optimizer.update(theta, g, state, rate, t, decay, out=(theta, state))
     return costs, squares
@@ -83,7 +83,30 @@ def _gradient(
     return J
 
 
-def _clipped(problem: Problem, dtheta: Floats) -> Floats:
+def sums(
+    problem: Problem,
+    parameters: tuple[dict[str, Any], ...],
+    rows: npt.NDArray[np.int64] | None,
+    masks: Masks | None,
+    dtheta: Floats,
+) -> float:
+    """Return ``sum_i w_i J_i`` over some rows (None: all), without penalties, and its gradient.
+
+    The weights are those of the problem, or 1; no mean is taken. What several processes find for
+    their rows of a batch adds up to what one finds for the batch.
+    """
+    net, X, Y = problem.network, problem.X, problem.Y
+    w = np.ones(len(X), net.dtype) if problem.weights is None else problem.weights.astype(net.dtype)
+    if rows is not None:
+        X, Y, w = X[rows], Y[rows], w[rows]
+    trace = forward_pass(X, net.layers, parameters, masks)
+    found, _, _ = backward_pass(trace, Y, w, net.layers, parameters, net.cost, inputs=False)
+    gather(found, net.layers, dtheta)
+    return float(cost_pass(trace, Y, w, net.layers, parameters, net.cost))
+
+
+def clipped(problem: Problem, dtheta: Floats) -> Floats:
+    """Return the gradient clipped by value, then by norm, where the problem asks for it."""
     g = dtheta
     if problem.clip_value is not None:
         g = clip_by_value(g, problem.clip_value)

@@ -1,14 +1,15 @@
 """Networks in model files: theta by layer as W1, b1, W2, ..., and the config in the metadata.
 
-Beside the network a file can hold the state of an encoder (its arrays under ``encoder.``) and a
-record of how it was trained; to this module both are JSON values and arrays.
+Beside the network a file can hold the state of an encoder (its arrays under ``encoder.``), a record
+of how it was trained, and where training stands (its arrays under ``checkpoint.``); to this module
+all are JSON values and arrays. A checkpoint is thus a model file that can be predicted with.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,16 +21,22 @@ from ..parameters import Place, gather, places, size
 from .model import read_model, shapes_agree, write_model
 
 ENCODER = "encoder."
+CHECKPOINT = "checkpoint."
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a model file holds: the network, the encoder's state if any, the training's record."""
+    """What a model file holds: the network, the encoder's state if any, the training's record.
+
+    ``checkpoint`` is None but for a checkpoint.
+    """
 
     network: Network
     encoder: Any
     encoder_arrays: Mapping[str, npt.NDArray[Any]]
     record: Any
+    checkpoint: Any = None
+    checkpoint_arrays: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
 
 def save_network(
@@ -37,18 +44,23 @@ def save_network(
     network: Network,
     encoder: tuple[Any, Mapping[str, npt.NDArray[Any]]] | None = None,
     record: Any = None,
+    checkpoint: tuple[Any, Mapping[str, npt.NDArray[Any]]] | None = None,
 ) -> None:
-    """Write a model file atomically. ``encoder``: JSON values and arrays; ``record``: JSON values.
+    """Write a model file atomically. ``record``: JSON values; ``encoder``, ``checkpoint``: JSON
+    values and arrays.
 
     Raises ValueError if the network has one's own records or ``path`` cannot be written to.
     """
-    state, arrays = encoder or (None, {})
     found = {
         name: np.ascontiguousarray(network.parameters[place.layer][place.name])
         for name, place in _named(network.architecture)
     }
-    found.update({ENCODER + name: array for name, array in arrays.items()})
-    write_model(path, found, {"network": network.config(), "encoder": state, "record": record})
+    metadata = {"network": network.config(), "encoder": None, "record": record}
+    for key, part in ((ENCODER, encoder), (CHECKPOINT, checkpoint)):
+        if part is not None:
+            metadata[key.rstrip(".")], arrays = part
+            found.update({key + name: array for name, array in arrays.items()})
+    write_model(path, found, metadata)
 
 
 def load_network(path: str | os.PathLike[str]) -> Loaded:
@@ -56,11 +68,7 @@ def load_network(path: str | os.PathLike[str]) -> Loaded:
     arrays, metadata = read_model(path)
     try:
         made = architecture_of(metadata.get("network"))
-        encoder = {
-            name.removeprefix(ENCODER): arrays.pop(name)
-            for name in list(arrays)
-            if name.startswith(ENCODER)
-        }
+        encoder, checkpoint = (_popped(arrays, key) for key in (ENCODER, CHECKPOINT))
         named = list(_named(made))
         shapes_agree(arrays, {name: (place.shape, made.dtype) for name, place in named})
     except ValueError as error:
@@ -70,7 +78,14 @@ def load_network(path: str | os.PathLike[str]) -> Loaded:
         by_layer[place.layer][place.name] = arrays[name]
     theta = gather(by_layer, made.layers, np.empty(size(made.layers), made.dtype))
     network = Network.from_config(metadata["network"], theta)
-    return Loaded(network, metadata.get("encoder"), encoder, metadata.get("record"))
+    state, record, standing = (metadata.get(key) for key in ("encoder", "record", "checkpoint"))
+    return Loaded(network, state, encoder, record, standing, checkpoint)
+
+
+def _popped(arrays: dict[str, npt.NDArray[Any]], key: str) -> dict[str, npt.NDArray[Any]]:
+    """Take the arrays whose names begin with ``key`` out, and return them without it."""
+    names = [name for name in arrays if name.startswith(key)]
+    return {name.removeprefix(key): arrays.pop(name) for name in names}
 
 
 def load(path: str | os.PathLike[str]) -> Network:

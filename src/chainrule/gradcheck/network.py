@@ -78,6 +78,9 @@ def check_network(
             nudges.layer(l, watch)
             if watch.stopped:
                 break
+        tensors = _tensors(shadow, nudges, dtheta, shares, tolerance)
+        for l, units in _open_units(tensors) if not watch.stopped else ():
+            nudges.refine(l, units, watch)
     tensors = _tensors(shadow, nudges, dtheta, shares, tolerance)
     J_of = _cost_function(shadow, X64, Y, weights, training, at_step)
     if not watch.stopped:
@@ -225,6 +228,9 @@ def _tensors(
                 continue
             n = summed(slopes, shares, a_prev)
             value, bar = n.value.reshape(shape), n.bar.reshape(shape)
+            # A gradient of exactly 0 where J does not move by a single bit is right.
+            quiet = nudges.flat[l].all(axis=0).reshape((-1, *(1,) * (len(shape) - 1)))
+            bar = np.where(quiet & (np.asarray(g[name]) == 0), 0.0, bar)
             if name == "W":
                 value = value + penalty_slope(parameter, net.l1, net.l2)
             slack = 16 * EPS * float(np.max(np.abs(np.nan_to_num(g[name])), initial=0.0))
@@ -235,6 +241,17 @@ def _tensors(
             )
             _explain(checked, slopes)
             found.append(checked)
+    return found
+
+
+def _open_units(tensors: Sequence[Checked]) -> list[tuple[int, npt.NDArray[np.intp]]]:
+    """The units of each layer that have an undecided entry, the last layer first."""
+    found = []
+    for l in range(len(tensors) // 2, 0, -1):
+        W, b = tensors[2 * l - 2], tensors[2 * l - 1]
+        still = (W.verdict == UNDECIDABLE).any(axis=1) | (b.verdict == UNDECIDABLE)
+        if still.any():
+            found.append((l, np.flatnonzero(still)))
     return found
 
 

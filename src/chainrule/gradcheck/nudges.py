@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from ..mathematics.activations import Activation
 from ..mathematics.costs import Cost, cost_of
-from .differences import EPS, STENCIL, Estimate, better, estimate, one_sided
+from .differences import EPS, STENCIL, WIDE, Estimate, better, estimate, one_sided, wide
 from .watch import Watch
 
 Array = npt.NDArray[np.float64]
@@ -100,6 +100,8 @@ class Nudges:
     rows: int = 0
     base: Array = field(init=False)
     estimates: dict[int, Estimate] = field(default_factory=dict)
+    # Of each layer, the pairs (s, j) for which J has not moved by a single bit, near and far.
+    flat: dict[int, npt.NDArray[np.bool_]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         top = self.stages[-1]
@@ -207,24 +209,37 @@ class Nudges:
         careful: bool = False,
         side: int = 0,
     ) -> tuple[Estimate, Array]:
-        """Estimate dJ_s/dz^l[s, j] for the pairs given, h (R,) the step of each; side 0: both."""
+        """Estimate dJ_s/dz^l[s, j] for the pairs given, h (R,) the step of each.
+
+        ``side`` 0: both sides; 1 and -1: one; 2: both, with six points.
+        """
         n = len(samples)
-        by = np.concatenate([k * h for k in (STENCIL if side == 0 else SIDED)]) * (side or 1)
-        moved = self.costs(l, np.tile(samples, 4), np.tile(units, 4), by, careful)
-        met = moved.met.reshape(4, n).any(axis=0)
+        points = {0: STENCIL, 2: WIDE}.get(side, SIDED)
+        k = len(points)
+        by = np.concatenate([p * h for p in points]) * (-1 if side == -1 else 1)
+        moved = self.costs(l, np.tile(samples, k), np.tile(units, k), by, careful)
+        met = moved.met.reshape(k, n).any(axis=0)
         for row, layer, unit in moved.where[: max(0, 5 - len(self.kinks))]:
             r = row % n
             self.kinks.append(
                 Kink(layer, unit, int(samples[r]), (l, int(units[r])), float(h[r]))
             )
-        J, J0, room = moved.J.reshape(4, n), self.base[samples], noise[samples]
-        found = one_sided(J, J0, side * h, room) if side else estimate(J, J0, h, room)
+        J, J0, room = moved.J.reshape(k, n), self.base[samples], noise[samples]
+        if side == 2:
+            found = wide(J, h, room)
+        else:
+            found = one_sided(J, J0, side * h, room) if side else estimate(J, J0, h, room)
         # A kink within the step is known, not guessed: nothing seen across it counts. And where
         # only what is exactly 0 stays so (dead units, dropped ones), J does not depend on z at all.
-        still = moved.still.reshape(4, n).all(axis=0) & ~met
+        self._note_flat(l, samples, units, (J == J0).all(axis=0))
+        still = moved.still.reshape(k, n).all(axis=0) & ~met
         bar = np.where(met, np.inf, np.where(still, 0.0, found.bar))
         rounding = np.where(still, 0.0, found.rounding)
         return Estimate(found.value, bar, met, rounding), met
+
+    def _note_flat(self, l: int, samples: Rows, units: Rows, flat: npt.NDArray[np.bool_]) -> None:
+        known = self.flat.setdefault(l, np.ones(self.stages[l - 1].z.shape, np.bool_))
+        known[samples, units] &= flat
 
     def noise(self, l: int) -> Array:
         """Bound the rounding of one sample's J (m,) when z^l is moved, from the slopes found above.
@@ -269,27 +284,45 @@ class Nudges:
 
     def _again(self, l: int, found: Estimate, h: Array, noise: Array, size: int, watch: Watch) -> None:
         """Other steps for the pairs whose bar is long beside the slopes of their layer."""
-        n = self.stages[l - 1].z.shape[1]
         for rung, side in TRIES:
             known = np.abs(found.value[np.isfinite(found.bar)])
             typical = float(np.mean(known)) if known.size else 0.0
             size_of = np.maximum(np.abs(np.nan_to_num(found.value)), 1e-2 * typical)
-            # A bar of 0 slope where J does not move at all is as short as it can be.
             long = np.flatnonzero(found.bar > 1e-7 * size_of)
             if not len(long):
                 return
             watch.more(len(long))
-            for start in range(0, len(long), size):
-                part = long[start : start + size]
-                new, _ = self.look(l, part // n, part % n, rung * h[part], noise, True, side)
-                old = Estimate(
-                    found.value[part], found.bar[part], found.kinked[part], found.rounding[part]
-                )
-                best = better(old, new)
-                found.value[part], found.bar[part] = best.value, best.bar
-                found.kinked[part], found.rounding[part] = best.kinked, best.rounding
-                if not watch.step(len(part)):
-                    return
+            if not self._retry(l, found, long, (rung * h, noise, side), size, watch):
+                return
+
+    def refine(self, l: int, units: Rows, watch: Watch) -> None:
+        """Six points and longer steps for every sample of these units: their sums cancel too much."""
+        stage = self.stages[l - 1]
+        m, n = stage.z.shape
+        width = max(s.z.shape[1] for s in self.stages[l - 1 :])
+        pairs = (np.arange(m)[:, None] * n + units).ravel()
+        h = np.exp2(np.floor(np.log2(np.maximum(1.0, np.abs(stage.z))))).ravel() * STEP
+        watch.more(2 * len(pairs))
+        for rung in (2.0**4, 2.0**7):
+            work = (rung * h, self.noise(l), 2)
+            if not self._retry(l, self.estimates[l], pairs, work, max(1, BLOCK // (6 * width)), watch):
+                return
+
+    def _retry(
+        self, l: int, found: Estimate, pairs: Rows, work: Any, size: int, watch: Watch
+    ) -> bool:
+        """Look again at some pairs (step, noise and side in ``work``); keep what is better known."""
+        n = self.stages[l - 1].z.shape[1]
+        h, noise, side = work
+        for start in range(0, len(pairs), size):
+            part = pairs[start : start + size]
+            new, _ = self.look(l, part // n, part % n, h[part], noise, True, side)
+            best = better(Estimate(*(x[part] for x in found)), new)
+            for kept, value in zip(found, best, strict=True):
+                kept[part] = value
+            if not watch.step(len(part)):
+                return False
+        return True
 
 
 def _held(d0: Array, kinks: Sequence[float]) -> npt.NDArray[np.bool_] | None:

@@ -14,7 +14,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .differences import EPS, SAFETY, STENCIL, Estimate, better, estimate, noise_of, power_of_two
+from .differences import (
+    EPS,
+    SAFETY,
+    STENCIL,
+    Estimate,
+    better,
+    estimate,
+    noise_of,
+    one_sided,
+    power_of_two,
+)
 from .functions import Subject
 from .kinks import Flip, flips_between
 from .tree import Leaf
@@ -71,7 +81,7 @@ class Sweep:
 
     def constant(self, leaf: Leaf, index: int, h: float) -> bool:
         """Whether J does not move by a single bit, near and far."""
-        J0 = self.subject.J0
+        J0, h = self.subject.J0, h / self.step * 2.0**-13
         near = all(self._moved(leaf, index, k * h)[0] == J0 for k in (-1.0, 1.0, 0.5, -0.5))
         return near and all(self._moved(leaf, index, k * h)[0] == J0 for k in (-256.0, 256.0))
 
@@ -142,7 +152,7 @@ def noise_level(subject: Subject, rng: np.random.Generator) -> float:
     """
     floor = subject.resolution * abs(subject.J0)
     levels: list[float] = []
-    for _ in range(2):
+    for _ in range(3):
         J = subject.along([_size(leaf) * rng.standard_normal(leaf.shape) for leaf in subject.leaves])
         found = None
         for spacing in (1e-10, 1e-8, 1e-6, 1e-4, 1e-2):
@@ -150,9 +160,12 @@ def noise_level(subject: Subject, rng: np.random.Generator) -> float:
             if found is not None:
                 levels.append(found)
                 break
-        if found is None and J(0.5) == subject.J0 == J(-0.5):
-            levels.append(0.0)
-    return max(SAFETY * min(levels, default=1e-2 * abs(subject.J0)), floor)
+        if found is None:
+            # J stands still close by: saturated, or a staircase. The first tread bounds the noise.
+            treads = (abs(J(side * t) - subject.J0) for t in (0.1, 0.5) for side in (1, -1))
+            levels.append(max(treads) / SAFETY)
+    # The middle one: a kink may have spoilt one, chance have flattered another.
+    return max(SAFETY * sorted(levels)[1], 2 * floor)
 
 
 def _size(leaf: Leaf) -> float:
@@ -209,14 +222,17 @@ def _again(
     for index in open_entries:
         sweep.retried += 1
         kinked = bool(first[index].kinked[0])
-        found, kinked = _settle(
+        found, kinked, agreed = _settle(
             sweep, leaf, index, first[index], float(h[index]), int(verdict[index]), float(a[index])
         )
         n[index], bar[index] = found.value[0], found.bar[0]
         if a[index] == 0 and n[index] == 0 and sweep.constant(leaf, index, float(h[index])):
             bar[index] = 0.0
         _judge(sweep, checked, done, slack)
-        if verdict[index] == UNDECIDABLE:
+        if verdict[index] == WRONG and agreed:
+            verdict[index] = UNDECIDABLE
+            checked.reasons[index] = "steps of different lengths give different derivatives"
+        elif verdict[index] == UNDECIDABLE:
             checked.reasons[index] = _reason(float(a[index]), found, kinked)
         if not watch.step(2):
             return
@@ -224,19 +240,27 @@ def _again(
 
 def _settle(
     sweep: Sweep, leaf: Leaf, index: int, found: Estimate, h: float, verdict: int, a: float
-) -> tuple[Estimate, bool]:
+) -> tuple[Estimate, bool, bool]:
+    """Look again with other steps: (what is known, whether a kink was met, whether a step agreed).
+
+    A step agrees if its own estimate, short as its bar is, is the gradient ``a``.
+    """
     kinked = bool(found.kinked[0])
     if leaf.name in sweep.complex_leaves:
         exact = sweep.complex_derivative(leaf, index)
         if exact is not None and abs(exact - found.value[0]) <= found.bar[0]:
             off = 64 * EPS * abs(exact)
             known = np.array([off])
-            return Estimate(np.array([exact]), known, found.kinked, known), kinked
+            return Estimate(np.array([exact]), known, found.kinked, known), kinked, False
+    agreed = _agrees(a, found)
     for k in RUNGS:
         if k > 1 and kinked:
             break  # a longer step would cross more kinks still
         new = sweep.look(leaf, index, k * h)
         kinked = kinked or bool(new.kinked[0])
+        agreed = agreed or _agrees(a, new)
+        if k > 1 and new.bar[0] > 1e-3 * abs(new.value[0]):
+            continue  # so far away J may be another function
         apart = abs(new.value[0] - found.value[0]) > new.bar[0] + found.bar[0]
         # Two bars that do not meet: a kink fooled the larger step.
         if apart:
@@ -246,7 +270,26 @@ def _settle(
         known = found.bar[0] <= sweep.tolerance * max(abs(a), abs(float(found.value[0])))
         if k <= CONFIRMED if verdict == WRONG else known:
             break
-    return found, kinked
+    if kinked and found.bar[0] > sweep.tolerance * abs(found.value[0]):
+        found = _past_the_kink(sweep, leaf, index, found, h)
+    return found, kinked, agreed
+
+
+def _agrees(a: float, e: Estimate) -> bool:
+    short = not e.kinked[0] and e.bar[0] <= 1e-2 * abs(e.value[0])
+    return bool(short and abs(a - e.value[0]) <= e.bar[0])
+
+
+def _past_the_kink(sweep: Sweep, leaf: Leaf, index: int, found: Estimate, h: float) -> Estimate:
+    """Look to one side only: the one whose slope the smallest steps agree with, if just one does."""
+    sides = []
+    for side in (1, -1):
+        values = np.array([sweep._moved(leaf, index, side * k * h)[0] for k in (1, 2, 3, 4)])
+        sides.append(one_sided(values[:, None], sweep.subject.J0, np.array([side * h]), sweep.noise))
+    agree = [abs(e.value[0] - found.value[0]) <= e.bar[0] + found.bar[0] for e in sides]
+    if agree[0] == agree[1]:
+        return found
+    return better(found, sides[agree.index(True)])
 
 
 def _reason(a: float, found: Estimate, kinked: bool) -> str:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from .checks import BELOW_ONE, setting
 from .namespace import Array
-from .random import uniform
+from .random import uniform, uniform_at
 
 
 def dropout_mask(
@@ -16,12 +16,14 @@ def dropout_mask(
     key: int,
     dtype: npt.DTypeLike = np.float64,
     first_row: int = 0,
+    rows: npt.NDArray[np.int64] | None = None,
 ) -> npt.NDArray[np.floating]:
     """Draw a layer's mask for one step: 0 with probability ``rate``, else 1/(1 - rate).
 
     ``mask[i, j] = [u >= rate] / (1 - rate)`` with u the number ``(first_row + i) * n + j`` of the
-    stream ``key``, so an entry depends on (key, row, unit) and not on the number of rows. The key
-    is ``random.key(seed, random.DROPOUT, step, layer)``. 1/(1 - rate) is worked out in float64 and
+    stream ``key``, so an entry depends on (key, row, unit) and not on the number of rows; ``rows``
+    (m,), if given, are the rows' own numbers, in place of first_row + i. The key is
+    ``random.key(seed, random.DROPOUT, step, layer)``. 1/(1 - rate) is worked out in float64 and
     rounded once to ``dtype``.
 
     Shape (m, n). Raises ValueError unless 0 <= rate < 1.
@@ -29,7 +31,11 @@ def dropout_mask(
     """
     rate = setting("dropout", "rate", rate, BELOW_ONE)
     m, n = shape
-    kept = uniform(key, m * n, first_row * n).reshape(m, n) >= rate
+    if rows is None:
+        u = uniform(key, m * n, first_row * n).reshape(m, n)
+    else:
+        u = uniform_at(key, rows[:, None] * n + np.arange(n))
+    kept = u >= rate
     mask: npt.NDArray[np.floating] = kept.astype(dtype)
     mask *= mask.dtype.type(1.0 / (1.0 - float(rate)))
     return mask

@@ -68,7 +68,11 @@ def bits(key: int, n: int, start: int = 0) -> npt.NDArray[np.uint64]:
 
     Shape (n,), dtype uint64. ``bits(k, n)`` begins with ``bits(k, n - 1)``.
     """
-    x = np.arange(start + 1, start + n + 1, dtype=np.uint64)
+    return scrambled(np.arange(start + 1, start + n + 1, dtype=np.uint64), key)
+
+
+def scrambled(x: npt.NDArray[np.uint64], key: int) -> npt.NDArray[np.uint64]:
+    """Return ``mix(key + x * GAMMA)`` for each x, written in place of x."""
     x *= np.uint64(GAMMA)
     x += np.uint64(key)
     x ^= x >> np.uint64(30)
@@ -85,6 +89,12 @@ def uniform(key: int, n: int, start: int = 0) -> npt.NDArray[np.float64]:
     Shape (n,), dtype float64.
     """
     return (bits(key, n, start) >> np.uint64(11)) * np.float64(2.0**-53)
+
+
+def uniform_at(key: int, places: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float64]:
+    """Return the numbers that ``uniform`` draws at some places of a stream, in their shape."""
+    x = scrambled(places.astype(np.uint64) + np.uint64(1), key)
+    return (x >> np.uint64(11)) * np.float64(2.0**-53)
 
 
 def permutation(m: int, key: int) -> npt.NDArray[np.int64]:

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
-from ..engines import Problem, choose
-from ..mathematics.optimizers import Optimizer, gradient_descent
+from ..engines import choose
+from ..mathematics.optimizers import Optimizer
 from ..mathematics.schedules import Schedule
-from .descent import descend
+from .checkpoints import Checkpoints, Keeper, checkpoints_of, digest_of, signature_of
+from .conduct import conduct, problem_of
 from .history import History, Stop
-from .interrupt import Interrupt
-from .lbfgs import minimise
 from .metrics import METRICS, Metric
 from .progress import Progress
 from .run import Run
+from .samples import InMemory
 from .settings import Callback, data_of, settings_of, split_validation, with_class_weight
 
 if TYPE_CHECKING:
     from ..network import Network
 
-__all__ = ["METRICS", "History", "Metric", "Stop", "fit"]
+__all__ = ["METRICS", "Checkpoints", "History", "Metric", "Stop", "fit"]
 
 
 def fit(
@@ -50,6 +50,9 @@ def fit(
     threads: int | None = None,
     progress: bool = True,
     engine: str = "auto",
+    checkpoint: Any = None,
+    checkpoint_every: str | int | None = None,
+    resume: bool = False,
 ) -> History:
     """Descend the gradient from the network's theta until J is minimised; theta is changed.
 
@@ -65,6 +68,10 @@ def fit(
     of (network, history), called after each epoch; one that returns True stops. ``metrics``: names
     of ``METRICS`` or records. ``record="explain"`` keeps snapshots of theta. ``progress``: a
     line on a terminal for runs of more than two seconds. ``engine``: auto, native or reference.
+    ``checkpoint``: a folder, or ``Checkpoints``, to write to after each epoch, or as often as
+    ``checkpoint_every`` says (10 epochs, or ``"10min"``), and when Ctrl-C or SIGTERM stops the run;
+    after SIGTERM SystemExit(143) is raised. ``resume``: go on from the last checkpoint there, if
+    there is one, and end in the same bits as a run that was never stopped.
 
     Repeated runs from the same seed and theta give the same bits. Ctrl-C stops after the step in
     hand and keeps what was learnt. A cost that explodes or is not finite stops at once, keeps the
@@ -80,32 +87,22 @@ def fit(
     [0.0, 1.0, 1.0, 0.0]
     """
     given = {name: value for name, value in locals().items() if name not in ("net", "X", "y")}
+    policy = None if checkpoint is None else checkpoints_of(checkpoint, checkpoint_every)
+    if resume and policy is None:
+        raise ValueError("resume needs the folder of the checkpoints: give checkpoint=...")
     data = with_class_weight(net, data_of(net, X, y, sample_weight, "X"), class_weight)
     data, held = split_validation(net, data, validation)
     settings = settings_of(net, len(data.X), held is not None, given)
-    problem = Problem(
-        network=net,
-        X=data.X,
-        Y=data.Y,
-        weights=data.weights,
-        optimizer=settings.optimizer or gradient_descent(),
-        clip_value=settings.clip_value,
-        clip_norm=settings.clip_norm,
-        threads=settings.threads,
-    )
+    problem = problem_of(net, data, settings)
     chosen, why = choose(settings.engine, problem)
     if why and progress:
         _say(why)
-    run = Run(net, data, held, settings, chosen, problem, Progress(settings.epochs, progress))
-    way = minimise if settings.optimizer is None else descend
-    with Interrupt() as interrupt:
-        try:
-            reason = way(run, interrupt)
-        except KeyboardInterrupt:
-            reason = "interrupted"
-        finally:
-            run.progress.close()
-    return run.finish(reason)
+    samples = InMemory(problem, len(data.X), settings.batch_size, settings.shuffle, data.weights)
+    run = Run(net, data, held, settings, chosen, samples, Progress(settings.epochs, progress))
+    if policy is not None:
+        signature = signature_of(run, digest_of(data), digest_of(held))
+        run.keeper = Keeper(policy, signature, resume)
+    return conduct(run)
 
 
 def _say(line: str) -> None:

@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import time
-from math import ceil, isfinite
+from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..mathematics.random import ORDER, key, permutation
 from .history import Reason
 from .interrupt import Interrupt
 from .run import Run
-from .settings import planned_steps
+from .samples import Block
 
 # An engine is called for as many steps as take about this long, so that Ctrl-C is soon heard.
 SECONDS_A_CALL = 0.2
+FEWEST_STEPS = 16
 
 Numbers = npt.NDArray[np.float64]
 
 
-class _Epoch:
-    """The sums over the steps of an epoch."""
+@dataclass(slots=True)
+class Sums:
+    """The sums over the steps of an epoch: cost times weight, weight, squares (L,), steps."""
 
-    def __init__(self, n_layers: int) -> None:
-        self.cost = 0.0
-        self.weight = 0.0
-        self.squares = np.zeros(n_layers)
-        self.steps = 0
+    squares: Numbers
+    cost: float = 0.0
+    weight: float = 0.0
+    steps: int = 0
 
     @property
     def mean_cost(self) -> float:
@@ -48,55 +49,102 @@ def _sum_on(total: Any, numbers: Numbers) -> Any:
     return np.add.accumulate(np.concatenate([[total], numbers]))[-1]
 
 
+@dataclass(slots=True)
+class Position:
+    """Where a descent stands between two steps: with theta and the run, all that it needs to go on.
+
+    ``state`` (slots, P) is the optimizer's and ``memory`` the schedule's; ``done`` counts the steps
+    of all epochs, ``sums.steps`` those of ``epoch``; ``rate`` is the learning rate of the last.
+    """
+
+    state: npt.NDArray[np.floating[Any]]
+    memory: tuple[float, ...]
+    sums: Sums
+    epoch: int = 0
+    done: int = 0
+    rate: float = 0.0
+    chunk: int = 1
+
+
 def descend(run: Run, interrupt: Interrupt) -> Reason:
     """Take epochs of steps until there is a reason to stop."""
-    settings, m = run.settings, len(run.data.X)
-    if settings.optimizer is None:
-        raise TypeError("L-BFGS does not descend in steps of its own")
-    net = run.net
-    state = settings.optimizer.init(net.theta)
-    memory = settings.schedule.init()
-    steps, done = planned_steps(settings, m), 0
-    chunk = 16
-    for epoch in range(settings.epochs):
-        order = permutation(m, key(net.seed, ORDER, epoch)) if settings.shuffle else np.arange(m)
-        sums, rate, first = _Epoch(len(net.activations)), 0.0, 0
-        while first < m:
-            rows = order[first : first + chunk * settings.batch_size]
-            count = ceil(len(rows) / settings.batch_size)
-            factors = [settings.schedule.factor(done + s, steps, memory) for s in range(count)]
-            rates = settings.learning_rate * np.array(factors)
-            began = time.monotonic()
-            costs, squares = run.engine.run(
-                run.problem, net.theta, state, rows, settings.batch_size, rates, done
-            )
-            if len(costs) < count or not (isfinite(costs[-1]) and np.isfinite(squares[-1]).all()):
-                return "diverged"
-            chunk = _longer(chunk, count, time.monotonic() - began)
-            if run.first_cost is None:
-                run.first_cost = float(costs[0])
-            sums.add(costs, squares, _batch_weights(run, rows))
-            first, done, rate = first + len(rows), done + count, float(rates[-1])
-            if interrupt.asked:
-                return "interrupted"
-            run.progress.show(run.history, first / m if first < m else 0.0)
-        reason = run.end_epoch(sums.mean_cost, sums.squares / sums.steps, rate)
+    settings = run.settings
+    at = start(run)
+    if run.keeper is not None:
+        run.keeper.restore(run, at)
+    for epoch in range(at.epoch, settings.epochs):
+        for block in run.samples.blocks(epoch, at.sums.steps):
+            reason = _through(run, block, at, interrupt)
+            if reason is not None:
+                return reason
+        sums = at.sums
+        reason = run.end_epoch(sums.mean_cost, sums.squares / sums.steps, at.rate)
         if reason is not None:
             return reason
-        memory = settings.schedule.observe(memory, run.monitored())
+        at.memory = settings.schedule.observe(at.memory, run.monitored())
+        at.epoch, at.sums = epoch + 1, Sums(np.zeros_like(sums.squares))
+        if run.keeper is not None:
+            run.keeper.end_epoch(run, at)
     return "epochs"
 
 
-def _longer(chunk: int, count: int, seconds: float) -> int:
+def start(run: Run) -> Position:
+    """Return the position before the first step."""
+    settings = run.settings
+    if settings.optimizer is None:
+        raise TypeError("L-BFGS does not descend in steps of its own")
+    sums = Sums(np.zeros(len(run.net.activations)))
+    return Position(
+        settings.optimizer.init(run.net.theta), settings.schedule.init(), sums, chunk=FEWEST_STEPS
+    )
+
+
+def _through(run: Run, block: Block, at: Position, interrupt: Interrupt) -> Reason | None:
+    """Take the steps of a block that are still to be taken; return why to stop, or None."""
+    settings, steps = run.settings, run.samples.steps
+    planned = settings.epochs * steps
+    while at.sums.steps < block.first + block.steps:
+        count = min(at.chunk, block.first + block.steps - at.sums.steps)
+        rows = block.rows(at.sums.steps, count)
+        factors = [settings.schedule.factor(at.done + s, planned, at.memory) for s in range(count)]
+        rates = settings.learning_rate * np.array(factors)
+        began = time.monotonic()
+        costs, squares = run.engine.run(
+            block.problem, run.net.theta, at.state, rows, block.batch_size, rates, at.done
+        )
+        if len(costs) < count or not (isfinite(costs[-1]) and np.isfinite(squares[-1]).all()):
+            return "diverged"
+        if run.first_cost is None:
+            run.first_cost = float(costs[0])
+        at.sums.add(costs, squares, run.samples.batch_weights(block, rows))
+        at.done, at.rate = at.done + count, float(rates[-1])
+        fitting = _longer(count, time.monotonic() - began, at.chunk)
+        asked, at.chunk = _agree(run, interrupt, fitting)
+        if asked:
+            if run.keeper is not None:
+                run.keeper.write(run, at)
+                run.team.gather(None)  # nobody leaves before it is written
+            return "interrupted"
+        if run.keeper is not None:
+            run.keeper.after_steps(run, at)
+        share = at.sums.steps / steps
+        run.progress.show(run.history, share if share < 1 else 0.0)
+    return None
+
+
+def _longer(count: int, seconds: float, chunk: int) -> int:
     """Return how many steps to take in the next call, given what ``count`` of them took."""
     fitting = count * SECONDS_A_CALL / max(seconds, 1e-6)
     return max(1, min(int(fitting), 4 * chunk))
 
 
-def _batch_weights(run: Run, rows: npt.NDArray[np.int64]) -> Numbers:
-    """Return the weight of each batch in the mean over the epoch: its samples' sum of weights."""
-    size = run.settings.batch_size
-    starts = np.arange(0, len(rows), size)
-    weights = run.data.weights
-    each = np.ones(len(rows)) if weights is None else weights[rows]
-    return np.add.reduceat(each, starts)
+def _agree(run: Run, interrupt: Interrupt, chunk: int) -> tuple[bool, int]:
+    """Return whether any member was asked to stop, and how many steps all take in the next call."""
+    team = run.team
+    if team.size == 1:
+        return interrupt.asked, chunk
+    chunk = chunk if team.rank == 0 else 0
+    word = np.array([interrupt.asked, interrupt.terminated, chunk], np.float64)
+    team.maximum_(word)
+    interrupt.asked, interrupt.terminated = bool(word[0]), bool(word[1])
+    return interrupt.asked, int(word[2])

@@ -1,31 +1,51 @@
-"""Ctrl-C while training: the step in hand is finished first, so that theta stays whole."""
+"""Ctrl-C and SIGTERM while training: the step in hand is finished first, so theta stays whole."""
 
 from __future__ import annotations
 
 import signal
 import threading
+import time
 from types import FrameType, TracebackType
 from typing import Any
+
+TERMINATED = 128 + signal.SIGTERM  # the exit code that shells give a terminated process
+ECHO = 1.0  # seconds in which launchers may pass the same request on twice
 
 
 class Interrupt:
     """A context in which the first Ctrl-C only sets ``asked``; the second raises as usual.
 
-    Outside the main thread, where signals cannot be caught, it does nothing.
+    With ``terminate`` the first SIGTERM, which schedulers send before they kill, sets ``asked``
+    and ``terminated``; one that comes more than a second later exits. A handler that somebody else
+    has set is left in place. Outside the main thread, where signals cannot be caught, it does
+    nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, terminate: bool = False) -> None:
         self.asked = False
-        self._before: Any = None
+        self.terminated = False
+        self._terminate = terminate
+        self._heard = 0.0
+        self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupt:
-        main = threading.current_thread() is threading.main_thread()
-        if main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            self._before = signal.signal(signal.SIGINT, self._on_signal)
+        if threading.current_thread() is not threading.main_thread():
+            return self
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            self._before[signal.SIGINT] = signal.signal(signal.SIGINT, self._on_signal)
+        if self._terminate and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            self._before[signal.SIGTERM] = signal.signal(signal.SIGTERM, self._on_signal)
         return self
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+        if number == signal.SIGTERM:
+            now = time.monotonic()
+            if not self.terminated:
+                self._heard = now
+            elif now - self._heard > ECHO:
+                raise SystemExit(TERMINATED)
+            self.terminated = True
+        elif self.asked and not self.terminated:
             raise KeyboardInterrupt
         self.asked = True
 
@@ -35,5 +55,5 @@ class Interrupt:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)

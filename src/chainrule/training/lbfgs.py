@@ -26,14 +26,14 @@ def minimise(run: Run, interrupt: Interrupt) -> Reason:
     last: dict[str, Any] = {}
 
     def J(theta: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
-        cost = run.engine.evaluate(run.problem, theta.astype(net.dtype), dtheta)
+        cost = run.samples.evaluate(run.engine, theta.astype(net.dtype), dtheta)
         if run.first_cost is None:
             run.first_cost = cost
         return cost, dtheta.astype(np.float64)
 
     def end_iteration(intermediate_result: Any) -> None:
         net.theta = intermediate_result.x
-        cost = run.engine.evaluate(run.problem, net.theta, dtheta)
+        cost = run.samples.evaluate(run.engine, net.theta, dtheta)
         found = run.end_epoch(cost, _squares(run, dtheta), 1.0)
         last["cost"] = cost
         if interrupt.asked:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import time
 import warnings
 from math import isfinite, sqrt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..engines import Engine, Problem
+from ..engines import Engine
+from ..engines.team import ALONE, Team, stacked
 from ..mathematics.clipping import norm
-from ..mathematics.passes import cost_pass
+from ..mathematics.costs import cost_of
 from ..network import Network
 from .history import History, Reason, Stop
 from .progress import Progress
-from .settings import Data, Settings
+from .samples import Samples
+from .settings import Data, Settings, shares_in
 from .stopping import MESSAGES, Best, advice, exploded
+
+if TYPE_CHECKING:
+    from .checkpoints import Keeper
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -31,21 +36,23 @@ class Run:
     def __init__(
         self,
         net: Network,
-        data: Data,
+        data: Data | None,
         validation: Data | None,
         settings: Settings,
         engine: Engine,
-        problem: Problem,
+        samples: Samples,
         progress: Progress,
+        team: Team = ALONE,
+        keeper: Keeper | None = None,
     ) -> None:
         self.net, self.data, self.validation = net, data, validation
-        self.settings, self.engine, self.problem = settings, engine, problem
-        self.progress = progress
+        self.settings, self.engine, self.samples = settings, engine, samples
+        self.progress, self.team, self.keeper = progress, team, keeper
         self.history = History(engine=engine.name)
         self.first_cost: float | None = None
-        self._best = Best(net.theta, settings.tolerance or 0.0)
-        self._start = time.monotonic()
-        self._stride = 1
+        self.best = Best(net.theta, settings.tolerance or 0.0)
+        self.start = time.monotonic()
+        self.stride = 1
         if settings.record:
             self.history.snapshots.append((0, net.theta.copy()))
 
@@ -64,14 +71,20 @@ class Run:
         history.layer_gradient_norms.append(np.sqrt(squares).tolist())
         history.learning_rate.append(learning_rate)
         self._score()
-        history.seconds.append(time.monotonic() - self._start)
-        self._best.observe(self.monitored(), history.epochs, self.net.theta)
+        history.seconds.append(time.monotonic() - self.start)
+        self.best.observe(self.monitored(), history.epochs, self.net.theta)
         self._snapshot()
         self.progress.show(history)
-        answers = [callback(self.net, history) for callback in settings.callbacks]
-        if any(isinstance(a, (bool, np.bool_)) and a for a in answers):
+        if (settings.callbacks or self.team.size > 1) and self._called():
             return "callback"
         return self._reason()
+
+    def _called(self) -> bool:
+        """Call the callbacks; say whether one of them, in any member of the team, asks to stop."""
+        answers = [callback(self.net, self.history) for callback in self.settings.callbacks]
+        asked = np.array([float(any(isinstance(a, (bool, np.bool_)) and a for a in answers))])
+        self.team.maximum_(asked)
+        return bool(asked[0])
 
     def monitored(self) -> float:
         """Return the number that is to fall: validation cost or metric, or the training cost."""
@@ -87,9 +100,9 @@ class Run:
             near = self.history.gradient_norm[-1] <= tolerance
             if near and self.gradient_norm() <= tolerance:
                 return "gradient"
-            if self._best.waited >= self.settings.patience:
+            if self.best.waited >= self.settings.patience:
                 return "cost" if self.validation is None else "validation"
-        elif self.validation is not None and self._best.waited >= self.settings.patience:
+        elif self.validation is not None and self.best.waited >= self.settings.patience:
             return "validation"
         return None
 
@@ -98,30 +111,35 @@ class Run:
         if self.validation is None and not metrics:
             return
         data = self.validation or self.data
+        if data is None:
+            raise ValueError("metrics on samples that are not in memory need a validation set")
         with np.errstate(all="ignore"):
-            trace = self.net.forward(data.X)
+            last = self.net.forward(data.X).caches[-1]
+            each = cost_of(last.z, last.a, data.Y, self.net.activations[-1], self.net.cost)
+            # Each member has a part of the samples: all see all outputs, and score the same bits.
+            y_hat, Y, J = (stacked(self.team, part) for part in (last.a, data.Y, each))
+            shares = data.shares if self.team.size == 1 else shares_in(self.team, data)
             if self.validation is not None:
-                layers, parameters = self.net.layers, self.net.parameters
-                J = cost_pass(trace, data.Y, data.shares, layers, parameters, self.net.cost)
-                history.validation_cost.append(float(J))
+                counted = np.where(shares > 0, J, 0) * shares
+                history.validation_cost.append(float(np.sum(counted)))
             found = history.metrics if self.validation is None else history.validation_metrics
             for metric in metrics:
-                value = metric.score(trace.y_hat, data.Y, data.shares)
+                value = metric.score(y_hat, Y, shares)
                 found.setdefault(metric.name, []).append(float(value))
 
     def _snapshot(self) -> None:
         history = self.history
-        if not self.settings.record or history.epochs % self._stride:
+        if not self.settings.record or history.epochs % self.stride:
             return
         history.snapshots.append((history.epochs, self.net.theta.copy()))
         if len(history.snapshots) > MOST_SNAPSHOTS:
-            self._stride *= 2
-            history.snapshots[:] = [s for s in history.snapshots if s[0] % self._stride == 0]
+            self.stride *= 2
+            history.snapshots[:] = [s for s in history.snapshots if s[0] % self.stride == 0]
 
     def gradient_norm(self) -> float:
         """Return the norm of dJ/dtheta over all training samples, without dropout."""
         dtheta = np.empty_like(self.net.theta)
-        self.engine.evaluate(self.problem, self.net.theta, dtheta)
+        self.samples.evaluate(self.engine, self.net.theta, dtheta)
         return norm(dtheta.astype(np.float64))
 
     def _last_good(self) -> tuple[Floats, int]:
@@ -129,8 +147,8 @@ class Run:
 
         The step that led astray may have been the last of that epoch.
         """
-        best = self._best
-        end, start = (self.engine.evaluate(self.problem, t) for t in (best.theta, best.start))
+        best, samples = self.best, self.samples
+        end, start = (samples.evaluate(self.engine, t, None) for t in (best.theta, best.start))
         if isfinite(end) and not end > start:
             return best.theta, best.epoch
         return best.start, max(best.epoch - 1, 0)
@@ -140,7 +158,7 @@ class Run:
         history = self.history
         kept = history.epochs
         if self.validation is not None and history.epochs:
-            self.net.theta, kept = self._best.theta, self._best.epoch
+            self.net.theta, kept = self.best.theta, self.best.epoch
         elif reason == "diverged":
             self.net.theta, kept = self._last_good()
         costs = history.cost
@@ -149,7 +167,7 @@ class Run:
         )
         if reason == "diverged":
             message = advice(self.settings.learning_rate, history.epochs + 1, kept)
-            warnings.warn(message, RuntimeWarning, stacklevel=4)
+            warnings.warn(message, RuntimeWarning, stacklevel=5)
         else:
             message = MESSAGES[reason]
         history.stop = Stop(reason, message, self.gradient_norm(), decrease, kept)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..engines.team import ALONE, Team, stacked
 from ..mathematics.checks import INSIDE_ONE, NOT_NEGATIVE, POSITIVE, setting
 from ..mathematics.names import unknown
 from ..mathematics.optimizers import OPTIMIZERS, Optimizer, resolve_optimizer
@@ -67,13 +67,24 @@ class Settings:
     engine: str
 
 
-def data_of(net: Network, X: npt.ArrayLike, y: npt.ArrayLike, weight: Any, name: str) -> Data:
-    """Check samples and turn them into arrays of the network's dtype.
+def shares_in(team: Team, data: Data) -> Floats:
+    """Return the shares of all members' samples, by rank, where ``data`` is this member's part."""
+    from ..network import shares_of
+
+    weights = np.ones(len(data.X)) if data.weights is None else data.weights
+    found = stacked(team, weights)
+    return shares_of(found, len(found), data.X.dtype)
+
+
+def data_of(
+    net: Network, X: npt.ArrayLike, y: npt.ArrayLike, weight: Any, name: str, empty: bool = False
+) -> Data:
+    """Check samples and turn them into arrays of the network's dtype; ``empty``: none will do.
 
     Raises ValueError naming the row and column of a value that is not finite, and for no samples.
     """
     inputs = net.inputs(X)
-    if len(inputs) == 0:
+    if len(inputs) == 0 and not empty:
         raise ValueError(f"{name} has no samples")
     wrong = ~np.isfinite(inputs)
     if wrong.any():
@@ -86,11 +97,12 @@ def data_of(net: Network, X: npt.ArrayLike, y: npt.ArrayLike, weight: Any, name:
     return Data(inputs, Y, None if weight is None else weights_of(weight, len(inputs)))
 
 
-def with_class_weight(net: Network, data: Data, class_weight: Any) -> Data:
+def with_class_weight(net: Network, data: Data, class_weight: Any, team: Team = ALONE) -> Data:
     """Multiply the sample weights by the weight of each sample's class.
 
-    ``class_weight``: ``"balanced"`` (m / (number of classes * samples of the class), by weight), or
-    a mapping or sequence from label to weight. Raises ValueError for other costs and other labels.
+    ``class_weight``: ``"balanced"`` (m / (number of classes * samples of the class), by weight,
+    over the whole team), or a mapping or sequence from label to weight. Raises ValueError for other
+    costs and other labels.
     """
     if class_weight is None:
         return data
@@ -107,10 +119,11 @@ def with_class_weight(net: Network, data: Data, class_weight: Any) -> Data:
     if isinstance(class_weight, str):
         if class_weight != "balanced":
             raise unknown("class_weight", class_weight, ["balanced"])
-        counts = np.bincount(labels, weights, n_classes)
+        counts = np.bincount(labels, weights, n_classes).astype(np.float64)
+        team.sum_(counts)
         present = counts > 0
         factors = np.where(
-            present, weights.sum() / (present.sum() * np.where(present, counts, 1)), 0
+            present, counts.sum() / (present.sum() * np.where(present, counts, 1)), 0
         )
     else:
         factors = np.array([_class_factor(class_weight, label) for label in range(n_classes)])
@@ -127,6 +140,22 @@ def _class_factor(class_weight: Any, label: int) -> float:
             f"class_weight must be 'balanced' or weights by label, not {class_weight!r}"
         ) from None
     return float(setting("class_weight", f"of class {label}", weight, NOT_NEGATIVE))
+
+
+def held_out(seed: int, m: int, share: Any) -> npt.NDArray[np.bool_]:
+    """Say for each of m samples whether it is held out for validation, (m,).
+
+    Raises ValueError for a share outside (0, 1) or one that leaves either part empty.
+    """
+    share = float(setting("fit", "validation", share, INSIDE_ONE))
+    held = round(share * m)
+    if not 0 < held < m:
+        raise ValueError(
+            f"validation={share} of {m} samples leaves an empty part: use another share"
+        )
+    found = np.zeros(m, np.bool_)
+    found[permutation(m, key(seed, SPLIT))[:held]] = True
+    return found
 
 
 def split_validation(net: Network, data: Data, validation: Any) -> tuple[Data, Data | None]:
@@ -151,18 +180,12 @@ def _split(net: Network, data: Data, validation: Any) -> tuple[Data, Data | None
         weight = validation[2] if len(validation) == 3 else None
         own = data_of(net, validation[0], validation[1], weight, "validation")
         return data, own
-    share = float(setting("fit", "validation", validation, INSIDE_ONE))
-    m = len(data.X)
-    held = round(share * m)
-    if not 0 < held < m:
-        raise ValueError(
-            f"validation={share} of {m} samples leaves an empty part: use another share"
-        )
-    order = permutation(m, key(net.seed, SPLIT))
-    return _take(data, np.sort(order[held:])), _take(data, np.sort(order[:held]))
+    held = held_out(net.seed, len(data.X), validation)
+    return taken(data, np.flatnonzero(~held)), taken(data, np.flatnonzero(held))
 
 
-def _take(data: Data, rows: npt.NDArray[np.int64]) -> Data:
+def taken(data: Data, rows: npt.NDArray[np.int64]) -> Data:
+    """Return some rows of the samples."""
     return Data(data.X[rows], data.Y[rows], None if data.weights is None else data.weights[rows])
 
 
@@ -259,8 +282,3 @@ def _callbacks(callbacks: Any) -> tuple[Callback, ...]:
         if not callable(callback):
             raise TypeError(f"a callback is a function of (network, history), not {callback!r}")
     return found
-
-
-def planned_steps(settings: Settings, m: int) -> int:
-    """Return the number of updates in all epochs."""
-    return settings.epochs * ceil(m / settings.batch_size)

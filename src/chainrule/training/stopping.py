@@ -25,10 +25,10 @@ class Best:
 
     def __init__(self, theta: Floats, tolerance: float) -> None:
         self.theta, self.start = theta.copy(), theta.copy()
-        self._previous = theta.copy()
+        self.previous = theta.copy()
         self.epoch = 0
-        self._lowest = inf
-        self._mark = inf
+        self.lowest = inf
+        self.mark = inf
         self._tolerance = tolerance
         self.waited = 0
 
@@ -37,13 +37,13 @@ class Best:
 
         The tolerance is relative to the value that patience was last renewed at.
         """
-        if value < self._lowest:
-            self._lowest, self.epoch = value, epoch
+        if value < self.lowest:
+            self.lowest, self.epoch = value, epoch
             self.theta[...] = theta
-            self.start[...] = self._previous
-        self._previous[...] = theta
-        if value < self._mark - (self._tolerance * abs(self._mark) if isfinite(self._mark) else 0):
-            self._mark, self.waited = value, 0
+            self.start[...] = self.previous
+        self.previous[...] = theta
+        if value < self.mark - (self._tolerance * abs(self.mark) if isfinite(self.mark) else 0):
+            self.mark, self.waited = value, 0
         else:
             self.waited += 1
 

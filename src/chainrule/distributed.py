@@ -1,0 +1,9 @@
+"""Training on many ranks, and many networks over ranks: the public names."""
+
+from __future__ import annotations
+
+from .engines.mpi import MpiTeam, world
+from .engines.team import ALONE, Team
+from .training.distributed import Disagreement, fit, guarded
+
+__all__ = ["ALONE", "Disagreement", "MpiTeam", "Team", "fit", "guarded", "world"]

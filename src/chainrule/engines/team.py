@@ -1,0 +1,65 @@
+"""Teams: the processes that train one network together; a process alone is a team of one.
+
+Few operations, so that any communicator can stand behind them. Each is called by all members
+in the same order, and gives every member the same bits.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+class Team(Protocol):
+    """What training asks of a communicator."""
+
+    rank: int
+    size: int
+
+    def sum_(self, array: Array) -> None:
+        """Replace every member's array by the sum over all members, in place."""
+
+    def maximum_(self, array: Array) -> None:
+        """Replace every member's array by the largest entries of all members, in place."""
+
+    def share(self, value: Any) -> Any:
+        """Give every member the value of rank 0."""
+
+    def gather(self, value: Any) -> list[Any]:
+        """Give every member the list of all members' values, by rank."""
+
+
+class Alone:
+    """The team of one process."""
+
+    rank = 0
+    size = 1
+
+    def sum_(self, array: Array) -> None:
+        """Nothing to add."""
+
+    def maximum_(self, array: Array) -> None:
+        """Nothing to compare with."""
+
+    def share(self, value: Any) -> Any:
+        """Return the value."""
+        return value
+
+    def gather(self, value: Any) -> list[Any]:
+        """Return the one value in a list."""
+        return [value]
+
+
+ALONE = Alone()
+
+
+def stacked(team: Team, rows: Array) -> Array:
+    """Return the rows of all members one below the other, by rank."""
+    if team.size == 1:
+        return rows
+    found: Array = np.concatenate(team.gather(rows))
+    return found

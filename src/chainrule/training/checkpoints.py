@@ -1,0 +1,313 @@
+"""Checkpoints: a run of training written to a folder now and then, and continued from there.
+
+A checkpoint is a model file that also holds where training stands (``standing``), so it can be
+predicted with as it is. It is written as a whole or not at all, and the last few are kept. A run
+that is resumed ends in the same bits as one that was never stopped: the optimizer's state, the
+position in the order of samples, the sums of the epoch in hand and the history are all there, and
+orders and dropout masks are functions of seed and step.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import re
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ..engines.team import ALONE, Team
+from ..files.atomic import TEMPORARY, check_writable
+from ..files.network import Loaded, load_network, save_network
+from ..mathematics.names import spell
+from ..mathematics.random import bits, key, scrambled
+from .descent import Position
+from .run import Run
+from .settings import Data
+from .standing import packed, unpack
+
+Encoder = tuple[Any, Mapping[str, npt.NDArray[Any]]]
+
+NAME: Final = "step-{:012d}.safetensors"
+_NAME: Final = re.compile(r"step-(\d{12,})\.safetensors")
+# What flock answers on file systems that have no locks.
+_ROWS_HASHED: Final = 8192  # at once
+_NO_LOCKS: Final = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoints:
+    """Where and how often to write: every so many epochs, or minutes, or both; the last ``keep``.
+
+    ``epochs`` None: only by the clock. ``encoder``: the state of an encoder to store along.
+    """
+
+    folder: str | os.PathLike[str]
+    epochs: int | None = 1
+    minutes: float | None = None
+    keep: int = 3
+    encoder: Encoder | None = None
+
+    def __post_init__(self) -> None:
+        for name, least in (("epochs", 1), ("keep", 1)):
+            value = getattr(self, name)
+            whole = isinstance(value, int) and not isinstance(value, bool) and value >= least
+            if not whole and not (name == "epochs" and value is None):
+                raise ValueError(f"checkpoints: {name} must be a whole number, 1 or above")
+        if self.minutes is not None and not self.minutes > 0:
+            raise ValueError(f"checkpoints: minutes must be above 0, not {self.minutes!r}")
+
+
+def checkpoints_of(given: Any, every: str | int | None = None) -> Checkpoints:
+    """Return the record that a folder means; ``every``: epochs, or minutes as ``"10min"``.
+
+    >>> checkpoints_of("runs/a", "10min")
+    Checkpoints(folder='runs/a', epochs=None, minutes=10.0, keep=3, encoder=None)
+    """
+    if isinstance(given, Checkpoints):
+        return given
+    if not isinstance(given, (str, os.PathLike)):
+        raise TypeError(f"checkpoint must be a folder or Checkpoints, not {given!r}")
+    if every is None:
+        return Checkpoints(given)
+    text = str(every).strip()
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(min|minutes?)?", text)
+    if found is None or (found[2] is None and not text.isdecimal()):
+        raise ValueError(f"a checkpoint is written every 10 (epochs) or '10min', not {every!r}")
+    if found[2] is None:
+        return Checkpoints(given, epochs=int(text))
+    return Checkpoints(given, epochs=None, minutes=float(found[1]))
+
+
+class Keeper:
+    """Writes and reads the checkpoints of one run; holds the folder's lock until closed.
+
+    ``signature``: what must be the same for a run to be continued, in words and digests. Of a team,
+    only rank 0 touches the folder.
+    """
+
+    def __init__(
+        self,
+        policy: Checkpoints,
+        signature: Mapping[str, Any],
+        resume: bool,
+        team: Team = ALONE,
+    ) -> None:
+        self.folder = Path(policy.folder)
+        self._policy, self._signature, self._resume = policy, dict(signature), resume
+        self._next = self._due()
+        self._lock: int | None = None
+        if team.rank != 0:
+            return
+        self._lock = _locked(self.folder)
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self) -> None:
+        check_writable(self.folder / NAME.format(0))
+        if not self._resume and written(self.folder):
+            raise ValueError(
+                f"{self.folder} holds checkpoints of an earlier run: resume it (resume=True, "
+                "--resume), name another folder, or remove them"
+            )
+        for left in self.folder.glob(f"{TEMPORARY}*.tmp"):  # of a run that was killed: never whole
+            left.unlink(missing_ok=True)
+
+    def _due(self) -> float:
+        minutes = self._policy.minutes
+        return float("inf") if minutes is None else time.monotonic() + 60 * minutes
+
+    def restore(self, run: Run, at: Position) -> None:
+        """Put the run where its last sound checkpoint stands; where there is none, leave it.
+
+        Raises ValueError for checkpoints of another run, naming what differs.
+        """
+        found = run.team.share(self._newest(run) if run.team.rank == 0 else None)
+        if isinstance(found, str):
+            raise ValueError(found)
+        if found is None:
+            return
+        path, theta, names, arrays = found
+        try:
+            unpack(run, at, names, arrays)
+        except ValueError as error:
+            raise ValueError(f"{path} is not a sound checkpoint: {error}") from None
+        run.net.theta = theta
+
+    def _newest(self, run: Run) -> Any:
+        """Return path, theta and standing of the newest sound checkpoint; None, or why not."""
+        if not self._resume:
+            return None
+        faults: list[str] = []
+        for path in reversed(written(self.folder)):
+            try:
+                loaded = load_network(path)
+                names = self._checked(path, loaded)
+            except ValueError as error:
+                faults.append(str(error))
+                continue
+            if isinstance(names, str):
+                return names
+            for fault in faults:
+                warnings.warn(f"{fault}; {path.name} is resumed", RuntimeWarning, stacklevel=2)
+            return str(path), loaded.network.theta, names, dict(loaded.checkpoint_arrays)
+        return faults[0] if faults else None
+
+    def _checked(self, path: Path, loaded: Loaded) -> Any:
+        """Return the names in a checkpoint of this run, or the sentence that says what differs."""
+        found = loaded.checkpoint
+        if not isinstance(found, dict) or set(found) != {"signature", "names"}:
+            raise ValueError(f"{path} is a model file, but not a checkpoint")
+        was = found["signature"] if isinstance(found["signature"], dict) else {}
+        for name, now in self._signature.items():
+            if was.get(name) != now:
+                return _difference(path, name, was.get(name), now)
+        return found["names"]
+
+    def end_epoch(self, run: Run, at: Position) -> None:
+        """Write a checkpoint at the end of an epoch if one is due."""
+        every = self._policy.epochs
+        due = every is not None and at.epoch % every == 0
+        if run.team.share(due or time.monotonic() >= self._next):
+            self.write(run, at)
+
+    def after_steps(self, run: Run, at: Position) -> None:
+        """Write a checkpoint between steps if the clock says so."""
+        if self._policy.minutes is None:
+            return
+        if run.team.share(time.monotonic() >= self._next):
+            self.write(run, at)
+
+    def write(self, run: Run, at: Position) -> None:
+        """Write a checkpoint and remove those beyond the last ``keep``.
+
+        A fault of the disk is a RuntimeWarning: training goes on, and the next one may succeed.
+        """
+        self._next = self._due()
+        if run.team.rank != 0:
+            return
+        names, arrays = packed(run, at)
+        standing = {"signature": self._signature, "names": names}
+        path = self.folder / NAME.format(at.done)
+        try:
+            save_network(path, run.net, self._policy.encoder, None, (standing, arrays))
+            for old in written(self.folder)[: -self._policy.keep]:
+                old.unlink(missing_ok=True)
+        except OSError as error:
+            warnings.warn(f"no checkpoint: {error}; training goes on", RuntimeWarning, stacklevel=2)
+
+    def close(self) -> None:
+        """Give up the folder's lock."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def written(folder: str | os.PathLike[str]) -> list[Path]:
+    """Return the checkpoints in a folder, the oldest first."""
+    found = [path for path in Path(folder).glob("step-*") if _NAME.fullmatch(path.name)]
+    return sorted(found, key=lambda path: int(path.name[5:].partition(".")[0]))
+
+
+def _locked(folder: Path) -> int | None:
+    """Create the folder if need be and lock it, so that two runs never write to one."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise ValueError(
+            f"{folder} cannot be a folder of checkpoints: {error.strerror or error}"
+        ) from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise ValueError(
+            f"{folder} is in use by another run: wait for it, or name another folder"
+        ) from None
+    except OSError as error:
+        os.close(lock)
+        if error.errno not in _NO_LOCKS:
+            raise
+        return None
+    return lock
+
+
+def _difference(path: Path, name: str, was: Any, now: Any) -> str:
+    if name in ("data", "validation") and was is not None and now is not None:
+        told = f"was written while training on other {_WORDS[name]}"
+    else:
+        told = f"is of another run: its {_WORDS.get(name, name)} is {was!r:.200}, not {now!r:.200}"
+    return f"{path} {told}; give the run its own again, or name another folder"
+
+
+_WORDS: Final = {
+    "data": "samples",
+    "validation": "validation samples",
+    "network": "network",
+    "batch_size": "batch size",
+    "learning_rate": "learning rate",
+    "epochs": "number of epochs, which its schedule depends on,",
+}
+
+
+def signature_of(run: Run, data: Any, validation: Any) -> dict[str, Any]:
+    """Return what must be the same for a run to be continued. ``data``, ``validation``: digests.
+
+    Raises ValueError for a network with one's own records.
+    """
+    settings = run.settings
+    optimizer, schedule = settings.optimizer, settings.schedule
+    if optimizer is None:
+        raise ValueError("lbfgs keeps its state to itself and cannot be resumed: use adam, say")
+    found: dict[str, Any] = {"network": run.net.config()}
+    found |= {"data": data, "validation": validation}
+    for name, record in (("optimizer", optimizer), ("schedule", schedule)):
+        found[name] = spell(record.name, record.settings.values())
+    for name in ("learning_rate", "batch_size", "clip_value", "clip_norm", "shuffle", "tolerance"):
+        found[name] = getattr(settings, name)
+    found["patience"] = settings.patience
+    found["monitor"] = settings.monitor.name if settings.monitor else "cost"
+    found["metrics"] = [metric.name for metric in settings.metrics]
+    found["record"] = settings.record
+    # A longer run may go on from a shorter one, unless its learning rates depend on the length.
+    found["epochs"] = None if schedule.name in ("constant", "plateau") else settings.epochs
+    return found
+
+
+def digest_of(data: Data | None, team: Team = ALONE, first: int = 0) -> list[Any] | None:
+    """Return the number of rows and a hash of all members' samples, or None for none.
+
+    Row i's hash is a sum of its bits times random odd numbers, scrambled with i, and the hashes of
+    all rows are added up modulo 2^64: so it does not depend on how rows lie on members, this one's
+    beginning at ``first``. It tells other data from the same, but is no proof against forgery.
+    Source: Dietzfelbinger et al., "A reliable randomized algorithm for the closest-pair problem",
+    Journal of Algorithms 25, 1997 (multiply-shift hashing).
+    """
+    if data is None:
+        return None
+    total = np.zeros(1, np.uint64)
+    parts = [data.X, data.Y] + ([] if data.weights is None else [data.weights[:, None]])
+    for start in range(0, len(data.X), _ROWS_HASHED):
+        rows = slice(start, start + _ROWS_HASHED)
+        of_rows = np.zeros(len(data.X[rows]), np.uint64)
+        for number, part in enumerate(parts):
+            words = np.ascontiguousarray(part[rows]).view(f"u{part.dtype.itemsize}")
+            factors = bits(key(len(parts), number), words.shape[1]) | np.uint64(1)
+            of_rows += words.astype(np.uint64) @ factors
+        of_rows += bits(key(len(parts)), len(of_rows), first + start)
+        total += scrambled(of_rows, 0).sum(dtype=np.uint64)
+    team.sum_(total)
+    count = np.array([len(data.X)])
+    team.sum_(count)
+    return [int(count[0]), f"{int(total[0]):016x}"]
