@@ -84,7 +84,9 @@ def test_svg_is_well_formed_and_its_text_is_text() -> None:
     shapes = {}
     for group in tree.iter(f"{NS}g"):
         role = group.get("class").split()[-1]
-        drawn = [(e.tag, e.get("rx"), e.get("stroke-dasharray")) for e in group if "text" not in e.tag]
+        drawn = [
+            (e.tag, e.get("rx"), e.get("stroke-dasharray")) for e in group if "text" not in e.tag
+        ]
         shapes.setdefault(role, {str([d for d in drawn if "title" not in d[0]])})
     assert len({min(v) for v in shapes.values()}) == len(shapes)
 

@@ -28,8 +28,14 @@ MAY_IMPORT = {
     "gradcheck": SHAPE | {"engines", "training", "files"},
     "explanation": SHAPE | {"training", "files", "tables", "gradcheck"},
 }
-# Methods that reach up, at the time of the call: net.fit, net.save.
-LATE = {("network", "training"), ("network", "files"), ("architecture", "gradcheck")}
+# Methods that reach up, at the time of the call: net.fit, net.save, history.plot, notebooks.
+LATE = {
+    ("network", "training"),
+    ("network", "files"),
+    ("architecture", "gradcheck"),
+    ("network", "explanation"),
+    ("training", "explanation"),
+}
 
 
 @pytest.mark.parametrize(

@@ -287,6 +287,11 @@ class Network:
 
         save_network(path, self)
 
+    def _repr_html_(self) -> str:
+        from .explanation.notebook import network_html
+
+        return network_html(self)
+
     def __repr__(self) -> str:
         fs = ", ".join(f.spec for f in self.activations)
         shape = "-".join(map(str, self.sizes))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable, Sequence
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,8 +46,12 @@ _RC: Any = {
 }
 
 
-def figure(draw: Callable[[Any], None], width: float = 6.0, height: float = 3.4) -> Any:
+def figure(
+    draw: Callable[[Any], None], width: float = 6.0, height: float = 3.4, page: bool = False
+) -> Any:
     """Return a matplotlib figure of one pair of axes that ``draw`` draws into.
+
+    For a ``page`` its ink is one that ``plot_svg`` replaces by the page's own.
 
     Raises ImportError naming the extra if matplotlib is not installed.
     """
@@ -56,7 +61,8 @@ def figure(draw: Callable[[Any], None], width: float = 6.0, height: float = 3.4)
         from matplotlib.figure import Figure
     except ImportError:
         raise ImportError("a plot needs matplotlib: pip install 'chainrule[explain]'") from None
-    with mpl.rc_context(_RC):
+    plain = {key: "black" if value == _INK else value for key, value in _RC.items()}
+    with mpl.rc_context(_RC if page else plain):
         made = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasSVG(made)
         draw(made.add_subplot())
@@ -70,15 +76,13 @@ def plot_svg(
     import matplotlib as mpl
 
     out = io.StringIO()
-    made = figure(draw, width, height)
+    made = figure(draw, width, height, page=True)
     with mpl.rc_context(_RC), warnings.catch_warnings():
         # Text stays text: the browser has the glyphs that matplotlib's own font lacks.
         warnings.filterwarnings("ignore", message="Glyph")
         made.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = out.getvalue()
     text = text[text.index("<svg") :].replace(_INK, "currentColor")
-    from html import escape
-
     label = f'<svg role="img" aria-label="{escape(clean(title))}"'
     return text.replace("<svg", label, 1)
 
