@@ -281,6 +281,17 @@ class Network:
             made = replace(made, dtype=dtype_of(dtype))
         return self._of(made, self._theta)
 
+    def __copy__(self) -> Network:
+        return self.copy()
+
+    def __deepcopy__(self, memo: Any) -> Network:
+        # Copied one by one, theta and its views W and b would no longer share their memory.
+        return self.copy()
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, Any]]:
+        # As in a file: entries of the tables by name, never functions.
+        return Network.from_config, (self.config(), self._theta)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a model file for ``chainrule.load``. Raises ValueError for one's own records."""
         from .files.network import save_network

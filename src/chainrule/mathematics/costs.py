@@ -223,7 +223,8 @@ def quantile(q: float = 0.5) -> Cost:
     def da(a: Array, y: Array) -> Array:
         xp = namespace(a, y)
         sign = xp.sign(a - y)
-        return sign / 2 + (xp.number(0.5) - xp.number(q)) * sign * sign
+        half = xp.number(0.5)
+        return half * sign + (half - xp.number(q)) * sign * sign
 
     return Cost(
         name="quantile",

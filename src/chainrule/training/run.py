@@ -169,6 +169,6 @@ class Run:
             message = advice(self.settings.learning_rate, history.epochs + 1, kept)
             warnings.warn(message, RuntimeWarning, stacklevel=5)
         else:
-            message = MESSAGES[reason]
+            message = MESSAGES[reason].format(kept=kept)
         history.stop = Stop(reason, message, self.gradient_norm(), decrease, kept)
         return history

@@ -65,7 +65,7 @@ def advice(learning_rate: float, epoch: int, kept: int) -> str:
 MESSAGES: dict[Reason, str] = {
     "gradient": "the gradient's norm is within tolerance: J is at a stationary point",
     "cost": "the cost no longer decreases by more than the tolerance",
-    "validation": "the validation set no longer improves; the best epoch's parameters were kept",
+    "validation": "the validation set no longer improves; the parameters of epoch {kept} were kept",
     "epochs": "all epochs were run",
     "callback": "a callback asked for it",
     "interrupted": "interrupted; what was learnt is kept",
