@@ -110,8 +110,10 @@ def test_a_page_writes_itself_and_says_its_size(tmp_path: Path) -> None:
 def test_the_kept_epoch_is_the_last_on_the_slider() -> None:
     net, X, y = wide()
     history = net.fit(X, y, epochs=8, validation=0.3, patience=20, record="explain", progress=False)
+    assert net.history is history
+    assert net.copy().history is None
     net.theta = net.theta + 0.5
-    found = data_of(cr.explain(net, X, y, history=history))["snapshots"]
+    found = data_of(cr.explain(net, X, y))["snapshots"]
     assert found["names"][-1].startswith("as trained")
     np.testing.assert_allclose(unpack(found["theta"])[-1], net.theta, rtol=1e-4)
 

@@ -80,7 +80,7 @@ def explain(
     """Return a page that shows forward and backward propagation of the network on X and y.
 
     ``X`` (m, n_0) and ``y`` as ``Network.fit`` takes them. ``history``: that of a training with
-    ``record="explain"``, for the slider over epochs. ``inputs`` and ``outputs`` are names of the
+    ``record="explain"``, for the slider over epochs; the network's last if None. ``inputs`` and ``outputs`` are names of the
     columns and of the outputs. ``row`` is the sample shown first; at most ``samples`` rows are
     taken along, evenly spread; ``first_row`` is the number of the first row of X. Dropout is off,
     as in prediction.
@@ -99,6 +99,7 @@ def explain(
             f"the network has {len(net.theta):,} parameters, and a page holds at most "
             f"{MOST_PARAMETERS:,}: use illustrate for a picture, expand for the chain rule"
         )
+    history = history or net.history
     names = Names(_names("inputs", inputs, net.sizes[0]), _names("outputs", outputs, net.sizes[-1]))
     sample = sample_of(net, X, y, row)
     da = da_of(sample)

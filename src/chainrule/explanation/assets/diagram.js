@@ -57,15 +57,18 @@ class Diagram {
     for (const edge of this.units.querySelectorAll('path[data-key^="e-"]')) {
       edge.classList.toggle("cr-later", Number(edge.dataset.key.split("-")[1]) > forward);
     }
+    const now = Number.isFinite(forward) ? forward : backward;
+    this.scrollTo($("units-picture"), [this.units.querySelector(`[data-key="u-${now}-0"]`)]);
   }
 
   /** Scroll the drawing alone, never the page, until the lit boxes can be seen. */
   follow(now) {
-    const frame = $("layers-picture");
-    if (frame.hidden || frame.scrollWidth <= frame.clientWidth) return;
-    const keys = [...now];
-    const boxes = keys.map((key) => this.layers.querySelector(`g[data-key="${key}"]`)).filter(Boolean);
-    if (!boxes.length) return;
+    const boxes = [...now].map((key) => this.layers.querySelector(`g[data-key="${key}"]`));
+    this.scrollTo($("layers-picture"), boxes.filter(Boolean));
+  }
+
+  scrollTo(frame, boxes) {
+    if (!boxes.length || frame.hidden || frame.scrollWidth <= frame.clientWidth) return;
     const inside = frame.getBoundingClientRect();
     const lefts = boxes.map((box) => box.getBoundingClientRect().left - inside.left + frame.scrollLeft);
     const rights = boxes.map((box) => box.getBoundingClientRect().right - inside.left + frame.scrollLeft);

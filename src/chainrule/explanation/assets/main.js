@@ -65,7 +65,7 @@ class Page {
       $(`${name}-picture`).hidden = name !== level;
       $(`show-${name}`).setAttribute("aria-pressed", String(name === level));
     }
-    if (level === "layers") this.diagram.light(this.steps, this.at);
+    this.diagram.light(this.steps, this.at);
   }
 
   setRow(row) {
