@@ -58,8 +58,7 @@ def screenshot(page: Path, picture: Path) -> None:
         tab.goto(page.as_uri())
         tab.wait_for_selector("#mean-cost data")
         tab.locator("#layers-picture [data-key='da-2']").click()
-        for _ in range(1):
-            tab.click("#next")
+        tab.click("#next")
         tab.evaluate("window.scrollTo(0, 0)")
         tab.screenshot(path=picture)
         browser.close()
@@ -80,7 +79,7 @@ def main() -> None:
         inputs=names,
         outputs=["malignant"],
         row=row,
-        title="How malignant is predicted, and learnt",
+        title="How the diagnosis is predicted, and learnt",
     )
     try:
         with tempfile.TemporaryDirectory() as folder:

@@ -8,6 +8,7 @@ Piecewise functions are proven region by region, at sample points in different r
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import pytest
 import chainrule as cr
 from chainrule.mathematics.activations import Activation, activation_backward, resolve_activation
 from chainrule.mathematics.costs import CANONICAL, Cost, cost_backward, cost_of, resolve_cost
+from chainrule.mathematics.layers import Dense, Dropout
 from chainrule.mathematics.passes import backward_pass, cost_pass, forward_pass, per_sample_pass
 
 sp = pytest.importorskip("sympy", reason="sympy is not installed")
@@ -86,17 +88,22 @@ def unknown_cost(n: int) -> Cost:
     return Cost("C", J=J, da=da)
 
 
+def layers_of(sizes: list[int], f: list[Activation]) -> tuple[Dense, ...]:
+    zeros = cr.INITIALIZERS["zeros"]()
+    return tuple(Dense(*pair, g, zeros) for pair, g in zip(pairwise(sizes), f, strict=True))
+
+
 def test_a_network_of_unknown_functions() -> None:
     # Three layers, two samples with any shares: J is differentiated as one expression, and what is
     # left after subtracting the shipped gradient cancels term by term.
     sizes, m = [2, 2, 2, 2], 2
     f = [unknown_activation(f"f{l}") for l in (1, 2, 3)]
-    net = cr.Network(sizes, f[:2], f[2], unknown_cost(2))
+    layers, cost = layers_of(sizes, f), unknown_cost(2)
     x, y, shares = array("x", m, 2), array("y", m, 2), array("s", m, positive=True)
     theta = parameters_of(sizes)
     l1, l2 = sp.Symbol("l1", positive=True), sp.Symbol("l2", positive=True)
-    trace = forward_pass(x, net.layers, theta)
-    settings = (net.layers, theta, net.cost, l1, l2)
+    trace = forward_pass(x, layers, theta)
+    settings = (layers, theta, cost, l1, l2)
     J = cost_pass(trace, y, shares, *settings)
     gradients, da, dz = backward_pass(trace, y, shares, *settings)
     for variable, derivative in zip(flat(theta), flat(gradients), strict=True):
@@ -108,25 +115,23 @@ def test_a_network_of_unknown_functions() -> None:
         assert [sp.expand(e) for e in dz[l - 1].sum(axis=0) - gradients[l - 1]["b"]] == [0, 0]
     # Per sample: the gradients of both J_i, weighted by the shares, add up to that of J.
     ones = np.array([sp.Integer(1)] * m, dtype=object)
-    _, _, each = backward_pass(trace, y, ones, net.layers, theta, net.cost)
-    plain = backward_pass(trace, y, shares, net.layers, theta, net.cost)[0]
-    for one, whole in zip(per_sample_pass(trace, each, net.layers), plain, strict=True):
+    _, _, each = backward_pass(trace, y, ones, layers, theta, cost)
+    plain = backward_pass(trace, y, shares, layers, theta, cost)[0]
+    for one, whole in zip(per_sample_pass(trace, each, layers), plain, strict=True):
         for name in whole:
             weighted = sum(shares[i] * one[name][i] for i in range(m))
             assert all(sp.expand(e) == 0 for e in np.ravel(weighted - whole[name]))
 
 
 def test_dropout_between_unknown_functions() -> None:
-    f, g, rates = unknown_activation("f"), unknown_activation("g"), [0.5, 0.5]
-    net = cr.Network([2, 2, 1], f, g, unknown_cost(1), dropout=rates)
+    first, second = layers_of([2, 2, 1], [unknown_activation("f"), unknown_activation("g")])
+    layers, cost = (Dropout(0.5, 0), first, Dropout(0.5, 1), second), unknown_cost(1)
     x, y, shares = array("x", 1, 2), array("y", 1, 1), array("s", 1, positive=True)
     dense = parameters_of([2, 2, 1])
     theta = [{}, dense[0], {}, dense[1]]
-    trace = forward_pass(
-        x, net.layers, theta, lambda place, rate, shape: array(f"mask{place}", *shape)
-    )
-    J = cost_pass(trace, y, shares, net.layers, theta, net.cost)
-    gradients, da, _ = backward_pass(trace, y, shares, net.layers, theta, net.cost)
+    trace = forward_pass(x, layers, theta, lambda place, rate, shape: array(f"mask{place}", *shape))
+    J = cost_pass(trace, y, shares, layers, theta, cost)
+    gradients, da, _ = backward_pass(trace, y, shares, layers, theta, cost)
     assert "mask0" in str(J)
     assert "mask1" in str(J)
     variables = [*flat(theta), *x.ravel()]

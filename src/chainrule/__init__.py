@@ -19,6 +19,7 @@ from .training import METRICS, Checkpoints, History, Metric, Stop
 
 if TYPE_CHECKING:
     from .explanation import expand, explain, illustrate
+    from .gradcheck import check_gradients
 
 __version__ = "0.1.0"
 
@@ -42,6 +43,7 @@ __all__ = [
     "Stop",
     "Trace",
     "backward",
+    "check_gradients",
     "distributed",
     "expand",
     "explain",
@@ -51,7 +53,12 @@ __all__ = [
 ]
 
 # Name -> the part of the package that has it; imported when the name is first used.
-_LATE = {"expand": "explanation", "explain": "explanation", "illustrate": "explanation"}
+_LATE = {
+    "check_gradients": "gradcheck",
+    "expand": "explanation",
+    "explain": "explanation",
+    "illustrate": "explanation",
+}
 
 
 def __getattr__(name: str) -> Any:

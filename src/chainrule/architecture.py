@@ -65,15 +65,28 @@ def architecture(
         if rates[place] > 0:
             layers.append(Dropout(rates[place], place))
         layers.append(Dense(sizes[place], sizes[place + 1], fs[place], inits[place]))
+    found = _cost(cost, fs[-1], sizes[-1])
+    _check_own(fs, found)
     return Architecture(
         sizes,
         tuple(layers),
-        _cost(cost, fs[-1], sizes[-1]),
+        found,
         float(setting("network", "l1", l1, NOT_NEGATIVE)),
         float(setting("network", "l2", l2, NOT_NEGATIVE)),
         _seed(seed),
         dtype_of(dtype),
     )
+
+
+def _check_own(fs: Sequence[Activation], cost: Cost) -> None:
+    """Refuse one's own record whose derivative is not that of its function, with the report."""
+    own: list[Activation | Cost] = [f for f in fs if not listed(f, ACTIVATIONS)]
+    own += [] if listed(cost, COSTS) else [cost]
+    if own:
+        from .gradcheck.records import refuse_wrong
+
+        for record in own:
+            refuse_wrong(record)
 
 
 def _sizes(sizes: Sequence[int]) -> tuple[int, ...]:

@@ -25,7 +25,9 @@ class Right:
     decided: bool = True
 
 
-def net_case(name, sizes=(4, 6, 3), m=7, change=None, decided=True, weights=False, y=None, X=None, **kw):
+def net_case(
+    name, sizes=(4, 6, 3), m=7, change=None, decided=True, weights=False, y=None, X=None, **kw
+):
     def run(seed):
         rng = np.random.default_rng(seed)
         net = cr.Network(list(sizes), seed=seed, **kw)
@@ -95,7 +97,7 @@ def integers(rng, m, n):
 
 
 def close(distance):
-    """Inputs that put the first layer's z at some distance of 0, where W is a copy of the identity."""
+    """Inputs that put the z of the first layer at some distance of 0."""
 
     def X(rng, m, n):
         return rng.normal(size=(m, n)) * distance
@@ -122,23 +124,49 @@ KINKED = ("relu", "leaky_relu", "elu(2)", "selu")
 SMOOTH = ("sigmoid", "tanh", "softplus", "softsign", "gelu", "silu", "softmax")
 NETS = [
     *(net_case(f"{f}", hidden=f, output="softmax") for f in (*KINKED, *SMOOTH, "identity")),
-    *(net_case(f"{f}-zero-biases-zero-row", hidden=f, change=zero_biases, X=zero_row) for f in KINKED),
-    *(net_case(f"{f}-near-{d:g}", hidden=f, change=zero_biases, X=close(d)) for f in ("relu", "leaky_relu(0.1)") for d in (1e-3, 1e-6, 1e-9)),
-    *(net_case(f"relu-ties-{c}", hidden="relu", cost=c, change=ties, X=integers) for c in ("squared_error", "absolute_error", "huber")),
-    *(net_case(f"{c}-tied", cost=c, y=predicted, hidden="tanh") for c in ("absolute_error", "quantile(0.3)", "huber")),
-    *(net_case(f"{c}-near-{g:g}", cost=c, y=nearly(g), hidden="relu") for c in ("absolute_error", "quantile(0.9)") for g in (1e-3, 1e-9)),
+    *(
+        net_case(f"{f}-zero-biases-zero-row", hidden=f, change=zero_biases, X=zero_row)
+        for f in KINKED
+    ),
+    *(
+        net_case(f"{f}-near-{d:g}", hidden=f, change=zero_biases, X=close(d))
+        for f in ("relu", "leaky_relu(0.1)")
+        for d in (1e-3, 1e-6, 1e-9)
+    ),
+    *(
+        net_case(f"relu-ties-{c}", hidden="relu", cost=c, change=ties, X=integers)
+        for c in ("squared_error", "absolute_error", "huber")
+    ),
+    *(
+        net_case(f"{c}-tied", cost=c, y=predicted, hidden="tanh")
+        for c in ("absolute_error", "quantile(0.3)", "huber")
+    ),
+    *(
+        net_case(f"{c}-near-{g:g}", cost=c, y=nearly(g), hidden="relu")
+        for c in ("absolute_error", "quantile(0.9)")
+        for g in (1e-3, 1e-9)
+    ),
     net_case("huber-at-delta", cost="huber", y=unit_gap, hidden="tanh"),
     net_case("squared-perfect", y=predicted, hidden="tanh"),
     net_case("dead-half", hidden="relu", change=dead),
     net_case("dead-all", hidden="relu", change=dead_all),
     net_case("dead-all-deep", sizes=(4, 6, 6, 3), hidden="relu", change=dead_all, output="softmax"),
-    net_case("saturated-sigmoid", hidden="sigmoid", output="sigmoid", change=saturated, decided=False),
+    net_case(
+        "saturated-sigmoid", hidden="sigmoid", output="sigmoid", change=saturated, decided=False
+    ),
     net_case("saturated-tanh", hidden="tanh", output="softmax", change=saturated, decided=False),
-    net_case("saturated-output", hidden="identity", output="sigmoid", change=saturated, decided=False),
-    *(net_case(f"float32-{k:g}", hidden=f, change=scaled(k), dtype="float32", decided=False) for k, f in ((1e-6, "relu"), (1e-3, "tanh"), (1e3, "relu"), (1e6, "relu"), (1e6, "tanh"))),
+    net_case(
+        "saturated-output", hidden="identity", output="sigmoid", change=saturated, decided=False
+    ),
+    *(
+        net_case(f"float32-{k:g}", hidden=f, change=scaled(k), dtype="float32", decided=False)
+        for k, f in ((1e-6, "relu"), (1e-3, "tanh"), (1e3, "relu"), (1e6, "relu"), (1e6, "tanh"))
+    ),
     net_case("float32-mixed", hidden="relu", change=ladder, dtype="float32", decided=False),
     net_case("dropout", hidden="relu", output="softmax", dropout=0.5),
-    net_case("dropout-everywhere", sizes=(4, 5, 5, 3), hidden=["tanh", "relu"], dropout=[0.2, 0.5, 0.5]),
+    net_case(
+        "dropout-everywhere", sizes=(4, 5, 5, 3), hidden=["tanh", "relu"], dropout=[0.2, 0.5, 0.5]
+    ),
     net_case("penalties", hidden="relu", output="sigmoid", l1=0.1, l2=0.3),
     net_case("l1-at-zero", hidden="tanh", l1=0.5, change=lambda rng, W, b: W.__setitem__(0, 0.0)),
     net_case("weights", hidden="relu", weights=True, output="softmax"),
@@ -147,7 +175,7 @@ NETS = [
     net_case("softmax-logistic", hidden="relu", output="softmax", cost="logistic"),
     net_case("one-sample", m=1, hidden="relu"),
     net_case("linear-only", sizes=(4, 3), cost="huber(0.1)"),
-]  # fmt: skip
+]
 
 
 def pair_case(name, cost, gradient, parameters, decided=True, **settings):
@@ -156,7 +184,12 @@ def pair_case(name, cost, gradient, parameters, decided=True, **settings):
         p = parameters(rng)
         data = rng.normal(size=(5, 3))
         return check_gradients(
-            lambda p: cost(p, data), lambda p: gradient(p, data), p, seed=seed, progress=False, **settings
+            lambda p: cost(p, data),
+            lambda p: gradient(p, data),
+            p,
+            seed=seed,
+            progress=False,
+            **settings,
         )
 
     return Right(f"pair-{name}", run, decided)
@@ -213,23 +246,96 @@ def float32_case(k, inside):
 
 
 PAIRS = [
-    pair_case("relu", relu_cost, relu_gradient, lambda rng: {"w": rng.normal(size=3), "b": rng.normal(size=1)}),
+    pair_case(
+        "relu",
+        relu_cost,
+        relu_gradient,
+        lambda rng: {"w": rng.normal(size=3), "b": rng.normal(size=1)},
+    ),
     *(at_kink(gap) for gap in (1e-2, 1e-4, 1e-6, 1e-8, 1e-12)),
-    pair_case("dead", relu_cost, relu_gradient, lambda rng: {"w": rng.normal(size=3), "b": np.array([-50.0])}),
-    pair_case("abs", lambda p, X: float(np.abs(X @ p).sum()), lambda p, X: X.T @ np.sign(X @ p), lambda rng: rng.normal(size=3)),
-    pair_case("abs-tiny", lambda p, X: float(np.abs(X @ p).sum()), lambda p, X: X.T @ np.sign(X @ p), lambda rng: 1e-7 * rng.normal(size=3)),
-    pair_case("max", lambda p, X: float(np.max(X @ p)), lambda p, X: X[np.argmax(X @ p)], lambda rng: rng.normal(size=3)),
-    pair_case("saturated", lambda p, X: float(sigmoid(X @ p + 30).sum()), lambda p, X: X.T @ F["sigmoid"][1](X @ p + 30), lambda rng: rng.normal(size=3), decided=False),
-    pair_case("zero", lambda p, X: float(np.sum(p["used"] ** 2)), lambda p, X: {"used": 2 * p["used"], "not used": np.zeros(3)}, lambda rng: {"used": rng.normal(size=2), "not used": rng.normal(size=3)}),
-    pair_case("at-minimum", lambda p, X: float(np.sum(p**4)), lambda p, X: 4 * p**3, lambda rng: np.zeros(3), decided=False),
-    pair_case("steep", lambda p, X: float(np.sum(np.exp(20 * p))), lambda p, X: 20 * np.exp(20 * p), lambda rng: rng.normal(size=3)),
-    pair_case("fast-sine", lambda p, X: float(np.sum(np.sin(1e3 * p))), lambda p, X: 1e3 * np.cos(1e3 * p), lambda rng: rng.normal(size=3)),
-    pair_case("offset", lambda p, X: 1e6 + float(np.sum(p**2)), lambda p, X: 2 * p, lambda rng: rng.normal(size=3), decided=False),
-    pair_case("scales", lambda p, X: float(np.sum((p / [1e-6, 1.0, 1e6]) ** 2)), lambda p, X: 2 * p / np.array([1e-6, 1.0, 1e6]) ** 2, lambda rng: rng.normal(size=3) * [1e-6, 1.0, 1e6]),
-    pair_case("scalar", lambda p, X: p["k"] ** 2, lambda p, X: {"k": 2 * p["k"]}, lambda rng: {"k": rng.normal()}),
-    pair_case("nested", lambda p, X: float(np.sum(p[0][0] ** 2) + np.sum(np.tanh(p[1][0]))), lambda p, X: [[2 * p[0][0]], [1 - np.tanh(p[1][0]) ** 2]], lambda rng: [[rng.normal(size=(2, 1))], [rng.normal(size=(2, 2))]]),
+    pair_case(
+        "dead",
+        relu_cost,
+        relu_gradient,
+        lambda rng: {"w": rng.normal(size=3), "b": np.array([-50.0])},
+    ),
+    pair_case(
+        "abs",
+        lambda p, X: float(np.abs(X @ p).sum()),
+        lambda p, X: X.T @ np.sign(X @ p),
+        lambda rng: rng.normal(size=3),
+    ),
+    pair_case(
+        "abs-tiny",
+        lambda p, X: float(np.abs(X @ p).sum()),
+        lambda p, X: X.T @ np.sign(X @ p),
+        lambda rng: 1e-7 * rng.normal(size=3),
+    ),
+    pair_case(
+        "max",
+        lambda p, X: float(np.max(X @ p)),
+        lambda p, X: X[np.argmax(X @ p)],
+        lambda rng: rng.normal(size=3),
+    ),
+    pair_case(
+        "saturated",
+        lambda p, X: float(sigmoid(X @ p + 30).sum()),
+        lambda p, X: X.T @ F["sigmoid"][1](X @ p + 30),
+        lambda rng: rng.normal(size=3),
+        decided=False,
+    ),
+    pair_case(
+        "zero",
+        lambda p, X: float(np.sum(p["used"] ** 2)),
+        lambda p, X: {"used": 2 * p["used"], "not used": np.zeros(3)},
+        lambda rng: {"used": rng.normal(size=2), "not used": rng.normal(size=3)},
+    ),
+    pair_case(
+        "at-minimum",
+        lambda p, X: float(np.sum(p**4)),
+        lambda p, X: 4 * p**3,
+        lambda rng: np.zeros(3),
+        decided=False,
+    ),
+    pair_case(
+        "steep",
+        lambda p, X: float(np.sum(np.exp(20 * p))),
+        lambda p, X: 20 * np.exp(20 * p),
+        lambda rng: rng.normal(size=3),
+    ),
+    pair_case(
+        "fast-sine",
+        lambda p, X: float(np.sum(np.sin(1e3 * p))),
+        lambda p, X: 1e3 * np.cos(1e3 * p),
+        lambda rng: rng.normal(size=3),
+    ),
+    pair_case(
+        "offset",
+        lambda p, X: 1e6 + float(np.sum(p**2)),
+        lambda p, X: 2 * p,
+        lambda rng: rng.normal(size=3),
+        decided=False,
+    ),
+    pair_case(
+        "scales",
+        lambda p, X: float(np.sum((p / [1e-6, 1.0, 1e6]) ** 2)),
+        lambda p, X: 2 * p / np.array([1e-6, 1.0, 1e6]) ** 2,
+        lambda rng: rng.normal(size=3) * [1e-6, 1.0, 1e6],
+    ),
+    pair_case(
+        "scalar",
+        lambda p, X: p["k"] ** 2,
+        lambda p, X: {"k": 2 * p["k"]},
+        lambda rng: {"k": rng.normal()},
+    ),
+    pair_case(
+        "nested",
+        lambda p, X: float(np.sum(p[0][0] ** 2) + np.sum(np.tanh(p[1][0]))),
+        lambda p, X: [[2 * p[0][0]], [1 - np.tanh(p[1][0]) ** 2]],
+        lambda rng: [[rng.normal(size=(2, 1))], [rng.normal(size=(2, 2))]],
+    ),
     *(float32_case(k, inside) for k in (1e-6, 1.0, 1e6) for inside in (False, True)),
-]  # fmt: skip
+]
 
 
 def layer_case(f, scale=1.0):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,11 @@ def layer_case(bug, f, change, note="", m=5, n=4, n_prev=4):
 
     def run(seed):
         rng = np.random.default_rng(seed)
-        a_prev, W, b = rng.normal(size=(m, n_prev)), rng.normal(size=(n, n_prev)), rng.normal(size=n)
+        a_prev, W, b = (
+            rng.normal(size=(m, n_prev)),
+            rng.normal(size=(n, n_prev)),
+            rng.normal(size=n),
+        )
         if f == "softmax":
 
             def forward(a_prev, W, b):
@@ -112,16 +117,31 @@ LAYERS = [
     layer_case("doubled 1/m", "tanh", dz_is(lambda da, z, a, df: da * df(z) / len(da))),
     layer_case("stale z", "tanh", dz_is(lambda da, z, a, df: da * df(np.roll(z, 1, axis=0)))),
     layer_case("stale z", "sigmoid", dz_is(lambda da, z, a, df: da * df(z * 0.7 + 0.4)), "changed"),
-    layer_case("softmax treated as elementwise", "softmax", dz_is(lambda da, z, a, df: da * a * (1 - a))),
+    layer_case(
+        "softmax treated as elementwise", "softmax", dz_is(lambda da, z, a, df: da * a * (1 - a))
+    ),
     layer_case("W transposed", "tanh", only(0, lambda dz, a_prev, W: dz @ W.T)),
     layer_case("dW transposed", "relu", only(1, lambda dz, a_prev, W: a_prev.T @ dz)),
     layer_case("bias averaged", "tanh", only(2, lambda dz, a_prev, W: dz.mean(axis=0))),
-    layer_case("bias summed over the wrong axis", "tanh", only(2, lambda dz, a_prev, W: dz.sum(axis=1)), m=4),
+    layer_case(
+        "bias summed over the wrong axis",
+        "tanh",
+        only(2, lambda dz, a_prev, W: dz.sum(axis=1)),
+        m=4,
+    ),
     layer_case("bias not summed", "tanh", only(2, lambda dz, a_prev, W: dz[-1])),
-    layer_case("wrong slope on a kink's wrong side", "relu", dz_is(lambda da, z, a, df: da * (z < 0))),
-    layer_case("wrong slope on a kink's wrong side", "leaky", dz_is(lambda da, z, a, df: da * (z > 0))),
-    layer_case("precision only", "tanh", lambda da, z, a, a_prev, W, df: tuple(map(half, from_dz(da * df(z), a_prev, W)))),
-]  # fmt: skip
+    layer_case(
+        "wrong slope on a kink's wrong side", "relu", dz_is(lambda da, z, a, df: da * (z < 0))
+    ),
+    layer_case(
+        "wrong slope on a kink's wrong side", "leaky", dz_is(lambda da, z, a, df: da * (z > 0))
+    ),
+    layer_case(
+        "precision only",
+        "tanh",
+        lambda da, z, a, a_prev, W, df: tuple(map(half, from_dz(da * df(z), a_prev, W))),
+    ),
+]
 
 
 # ---------------------------------------------------------------- the notes' fprop and bprop
@@ -168,8 +188,18 @@ def notes_case(bug, layer, hidden="sigmoid", output="logistic", change=None, m=6
             else:
                 loss = ((a3 - y) ** 2).sum() / 2 / m
             loss += lam / 2 * sum((W**2).sum() for W in (W1, W2, W3))
-            return {"x": x, "y": y, "z1": z1, "a1": a1, "z2": z2, "a2": a2, "z3": z3, "a3": a3,
-                    "loss": loss, **params}  # fmt: skip
+            return {
+                "x": x,
+                "y": y,
+                "z1": z1,
+                "a1": a1,
+                "z2": z2,
+                "a2": a2,
+                "z3": z3,
+                "a3": a3,
+                "loss": loss,
+                **params,
+            }
 
         def bprop(c, broken=True):
             def hook(name, value, **kw):
@@ -221,38 +251,89 @@ NOTES = [
     notes_case("sign", 2, change={"dz2": lambda v, c, da: -v}, note="hidden"),
     notes_case("f' missing", 2, change={"dz2": lambda v, c, da: da}),
     notes_case("f' missing", 1, change={"dz1": lambda v, c, da: da}, hidden="tanh"),
-    notes_case("f' at a instead of z", 2, change={"dz2": lambda v, c, da: da * F["sigmoid"][1](c["a2"])}),
-    notes_case("f' at a instead of z", 1, change={"dz1": lambda v, c, da: da * F["tanh"][1](c["a1"])}, hidden="tanh"),
+    notes_case(
+        "f' at a instead of z", 2, change={"dz2": lambda v, c, da: da * F["sigmoid"][1](c["a2"])}
+    ),
+    notes_case(
+        "f' at a instead of z",
+        1,
+        change={"dz1": lambda v, c, da: da * F["tanh"][1](c["a1"])},
+        hidden="tanh",
+    ),
     notes_case("stale z", 2, change={"dz2": lambda v, c, da: da * F["sigmoid"][1](c["z1"])}),
-    notes_case("stale z", 1, change={"dz1": lambda v, c, da: da * F["tanh"][1](c["z1"] - 0.5 * c["z2"])}, hidden="tanh", note="changed"),
+    notes_case(
+        "stale z",
+        1,
+        change={"dz1": lambda v, c, da: da * F["tanh"][1](c["z1"] - 0.5 * c["z2"])},
+        hidden="tanh",
+        note="changed",
+    ),
     notes_case("W transposed", 2, change={"da1": lambda v, c, dz: np.dot(c["W2"], dz)}),
     notes_case("dW transposed", 2, change={"dW2": lambda v, c: v.T}),
     notes_case("dW transposed", 1, change={"dW1": lambda v, c: v.T}, hidden="relu"),
     notes_case("bias not summed", 2, change={"db2": lambda v, c, dz: dz[:, :1]}),
     notes_case("bias averaged", 3, change={"db3": lambda v, c, dz: dz.mean(axis=1, keepdims=True)}),
-    notes_case("bias summed over the wrong axis", 1, m=4, change={"db1": lambda v, c, dz: dz.sum(axis=0, keepdims=True).T}),
+    notes_case(
+        "bias summed over the wrong axis",
+        1,
+        m=4,
+        change={"db1": lambda v, c, dz: dz.sum(axis=0, keepdims=True).T},
+    ),
     notes_case("penalty missing", 3, lam=0.3, change={"all": penalty_off}),
     notes_case("penalty on biases", 3, lam=0.3, change={"all": penalty_on_biases}),
-    notes_case("a - y with the wrong cost", 3, output="sigmoid_squared", change={"dz3": lambda v, c: (c["a3"] - c["y"]) / v.shape[1]}),
-    notes_case("a - y with the wrong cost", 3, output="softmax_squared", change={"dz3": lambda v, c: (c["a3"] - c["y"]) / v.shape[1]}, note="softmax"),
-    notes_case("softmax treated as elementwise", 3, output="softmax_squared", change={"dz3": lambda v, c: (c["a3"] - c["y"]) / v.shape[1] * c["a3"] * (1 - c["a3"])}),
-    notes_case("wrong slope on a kink's wrong side", 2, hidden="relu", change={"dz2": lambda v, c, da: da * (c["z2"] < 0)}),
-    notes_case("wrong slope on a kink's wrong side", 1, hidden="leaky", change={"dz1": lambda v, c, da: da * np.where(c["z1"] > 0, 1, 0.2)}),
-    notes_case("precision only", 3, change={"all": lambda g, c: {k: half(v) for k, v in g.items()}}),
-]  # fmt: skip
+    notes_case(
+        "a - y with the wrong cost",
+        3,
+        output="sigmoid_squared",
+        change={"dz3": lambda v, c: (c["a3"] - c["y"]) / v.shape[1]},
+    ),
+    notes_case(
+        "a - y with the wrong cost",
+        3,
+        output="softmax_squared",
+        change={"dz3": lambda v, c: (c["a3"] - c["y"]) / v.shape[1]},
+        note="softmax",
+    ),
+    notes_case(
+        "softmax treated as elementwise",
+        3,
+        output="softmax_squared",
+        change={"dz3": lambda v, c: (c["a3"] - c["y"]) / v.shape[1] * c["a3"] * (1 - c["a3"])},
+    ),
+    notes_case(
+        "wrong slope on a kink's wrong side",
+        2,
+        hidden="relu",
+        change={"dz2": lambda v, c, da: da * (c["z2"] < 0)},
+    ),
+    notes_case(
+        "wrong slope on a kink's wrong side",
+        1,
+        hidden="leaky",
+        change={"dz1": lambda v, c, da: da * np.where(c["z1"] > 0, 1, 0.2)},
+    ),
+    notes_case(
+        "precision only", 3, change={"all": lambda g, c: {k: half(v) for k, v in g.items()}}
+    ),
+]
 
 
-# ---------------------------------------------------------------- Nielsen's lists, one sample at a time
+# --------------------------------------------- Nielsen's lists, one sample at a time
 
 
-def nielsen_case(bug, layer, change, sizes=(4, 4, 4), lam=0.0, hidden="sigmoid", cost="squared", note="", m=5):
+def nielsen_case(
+    bug, layer, change, sizes=(4, 4, 4), lam=0.0, hidden="sigmoid", cost="squared", note="", m=5
+):
     """Nielsen's network.py: lists of biases and weights, columns, backprop for each (x, y)."""
 
     def run(seed):
         rng = np.random.default_rng(seed)
         biases = [rng.normal(size=(n, 1)) for n in sizes[1:]]
-        weights = [rng.normal(size=(n, p)) for p, n in zip(sizes[:-1], sizes[1:], strict=True)]
-        data = [(rng.normal(size=(sizes[0], 1)), rng.integers(0, 2, (sizes[-1], 1)) * 1.0) for _ in range(m)]
+        weights = [rng.normal(size=(n, p)) for p, n in pairwise(sizes)]
+        data = [
+            (rng.normal(size=(sizes[0], 1)), rng.integers(0, 2, (sizes[-1], 1)) * 1.0)
+            for _ in range(m)
+        ]
         f, df = F[hidden]
 
         def feedforward(biases, weights, x):
@@ -301,7 +382,9 @@ def nielsen_case(bug, layer, change, sizes=(4, 4, 4), lam=0.0, hidden="sigmoid",
             return hook("all", [nabla_b, nabla_w], biases, weights)
 
         X, Y = [x for x, _ in data], [y for _, y in data]
-        report = check_gradients(total, gradient, [biases, weights], X=X, y=Y, seed=seed, progress=False)
+        report = check_gradients(
+            total, gradient, [biases, weights], X=X, y=Y, seed=seed, progress=False
+        )
         right = gradient([biases, weights], broken=False)
         return report, {
             f"parameters[{i}][{k}]": g for i, gs in enumerate(right) for k, g in enumerate(gs)
@@ -320,20 +403,59 @@ NIELSEN = [
     nielsen_case("factor 2", 2, scaled(2)),
     nielsen_case("sign", 2, scaled(-1)),
     nielsen_case("f' missing", 1, {"dz": lambda v, d, zs, acts, l: d}),
-    nielsen_case("f' missing", 2, {"dz": lambda v, d, zs, acts, l: d}, sizes=(4, 4, 4, 3), hidden="tanh", note="both"),
-    nielsen_case("f' at a instead of z", 1, {"dz": lambda v, d, zs, acts, l: d * F["sigmoid"][1](acts[-l])}),
-    nielsen_case("f' at a instead of z", 1, {"dz": lambda v, d, zs, acts, l: d * (1 - zs[-l] ** 2)}, hidden="tanh"),
+    nielsen_case(
+        "f' missing",
+        2,
+        {"dz": lambda v, d, zs, acts, l: d},
+        sizes=(4, 4, 4, 3),
+        hidden="tanh",
+        note="both",
+    ),
+    nielsen_case(
+        "f' at a instead of z", 1, {"dz": lambda v, d, zs, acts, l: d * F["sigmoid"][1](acts[-l])}
+    ),
+    nielsen_case(
+        "f' at a instead of z",
+        1,
+        {"dz": lambda v, d, zs, acts, l: d * (1 - zs[-l] ** 2)},
+        hidden="tanh",
+    ),
     nielsen_case("stale z", 1, {"dz": lambda v, d, zs, acts, l: d * F["sigmoid"][1](zs[-l + 1])}),
     nielsen_case("W transposed", 2, {"da": lambda v, w, d: np.dot(w, d)}),
     nielsen_case("dW transposed", 1, {"dw": lambda v: v.T}),
     nielsen_case("bias not summed", 2, {"db": lambda v, d: d}),
     nielsen_case("bias averaged", 2, {"all": lambda g, b, w: [[g[0][0], g[0][1] / 5], g[1]]}),
-    nielsen_case("bias summed over the wrong axis", 2, {"all": lambda g, b, w: [[g[0][0], np.full((4, 1), g[0][1].sum())], g[1]]}),
-    nielsen_case("penalty missing", 2, {"all": lambda g, b, w: [g[0], [x - 0.2 * p for x, p in zip(g[1], w, strict=True)]]}, lam=0.2),
-    nielsen_case("penalty on biases", 2, {"all": lambda g, b, w: [[x + 0.2 * p for x, p in zip(g[0], b, strict=True)], g[1]]}, lam=0.2),
-    nielsen_case("a - y with the wrong cost", 2, {"top": lambda v, zs, acts, y: acts[-1] - y}, note="squared", hidden="tanh"),
-    nielsen_case("wrong slope on a kink's wrong side", 1, {"dz": lambda v, d, zs, acts, l: d * (zs[-l] < 0)}, hidden="relu"),
+    nielsen_case(
+        "bias summed over the wrong axis",
+        2,
+        {"all": lambda g, b, w: [[g[0][0], np.full((4, 1), g[0][1].sum())], g[1]]},
+    ),
+    nielsen_case(
+        "penalty missing",
+        2,
+        {"all": lambda g, b, w: [g[0], [x - 0.2 * p for x, p in zip(g[1], w, strict=True)]]},
+        lam=0.2,
+    ),
+    nielsen_case(
+        "penalty on biases",
+        2,
+        {"all": lambda g, b, w: [[x + 0.2 * p for x, p in zip(g[0], b, strict=True)], g[1]]},
+        lam=0.2,
+    ),
+    nielsen_case(
+        "a - y with the wrong cost",
+        2,
+        {"top": lambda v, zs, acts, y: acts[-1] - y},
+        note="squared",
+        hidden="tanh",
+    ),
+    nielsen_case(
+        "wrong slope on a kink's wrong side",
+        1,
+        {"dz": lambda v, d, zs, acts, l: d * (zs[-l] < 0)},
+        hidden="relu",
+    ),
     nielsen_case("precision only", 2, {"all": lambda g, b, w: [[half(x) for x in gs] for gs in g]}),
-]  # fmt: skip
+]
 
 BROKEN = LAYERS + NOTES + NIELSEN

@@ -116,14 +116,31 @@ BROKEN_TORCH = [
     layer("bias averaged", "tanh", only(2, lambda dz, x, W: dz.mean(0))),
     layer("bias summed over the wrong axis", "tanh", only(2, lambda dz, x, W: dz.sum(1)), m=4),
     layer("bias not summed", "relu", only(2, lambda dz, x, W: dz[0])),
-    layer("softmax treated as elementwise", "softmax", dz_is(lambda da, z, a, df: da * a * (1 - a))),
+    layer(
+        "softmax treated as elementwise", "softmax", dz_is(lambda da, z, a, df: da * a * (1 - a))
+    ),
     layer("wrong slope on a kink's wrong side", "relu", dz_is(lambda da, z, a, df: da * (z < 0))),
-    layer("precision only", "tanh", lambda da, z, a, x, W, df: tuple(g.half().double() for g in from_dz(da * df(z), x, W))),
+    layer(
+        "precision only",
+        "tanh",
+        lambda da, z, a, x, W, df: tuple(g.half().double() for g in from_dz(da * df(z), x, W)),
+    ),
     cost("missing 1/m", entropy, lambda p, y: p - y),
     cost("doubled 1/m", entropy, lambda p, y: (p - y) / len(p) ** 2),
     cost("sign", entropy, lambda p, y: (y - p) / len(p), note="entropy"),
-    cost("softmax treated as elementwise", soft_squares, lambda p, y: (p - y) / len(p) * p * (1 - p), note="squares"),
+    cost(
+        "softmax treated as elementwise",
+        soft_squares,
+        lambda p, y: (p - y) / len(p) * p * (1 - p),
+        note="squares",
+    ),
     cost("a - y with the wrong cost", sigmoid_squares, lambda p, y: (p - y) / len(p)),
     cost("factor 2", squares, lambda z, y: (z - y) / z.numel(), labels=False, note="mse"),
-    cost("wrong slope on a kink's wrong side", absolute, lambda z, y: torch.ones_like(z) / len(z), labels=False, note="absolute"),
-]  # fmt: skip
+    cost(
+        "wrong slope on a kink's wrong side",
+        absolute,
+        lambda z, y: torch.ones_like(z) / len(z),
+        labels=False,
+        note="absolute",
+    ),
+]

@@ -1,35 +1,73 @@
-"""The gallery: every broken backward is found, placed and explained; no right one is ever accused."""
+"""The gallery: every broken backward is found, placed, explained; no right one is ever accused."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from awkward import AWKWARD
 from broken import BROKEN
 
 from chainrule.gradcheck.verdicts import RIGHT, WRONG
 
+try:
+    from broken_torch import BROKEN_TORCH
+except ImportError:
+    BROKEN_TORCH = []
+
 SEEDS = range(20)
+ALL = [*BROKEN, *BROKEN_TORCH]
+
+
+def test_the_gallery_is_as_large_as_promised():
+    pytest.importorskip("torch", reason="the torch part of the gallery needs torch")
+    assert len(ALL) >= 60
+    assert len(AWKWARD) >= 60
+    assert {case.form for case in ALL} == {"layer", "notes", "nielsen", "torch"}
 
 
 def judged(report, truths):
-    """No entry that is right is called wrong, and none that is wrong right; by the right gradient."""
+    """No right entry is called wrong, and no wrong one right; judged by the right gradient."""
     for name, truth in truths.items():
         t = report[name]
-        scale = np.maximum(np.maximum(np.abs(truth), np.abs(t.analytic)), 1e-3 * np.abs(truth).max())
+        size = np.maximum(np.abs(truth), np.abs(t.analytic))
+        scale = np.maximum(size, 1e-3 * size.max()) + 1e-300
         off = np.abs(t.analytic - truth) / scale
         assert not np.any((off < 1e-9) & (t.verdict == WRONG)), name
         assert not np.any((off > 1e-4) & (t.verdict == RIGHT)), name
 
 
-@pytest.mark.parametrize("case", BROKEN, ids=lambda c: c.id)
+def vacuous(truths, report):
+    """Whether the mistake makes no difference here, as where all units of a layer are dead."""
+    return bool(truths) and all(
+        np.allclose(report[name].analytic, truth, rtol=1e-12, atol=1e-15)
+        for name, truth in truths.items()
+    )
+
+
+@pytest.mark.parametrize("case", ALL, ids=lambda c: c.id)
 def test_broken(case):
-    missed = []
+    explained = tried = 0
     for seed in SEEDS:
         report, truths = case.run(seed)
-        assert report.verdict == "wrong", (seed, str(report))
         judged(report, truths)
-        first = report.diagnoses[0] if report.diagnoses else None
-        if first is None or first.bug != case.bug:
-            missed.append((seed, first.bug if first else None))
-        assert f"layer {case.layer}" in report.where, (seed, report.where, str(report))
-    assert not missed, missed
+        if vacuous(truths, report):
+            continue
+        tried += 1
+        assert report.verdict == "wrong", (seed, str(report))
+        assert f"layer {case.layer}" in report.where, (seed, str(report))
+        explained += bool(report.diagnoses) and report.diagnoses[0].bug == case.bug
+    # The issue asks for 90 % over the whole gallery; each case by itself must reach it here.
+    assert explained >= 0.9 * tried
+    assert tried >= 10
+
+
+@pytest.mark.parametrize("case", AWKWARD, ids=lambda c: c.id)
+def test_right_but_awkward(case):
+    decided = 0
+    for seed in SEEDS:
+        report = case.run(seed)
+        assert report.count(WRONG) == 0, (seed, str(report))
+        assert report.verdict != "wrong", (seed, str(report))
+        decided += report.ok
+    if case.decided:
+        assert decided >= 0.9 * len(SEEDS)

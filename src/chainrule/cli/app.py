@@ -17,6 +17,7 @@ VERBS: Mapping[str, str] = {
     "train": "train",
     "predict": "predict",
     "evaluate": "evaluate",
+    "check": "check",
     "explain": "explain",
     "report": "report",
 }

@@ -8,10 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from .differences import SAFETY, EPS, taylor_order
+from .differences import EPS, SAFETY, taylor_order
 from .functions import Subject
 from .report import GradientError, Report
-from .sweep import Sweep, choose, noise_level, sweep_leaf, takes_complex
+from .sweep import (
+    Sweep,
+    along_directions,
+    choose,
+    largest_gradient,
+    noise_level,
+    sweep_leaf,
+    takes_complex,
+)
 from .verdicts import TOLERANCE, UNCHECKED, WRONG, Checked
 from .watch import Watch
 
@@ -66,13 +74,14 @@ def check_pair(
 ) -> Report:
     """Check the gradient of a cost given as functions.
 
-    ``cost(parameters)`` returns J, or a dictionary with ``loss`` (the notes' ``fprop``) that is then
-    passed to ``gradients``, or ``(J, gradients)`` with ``gradients=None``. ``gradients`` is
+    ``cost(parameters)`` returns J, or a dictionary with ``loss`` (the notes' ``fprop``) that is
+    then passed to ``gradients``, or ``(J, gradients)`` with ``gradients=None``. ``gradients`` is
     a function of the parameters or its result. ``parameters``: a dictionary, list or array, also
     nested. X and y, if given, are the data inside the cost: they help the diagnosis.
 
     ``tolerance``: the relative error that is let pass (1e-5, and more where J is computed in low
-    precision). ``step``: of the differences, relative to each parameter's scale. ``entries``: check at
+    precision). ``step``: of the differences, relative to each parameter's scale. ``entries``:
+    check at
     most so many of each matrix, at random (vectors such as biases whole). ``seconds``: stop after.
     ``method="directions"``: random directions through each array instead of its entries.
 
@@ -109,7 +118,8 @@ def run_pair(
     name: str = "",
     notes: tuple[str, ...] = (),
 ) -> Report:
-    """Check a pair of functions; ``find`` returns the network inside the cost, or None, if asked."""
+    """Check a pair of functions; ``find`` returns the network inside the cost, or None, if
+    asked."""
     start = time.monotonic()
     check_settings(step, tolerance, entries, seconds)
     _method(method)
@@ -119,7 +129,8 @@ def run_pair(
     relative = _relative_noise(subject, noise)
     tolerance = _tolerance(relative, tolerance)
     h = step if step is not None else float(np.clip(relative**0.25, STEP, 2.0**-6))
-    sweep = Sweep(subject, noise, h, tolerance, takes_complex(subject, rng, noise, h))
+    exact = takes_complex(subject, rng, noise, h)
+    sweep = Sweep(subject, noise, h, tolerance, exact, largest_gradient(subject))
     tensors = [
         _blank(leaf, a, tolerance) for leaf, a in zip(subject.leaves, subject.analytic, strict=True)
     ]
@@ -146,6 +157,7 @@ def run_pair(
         kinks_met=len(sweep.flips),
         stopped=watch.stopped,
         notes=(*notes, *_notes(relative, tolerance)),
+        probe=_probe(subject),
         method="random directions" if method == "directions" else "central differences",
     )
     if report.count(WRONG):
@@ -155,6 +167,18 @@ def run_pair(
         diagnose(report, model, samples if model is None else len(model.x))
     report.seconds = time.monotonic() - start
     return report
+
+
+def _probe(subject: Subject) -> Callable[[str, int, float], float]:
+    by_name = {leaf.name: leaf for leaf in subject.leaves}
+
+    def J(name: str, index: int, by: float) -> float:
+        leaf = by_name[name]
+        moved = leaf.value.copy()
+        moved.flat[index] += by
+        return subject.at({leaf.path: moved})[0]
+
+    return J
 
 
 def _name(cost: Any) -> str:
@@ -176,14 +200,22 @@ def _blank(leaf: Any, a: Any, tolerance: float) -> Checked:
 
 def check_settings(step: Any, tolerance: Any, entries: Any, seconds: Any) -> None:
     """Raise TypeError or ValueError for a setting that is no number above 0."""
-    for word, value in (("step", step), ("tolerance", tolerance), ("seconds", seconds)):
+    known: tuple[tuple[str, Any], ...] = (
+        ("step", step),
+        ("tolerance", tolerance),
+        ("seconds", seconds),
+    )
+    for word, value in known:
         if value is None:
             continue
-        if isinstance(value, (bool, str)) or not np.isscalar(value):
+        if not isinstance(value, (int, float, np.number)) or isinstance(value, (bool, complex)):
             raise TypeError(f"{word} must be a number above 0, not {value!r}")
-        if not 0 < value < np.inf:
+        number = float(value)
+        if not 0 < number < np.inf:
             raise ValueError(f"{word} must be a finite number above 0, not {value!r}")
-    if entries is not None and (isinstance(entries, bool) or int(entries) != entries or entries < 1):
+    if entries is not None and (
+        isinstance(entries, bool) or int(entries) != entries or entries < 1
+    ):
         raise ValueError(f"entries must be a whole number of at least 1, or None, not {entries!r}")
 
 
@@ -206,7 +238,9 @@ def _relative_noise(subject: Subject, noise: float) -> float:
 def _tolerance(relative: float, asked: float | None) -> float:
     if asked is not None:
         return asked
-    return float(np.clip(relative**0.3, TOLERANCE, MAX_TOLERANCE)) if relative > 1e-13 else TOLERANCE
+    return (
+        float(np.clip(relative**0.3, TOLERANCE, MAX_TOLERANCE)) if relative > 1e-13 else TOLERANCE
+    )
 
 
 def analytic_slack(a: Any, dtype: Any) -> float:
@@ -246,8 +280,11 @@ def _notes(relative: float, tolerance: float) -> tuple[str, ...]:
     )
 
 
-def assert_gradients(subject: Any, *args: Any, undecidable: bool = False, **settings: Any) -> Report:
-    """Check gradients in a test: raise ``GradientError``, whose message is the report, unless right.
+def assert_gradients(
+    subject: Any, *args: Any, undecidable: bool = False, **settings: Any
+) -> Report:
+    """Check gradients in a test: raise ``GradientError``, whose message is the report, unless
+    right.
 
     ``undecidable=True`` lets entries pass that cannot be decided.
     """

@@ -1,4 +1,5 @@
-"""Where a gradient is wrong, and why: every mistake of the table tried against the gradient in hand.
+"""Where a gradient is wrong, and why: every mistake of the table tried against the gradient in
+hand.
 
 With the network known (a ``Network``, or one found inside somebody's cost), each mistake is made on
 purpose, in one layer or all; the one whose gradient is the gradient in hand is the diagnosis. Else
@@ -13,21 +14,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .bugs import BUGS, Bug, Change, backward
+from .bugs import BUGS
 from .formulas import fill
 from .model import Model
 from .patterns import from_patterns, precision_only
 from .report import Diagnosis, Report
+from .steps import Bug, Change, backward
 from .verdicts import UNCHECKED, WRONG, Checked
 
-Array = npt.NDArray[np.float64]
+Array = npt.NDArray[Any]
 FITS = 1e-6
 
 
 def diagnose(report: Report, model: Model | None, samples: int | None = None) -> None:
     """Fill in ``where`` and ``diagnoses`` of a report that has wrong entries."""
     wrong = [t for t in report.tensors if t.count(WRONG)]
-    if model is not None and not agrees(report.tensors, model.named(backward(model)[0]), numeric=True):
+    if model is not None and not agrees(
+        report.tensors, model.named(backward(model)[0]), numeric=True
+    ):
         model = None
     found = list(_named_bugs(report.tensors, model)) if model is not None else []
     only = precision_only(wrong)
@@ -42,9 +46,7 @@ def diagnose(report: Report, model: Model | None, samples: int | None = None) ->
         report.where = _where(report, model, wrong)
 
 
-def agrees(
-    tensors: Sequence[Checked], made: Mapping[str, Array], numeric: bool = False
-) -> bool:
+def agrees(tensors: Sequence[Checked], made: Mapping[str, Array], numeric: bool = False) -> bool:
     """Whether these gradients are the ones in hand (or, ``numeric``, the numerical ones)."""
     compared = 0
     for t in tensors:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .bugs import Bug
 from .model import Model
 from .report import Diagnosis
+from .steps import Bug
 
 
 def fill(bug: Bug, model: Model, at: int) -> Diagnosis:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from .differences import EPS
 from .tree import Leaf, gradients_of, leaves, rebuild
 
-Array = npt.NDArray[np.float64]
+Array = npt.NDArray[Any]
 COST_KEYS = ("loss", "J", "cost", "Loss", "Cost")
 
 

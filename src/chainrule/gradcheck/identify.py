@@ -1,4 +1,5 @@
-"""Which activations and which cost stand in somebody's function: tried until J agrees everywhere."""
+"""Which activations and which cost stand in somebody's function: tried until J agrees
+everywhere."""
 
 from __future__ import annotations
 
@@ -14,10 +15,18 @@ from ..mathematics.costs import COSTS, Cost
 from .model import COMMON, REST, Link, Model, _records, data_rows, layouts, numbered
 from .tree import Leaf
 
-Array = npt.NDArray[np.float64]
+Array = npt.NDArray[Any]
 POINTS = 7
 AGREES = 1e-9
-_COSTS = ("logistic", "squared_error", "cross_entropy", "absolute_error", "huber", "poisson", "quantile")
+_COSTS = (
+    "logistic",
+    "squared_error",
+    "cross_entropy",
+    "absolute_error",
+    "huber",
+    "poisson",
+    "quantile",
+)
 
 
 def identify(
@@ -86,7 +95,8 @@ def _skeletons(pairs: Any, X: Array, targets: Array | None, y: Any) -> Iterator[
 
 
 def _targets(targets: Array | None, y: Any, m: int, n: int, columns: bool) -> Iterator[Array]:
-    """The targets as rows (m, n): as they are, transposed, or labels turned into rows of 0 and 1."""
+    """The targets as rows (m, n): as they are, transposed, or labels turned into rows of 0 and
+    1."""
     if targets is None:
         return
     flat = np.asarray(targets).ravel()
@@ -98,7 +108,11 @@ def _targets(targets: Array | None, y: Any, m: int, n: int, columns: bool) -> It
             yield form
     if not seen and flat.size == m * n:
         yield flat.reshape(m, n)
-    labels = flat.size == m and n > 1 and bool(np.all((flat == np.round(flat)) & (flat >= 0) & (flat < n)))
+    labels = (
+        flat.size == m
+        and n > 1
+        and bool(np.all((flat == np.round(flat)) & (flat >= 0) & (flat < n)))
+    )
     if labels:
         yield np.eye(n)[flat.astype(int)]
 
@@ -146,7 +160,12 @@ def with_activations(model: Model, f: Activation, g: Activation) -> Model:
 
 
 def _try(
-    skeleton: Model, moved: Sequence[Model], J: Array, penalties: Array, f: Activation, g: Activation
+    skeleton: Model,
+    moved: Sequence[Model],
+    J: Array,
+    penalties: Array,
+    f: Activation,
+    g: Activation,
 ) -> Model | None:
     run = [with_activations(model, f, g) for model in moved]
     if any(not np.isfinite(model.a[-1]).all() for model in run):
@@ -163,7 +182,8 @@ def _try(
 
 
 def _factors(total: Array, penalties: Array, J: Array) -> tuple[float, float, float] | None:
-    """Solve J = share total + l2 penalty + l1 penalty over the points; None unless it holds at all."""
+    """Solve J = share total + l2 penalty + l1 penalty over the points; None unless it holds at
+    all."""
     if not np.isfinite(total).all():
         return None
     for columns in ([], [0], [1], [0, 1]):

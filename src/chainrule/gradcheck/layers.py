@@ -1,6 +1,7 @@
 """One layer by itself: its forward and backward alone, given dJ/da.
 
-``check_layer`` takes any pair in the form of the notes; ``layer_parts`` does the same for every layer
+``check_layer`` takes any pair in the form of the notes; ``layer_parts`` does the same for every
+layer
 of a network, so that a mistake in one is reported there and not in every layer below it.
 """
 
@@ -24,7 +25,7 @@ from .nudges import STEP, Nudges, Stage
 from .report import Part, Report
 from .verdicts import RIGHT, UNDECIDABLE, WRONG, decide
 
-Array = npt.NDArray[np.float64]
+Array = npt.NDArray[Any]
 
 
 def check_layer(
@@ -45,7 +46,7 @@ def check_layer(
     ``settings`` are those of ``check_pair``. Raises what that raises.
     """
     given = {"a_prev": np.asarray(a_prev), "W": np.asarray(W), "b": np.asarray(b)}
-    a, z = _forward(forward, {k: np.array(v, np.float64) for k, v in given.items()})
+    a, _ = _forward(forward, {k: np.array(v, np.float64) for k, v in given.items()})
     if da is None:
         da = np.random.default_rng(seed).standard_normal(a.shape)
     da64 = np.asarray(da, np.float64)
@@ -101,7 +102,9 @@ def model_of(
                 continue
             bias = None if b is None else b.ravel()
             shape = () if b is None else b.shape
-            link = replace(identity, W=M, b=bias, f=f, W_name=names[1], b_name=names[2], b_shape=shape)
+            link = replace(
+                identity, W=M, b=bias, f=f, W_name=names[1], b_name=names[2], b_shape=shape
+            )
             return Model(
                 (link,), rows, None, None, np.ones(len(rows)), top,
                 columns=columns, W_in_out=in_out, x_name=names[0],
@@ -152,7 +155,8 @@ def _verdict(analytic: Any, n: Estimate, tolerance: float) -> int:
 
 
 def local_slopes(nudges: Nudges, l: int, da: Array) -> Estimate:
-    """Return dJ/dz of ``J = sum da f(z)`` by differences of f alone, each with a step that avoids kinks."""
+    """Return dJ/dz of ``J = sum da f(z)`` by differences of f alone, each with a step that
+    avoids kinks."""
     stage = nudges.stages[l - 1]
     h = STEP * np.exp2(np.floor(np.log2(np.maximum(1.0, np.abs(stage.z)))))
     for kink in stage.f.kinks:

@@ -10,17 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
+from itertools import product, zip_longest
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..mathematics.activations import ACTIVATIONS, Activation, activation_backward
-from ..mathematics.costs import COSTS, Cost
+from ..mathematics.costs import Cost
 from .tree import Leaf
 
-Array = npt.NDArray[np.float64]
+Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def numbered(leaves: Sequence[Leaf]) -> list[tuple[Leaf | None, Leaf | None]]:
         matrices = [m for m in leaves if m is leaf or m in matrices]
     if vectors and len(vectors) != len(matrices):
         return []
-    return list(zip(matrices, vectors or [None] * len(matrices), strict=True))
+    return list(zip_longest(matrices, vectors))
 
 
 def _pair(group: Sequence[Leaf]) -> tuple[Leaf | None, Leaf | None]:
@@ -185,7 +185,8 @@ def _as_matrix(leaf: Leaf | None, in_out: bool) -> Array | None:
 
 
 def data_rows(given: Any) -> Array | None:
-    """Return data as a float array of two axes; columns in a list (Nielsen's) are put side by side."""
+    """Return data as a float array of two axes; columns in a list (Nielsen's) are put side by
+    side."""
     try:
         found = np.asarray(given, np.float64)
     except (TypeError, ValueError):

@@ -1,7 +1,9 @@
 """The numerical derivative of J with respect to every z of a network, without re-running it.
 
-A sample's cost depends on W^l[j, i] only through its own z^l[j], which moves by h a^{l-1}[i]. So one
-moves each z^l[s, j] itself: column j of a^l changes, z^{l+1} by a multiple of column j of W^{l+1}, and
+A sample's cost depends on W^l[j, i] only through its own z^l[j], which moves by h a^{l-1}[i]. So
+one
+moves each z^l[s, j] itself: column j of a^l changes, z^{l+1} by a multiple of column j of
+W^{l+1}, and
 the layers above are worked out anew, for thousands of such rows at once, as matrix products. That
 gives dJ/dz^l[s, j] by central differences, with an error bar; dJ/dW^l[j, i] is its sum over
 samples times a^{l-1}[s, i], exactly as the displacement of z is, so that a parameter costs one
@@ -24,11 +26,12 @@ from ..mathematics.costs import Cost, cost_of
 from .differences import EPS, STENCIL, WIDE, Estimate, better, estimate, one_sided, wide
 from .watch import Watch
 
-Array = npt.NDArray[np.float64]
+Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.intp]
 
 STEP = 2.0**-13
-# Further tries where the first leaves the slope open: (multiple of the step, side). A kink is passed by
+# Further tries where the first leaves the slope open: (multiple of the step, side). A kink is
+# passed by
 # on its far side, or with a smaller step; rounding is overcome with a larger one.
 TRIES = (
     (2.0, 1), (2.0, -1), (2.0**-6, 0), (2.0**5, 0), (2.0**6, 1), (2.0**6, -1), (2.0**-12, 0),
@@ -64,13 +67,11 @@ class Kink:
 
     def __str__(self) -> str:
         here = f"z{self.layer}[{self.sample}, {self.unit}]"
+        here += f" (sample {self.sample}, unit {self.unit})"
         if (self.layer, self.unit) == self.moved:
-            return f"{here} (sample {self.sample}, unit {self.unit}) lies within {self.step:.1e} of its kink"
+            return f"{here} lies within {self.step:.1e} of its kink"
         l, j = self.moved
-        return (
-            f"{here} (sample {self.sample}, unit {self.unit}) changes sides while z{l}[{self.sample}, {j}] "
-            f"moves by {self.step:.1e}"
-        )
+        return f"{here} changes sides while z{l}[{self.sample}, {j}] moves by {self.step:.1e}"
 
 
 @dataclass(slots=True)
@@ -111,7 +112,8 @@ class Nudges:
         Y, top = self.Y[samples], self.stages[-1]
         held = _held(top.a[samples] - Y, self.cost.kinks)
         if held is None:
-            return cost_of(z, a, Y, top.f, self.cost)
+            plain: Array = cost_of(z, a, Y, top.f, self.cost)
+            return plain
         # A cost that stands exactly on its kink is followed along the slope that it states there.
         a0 = top.a[samples]
         line: Array = np.where(held, self.cost.da(a0, Y) * (a - a0), 0).sum(axis=-1)
@@ -218,12 +220,12 @@ class Nudges:
         k = len(points)
         by = np.concatenate([p * h for p in points]) * (-1 if side == -1 else 1)
         moved = self.costs(l, np.tile(samples, k), np.tile(units, k), by, careful)
-        met = moved.met.reshape(k, n).any(axis=0)
-        for row, layer, unit in moved.where[: max(0, 5 - len(self.kinks))]:
+        met: npt.NDArray[np.bool_] = np.asarray(moved.met.reshape(k, n).any(axis=0))
+        for row, layer, unit in moved.where[: 0 if careful else max(0, 5 - len(self.kinks))]:
             r = row % n
-            self.kinks.append(
-                Kink(layer, unit, int(samples[r]), (l, int(units[r])), float(h[r]))
-            )
+            kink = Kink(layer, unit, int(samples[r]), (l, int(units[r])), float(h[r]))
+            if kink not in self.kinks:
+                self.kinks.append(kink)
         J, J0, room = moved.J.reshape(k, n), self.base[samples], noise[samples]
         if side == 2:
             found = wide(J, h, room)
@@ -282,7 +284,9 @@ class Nudges:
             self._again(l, result, h, noise, size, watch)
         return result
 
-    def _again(self, l: int, found: Estimate, h: Array, noise: Array, size: int, watch: Watch) -> None:
+    def _again(
+        self, l: int, found: Estimate, h: Array, noise: Array, size: int, watch: Watch
+    ) -> None:
         """Other steps for the pairs whose bar is long beside the slopes of their layer."""
         for rung, side in TRIES:
             known = np.abs(found.value[np.isfinite(found.bar)])
@@ -296,7 +300,8 @@ class Nudges:
                 return
 
     def refine(self, l: int, units: Rows, watch: Watch) -> None:
-        """Six points and longer steps for every sample of these units: their sums cancel too much."""
+        """Six points and longer steps for every sample of these units: their sums cancel too
+        much."""
         stage = self.stages[l - 1]
         m, n = stage.z.shape
         width = max(s.z.shape[1] for s in self.stages[l - 1 :])
@@ -305,13 +310,16 @@ class Nudges:
         watch.more(2 * len(pairs))
         for rung in (2.0**4, 2.0**7):
             work = (rung * h, self.noise(l), 2)
-            if not self._retry(l, self.estimates[l], pairs, work, max(1, BLOCK // (6 * width)), watch):
+            if not self._retry(
+                l, self.estimates[l], pairs, work, max(1, BLOCK // (6 * width)), watch
+            ):
                 return
 
     def _retry(
         self, l: int, found: Estimate, pairs: Rows, work: Any, size: int, watch: Watch
     ) -> bool:
-        """Look again at some pairs (step, noise and side in ``work``); keep what is better known."""
+        """Look again at some pairs (step, noise and side in ``work``); keep what is better
+        known."""
         n = self.stages[l - 1].z.shape[1]
         h, noise, side = work
         for start in range(0, len(pairs), size):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from .report import Diagnosis
 from .verdicts import UNCHECKED, WRONG, Checked
 
-Array = npt.NDArray[np.float64]
+Array = npt.NDArray[Any]
 FITS = 1e-5
 # Errors this small beside the gradient, without any common factor, are those of a short float.
 SMALL = 2e-2
@@ -51,7 +52,10 @@ def factor_words(k: float, samples: int | None) -> tuple[str, str]:
     if _is(k, -1):
         return "sign", "the sign is turned around: gradient = -1 × numerical"
     if samples is not None and samples > 2 and _is(k, samples):
-        return "missing 1/m", f"the gradient is m = {samples} times the numerical one: 1/m is missing"
+        return (
+            "missing 1/m",
+            f"the gradient is m = {samples} times the numerical one: 1/m is missing",
+        )
     if samples is not None and samples > 2 and _is(k, 1 / samples):
         return "doubled 1/m", f"the gradient is 1/m of the numerical one (m = {samples}): 1/m twice"
     if _is(k, 2) or _is(k, 0.5):
@@ -60,7 +64,10 @@ def factor_words(k: float, samples: int | None) -> tuple[str, str]:
     if whole > 2.5 and abs(whole - round(whole)) < 1e-4 * whole:
         bug = "missing 1/m" if k > 1 else "doubled 1/m"
         said = f"gradient = {round(whole) if k > 1 else f'1/{round(whole)}'} × numerical"
-        return bug, f"{said}: if that is the number of samples, 1/m is {'missing' if k > 1 else 'doubled'}"
+        return (
+            bug,
+            f"{said}: if that is the number of samples, 1/m is {'missing' if k > 1 else 'doubled'}",
+        )
     return "constant factor", f"gradient = {k:.6g} × numerical throughout"
 
 
@@ -92,7 +99,7 @@ def _penalty(t: Checked, samples: int | None) -> tuple[str, str] | None:
                 f"d{t.name} = (what it is now) + {-strength:.6g} * {word}",
             )
         return (
-            f"the gradient of {t.name} has {strength:.6g} × {word} too much: a penalty that J has not.",
+            f"the gradient of {t.name} has {strength:.6g} × {word} too much: a penalty J has not.",
             f"d{t.name} = (what it is now) - {strength:.6g} * {word}",
         )
     return None
@@ -107,7 +114,7 @@ def _one_number(t: Checked, samples: int | None) -> tuple[str, str] | None:
     if float(np.max(np.abs(a - total))) > FITS * max(abs(total), 1e-300):
         return None
     return (
-        f"every entry of {t.name}'s gradient is the sum over all units: summed over the wrong axis.",
+        f"each entry of {t.name}'s gradient is the sum of all: summed over the wrong axis.",
         f"d{t.name} = sum of dz over the samples only, one number a unit",
     )
 
@@ -138,7 +145,7 @@ def from_patterns(tensors: Sequence[Checked], samples: int | None) -> Iterator[D
         return
     for t in wrong:
         k = ratios.get(t.name)
-        if k is not None and t.analytic.size > 1 or (k is not None and len(tensors) == 1):
+        if (k is not None and t.analytic.size > 1) or (k is not None and len(tensors) == 1):
             bug, said = factor_words(k, samples)
             yield Diagnosis(bug, t.name, f"{t.name}: {said}.", "", False)
             continue
@@ -178,8 +185,8 @@ def precision_only(wrong: Sequence[Checked]) -> Diagnosis | None:
     return Diagnosis(
         "precision only",
         ", ".join(t.name for t in wrong),
-        f"the formula is right and the precision short: errors of {share:.0e} without a pattern, as "
-        f"of {said}{'' if rounded else ' or of a coarse difference'}.",
+        f"the formula is right and the precision short: errors of {share:.0e} without a pattern, "
+        f"as of {said}{'' if rounded else ' or of a coarse difference'}.",
         "the same formula in float64",
         False,
     )

@@ -1,6 +1,8 @@
-"""An activation or a cost by itself: is the derivative that it states the derivative of its function?
+"""An activation or a cost by itself: is the derivative that it states the derivative of its
+function?
 
-Run when somebody gives a network a record of their own: a wrong derivative is refused with the report.
+Run when somebody gives a network a record of their own: a wrong derivative is refused with the
+report.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from .differences import EPS, STENCIL, Estimate, better, estimate
 from .report import Diagnosis, Report
 from .verdicts import TOLERANCE, UNDECIDABLE, WRONG, Checked, decide
 
-Array = npt.NDArray[np.float64]
+Array = npt.NDArray[Any]
 RUNGS = (1.0, 2.0**-6, 2.0**-12, 2.0**5)
 
 
@@ -54,11 +56,17 @@ def _why(record: Activation, t: Checked, z: Array, a: Array) -> Diagnosis:
     wrong = t.verdict == WRONG
     df, n = t.analytic[wrong], t.numeric[wrong]
     with np.errstate(all="ignore"):
-        at_a = record.df(a, record.f(a))[wrong]
+        at_a, at_z = record.df(a, record.f(a))[wrong], record.df(z, z)[wrong]
         k = float(np.vdot(df, n) / np.vdot(n, n)) if np.any(n) else 0.0
     formula = f"f' = {record.derivative}" if record.derivative else "df(z, a) must be f'(z)"
     if np.allclose(at_a, n, rtol=1e-5):
-        return Diagnosis("f' at a instead of z", "df", "df expects its a where it is given z.", formula)
+        return Diagnosis(
+            "f' at a instead of z", "df", "df expects its a where it is given z.", formula
+        )
+    if np.allclose(at_z, n, rtol=1e-5):
+        return Diagnosis(
+            "f' at a instead of z", "df", "df takes a where it should take z.", formula
+        )
     if np.allclose(df, k * n, rtol=1e-5) and k != 0:
         return Diagnosis("constant factor", "df", f"df is {k:.6g} × the derivative of f.", formula)
     for side, word in ((z[wrong] > 0, "positive"), (z[wrong] < 0, "negative")):
@@ -78,8 +86,8 @@ def _points(record: Activation) -> Array:
 def _same_shape(record: Any, name: str, found: Any, like: Array) -> Array:
     if np.shape(found) != like.shape:
         raise ValueError(
-            f"{name} of {record.name!r} returns the shape {np.shape(found)} for {like.shape}: it must "
-            "work on arrays and keep their shape"
+            f"{name} of {record.name!r} returns the shape {np.shape(found)} for {like.shape}: it "
+            "must work on arrays and keep their shape"
         )
     return np.asarray(found, np.float64)
 
@@ -143,14 +151,22 @@ def check_cost(
 ) -> Report:
     """Check ``da`` of a cost against its ``J``, at outputs and targets given or drawn.
 
-    Raises ValueError if J does not give one number a sample, or da not the shape of a, or if the cost is
+    Raises ValueError if J does not give one number a sample, or da not the shape of a, or if the
+    cost is
     not finite at any outputs that were tried (then give some).
     """
     tries = _outputs(record) if a is None or y is None else [(np.asarray(a), np.asarray(y))]
-    for outputs, targets in tries:
-        with np.errstate(all="ignore"):
-            J = np.asarray(record.J(outputs.copy(), targets))
-            da = record.da(outputs.copy(), targets)
+    for k, (outputs, targets) in enumerate(tries):
+        try:
+            with np.errstate(all="ignore"):
+                J = np.asarray(record.J(outputs.copy(), targets))
+                da = record.da(outputs.copy(), targets)
+        except Exception as error:
+            if k + 1 < len(tries):
+                continue  # it may be one for a single output
+            raise ValueError(
+                f"cost {record.name!r} fails on outputs of shape {outputs.shape}: {error}"
+            ) from error
         if J.shape != (len(outputs),):
             raise ValueError(
                 f"J of cost {record.name!r} returns the shape {J.shape}: one number a sample, "
@@ -188,14 +204,16 @@ def _outputs(record: Cost) -> list[tuple[Array, Array]]:
         "count": [(np.exp(spread / 2), rng.integers(0, 6, (7, 3)).astype(float))],
         "classes": [(inside / inside.sum(axis=1, keepdims=True), labels)],
     }
-    return kinds[record.target] + kinds["number"]
+    found = kinds[record.target] + kinds["number"]
+    return found + [(outputs[:, :1], targets[:, :1]) for outputs, targets in found]
 
 
 _KNOWN: dict[Any, bool] = {}
 
 
 def refuse_wrong(record: Activation | Cost) -> None:
-    """Raise ValueError, with the report, for a record whose derivative is wrong. Each is checked once."""
+    """Raise ValueError, with the report, for a record whose derivative is wrong. Each is checked
+    once."""
     if isinstance(record, Activation):
         key: Any = (record.f, record.df, record.vjp, record.kinks)
     else:
@@ -206,8 +224,7 @@ def refuse_wrong(record: Activation | Cost) -> None:
     if report.verdict == "wrong":
         kind = "activation" if isinstance(record, Activation) else "cost"
         raise ValueError(
-            f"the derivative of your own {kind} {record.name!r} is wrong: mend it, and see the report\n"
-            f"{report}"
+            f"the derivative of your own {kind} {record.name!r} is wrong: mend it\n{report}"
         )
     if len(_KNOWN) > 1000:
         _KNOWN.clear()

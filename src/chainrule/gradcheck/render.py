@@ -58,7 +58,7 @@ def lines_after(report: Report) -> list[str]:
     ]
     found += list(report.directions)
     if report.kinks_met:
-        found.append(f"kinks   {report.kinks_met} met, and passed by with smaller steps where that was possible:")
+        found.append(f"kinks   {report.kinks_met} met, and passed by where that was possible:")
         found += [f"        {kink}" for kink in report.kinks]
     orders = ", ".join("-" if np.isnan(order) else f"{order:.2f}" for order in report.taylor)
     if orders:
@@ -113,7 +113,9 @@ def text(report: Report) -> str:
     rows = [HEAD, *(row(t) for t in report.tensors)]
     widths = [max(len(r[k]) for r in rows) for k in range(len(HEAD))]
     table = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
-    return "\n".join([*lines_before(report), "", *table, "", *reasons(report), *lines_after(report)])
+    return "\n".join(
+        [*lines_before(report), "", *table, "", *reasons(report), *lines_after(report)]
+    )
 
 
 STYLES = {"right": "bold green", "wrong": "bold red", "undecidable": "bold yellow"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,8 @@ from .verdicts import RIGHT, UNCHECKED, UNDECIDABLE, WORDS, WRONG, Checked
 
 
 class GradientError(AssertionError):
-    """A gradient is wrong (or cannot be decided on, where that was not allowed); carries the report."""
+    """A gradient is wrong (or cannot be decided on, where that was not allowed); carries the
+    report."""
 
     def __init__(self, report: Report) -> None:
         super().__init__(str(report))
@@ -23,7 +24,8 @@ class GradientError(AssertionError):
 class Diagnosis:
     """One explanation of what is wrong: the bug, where it is, how well it fits, and the mend.
 
-    ``formula`` is as it should be, in the names of whoever wrote the gradient; ``certain`` says that
+    ``formula`` is as it should be, in the names of whoever wrote the gradient; ``certain`` says
+    that
     a gradient worked out with this bug on purpose equals the one that was checked.
     """
 
@@ -51,7 +53,8 @@ class Part:
 class Report:
     """What a check found. ``str(report)`` is its text; a notebook shows it as a page.
 
-    ``tensors``: one ``Checked`` for each array of parameters. ``where``: the first wrong layer going
+    ``tensors``: one ``Checked`` for each array of parameters. ``where``: the first wrong layer
+    going
     backwards, "" if none. ``diagnoses``: the most likely first.
     """
 
@@ -72,7 +75,8 @@ class Report:
     stopped: str = ""
     notes: Sequence[str] = ()
     directions: Sequence[str] = ()
-    curves: Mapping[str, Any] = field(default_factory=dict)
+    # J with one entry of one array moved: (name, flat index, by) -> J.
+    probe: Callable[[str, int, float], float] | None = field(default=None, repr=False)
 
     def count(self, verdict: int) -> int:
         """How many entries have this verdict."""
@@ -108,6 +112,20 @@ class Report:
         if found is None:
             known = ", ".join(t.name for t in self.tensors)
             raise KeyError(f"the report has no {name!r}: it has {known}")
+        return found
+
+    def curve(self, name: str, index: int) -> list[tuple[float, float]]:
+        """Return (step, central difference) of one entry for steps from 1e-1 to 1e-12.
+
+        Its distance from the right derivative is a V: truncation falls, then rounding rises.
+        """
+        if self.probe is None:
+            return []
+        found = []
+        for k in range(1, 25):
+            h = 10.0 ** (-k / 2)
+            above, below = self.probe(name, index, h), self.probe(name, index, -h)
+            found.append((h, (above - below) / (2 * h)))
         return found
 
     def __str__(self) -> str:

@@ -1,4 +1,5 @@
-"""Every entry of every parameter in turn: the numerical derivative of a function known only by calls.
+"""Every entry of every parameter in turn: the numerical derivative of a function known only by
+calls.
 
 Four values of J for each entry. Where these do not decide, the entry is tried again: by the complex
 step if the function takes complex numbers, then with smaller and larger steps.
@@ -28,10 +29,10 @@ from .differences import (
 from .functions import Subject
 from .kinks import Flip, flips_between
 from .tree import Leaf
-from .verdicts import RIGHT, UNCHECKED, UNDECIDABLE, WRONG, Checked, decide
+from .verdicts import RIGHT, UNDECIDABLE, WRONG, Checked, decide
 from .watch import Watch
 
-Array = npt.NDArray[np.float64]
+Array = npt.NDArray[Any]
 # Further steps, as multiples of the first: small ones pass by kinks, large ones rise above noise.
 RUNGS = (2.0**-6, 2.0**-12, 2.0**-18, 2.0**-24, 2.0**4, 2.0**8)
 # A wrong entry must be rejected by every step down to this one.
@@ -48,6 +49,7 @@ class Sweep:
     step: float
     tolerance: float
     complex_leaves: frozenset[str] = frozenset()
+    largest: float = 0.0  # the largest gradient times its parameter's size
     flips: list[Flip] = field(default_factory=list)
     retried: int = 0
 
@@ -97,7 +99,8 @@ class Sweep:
 
 
 def complex_along(subject: Subject, direction: Mapping[tuple[Any, ...], Array]) -> float | None:
-    """Return the directional derivative by the complex step, or None if J takes no complex numbers."""
+    """Return the directional derivative by the complex step, or None if J takes no complex
+    numbers."""
     from .tree import rebuild
 
     arrays = {
@@ -121,7 +124,9 @@ def complex_along(subject: Subject, direction: Mapping[tuple[Any, ...], Array]) 
     return J.imag / TINY
 
 
-def takes_complex(subject: Subject, rng: np.random.Generator, noise: float, step: float) -> frozenset[str]:
+def takes_complex(
+    subject: Subject, rng: np.random.Generator, noise: float, step: float
+) -> frozenset[str]:
     """Name the leaves along which the complex step agrees with central differences, twice."""
     found: set[str] = set()
     for leaf in subject.leaves:
@@ -133,9 +138,7 @@ def takes_complex(subject: Subject, rng: np.random.Generator, noise: float, step
             if exact is None:
                 return frozenset()
             h = step * rms
-            values = np.array(
-                [subject.at({leaf.path: leaf.value + k * h * v})[0] for k in STENCIL]
-            )
+            values = np.array([subject.at({leaf.path: leaf.value + k * h * v})[0] for k in STENCIL])
             central = estimate(values[:, None], subject.J0, h, noise)
             off = abs(float(central.value[0]) - exact)
             agrees += off <= central.bar[0] and central.bar[0] <= 1e-4 * abs(exact)
@@ -147,13 +150,16 @@ def takes_complex(subject: Subject, rng: np.random.Generator, noise: float, step
 def noise_level(subject: Subject, rng: np.random.Generator) -> float:
     """Bound the error of one value of J by what its values at very close points scatter.
 
-    The spacing is relative to the parameters' own size. The closest points are the least disturbed by
+    The spacing is relative to the parameters' own size. The closest points are the least
+    disturbed by
     a kink among them; where they are stairs, as of a float32 inside, wider ones are taken.
     """
     floor = subject.resolution * abs(subject.J0)
     levels: list[float] = []
     for _ in range(3):
-        J = subject.along([_size(leaf) * rng.standard_normal(leaf.shape) for leaf in subject.leaves])
+        J = subject.along(
+            [_size(leaf) * rng.standard_normal(leaf.shape) for leaf in subject.leaves]
+        )
         found = None
         for spacing in (1e-10, 1e-8, 1e-6, 1e-4, 1e-2):
             found = noise_of([J(k * spacing) for k in range(7)])
@@ -168,10 +174,22 @@ def noise_level(subject: Subject, rng: np.random.Generator) -> float:
     return max(SAFETY * sorted(levels)[1], 2 * floor)
 
 
+def _rms(value: Array | None) -> float:
+    """The scale of an array's entries: their root mean square, 1 if all are 0."""
+    return 1.0 if value is None or not value.size else float(np.sqrt(np.mean(value**2))) or 1.0
+
+
 def _size(leaf: Leaf) -> float:
-    """The scale of a leaf's entries: their root mean square, 1 if all are 0."""
-    rms = float(np.sqrt(np.mean(leaf.value**2))) if leaf.value.size else 0.0
-    return rms or 1.0
+    return _rms(leaf.value)
+
+
+def largest_gradient(subject: Subject) -> float:
+    """Return the largest gradient of any array, times the size of that array's entries."""
+    pairs = zip(subject.leaves, subject.analytic, strict=True)
+    sizes = [
+        float(np.max(np.abs(np.nan_to_num(a)), initial=0.0)) * _size(leaf) for leaf, a in pairs
+    ]
+    return max(sizes)
 
 
 def sweep_leaf(
@@ -182,7 +200,8 @@ def sweep_leaf(
     slack: float,
     watch: Watch,
 ) -> None:
-    """Check the chosen entries of one leaf into ``checked``; what is not reached stays unchecked."""
+    """Check the chosen entries of one leaf into ``checked``; what is not reached stays
+    unchecked."""
     h = sweep.sizes(leaf)
     numeric, bar = checked.numeric.reshape(-1), checked.bar.reshape(-1)
     first: dict[int, Estimate] = {}
@@ -201,7 +220,9 @@ def sweep_leaf(
 
 def _judge(sweep: Sweep, checked: Checked, done: npt.NDArray[np.intp], slack: float) -> None:
     a, n, bar = (x.ravel()[done] for x in (checked.analytic, checked.numeric, checked.bar))
-    checked.verdict.reshape(-1)[done] = decide(a, n, bar, sweep.tolerance, slack)
+    checked.verdict.reshape(-1)[done] = decide(
+        a, n, bar, sweep.tolerance, slack, sweep.largest / _rms(checked.parameter)
+    )
 
 
 def _again(
@@ -263,10 +284,8 @@ def _settle(
             continue  # so far away J may be another function
         apart = abs(new.value[0] - found.value[0]) > new.bar[0] + found.bar[0]
         # Two bars that do not meet: a kink fooled the larger step.
-        if apart:
-            found = new if k < 1 else found
-        else:
-            found = better(found, new)
+        fooled = new if k < 1 else found
+        found = fooled if apart else better(found, new)
         known = found.bar[0] <= sweep.tolerance * max(abs(a), abs(float(found.value[0])))
         if k <= CONFIRMED if verdict == WRONG else known:
             break
@@ -281,11 +300,19 @@ def _agrees(a: float, e: Estimate) -> bool:
 
 
 def _past_the_kink(sweep: Sweep, leaf: Leaf, index: int, found: Estimate, h: float) -> Estimate:
-    """Look to one side only: the one whose slope the smallest steps agree with, if just one does."""
+    """Look to one side only: the one whose slope the smallest steps agree with, if just one
+    does."""
     sides = []
     for side in (1, -1):
         values = np.array([sweep._moved(leaf, index, side * k * h)[0] for k in (1, 2, 3, 4)])
-        sides.append(one_sided(values[:, None], sweep.subject.J0, np.array([side * h]), sweep.noise))
+        sides.append(
+            one_sided(
+                values[:, None],
+                np.array([sweep.subject.J0]),
+                np.array([side * h]),
+                np.array([sweep.noise]),
+            )
+        )
     agree = [abs(e.value[0] - found.value[0]) <= e.bar[0] + found.bar[0] for e in sides]
     if agree[0] == agree[1]:
         return found
@@ -305,7 +332,8 @@ def _reason(a: float, found: Estimate, kinked: bool) -> str:
 def along_directions(
     sweep: Sweep, tensors: Sequence[Checked], rng: np.random.Generator, watch: Watch, count: int = 3
 ) -> None:
-    """Check g · v along random directions v through each array: few evaluations however many entries.
+    """Check g · v along random directions v through each array: few evaluations however many
+    entries.
 
     The verdict on an array stands in all its entries; ``numeric`` holds nothing but the verdict's
     own slopes, one for each direction, in ``reasons``.
@@ -335,7 +363,9 @@ def along_directions(
         worst = next(v for v in (WRONG, UNDECIDABLE, RIGHT) if (verdicts == v).any())
         t.verdict[...] = worst
         k = int(np.argmax(np.abs(np.array(slopes) - numeric)))
-        t.reasons[0] = f"along a random direction g·v = {slopes[k]:.8g}, numerically {numeric[k]:.8g}"
+        t.reasons[0] = (
+            f"along a random direction g·v = {slopes[k]:.8g}, numerically {numeric[k]:.8g}"
+        )
 
 
 def choose(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,9 @@ def _nameless(leaf: Leaf) -> bool:
     return leaf.name == "" or leaf.name.startswith("[")
 
 
-def _walk(node: Any, name: str, path: tuple[Any, ...]) -> Iterator[tuple[str, tuple[Any, ...], Any]]:
+def _walk(
+    node: Any, name: str, path: tuple[Any, ...]
+) -> Iterator[tuple[str, tuple[Any, ...], Any]]:
     if isinstance(node, Mapping):
         for key, value in node.items():
             inner = f"{name}.{key}" if name else str(key)
@@ -97,7 +99,9 @@ def _leaf(name: str, path: tuple[Any, ...], value: Any) -> Leaf:
     return Leaf(name, path, np.array(given, np.float64), given.dtype)
 
 
-def rebuild(template: Any, arrays: Mapping[tuple[Any, ...], Array], path: tuple[Any, ...] = ()) -> Any:
+def rebuild(
+    template: Any, arrays: Mapping[tuple[Any, ...], Array], path: tuple[Any, ...] = ()
+) -> Any:
     """Return a container like ``template`` with these arrays at their paths."""
     if path in arrays:
         return arrays[path]
@@ -109,7 +113,9 @@ def rebuild(template: Any, arrays: Mapping[tuple[Any, ...], Array], path: tuple[
     return template
 
 
-def gradients_of(found: Any, wanted: Sequence[Leaf], samples: int | None = None) -> list[npt.NDArray[Any]]:
+def gradients_of(
+    found: Any, wanted: Sequence[Leaf], samples: int | None = None
+) -> list[npt.NDArray[Any]]:
     """Return the gradient of each leaf from a container of the parameters' form.
 
     A dictionary may call the gradient of ``W1`` also ``dW1`` or ``grad_W1``. Raises ValueError

@@ -1,4 +1,5 @@
-"""The verdict on every entry: right, wrong or undecidable, from both numbers and their error bars."""
+"""The verdict on every entry: right, wrong or undecidable, from both numbers and their error
+bars."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+Array = npt.NDArray[Any]
 
 RIGHT: Final = 0
 WRONG: Final = 1
@@ -18,6 +19,7 @@ WORDS: Final = ("right", "wrong", "undecidable", "not checked")
 
 # Entries that small beside the largest of their array are held to an absolute standard.
 FLOOR: Final = 1e-3
+OTHERS: Final = 1e-5
 TOLERANCE: Final = 1e-5
 
 
@@ -50,7 +52,7 @@ class Checked:
     @property
     def checked(self) -> npt.NDArray[np.bool_]:
         """Which entries were checked."""
-        return self.verdict != UNCHECKED
+        return np.asarray(self.verdict != UNCHECKED)
 
     @property
     def error(self) -> Array:
@@ -70,7 +72,8 @@ class Checked:
 
 
 def scale_of(analytic: Array, numeric: Array) -> Array:
-    """Return what an entry's error is measured by: its size, or ``FLOOR`` of the array's largest."""
+    """Return what an entry's error is measured by: its size, or ``FLOOR`` of the array's
+    largest."""
     size = np.maximum(np.abs(analytic), np.abs(numeric))
     known = size[np.isfinite(size)]
     floor = FLOOR * float(known.max()) if known.size else 0.0
@@ -79,14 +82,21 @@ def scale_of(analytic: Array, numeric: Array) -> Array:
 
 
 def decide(
-    analytic: Array, numeric: Array, bar: Array, tolerance: float = TOLERANCE, slack: Any = 0.0
+    analytic: Array,
+    numeric: Array,
+    bar: Array,
+    tolerance: float = TOLERANCE,
+    slack: Any = 0.0,
+    others: float = 0.0,
 ) -> npt.NDArray[np.int8]:
     """Return the verdict of each entry.
 
     *wrong*: the two numbers differ by more than the numeric one can be off, plus the tolerance.
     *right*: they do not, and the bar is within the tolerance, so that a wrong one would have
     shown. *undecidable*: the bar is too long for either. ``slack`` is how far off the
-    analytic number can be by rounding alone. What is not finite is wrong where the numeric
+    analytic number can be by rounding alone. ``others`` is the size of the largest gradient of any
+    array, in proportion to the parameters' sizes: a gradient of exactly 0 is right where the bar is
+    within the tolerance of ``OTHERS`` times that, as at a minimum. What is not finite is wrong where the numeric
     derivative is finite and known.
     """
     with np.errstate(all="ignore"):
@@ -94,11 +104,12 @@ def decide(
         bars = bar + slack
         difference = np.abs(analytic - numeric)
         wrong = difference > bars + tolerance * scale
-        right = ~wrong & (bars <= tolerance * scale)
+        room = np.where(analytic == 0, np.maximum(scale, OTHERS * others), scale)
+        right = ~wrong & (bars <= tolerance * room)
     lost = ~np.isfinite(analytic)
     wrong = np.where(lost, np.isfinite(numeric) & np.isfinite(bars), wrong)
     right = right & ~lost
-    found: npt.NDArray[np.int8] = np.where(wrong, WRONG, np.where(right, RIGHT, UNDECIDABLE)).astype(
-        np.int8
-    )
+    found: npt.NDArray[np.int8] = np.where(
+        wrong, WRONG, np.where(right, RIGHT, UNDECIDABLE)
+    ).astype(np.int8)
     return found

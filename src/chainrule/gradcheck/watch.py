@@ -61,7 +61,8 @@ class Watch:
         share = min(self._done / self._total, 1.0)
         filled = round(24 * share)
         left = elapsed * (1 - share) / max(share, 1e-9)
-        text = f"gradients [{'=' * filled}{' ' * (24 - filled)}] {100 * share:3.0f} %  {left:.0f} s left"
+        bar = "=" * filled + " " * (24 - filled)
+        text = f"gradients [{bar}] {100 * share:3.0f} %  {left:.0f} s left"
         self._stream.write("\r" + text.ljust(self._width))
         self._stream.flush()
         self._width = max(self._width, len(text))

@@ -20,7 +20,8 @@ SEED = 0
 
 @contextmanager
 def _undisturbed(torch: Any) -> Iterator[None]:
-    """One thread (quickest for small passes, sums in one order); it and the random state are put back."""
+    """One thread (quickest for small passes, sums in one order); it and the random state are put
+    back."""
     threads, state = torch.get_num_threads(), torch.random.get_rng_state()
     torch.set_num_threads(1)
     try:
@@ -50,8 +51,8 @@ def check_module(
 
     ``loss(module(X), y)`` is the cost, one number; without ``loss`` the module returns it from
     ``module(X)`` or ``module(X, y)``. The module and floating X, y are copied to float64; random
-    numbers (dropout) are frozen, buffers (running means) restored after every pass. ``settings`` are
-    those of ``check_pair``.
+    numbers (dropout) are frozen, buffers (running means) restored after every pass. ``settings``
+    are those of ``check_pair``.
     """
     torch = _torch()
     copied = copy.deepcopy(module).double()
@@ -72,9 +73,7 @@ def check_module(
             return _number(J({name: torch.from_numpy(p) for name, p in parameters.items()}))
 
     def gradients(parameters: Mapping[str, Any]) -> dict[str, Any]:
-        leaves = {
-            name: torch.from_numpy(p).requires_grad_(True) for name, p in parameters.items()
-        }
+        leaves = {name: torch.from_numpy(p).requires_grad_(True) for name, p in parameters.items()}
         found = torch.autograd.grad(J(leaves), list(leaves.values()), allow_unused=True)
         return {
             name: np.zeros(leaf.shape) if g is None else g.numpy()
@@ -102,11 +101,11 @@ def check_module(
 def check_function(function: Any, *inputs: Any, seed: int = 0, **settings: Any) -> Report:
     """Check a ``torch.autograd.Function`` (or any function of tensors) by its gradients.
 
-    ``inputs`` are passed as they are; those that require a gradient are checked (all floating ones if
-    none does), in float64. The cost is the sum of the output times random numbers.
+    ``inputs`` are passed as they are; those that require a gradient are checked (all floating
+    ones if none does), in float64. The cost is the sum of the output times random numbers.
     """
     torch = _torch()
-    apply = function.apply if inspect.isclass(function) else function
+    apply: Any = getattr(function, "apply", function) if inspect.isclass(function) else function
     names = _names(function, len(inputs))
     floating = [isinstance(x, torch.Tensor) and x.is_floating_point() for x in inputs]
     asked = [isinstance(x, torch.Tensor) and x.requires_grad for x in inputs]
@@ -183,9 +182,11 @@ def _model(
 
 def _names(function: Any, count: int) -> list[str]:
     try:
-        forward = function.forward if inspect.isclass(function) else function
+        forward: Any = getattr(function, "forward", None) if inspect.isclass(function) else function
         parameters = list(inspect.signature(forward).parameters.values())
-        found = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        found = [
+            p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        ]
     except (TypeError, ValueError):
         found = []
     if inspect.isclass(function):
