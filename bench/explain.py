@@ -1,7 +1,7 @@
 """Time and size of the pages: from a trained network to a written file, and to its first paint.
 
-A network 30-64-32-1 with 100 samples and 50 recorded epochs, and 784-128-10 with 100 samples and 20.
-Each page is made in a new process, whose imports are counted; the median of several is given.
+A network 30-64-32-1 with 100 samples and 50 recorded epochs, and 784-128-10 with 100 and 20. Each
+page is made in a new process, whose imports are counted; the median of several is given.
 Where playwright and Chromium are installed, the page is opened from disk and its first paint read.
 
     python bench/explain.py [--rounds 7]
@@ -49,7 +49,7 @@ def made(sizes: list[int], output: str, epochs: int, path: Path) -> tuple[float,
 
 
 def first_paint(path: Path, rounds: int) -> float | None:
-    """Return the median of the milliseconds to the first contentful paint; None without a browser."""
+    """Return the median of the milliseconds to first contentful paint; None without a browser."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:

@@ -51,7 +51,7 @@ def show(browser: Any, tmp_path: Path) -> Iterator[Open]:
     contexts = []
     number = itertools.count()
 
-    def opened(page: Any, **settings: Any) -> Any:
+    def opened(page: Any, ready: str = "body[data-ready=true]", **settings: Any) -> Any:
         path = tmp_path / f"page{next(number)}.html"
         page.save(path)
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}} | settings)
@@ -62,7 +62,7 @@ def show(browser: Any, tmp_path: Path) -> Iterator[Open]:
         tab.on("pageerror", lambda error: heard.append(f"error: {error}"))
         tab.on("request", lambda request: heard.append(request.url))
         tab.goto(path.as_uri())
-        tab.wait_for_selector("body[data-ready=true]")
+        tab.wait_for_selector(ready)
         assert heard.pop(0) == path.as_uri()
         return tab
 
@@ -170,11 +170,13 @@ def test_steps_light_their_boxes_and_the_cached_z_is_used_again(show: Open, case
     later = "k => document.querySelector(`#layers-picture [data-key='${k}']`).matches('.cr-later')"
     go_to(tab, "Forward, layer 2: z²")
     assert {"f-2", "a-1", "W-2", "z-2", "cached-2"} <= set(tab.evaluate(lit))
+    shot(tab, "forward")
     assert tab.evaluate(later, "g-2")
     assert not tab.evaluate(later, "f-1")
     go_to(tab, "Backward, layer 2: dz²")
     assert {"g-2", "da-2", "z-2", "reused-2"} <= set(tab.evaluate(lit))
     assert not tab.evaluate(later, "f-3")
+    shot(tab, "backward-with-the-cached-z")
     # A click on a box goes to its step.
     tab.locator("#layers-picture [data-key='dW-1']").click()
     assert tab.inner_text("#step-title").startswith("Backward, layer 1: dW¹")
@@ -301,6 +303,7 @@ def test_the_slider_moves_through_training(show: Open, case: Any) -> None:
         np.testing.assert_allclose(
             value_of(tab, "#pick-value"), own.dW[1][0][0, 0], rtol=20 * exact
         )
+        shot(tab, f"epoch-{k}")
     assert costs[0] > costs[1] > costs[2]
 
 
@@ -315,6 +318,7 @@ def test_one_more_step_of_descent_lets_the_cost_fall(show: Open, settings: dict)
     assert "fell by" in tab.inner_text("#descent-said")
     tab.wait_for_selector("#mean-cost data")
     assert value_of(tab, "#mean-cost") < before
+    shot(tab, "after-a-step-of-descent")
     tab.click("#restore")
     tab.wait_for_selector("#mean-cost data")
     assert value_of(tab, "#mean-cost") == before
@@ -391,20 +395,25 @@ def test_no_width_or_theme_breaks_it(
     tab.wait_for_selector("#mean-cost data")
     for level in ("layers", "units"):
         tab.click(f"#show-{level}")
-        shot(tab, f"{scheme}-{width}-{level}", level == "units" or width > 1000)
-        # The page's own rule forbids foreign scripts; the debugger may bring one.
-        tab.evaluate(AXE.read_text(encoding="utf-8"))
-        found = tab.evaluate("axe.run({resultTypes: ['violations']})")
-        serious = [
-            (v["id"], [n["html"][:120] for n in v["nodes"]][:3])
-            for v in found["violations"]
-            if v["impact"] in ("serious", "critical")
-        ]
-        assert serious == []
+        shot(tab, f"{scheme}-{width}-{level}")
+        assert serious(tab) == []
 
 
-def shot(tab: Any, name: str, wanted: bool) -> None:
-    if SHOTS and wanted:
+def serious(tab: Any) -> list[Any]:
+    """What axe-core finds seriously wrong for people who cannot see, point or tell colours."""
+    # The page's own rule forbids foreign scripts; the debugger may bring one.
+    tab.evaluate(AXE.read_text(encoding="utf-8"))
+    found = tab.evaluate("axe.run({resultTypes: ['violations']})")
+    return [
+        (v["id"], [n["html"][:120] for n in v["nodes"]][:3])
+        for v in found["violations"]
+        if v["impact"] in ("serious", "critical")
+    ]
+
+
+def shot(tab: Any, name: str) -> None:
+    """Keep what the page looks like, where CHAINRULE_SCREENSHOTS names a folder for it."""
+    if SHOTS:
         Path(SHOTS).mkdir(parents=True, exist_ok=True)
         tab.screenshot(path=Path(SHOTS) / f"explain-{name}.png", full_page=True)
 
@@ -441,6 +450,7 @@ def test_names_from_the_data_appear_as_text(show: Open) -> None:
     assert tab.evaluate("document.documentElement.scrollWidth") <= 375
     assert tab.evaluate("window.broken") is None
     assert tab.locator("img").count() == 0
+    shot(tab, "hostile-names-375")
 
 
 ENDS = (
@@ -516,6 +526,7 @@ def test_trouble_is_marked_and_explained_as_in_python(show: Open, kind: str) -> 
         assert f"is {kind}" in tab.inner_text("#pick-forward")
         tab.click("#show-units")
         assert tab.locator("#units-picture .cr-marked").count() >= len(ours[0].units)
+    shot(tab, kind)
 
 
 @pytest.mark.parametrize(
@@ -546,6 +557,25 @@ def test_no_network_gives_a_blank_page(show: Open, sizes: list[int]) -> None:
         np.testing.assert_allclose(
             value_of(tab, "#pick-value"), grads.db[1][0][-1], rtol=1e-11, atol=1e-15
         )
+
+
+def test_a_report_is_readable_in_light_and_dark(show: Open) -> None:
+    pytest.importorskip("pyarrow")
+    pytest.importorskip("matplotlib")
+    from chainrule.explanation.report import report
+    from chainrule.tables.columns import columns
+    from chainrule.tables.fit import fit_columns
+    from chainrule.tables.reading import read_table
+
+    rows = columns(read_table(ROOT / "data" / "breast_cancer.csv"))
+    made = report(fit_columns(rows, "diagnosis").model, rows)
+    for width, scheme in ((375, "dark"), (1280, "light")):
+        settings = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
+        tab = show(made, ready="main", **settings)
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        shot(tab, f"report-{scheme}-{width}")
+        if AXE.exists():
+            assert serious(tab) == []
 
 
 def test_in_a_notebook_it_is_a_frame_of_its_own(browser: Any, case: Any) -> None:

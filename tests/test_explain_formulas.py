@@ -164,6 +164,28 @@ def _as_mathml(match: re.Match[str]) -> str:
     return {"^": "", "{": "", "}": " "}.get(match[0], "∂")
 
 
+def test_an_entry_is_written_as_the_sum_over_its_paths() -> None:
+    net = cr.Network([2, 3, 2, 1], hidden="sigmoid", output="sigmoid", cost="logistic", seed=0)
+    found = cr.expand(net, [[0.5, -1.0]], [1], "dW", 1, (2, 0))
+    top = r"\frac{\partial J}{\partial a^{3}_{0}} \frac{\partial a^{3}_{0}}{\partial z^{3}_{0}} "
+    end = r"\frac{\partial a^{1}_{2}}{\partial z^{1}_{2}} a^{0}_{0}"
+    ways = [
+        rf"W^{{3}}_{{0,{k}}} \frac{{\partial a^{{2}}_{{{k}}}}}{{\partial z^{{2}}_{{{k}}}}} "
+        rf"W^{{2}}_{{{k},2}} {end}"
+        for k in (0, 1)
+    ]
+    goal = r"\frac{\partial J}{\partial W^{1}_{2,0}}"
+    assert found.latex() == f"{goal} = {top}{ways[0]} + {top}{ways[1]}"
+    ElementTree.fromstring(found.mathml())
+    wide = cr.Network([2, 3, 9, 1], hidden="sigmoid", output="sigmoid", seed=0)
+    product = cr.expand(wide, [[0.5, -1.0]], [1], "dW", 1, (2, 0))
+    assert product.latex().endswith(r"\frac{\partial a^{1}}{\partial z^{1}}\right)_{2} a^{0}_{0}")
+    assert product.latex().startswith(goal + r" = \left(\frac{\partial J}{\partial a^{3}}")
+    ElementTree.fromstring(product.mathml())
+    mixed = cr.Network([2, 2, 2], hidden="tanh", output="softmax", seed=0)
+    assert cr.expand(mixed, [[0.5, -1.0]], [1], "db", 1, 0).latex().count("W^{2}") == 4
+
+
 def test_the_notes_start_of_the_way_back() -> None:
     net = cr.Network([2, 1], output="sigmoid", cost="logistic", seed=0)
     first = cr.expand(net, [[0.5, -1.0]], [1], "da", 1).factors[0]

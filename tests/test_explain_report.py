@@ -140,6 +140,7 @@ def test_only_the_rows_held_out_are_scored(run: Run) -> None:
     assert rows_held_out(model, rows, "other.csv") is None
     changed = rows.take(np.arange(rows.m)[::-1])
     assert rows_held_out(model, changed, "table.csv") is None
+    assert f"all 90 rows of {EVIL}" in Reader(report(model, changed, EVIL).html).text
     made = report(model, rows, "table.csv")
     for name, value in model.record["scores"].items():
         if isinstance(value, float):

@@ -131,6 +131,14 @@ class Where:
     meaning: Node
 
 
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One entry of an array that is worked out: ``(body)_index``."""
+
+    body: Node
+    index: str
+
+
 Node: TypeAlias = (
     Num
     | Sym
@@ -147,6 +155,7 @@ Node: TypeAlias = (
     | Bracket
     | Sum
     | Where
+    | Item
 )
 
 

@@ -80,10 +80,10 @@ def explain(
     """Return a page that shows forward and backward propagation of the network on X and y.
 
     ``X`` (m, n_0) and ``y`` as ``Network.fit`` takes them. ``history``: that of a training with
-    ``record="explain"``, for the slider over epochs; the network's last if None. ``inputs`` and ``outputs`` are names of the
-    columns and of the outputs. ``row`` is the sample shown first; at most ``samples`` rows are
-    taken along, evenly spread; ``first_row`` is the number of the first row of X. Dropout is off,
-    as in prediction.
+    ``record="explain"``, for the slider over epochs; the network's last if None. ``inputs`` and
+    ``outputs`` are names of the columns and of the outputs. ``row`` is the sample shown first; at
+    most ``samples`` rows are taken along, evenly spread; ``first_row`` is the number of the first
+    row of X. Dropout is off, as in prediction.
 
     Raises ValueError for names that do not fit, a row that is not there, a network too large
     for a page, and one's own activation or cost that cannot be followed on symbols; ImportError

@@ -9,6 +9,7 @@ from .notation import (
     Call,
     Cond,
     Frac,
+    Item,
     Mul,
     Neg,
     Node,
@@ -67,6 +68,8 @@ def latex(node: Node) -> str:
             return rf"\sum{f'_{{{index}}}' if index else ''} {_tight(body)}"
         case Where(body, name, meaning):
             return rf"{latex(body)}, \quad {latex(name)} = {latex(meaning)}"
+        case Item(body, index):
+            return rf"\left({latex(body)}\right)_{{{index}}}"
     raise TypeError(f"{node!r} is no formula")
 
 

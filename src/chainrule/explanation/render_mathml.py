@@ -11,6 +11,7 @@ from .notation import (
     Call,
     Cond,
     Frac,
+    Item,
     Mul,
     Neg,
     Node,
@@ -77,6 +78,8 @@ def markup(node: Node) -> str:
         case Where(body, name, meaning):
             comma = '<mo separator="true">,</mo><mspace width="1em"></mspace>'
             return f"<mrow>{markup(body)}{comma}{markup(name)}<mo>=</mo>{markup(meaning)}</mrow>"
+        case Item(body, index):
+            return f"<msub>{_fence(markup(body))}{_index(index)}</msub>"
     raise TypeError(f"{node!r} is no formula")
 
 

@@ -9,6 +9,7 @@ from .notation import (
     Call,
     Cond,
     Frac,
+    Item,
     Mul,
     Neg,
     Node,
@@ -64,6 +65,8 @@ def text(node: Node) -> str:
             return f"Σ{'_' + index if index else ''} {_tight(body)}"
         case Where(body, name, meaning):
             return f"{text(body)}, {text(name)} = {text(meaning)}"
+        case Item(body, index):
+            return f"({text(body)})[{index}]"
     raise TypeError(f"{node!r} is no formula")
 
 

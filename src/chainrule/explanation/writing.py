@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .notation import Mul, Node, Partial, Sym
+from .notation import Add, Item, Mul, Node, Partial, Sym, layered
 from .render_latex import latex
 from .render_mathml import markup, mathml
 from .render_text import text
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .numerical import Floats, Numerical
 
 _SHOWN = 6
+# With more paths than this, an entry's formula is a product of matrices.
+_WRITTEN_PATHS = 8
 
 
 def product_of(expansion: Expansion) -> Mul:
@@ -29,14 +31,53 @@ def goal(expansion: Expansion) -> Partial:
     return Partial(Sym("J"), Sym(expansion.quantity[1:], str(expansion.layer)))
 
 
+def sides(expansion: Expansion) -> tuple[Node, Node]:
+    """Return what is expanded, and its expansion: of an entry the sum over its paths if short."""
+    if expansion.entry is None:
+        return goal(expansion), product_of(expansion)
+    left = Partial(Sym("J"), expansion.symbol)
+    if expansion.paths is not None and len(expansion.paths) <= _WRITTEN_PATHS:
+        terms = tuple(_path_product(expansion, path) for path in expansion.paths)
+        return left, terms[0] if len(terms) == 1 else Add(terms)
+    names = [factor.name for factor in expansion.factors]
+    unit = str(expansion.entry[0])
+    if expansion.factors[-1].kind == "weights":
+        last = layered("a", expansion.layer - 1, expansion.entry[1])
+        return left, Mul((Item(Mul(tuple(names[:-1])), unit), last))
+    return left, Item(Mul(tuple(names)), unit)
+
+
+def _path_product(expansion: Expansion, path: Path) -> Node:
+    """Return one path's product in symbols: entries of the factors, W for those of weights."""
+    above, unit = iter(path.units[1:]), path.units[0]
+    found: list[Node] = []
+    for factor in reversed(expansion.factors):
+        k = factor.layer
+        if factor.kind == "weights":
+            found.append(layered("a", k - 1, (expansion.entry or ())[1]))
+        elif factor.kind == "affine":
+            row = next(above)
+            found.append(layered("W", k, row, unit))
+            unit = row
+        elif factor.kind == "activation":
+            row = unit if factor.diagonal else next(above)
+            found.append(Partial(layered("a", k, row), layered("z", k, unit)))
+            unit = row
+        elif factor.kind != "bias":
+            found.append(Partial(Sym("J"), layered(factor.bottom.name, k, unit)))
+    return Mul(tuple(reversed(found)))
+
+
 def expansion_latex(expansion: Expansion) -> str:
     """Return ``dJ/dv = factor factor ...`` in LaTeX."""
-    return f"{latex(goal(expansion))} = {latex(product_of(expansion))}"
+    left, right = sides(expansion)
+    return f"{latex(left)} = {latex(right)}"
 
 
 def expansion_mathml(expansion: Expansion) -> str:
     """Return ``dJ/dv = factor factor ...`` as a MathML element."""
-    whole = f"{markup(goal(expansion))}<mo>=</mo>{markup(product_of(expansion))}"
+    left, right = sides(expansion)
+    whole = f"{markup(left)}<mo>=</mo>{markup(right)}"
     return f'<math display="block"><mrow>{whole}</mrow></math>'
 
 
