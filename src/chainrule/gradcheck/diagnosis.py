@@ -17,7 +17,7 @@ import numpy.typing as npt
 from .bugs import BUGS
 from .formulas import fill
 from .model import Model
-from .patterns import from_patterns, precision_only
+from .patterns import few_entries, from_patterns, precision_only
 from .report import Diagnosis, Report
 from .steps import Bug, Change, backward
 from .verdicts import UNCHECKED, WRONG, Checked
@@ -38,7 +38,8 @@ def diagnose(report: Report, model: Model | None, samples: int | None = None) ->
     if only is not None:
         found.insert(0, only)
     if not found:
-        found = list(from_patterns(report.tensors, samples))
+        few = few_entries(wrong)
+        found = [few] if few is not None else list(from_patterns(report.tensors, samples))
     if not found and model is not None:
         found = list(_left_over(report.tensors, model))
     report.diagnoses = found

@@ -164,7 +164,7 @@ def local_slopes(nudges: Nudges, l: int, da: Array) -> Estimate:
         h = np.where((gap > 0) & (gap < 2 * h), gap / 2, h)
     noise = 4 * EPS * (np.abs(stage.a) + 1e-300)
     if stage.f.elementwise:
-        values = np.stack([nudges._f(l, stage.z + k * h, stage.z) for k in STENCIL])
+        values = np.stack([nudges._f(l, stage.z + k * h, np.arange(len(stage.z))) for k in STENCIL])
         # The values hold the rounding of z ± h as well, which the slope carries over.
         found = estimate(values, stage.a, h, noise)
         size = np.abs(da)

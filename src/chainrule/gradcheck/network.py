@@ -81,9 +81,14 @@ def check_network(
             if watch.stopped:
                 break
         tensors = _tensors(shadow, nudges, dtheta, shares, tolerance)
-        for l, units in _open_units(tensors) if not watch.stopped else ():
-            nudges.refine(l, units, watch)
-    tensors = _tensors(shadow, nudges, dtheta, shares, tolerance)
+        for again in (nudges.again, nudges.refine):
+            still = _open_units(tensors) if not watch.stopped else []
+            for l, units in still:
+                again(l, units, watch)
+            if still:
+                tensors = _tensors(shadow, nudges, dtheta, shares, tolerance)
+    if watch.stopped:
+        tensors = _tensors(shadow, nudges, dtheta, shares, tolerance)
     J_of = _cost_function(shadow, X64, Y, weights, training, at_step)
     if not watch.stopped:
         _loop(shadow, tensors, J_of, seed)

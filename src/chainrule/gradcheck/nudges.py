@@ -97,7 +97,9 @@ class Nudges:
     cost: Cost
     kinks: list[Kink] = field(default_factory=list)
     kinks_met: int = 0
-    pinned: int = 0
+    # Of each layer: the kinks that some z stands on exactly; and (kink, which z are above, on it).
+    pinned: dict[int, tuple[float, ...]] = field(default_factory=dict)
+    sides: dict[int, tuple[Any, ...]] = field(default_factory=dict)
     rows: int = 0
     base: Array = field(init=False)
     estimates: dict[int, Estimate] = field(default_factory=dict)
@@ -107,6 +109,14 @@ class Nudges:
     def __post_init__(self) -> None:
         top = self.stages[-1]
         self.base = self._cost(top.z, top.a, np.arange(len(top.z)))
+        for l, stage in enumerate(self.stages, 1):
+            for kink in stage.f.kinks:
+                on = stage.z == kink
+                any_on = bool(on.any())
+                if any_on:
+                    self.pinned[l] = (*self.pinned.get(l, ()), kink)
+                side = (kink, stage.z > kink, on if any_on else None)
+                self.sides[l] = (*self.sides.get(l, ()), side)
 
     def _cost(self, z: Array, a: Array, samples: Rows) -> Array:
         Y, top = self.Y[samples], self.stages[-1]
@@ -120,22 +130,29 @@ class Nudges:
         J: Array = self.cost.J(np.where(held, a0, a), Y) + line
         return J
 
-    def _f(self, l: int, z: Array, z0: Array, columns: Rows | None = None) -> Array:
-        """f^l, but along its stated slope where z0 stands exactly on a kink."""
+    def _f(self, l: int, z: Array, samples: Rows, units: Any = ...) -> Array:
+        """f^l, but along its stated slope where the cached z stands exactly on a kink."""
         f = self.stages[l - 1].f
         a: Array = f.f(z)
-        for kink in f.kinks:
-            held = z0 == kink
-            if held.any():
-                a0 = f.f(z0)
-                a = np.where(held, a0 + f.df(z0, a0) * (z - z0), a)
+        for kink in self.pinned.get(l, ()):
+            z0 = (
+                self.stages[l - 1].z[samples]
+                if units is ...
+                else self.stages[l - 1].z[samples, units]
+            )
+            a0 = f.f(z0)
+            a = np.where(z0 == kink, a0 + f.df(z0, a0) * (z - z0), a)
         return a
 
-    def _flips(self, l: int, z: Array, z0: Array) -> npt.NDArray[np.bool_] | None:
-        """Which rows of z have crossed a kink of layer l that their z0 did not stand on."""
+    def _flips(
+        self, l: int, z: Array, samples: Rows, units: Any = ...
+    ) -> npt.NDArray[np.bool_] | None:
+        """Which z have crossed a kink of layer l that their cached z did not stand on."""
         found = None
-        for kink in self.stages[l - 1].f.kinks:
-            crossed = ((z > kink) != (z0 > kink)) & (z0 != kink)
+        for kink, above, on in self.sides.get(l, ()):
+            crossed = (z > kink) != (above[samples] if units is ... else above[samples, units])
+            if on is not None:
+                crossed &= ~(on[samples] if units is ... else on[samples, units])
             found = crossed if found is None else found | crossed
         return found
 
@@ -170,9 +187,9 @@ class Nudges:
         stage, above = self.stages[l - 1], self.stages[l]
         z0, a0 = stage.z[samples, units], stage.a[samples, units]
         z = z0 + by
-        change = self._f(l, z, z0) - a0
+        change = self._f(l, z, samples, units) - a0
         moved.still |= (change == 0) & (a0 == 0)
-        flips = self._flips(l, z, z0)
+        flips = self._flips(l, z, samples, units)
         if flips is not None and flips.any():
             moved.met |= flips
             moved.where += [(int(r), l, int(units[r])) for r in np.flatnonzero(flips)[:8]]
@@ -190,15 +207,14 @@ class Nudges:
         if not here.f.kinks:
             a: Array = here.f.f(z)
             return a
-        z0 = here.z[samples]
-        a = self._f(k, z, z0)
-        crossed = self._flips(k, z, z0)
+        a = self._f(k, z, samples)
+        crossed = self._flips(k, z, samples)
         if crossed is not None and crossed.any():
             moved.met |= crossed.any(axis=1)
             moved.where += [(int(r), k, int(u)) for r, u in np.argwhere(crossed)[:8]]
         if careful:
             a0 = here.a[samples]
-            moved.still |= ((a == a0) & ((a0 == 0) | (z == z0))).all(axis=1)
+            moved.still |= ((a == a0) & ((a0 == 0) | (z == here.z[samples]))).all(axis=1)
         return a
 
     def look(
@@ -262,13 +278,11 @@ class Nudges:
         """Estimate dJ_s/dz^l for every sample and unit of layer l, as (m, n_l) arrays."""
         stage = self.stages[l - 1]
         m, n = stage.z.shape
-        width = max(s.z.shape[1] for s in self.stages[l - 1 :])
         noise = self.noise(l)
         value, bar = np.full(m * n, np.nan), np.full(m * n, np.inf)
         kinked = np.zeros(m * n, np.bool_)
-        size = max(1, BLOCK // (4 * width))
-        scale = np.maximum(1.0, np.abs(stage.z)).ravel()
-        h = np.exp2(np.floor(np.log2(np.where(np.isfinite(scale), scale, 1.0)))) * STEP
+        size = self._size(l)
+        h = self._steps(l)
         rounding = np.zeros(m * n)
         result = Estimate(value, bar, kinked, rounding)
         self.estimates[l] = result
@@ -280,19 +294,26 @@ class Nudges:
             rounding[part] = found.rounding
             if not watch.step(len(part)):
                 break
-        if not watch.stopped:
-            self._again(l, result, h, noise, size, watch)
         return result
 
-    def _again(
-        self, l: int, found: Estimate, h: Array, noise: Array, size: int, watch: Watch
-    ) -> None:
-        """Other steps for the pairs whose bar is long beside the slopes of their layer."""
+    def _steps(self, l: int) -> Array:
+        """The first step of every pair: a power of two, in proportion to z where that is above
+        1."""
+        scale = np.maximum(1.0, np.abs(self.stages[l - 1].z)).ravel()
+        h: Array = np.exp2(np.floor(np.log2(np.where(np.isfinite(scale), scale, 1.0)))) * STEP
+        return h
+
+    def again(self, l: int, units: Rows, watch: Watch) -> None:
+        """Other steps for the pairs of these units whose bar is long beside the layer's slopes."""
+        found, stage = self.estimates[l], self.stages[l - 1]
+        m, n = stage.z.shape
+        h, noise, size = self._steps(l), self.noise(l), self._size(l)
+        pairs = (np.arange(m)[:, None] * n + units).ravel()
         for rung, side in TRIES:
             known = np.abs(found.value[np.isfinite(found.bar)])
             typical = float(np.mean(known)) if known.size else 0.0
-            size_of = np.maximum(np.abs(np.nan_to_num(found.value)), 1e-2 * typical)
-            long = np.flatnonzero(found.bar > 1e-7 * size_of)
+            size_of = np.maximum(np.abs(np.nan_to_num(found.value[pairs])), 1e-2 * typical)
+            long = pairs[found.bar[pairs] > 1e-7 * size_of]
             if not len(long):
                 return
             watch.more(len(long))
@@ -302,18 +323,18 @@ class Nudges:
     def refine(self, l: int, units: Rows, watch: Watch) -> None:
         """Six points and longer steps for every sample of these units: their sums cancel too
         much."""
-        stage = self.stages[l - 1]
-        m, n = stage.z.shape
-        width = max(s.z.shape[1] for s in self.stages[l - 1 :])
+        m, n = self.stages[l - 1].z.shape
         pairs = (np.arange(m)[:, None] * n + units).ravel()
-        h = np.exp2(np.floor(np.log2(np.maximum(1.0, np.abs(stage.z))))).ravel() * STEP
+        h, noise, size = self._steps(l), self.noise(l), self._size(l)
         watch.more(2 * len(pairs))
         for rung in (2.0**4, 2.0**7):
-            work = (rung * h, self.noise(l), 2)
-            if not self._retry(
-                l, self.estimates[l], pairs, work, max(1, BLOCK // (6 * width)), watch
-            ):
+            if not self._retry(l, self.estimates[l], pairs, (rung * h, noise, 2), size, watch):
                 return
+
+    def _size(self, l: int) -> int:
+        """How many pairs a block holds."""
+        width = max(int(s.z.shape[1]) for s in self.stages[l - 1 :])
+        return max(1, BLOCK // (4 * width))
 
     def _retry(
         self, l: int, found: Estimate, pairs: Rows, work: Any, size: int, watch: Watch

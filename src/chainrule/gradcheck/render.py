@@ -26,6 +26,8 @@ def headline(report: Report) -> str:
         if total
         else "UNDECIDABLE: no entry was checked",
     }[report.verdict]
+    if report.stopped and not counts[UNDECIDABLE] and report.verdict == "undecidable":
+        said = f"UNDECIDED: {counts[RIGHT]} entries are right, and the check did not end"
     if report.verdict == "wrong" and counts[UNDECIDABLE]:
         said += f"; {counts[UNDECIDABLE]} undecidable"
     if counts[UNCHECKED] and total:

@@ -87,7 +87,8 @@ class Report:
         """``"right"``, ``"wrong"`` or ``"undecidable"``: of the whole."""
         if self.count(WRONG) or any(part.verdict == WRONG for part in self.parts):
             return WORDS[WRONG]
-        if self.count(UNDECIDABLE) or not self.count(RIGHT):
+        partial = bool(self.stopped) and self.count(UNCHECKED) > 0
+        if self.count(UNDECIDABLE) or partial or not self.count(RIGHT):
             return WORDS[UNDECIDABLE]
         return WORDS[RIGHT]
 

@@ -96,8 +96,8 @@ def decide(
     shown. *undecidable*: the bar is too long for either. ``slack`` is how far off the
     analytic number can be by rounding alone. ``others`` is the size of the largest gradient of any
     array, in proportion to the parameters' sizes: a gradient of exactly 0 is right where the bar is
-    within the tolerance of ``OTHERS`` times that, as at a minimum. What is not finite is wrong where the numeric
-    derivative is finite and known.
+    within the tolerance of ``OTHERS`` times that, as at a minimum. What is not finite is wrong
+    where the numeric derivative is finite and known.
     """
     with np.errstate(all="ignore"):
         scale = scale_of(analytic, numeric)
