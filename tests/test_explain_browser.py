@@ -247,7 +247,10 @@ def test_a_click_on_an_edge_picks_its_weight(show: Open, case: Any) -> None:
         "1",
         "2",
     ]
+    assert tab.is_visible("#pick-input")
+    assert tab.locator("#units-picture .cr-later").count() == 0
     tab.locator("#units-picture [data-key='u-1-2']").click()
+    assert not tab.is_visible("#pick-input")
     assert tab.input_value("#pick-quantity") == "dz"
     assert tab.input_value("#pick-unit") == "2"
 
@@ -444,6 +447,8 @@ def test_names_from_the_data_appear_as_text(show: Open) -> None:
     assert options[4].endswith(HOSTILE[4])
     tab.click("#show-units")
     tab.click("#last")
+    tallest = "() => Math.max(...[...document.querySelectorAll('tr')].map(r => r.offsetHeight))"
+    assert tab.evaluate(tallest) < 300
     for k in range(6):
         pick(tab, "dW", 2, k, 0)
         pick(tab, "dW", 1, 0, k)

@@ -152,7 +152,7 @@ def data_lines(
     counts = model.record.get("rows") if isinstance(model.record, dict) else None
     if isinstance(counts, dict):
         said = ", ".join(f"{counts.get(part)} {part}" for part in ("train", "validation", "test"))
-        lines.append(("trained on", f"{model.record.get('data', '')}: rows {said}"))
+        lines.append(("trained on", f"{model.record.get('data') or 'a table'}: rows {said}"))
     if held is not None:
         scored_here = f"the {len(held)} rows of {source} that were held out in training"
     else:

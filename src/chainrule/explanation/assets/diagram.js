@@ -57,7 +57,7 @@ class Diagram {
     for (const edge of this.units.querySelectorAll('path[data-key^="e-"]')) {
       edge.classList.toggle("cr-later", Number(edge.dataset.key.split("-")[1]) > forward);
     }
-    const now = Number.isFinite(forward) ? forward : backward;
+    const now = Math.max(0, Number.isFinite(forward) ? forward : backward);
     this.scrollTo($("units-picture"), [this.units.querySelector(`[data-key="u-${now}-0"]`)]);
   }
 
@@ -145,4 +145,4 @@ class Diagram {
 }
 
 const raised = (l) => String(l).replace(/\d/g, (d) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[d]);
-const clip = (name) => (name.length <= 22 ? name : `${name.slice(0, 21)}…`);
+const clip = (name, most = 22) => (name.length <= most ? name : `${name.slice(0, most - 1)}…`);

@@ -142,7 +142,7 @@ class Page {
     const { outputs } = this.data;
     const { a, y, J } = this.pass;
     const end = a[this.model.last];
-    const name = (i) => (outputs[i] === undefined ? [`output ${i}`] : [make("bdi", {}, outputs[i])]);
+    const name = (i) => (outputs[i] === undefined ? [`output ${i}`] : [make("bdi", { title: outputs[i] }, clip(outputs[i], 60))]);
     const said = telling(end, 3).flatMap((i) => [make("span", { class: "entry" }, ...name(i), ": ŷ = ", shown(end[i], 4), ", y = ", shown(y[i], 4)), "; "]);
     return [...said, "J = ", make("span", { id: "sample-J" }, shown(J, 5))];
   }

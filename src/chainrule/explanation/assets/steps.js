@@ -14,7 +14,7 @@ function stepsOf(data) {
       title: "Start: the sample",
       says: "The inputs x are a⁰, what the first layer receives.",
       lit: ["a-0"],
-      reach: [0, Infinity],
+      reach: [Infinity, -1],
       formula: () => [mi("x"), mo("="), A(0)],
       table: (pass) => unitTable(["input", "a⁰"], pass.a[0].length, pass.a[0], (j) => [pass.a[0][j]], 0),
     },
@@ -187,7 +187,7 @@ function weightTable(pass, page, l) {
 function tableOf(heads, rows) {
   const head = make("tr", {}, ...heads.map((name) => make("th", { scope: "col" }, name)));
   const body = rows.map(([name, ...values]) =>
-    make("tr", {}, make("th", { scope: "row" }, make("bdi", {}, name)), ...values.map((v) => make("td", {}, shown(v)))),
+    make("tr", {}, make("th", { scope: "row", title: name.length > 60 ? name : null }, make("bdi", {}, clip(name, 60))), ...values.map((v) => make("td", {}, shown(v)))),
   );
   const table = make("table", {}, make("thead", {}, head), make("tbody", {}, ...body));
   return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "numbers" }, table);
