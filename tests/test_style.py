@@ -27,15 +27,18 @@ MAY_IMPORT = {
     "tables": SHAPE | {"training", "files"},
     "estimators": SHAPE | {"training", "files", "tables"},
     "gradcheck": SHAPE | {"engines", "training", "files"},
+    "explanation": SHAPE | {"training", "files", "tables", "gradcheck"},
 }
-# Methods that reach up, at the time of the call: net.fit, net.save.
+# Methods that reach up, at the time of the call: net.fit, net.save, history.plot, notebooks.
 LATE = {
     ("network", "training"),
     ("network", "files"),
     ("architecture", "gradcheck"),
+    ("network", "explanation"),
+    ("training", "explanation"),
     *(("files", part) for part in ("tables", "training", "estimators")),  # what is exported
     ("estimators", "gradcheck"),
-    ("estimators", "explain"),
+    ("estimators", "explanation"),
 }
 
 

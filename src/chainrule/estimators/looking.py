@@ -66,9 +66,7 @@ class LookInside:
 
     def explain(self, X: Any, y: Any, **settings: Any) -> Any:
         """Show the chain rule at work on this network and these samples; see ``explain``."""
-        from importlib import import_module
-
-        explain = import_module("chainrule.explain").explain
+        from ..explanation import explain
 
         net, samples = self._seen(X, y, None)
         return explain(net, samples.X, samples.Y, **settings)

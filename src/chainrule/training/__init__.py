@@ -116,7 +116,8 @@ def fit(
     if policy is not None:
         signature = signature_of(run, digest_of(data), digest_of(held))
         run.keeper = Keeper(policy, signature, resume)
-    return conduct(run)
+    net.history = conduct(run)
+    return net.history
 
 
 def _say(line: str) -> None:
