@@ -28,6 +28,11 @@ FITS = 1e-6
 
 def diagnose(report: Report, model: Model | None, samples: int | None = None) -> None:
     """Fill in ``where`` and ``diagnoses`` of a report that has wrong entries."""
+    with np.errstate(all="ignore"):
+        _diagnose(report, model, samples)
+
+
+def _diagnose(report: Report, model: Model | None, samples: int | None) -> None:
     wrong = [t for t in report.tensors if t.count(WRONG)]
     if model is not None and not agrees(
         report.tensors, model.named(backward(model)[0]), numeric=True

@@ -271,7 +271,8 @@ def _settle(
     if leaf.name in sweep.complex_leaves:
         exact = sweep.complex_derivative(leaf, index)
         if exact is not None and abs(exact - found.value[0]) <= found.bar[0]:
-            off = 64 * EPS * abs(exact)
+            # The gradient is rounded too, by some eps of the largest of its array.
+            off = 64 * EPS * (abs(exact) + sweep.largest / _size(leaf))
             known = np.array([off])
             return Estimate(np.array([exact]), known, found.kinked, known), kinked, False
     agreed = _agrees(a, found)
