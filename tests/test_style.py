@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "training": SHAPE | {"engines", "files"},
     "distributed": SHAPE | {"engines", "training"},
     "files": SHAPE,
-    "tables": SHAPE | {"training", "files"},
+    "tables": SHAPE | {"engines", "training", "files"},
     "gradcheck": SHAPE | {"engines", "training", "files"},
 }
 # Methods that reach up, at the time of the call: net.fit, net.save.
