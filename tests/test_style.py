@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "training": SHAPE | {"engines", "files"},
     "distributed": SHAPE | {"engines", "training"},
     "files": SHAPE,
-    "tables": SHAPE | {"training", "files"},
+    "tables": SHAPE | {"engines", "training", "files"},
     "estimators": SHAPE | {"training", "files", "tables"},
     "gradcheck": SHAPE | {"engines", "training", "files"},
     "explanation": SHAPE | {"training", "files", "tables", "gradcheck"},
