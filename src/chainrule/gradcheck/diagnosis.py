@@ -103,7 +103,12 @@ def _left_over(tensors: Sequence[Checked], model: Model) -> Iterator[Diagnosis]:
             bug = next(bug for bug in BUGS if bug.name == "stale z")
             if link.f.name != "identity":
                 d = fill(bug, model, l)
-                yield Diagnosis(d.bug, d.place, "probably " + d.sentence, d.formula, False, l)
+                said = (
+                    f"dz{l} is wrong and everything above it right; no mistake of the table gives "
+                    f"these numbers. Look at f'(z{l}) first: is that z stale (of other samples, "
+                    "another layer, an earlier pass)?"
+                )
+                yield Diagnosis(d.bug, d.place, said, d.formula, False, l)
         return
 
 

@@ -175,8 +175,8 @@ def few_entries(wrong: Sequence[Checked]) -> Diagnosis | None:
     return Diagnosis(
         "few entries",
         ", ".join(t.name for t in wrong),
-        f"only {count} of {total} entries: {', '.join(places[:6])}; look for an index that is off, an "
-        "update that overwrites where it should add, or a special case.",
+        f"only {count} of {total} entries: {', '.join(places[:6])}; look for an index that is "
+        "off, an update that overwrites where it should add, or a special case.",
         "",
         False,
     )
