@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -21,6 +22,7 @@ pytest.importorskip("matplotlib")
 
 from chainrule.cli.app import app  # noqa: E402
 from chainrule.explanation import plots  # noqa: E402
+from chainrule.explanation.assets import template  # noqa: E402
 from chainrule.explanation.report import history_of, report  # noqa: E402
 from chainrule.explanation.scoring import rows_held_out  # noqa: E402
 from chainrule.tables.model import TableModel  # noqa: E402
@@ -196,6 +198,15 @@ def test_faults_are_one_sentence(run: Run, arguments: list[str], words: str) -> 
     assert result.exit_code == 2, result.stderr
     assert words in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("verb", ["explain", "report"])
+def test_a_missing_extra_is_named(run: Run, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    template.cache_clear()
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    result = run(verb, "table.model", "table.csv")
+    assert result.exit_code == 2
+    assert "pip install 'chainrule[explain]'" in result.stderr
 
 
 def test_a_curve_of_receiver_operation_by_hand() -> None:

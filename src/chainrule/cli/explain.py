@@ -47,16 +47,19 @@ def explain(
     target = loaded.target
     y = target.encode(target.values_of(rows[target.name]), loaded.network.dtype)
     outputs = target.classes if target.task == "multiclass" else [output_name(target)]
-    page = page_of(
-        loaded.network,
-        X,
-        y,
-        inputs=loaded.encoder.feature_names,
-        outputs=outputs,
-        row=row - 1,
-        first_row=1,
-        title=f"How {target.name} is predicted, and learnt",
-    )
+    try:
+        page = page_of(
+            loaded.network,
+            X,
+            y,
+            inputs=loaded.encoder.feature_names,
+            outputs=outputs,
+            row=row - 1,
+            first_row=1,
+            title=f"How {target.name} is predicted, and learnt",
+        )
+    except ImportError as missing:
+        raise click.UsageError(str(missing)) from None
     page.save(output)
     if as_json:
         size = len(page.html.encode())

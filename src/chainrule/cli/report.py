@@ -31,7 +31,10 @@ def report(model: str, data: str, output: str, as_json: bool, quiet: bool, debug
     loaded = TableModel.load(model)
     voice = Voice(quiet)
     rows = loaded.read(data, with_target=True, say=voice)
-    made = report_on(loaded, rows, Path(data).name, lambda said: voice(f"warning: {said}"))
+    try:
+        made = report_on(loaded, rows, Path(data).name, lambda said: voice(f"warning: {said}"))
+    except ImportError as missing:
+        raise click.UsageError(str(missing)) from None
     made.save(output)
     if as_json:
         order = [{"column": one.name, "rise": one.mean} for one in made.importance]

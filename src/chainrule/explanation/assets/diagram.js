@@ -103,7 +103,7 @@ class Diagram {
     const lines = l === 0 ? [a, da] : [`z = ${spell(pass.z[l][unit], 3)}`, a, da];
     lines.forEach((line, n) => (texts[n].textContent = line));
     const { pick } = this.page;
-    const picked = pick && ((pick.layer === l && pick.unit === unit) || (pick.layer - 1 === l && pick.input === unit));
+    const picked = pick && ((pick.layer === l && pick.unit === unit) || (pick.quantity === "dW" && pick.layer - 1 === l && pick.input === unit));
     group.classList.toggle("cr-now", Boolean(picked));
     const mark = this.page.marks[l]?.get(unit);
     group.classList.toggle("cr-marked", Boolean(mark));
@@ -132,7 +132,7 @@ class Diagram {
         else edge.removeAttribute("stroke-dasharray");
         edge.classList.toggle("cr-negative", w < 0);
         edge.classList.toggle("cr-positive", !(w < 0));
-        const picked = pick && pick.layer === l && pick.unit === i && pick.input === j;
+        const picked = pick && pick.quantity === "dW" && pick.layer === l && pick.unit === i && pick.input === j;
         edge.classList.toggle("cr-now", Boolean(picked));
         const dW = pass.dz[l][i] * pass.a[l - 1][j];
         edge.querySelector("title").textContent =
