@@ -40,7 +40,7 @@ def test_estimators_do_without_a_framework() -> None:
 
 
 def test_explain_shows_the_chain_rule() -> None:
-    pytest.importorskip("chainrule.explain")
+    pytest.importorskip("sympy")
     from sklearn.datasets import load_iris
 
     X, y = load_iris(return_X_y=True)
