@@ -1,0 +1,250 @@
+// bindings.cpp: what Python sees of the core, and the only file that knows Python. Arrays are
+// checked here once more than in engines/native.py: a wrong one raises, and none is ever copied.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+
+#include "session.hpp"
+#include "tables.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace chainrule {
+namespace {
+
+using Read = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
+using Write = nb::ndarray<nb::c_contig, nb::device::cpu>;
+
+[[noreturn]] void refuse(const std::string& message) { throw nb::value_error(message.c_str()); }
+
+const Isa& isa_named(const std::string& name) {
+    int count;
+    const Isa* all = isas(&count);
+    for (int i = 0; i < count; i++)
+        if (name == all[i].name && all[i].supported()) return all[i];
+    refuse("no instruction set '" + name + "' on this processor: see available_isas()");
+}
+
+template <class Array>
+void check(const Array& array, const char* name, nb::dlpack::dtype dtype, std::size_t size) {
+    if (array.dtype() != dtype) refuse(std::string(name) + " has the wrong dtype");
+    if (array.size() != size)
+        refuse(std::string(name) + " must have " + std::to_string(size) + " entries, not " +
+               std::to_string(array.size()));
+}
+
+std::size_t times(std::size_t a, std::size_t b) {
+    std::size_t product;
+    if (__builtin_mul_overflow(a, b, &product) || product > (std::size_t)PTRDIFF_MAX / 64)
+        refuse("the network's sizes are too large for this machine");
+    return product;
+}
+
+class Core {
+  public:
+    // layers: (n_in, n_out, f, setting, rate) each; cost: (number, setting, canonical);
+    // optimizer: (number, settings, slots).
+    Core(const std::string& isa, nb::list layers, double input_rate, nb::tuple cost, double l1,
+         double l2, std::uint64_t seed, nb::tuple optimizer, double clip_value, double clip_norm,
+         nb::object X, nb::object Y, nb::object weights)
+        : X_(X), Y_(Y), weights_(weights) {
+        const Isa& set = isa_named(isa);
+        const Read x = nb::cast<Read>(X, false), y = nb::cast<Read>(Y, false);
+        dtype_ = x.dtype();
+        const bool single = dtype_ == nb::dtype<float>();
+        if (!single && dtype_ != nb::dtype<double>()) refuse("X must be float32 or float64");
+        Problem p = {};
+        std::vector<Layer> found;
+        std::size_t at = 0, previous = 0;
+        for (nb::handle item : layers) {
+            const auto t = nb::cast<nb::tuple>(item);
+            Layer layer = {};
+            layer.n_in = nb::cast<idx>(t[0]);
+            layer.n_out = nb::cast<idx>(t[1]);
+            if (layer.n_in < 1 || layer.n_out < 1) refuse("a layer's sizes must be at least 1");
+            if (!found.empty() && (std::size_t)layer.n_in != previous)
+                refuse("a layer's inputs must be the outputs of the layer before");
+            previous = (std::size_t)layer.n_out;
+            layer.f = nb::cast<int>(t[2]);
+            layer.setting = nb::cast<double>(t[3]);
+            layer.rate = nb::cast<double>(t[4]);
+            layer.w = (idx)at;
+            at += times((std::size_t)layer.n_in, (std::size_t)layer.n_out);
+            layer.b = (idx)at;
+            at = times(at + (std::size_t)layer.n_out, 1);
+            found.push_back(layer);
+        }
+        if (found.empty()) refuse("a network needs at least one layer");
+        p.parameters = (idx)at;
+        p.input_rate = input_rate;
+        p.cost = nb::cast<int>(cost[0]);
+        p.cost_setting = nb::cast<double>(cost[1]);
+        p.canonical = nb::cast<bool>(cost[2]);
+        p.l1 = l1;
+        p.l2 = l2;
+        p.seed = seed;
+        p.optimizer = nb::cast<int>(optimizer[0]);
+        int n = 0;
+        for (nb::handle value : nb::cast<nb::tuple>(optimizer[1]))
+            if (n < 4) p.settings[n++] = nb::cast<double>(value);
+        p.slots = nb::cast<idx>(optimizer[2]);
+        p.clip_value = clip_value;
+        p.clip_norm = clip_norm;
+        if (x.ndim() != 2 || x.shape(1) != (std::size_t)found.front().n_in)
+            refuse("X must have a column for each input");
+        p.rows = (idx)x.shape(0);
+        check(y, "Y", dtype_, times(x.shape(0), previous));
+        p.X = x.data();
+        p.Y = y.data();
+        if (!weights.is_none()) {
+            const Read w = nb::cast<Read>(weights, false);
+            check(w, "weights", nb::dtype<double>(), x.shape(0));
+            p.weights = w.data();
+        }
+        session_ = std::make_unique<Session>(p, std::move(found), single ? set.of_float : set.of_double,
+                                             single ? 4 : 8);
+    }
+
+    idx run(Write theta, Write state, Read order, idx batch, Read rates, idx first_step,
+            Write costs, Write squares, int threads) {
+        const Problem& p = session_->problem();
+        const std::size_t P = (std::size_t)p.parameters;
+        if (batch < 1) refuse("the batch size must be at least 1");
+        if (first_step < 0) refuse("the first step must be 0 or above");
+        Run run = base(order);
+        const std::size_t steps = ((std::size_t)run.k + (std::size_t)batch - 1) / (std::size_t)batch;
+        check(theta, "theta", dtype_, P);
+        check(state, "state", dtype_, times(P, (std::size_t)p.slots));
+        check(rates, "rates", nb::dtype<double>(), steps);
+        check(costs, "costs", nb::dtype<double>(), steps);
+        check(squares, "squares", nb::dtype<double>(), times(steps, (std::size_t)p.depth));
+        run.theta = theta.data();
+        run.state = state.data();
+        run.batch = batch;
+        run.rates = static_cast<const double*>(rates.data());
+        run.first_step = first_step;
+        run.costs = static_cast<double*>(costs.data());
+        run.squares = static_cast<double*>(squares.data());
+        run.train = true;
+        const nb::gil_scoped_release release;
+        return session_->run(run, threads);
+    }
+
+    // J over the rows that order names (None: all), and its gradient unless dtheta is None.
+    double evaluate(Read theta, nb::object dtheta, nb::object order, int threads) {
+        const Problem& p = session_->problem();
+        Run run = order.is_none() ? Run{} : base(nb::cast<Read>(order, false));
+        if (order.is_none()) run.k = p.rows;
+        check(theta, "theta", dtype_, (std::size_t)p.parameters);
+        run.theta = const_cast<void*>(theta.data());  // read only: this run does not train
+        if (!dtheta.is_none()) {
+            const Write g = nb::cast<Write>(dtheta, false);
+            check(g, "dtheta", dtype_, (std::size_t)p.parameters);
+            run.dtheta = g.data();
+        }
+        double J = 0;
+        run.costs = &J;
+        if (run.k == 0) refuse("there are no rows to evaluate");
+        run.batch = run.k;
+        const nb::gil_scoped_release release;
+        session_->run(run, threads);
+        return J;
+    }
+
+    // a^L of every row of X, into outputs (rows, n_L).
+    void predict(Read theta, Write outputs, int threads) {
+        const Problem& p = session_->problem();
+        Run run = {};
+        run.k = run.batch = p.rows;
+        check(theta, "theta", dtype_, (std::size_t)p.parameters);
+        check(outputs, "outputs", dtype_, nb::cast<Read>(Y_, false).size());
+        if (run.k == 0) return;
+        run.theta = const_cast<void*>(theta.data());  // read only: this run does not train
+        run.outputs = outputs.data();
+        const nb::gil_scoped_release release;
+        session_->run(run, threads);
+    }
+
+  private:
+    Run base(const Read& order) const {
+        if (order.dtype() != nb::dtype<std::int64_t>() || order.ndim() != 1)
+            refuse("order must be a flat array of int64");
+        Run run = {};
+        run.order = static_cast<const std::int64_t*>(order.data());
+        run.k = (idx)order.size();
+        const idx rows = session_->problem().rows;
+        for (idx i = 0; i < run.k; i++)
+            if (run.order[i] < 0 || run.order[i] >= rows)
+                refuse("order[" + std::to_string(i) + "] = " + std::to_string(run.order[i]) +
+                       " is not a row of X, which has " + std::to_string(rows));
+        return run;
+    }
+
+    nb::object X_, Y_, weights_;
+    nb::dlpack::dtype dtype_;
+    std::unique_ptr<Session> session_;
+};
+
+nb::dict tables() {
+    nb::dict activations, costs, optimizers, all;
+    const auto words = [](const char* text) { return nb::str(text).attr("split")(); };
+#define CHAINRULE_ENTRY(name, settings) activations[#name] = nb::tuple(words(settings));
+    CHAINRULE_ACTIVATIONS(CHAINRULE_ENTRY)
+#undef CHAINRULE_ENTRY
+#define CHAINRULE_ENTRY(name, settings) costs[#name] = nb::tuple(words(settings));
+    CHAINRULE_COSTS(CHAINRULE_ENTRY)
+#undef CHAINRULE_ENTRY
+#define CHAINRULE_ENTRY(name, slots, settings) optimizers[#name] = nb::tuple(words(settings));
+    CHAINRULE_OPTIMIZERS(CHAINRULE_ENTRY)
+#undef CHAINRULE_ENTRY
+    all["activations"] = activations;
+    all["costs"] = costs;
+    all["optimizers"] = optimizers;
+    return all;
+}
+
+nb::list available_isas() {
+    nb::list found;
+    int count;
+    const Isa* all = isas(&count);
+    for (int i = 0; i < count; i++)
+        if (all[i].supported()) found.append(all[i].name);
+    return found;
+}
+
+void elementwise(const std::string& isa, int function, Read x, Write y) {
+    const Isa& set = isa_named(isa);
+    check(y, "y", x.dtype(), x.size());
+    const bool single = x.dtype() == nb::dtype<float>();
+    if (!single && x.dtype() != nb::dtype<double>()) refuse("x must be float32 or float64");
+    const Kernels* kernels = single ? set.of_float : set.of_double;
+    kernels->elementwise(function, x.data(), y.data(), (idx)x.size());
+}
+
+}  // namespace
+}  // namespace chainrule
+
+NB_MODULE(_core, m) {
+    using namespace chainrule;
+    m.doc() = "The native core: see chainrule.engines.native.";
+    nb::class_<Core>(m, "Core")
+        .def(nb::init<const std::string&, nb::list, double, nb::tuple, double, double, std::uint64_t,
+                      nb::tuple, double, double, nb::object, nb::object, nb::object>(),
+             "isa"_a, "layers"_a, "input_rate"_a, "cost"_a, "l1"_a, "l2"_a, "seed"_a, "optimizer"_a,
+             "clip_value"_a, "clip_norm"_a, "X"_a, "Y"_a, "weights"_a.none())
+        .def("run", &Core::run, "theta"_a.noconvert(), "state"_a.noconvert(), "order"_a.noconvert(),
+             "batch_size"_a, "rates"_a.noconvert(), "first_step"_a, "costs"_a.noconvert(),
+             "squares"_a.noconvert(), "threads"_a)
+        .def("evaluate", &Core::evaluate, "theta"_a.noconvert(), "dtheta"_a.none(), "order"_a.none(),
+             "threads"_a)
+        .def("predict", &Core::predict, "theta"_a.noconvert(), "outputs"_a.noconvert(), "threads"_a);
+    m.def("tables", &tables, "The names and settings that the core knows, in its own order.");
+    m.def("available_isas", &available_isas, "The instruction sets of this processor, best first.");
+    m.def("processors", &processors, "The processors this process may use.");
+    m.def("elementwise", &elementwise, "isa"_a, "function"_a, "x"_a.noconvert(), "y"_a.noconvert());
+}

@@ -1,0 +1,136 @@
+// activations.hpp: each activation's a = f(z) and df = f'(z), together, since they share their work.
+#pragma once
+
+#include "../tables.hpp"
+#include "vmath.hpp"
+
+// How f' is had in the backward pass: from a where that costs nothing, otherwise kept by the forward.
+enum class Slope { one, of_relu, of_tanh, kept, mixed };
+
+INLINE Slope slope_of(int f, bool dropout) {
+    if ((F)f == F::softmax) return Slope::mixed;
+    if (dropout) return Slope::kept;  // f' times the mask
+    switch ((F)f) {
+        case F::identity: return Slope::one;
+        case F::relu: return Slope::of_relu;
+        case F::tanh: return Slope::of_tanh;
+        default: return Slope::kept;
+    }
+}
+
+constexpr real SELU_SCALE = (real)1.0507009873554805;
+constexpr real SELU_SCALE_ALPHA = (real)(1.0507009873554805 * 1.6732632423543772);
+
+INLINE V exp_linear(V z, real above, real below, V& df) {
+    const V low = z > 0 ? V{} : z;
+    const V positive = broadcast(above), slope = exp(low) * below;
+    df = z > 0 ? positive : slope;
+    return z > 0 ? z * above : expm1(low) * below;
+}
+
+template <F f>
+INLINE V activation(V z, real setting, V& df) {
+    const V one = broadcast(1);
+    if constexpr (f == F::identity) {
+        df = one;
+        return z;
+    } else if constexpr (f == F::sigmoid) {
+        const Sigmoid s = sigmoid(z);
+        df = s.of_x * s.of_minus_x;
+        return s.of_x;
+    } else if constexpr (f == F::tanh) {
+        const V a = tanh(z);
+        df = (1 - a) * (1 + a);
+        return a;
+    } else if constexpr (f == F::relu) {
+        df = z > 0 ? one : V{};
+        return z <= 0 ? V{} : z;  // NaN stays NaN
+    } else if constexpr (f == F::leaky_relu) {
+        df = z > 0 ? one : broadcast(setting);
+        return z > 0 ? z : z * setting;
+    } else if constexpr (f == F::elu) {
+        return exp_linear(z, 1, setting, df);
+    } else if constexpr (f == F::selu) {
+        return exp_linear(z, SELU_SCALE, SELU_SCALE_ALPHA, df);
+    } else if constexpr (f == F::softplus) {
+        df = sigmoid(z).of_x;
+        return softplus(z);
+    } else if constexpr (f == F::softsign) {
+        const V reciprocal = 1 / (1 + abs(z));
+        df = reciprocal * reciprocal;
+        return z / (1 + abs(z));
+    } else if constexpr (f == F::gelu) {
+        const Normal n = normal(z);
+        df = n.phi + z * n.gauss * (real)0.3989422804014327;
+        return z * n.phi;
+    } else if constexpr (f == F::silu) {
+        const Sigmoid s = sigmoid(z);
+        df = s.of_x * (1 + z * s.of_minus_x);
+        return z * s.of_x;
+    } else {
+        static_assert(f == F::exp);
+        const V a = exp(z);
+        df = a;
+        return a;
+    }
+}
+
+// za: z in, a out, n numbers in whole registers; df: f'(z), or null where nobody wants it.
+using Activate = void (*)(real* za, real* df, idx n, real setting);
+
+template <F f>
+static void activate(real* za, real* df, idx n, real setting) {
+    V slope;
+    if (df) {
+        for (idx j = 0; j < n; j += LANES) {
+            store(za + j, activation<f>(load(za + j), setting, slope));
+            store(df + j, slope);
+        }
+    } else {
+        for (idx j = 0; j < n; j += LANES) store(za + j, activation<f>(load(za + j), setting, slope));
+    }
+}
+
+static Activate activate_of(int f) {
+    switch ((F)f) {
+#define CHAINRULE_CASE(name, settings) \
+    case F::name: if constexpr (F::name != F::softmax) return activate<F::name>; else return nullptr;
+        CHAINRULE_ACTIVATIONS(CHAINRULE_CASE)
+#undef CHAINRULE_CASE
+    }
+    return nullptr;
+}
+
+INLINE V read_part(const real* p, idx left) {
+    return left >= LANES ? load(p) : load_first(p, left);
+}
+INLINE void write_part(real* p, V v, idx left) {
+    if (left >= LANES) store(p, v);
+    else store_first(p, v, left);
+}
+
+// Softmax of one row: z in, a out; returns the log of sum_j exp(z_j - max z), and max z.
+struct LogSum {
+    real most, sum;
+};
+static LogSum softmax_forward(real* za, idx n) {
+    real most = za[0];
+    for (idx j = 0; j < n; j++) most = za[j] > most || za[j] != za[j] ? za[j] : most;
+    V sums = {};
+    for (idx j = 0; j < n; j += LANES) {
+        const V e = exp(read_part(za + j, n - j) - most);
+        write_part(za + j, e, n - j);
+        sums += n - j >= LANES ? e : load_first(za + j, n - j);
+    }
+    const real sum = total(sums);
+    for (idx j = 0; j < n; j += LANES) write_part(za + j, read_part(za + j, n - j) / sum, n - j);
+    return {most, sum};
+}
+// dz = a (da - sum_j da_j a_j), in place.
+static void softmax_backward(real* da, const real* a, idx n) {
+    V sums = {};
+    for (idx j = 0; j < n; j += LANES) sums += read_part(da + j, n - j) * read_part(a + j, n - j);
+    const real sum = total(sums);
+    for (idx j = 0; j < n; j += LANES)
+        write_part(da + j, read_part(a + j, n - j) * (read_part(da + j, n - j) - sum), n - j);
+}

@@ -1,0 +1,244 @@
+// gradient.hpp: dW^T = a_prev^T dz and db = sum_i dz_i, unit by unit, with the optimizer as the
+// tile's epilogue or into a buffer; and what follows when the whole gradient must be seen first.
+#pragma once
+
+#include "passes.hpp"
+
+// Where gradients go: into the optimizer (into == null), or into a flat array, added or not.
+struct Sink {
+    real* into;
+    bool add;
+    const Numbers* numbers;
+};
+
+// n parameters from theta[at] on, as one row.
+INLINE Block block_at(const Run_state& r, idx at, const real* g, idx n, bool weights) {
+    real* theta = static_cast<real*>(r.run.theta) + at;
+    real* s0 = static_cast<real*>(r.run.state) + at;
+    return {theta, s0, s0 + r.p.parameters, 0, g, 0, 1, n, weights, false};
+}
+
+// Asks for a block's lines while the tile that will change them is still at work.
+INLINE void fetch(const Block& block, idx slots) {
+    constexpr idx LINE = 64 / (idx)sizeof(real);
+    for (idx i = 0; i < block.rows; i++)
+        for (idx j = 0; j < block.n; j += LINE) {
+            __builtin_prefetch(block.theta + i * block.ld + j, 1);
+            if (slots > 0) __builtin_prefetch(block.s0 + i * block.ld + j, 1);
+            if (slots > 1) __builtin_prefetch(block.s1 + i * block.ld + j, 1);
+        }
+}
+
+// Entries of a narrow unit, and of the same turned, whose rows are padded.
+constexpr idx TURNED = 2048;
+constexpr idx CHUNK = 512;  // of a bias
+
+// Rows [i0, i1) of W^T of layer l have changed: W follows.
+INLINE void refresh_W(const Run_state& r, idx l, idx i0, idx i1) {
+    const Layer& layer = r.p.layers[l];
+    if (r.W[l])
+        transpose(theta_of(r) + layer.w + i0 * layer.n_out, layer.n_out, i1 - i0, layer.n_out,
+                  r.W[l] + i0, r.W_ld[l]);
+}
+
+// Units of a layer of at most PANEL outputs: rows of W^T that lie in one piece, so that the optimizer
+// takes a unit at once, in whole registers.
+static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, idx u0, idx u1,
+                            const Sink& sink) {
+    const Layer& layer = r.p.layers[l];
+    const Sheet& s = d.sheets[l];
+    const idx n = layer.n_out, high = unit_rows(layer);
+    const int NV = (int)((n + LANES - 1) / LANES);
+    // Few outputs leave most lanes empty: then the inputs lie along the lanes, where they can.
+    const bool turned = l > 0 && n < LANES && layer.n_in >= LANES;
+    alignas(64) real scratch[TURNED], across[TURNED];
+    for (idx u = u0; u < u1; u++) {
+        const idx i0 = u * high, i1 = least(i0 + high, layer.n_in), entries = (i1 - i0) * n;
+        real* into = sink.into ? sink.into + layer.w + i0 * n : scratch;
+        if (turned) {
+            const Sheet& below = d.sheets[l - 1];
+            const idx wide = i1 - i0, ld = round_up(wide, LANES);
+            for (idx j = 0; j < wide; j += PANEL) {
+                const idx width = least(PANEL, wide - j);
+                const int columns = (int)((width + LANES - 1) / LANES);
+                for (idx i = 0, next; i < n; i = next) {
+                    next = least(i + most_rows(columns), n);
+                    const Tile run = width % LANES ? tile_of<true, true>((int)(next - i), columns)
+                                                   : tile_of<false, true>((int)(next - i), columns);
+                    run({s.dz_rows, i, rows, below.a + i0 + j, below.ld, nullptr, 0,
+                         across + i * ld + j, ld, width, false, nullptr});
+                }
+            }
+            transpose(across, ld, n, wide, scratch, n);
+            if (sink.into)
+                for (idx j = 0; j < entries; j++)
+                    into[j] = sink.add ? into[j] + scratch[j] : scratch[j];
+        } else {
+            const idx most = most_rows(NV), tiles = (i1 - i0 + most - 1) / most;
+            for (idx tile = 0, i = 0; tile < tiles; tile++) {
+                const idx next = (i1 - i0) * (tile + 1) / tiles;
+                const Tile run = n % LANES ? tile_of<true, true>((int)(next - i), NV)
+                                           : tile_of<false, true>((int)(next - i), NV);
+                real* C = into + i * n;
+                run({inputs_of(d, l), i0 + i, rows, s.dz, s.ld, sink.add ? C : nullptr, n, C, n, n,
+                     false, nullptr});
+                i = next;
+            }
+        }
+        if (sink.into) continue;
+        Block block = block_at(r, layer.w + i0 * n, scratch, entries, true);
+        block.penalise = sink.numbers->penalised;
+        r.unit_sums[r.first_unit[l] + u] = (double)total(r.update(block, *sink.numbers));
+        refresh_W(r, l, i0, i1);
+    }
+}
+
+// Units of a wider layer: panels of dz stay in the cache while the rows of W^T go by.
+static void wide_gradient(const Run_state& r, const Desk& d, idx l, idx rows, idx u0, idx u1,
+                          const Sink& sink) {
+    const Layer& layer = r.p.layers[l];
+    const Sheet& s = d.sheets[l];
+    const idx n = layer.n_out, high = unit_rows(layer);
+    alignas(64) real scratch[12 * PANEL];
+    double* sums = r.unit_sums + r.first_unit[l];
+    if (!sink.into)
+        for (idx u = u0; u < u1; u++) sums[u] = 0;
+    for (idx j = 0; j < n; j += PANEL) {
+        const idx width = least(PANEL, n - j);
+        const int NV = (int)((width + LANES - 1) / LANES);
+        for (idx u = u0; u < u1; u++) {
+            const idx end = least((u + 1) * high, layer.n_in), most = most_rows(NV);
+            const idx tiles = (end - u * high + most - 1) / most;
+            for (idx tile = 0, i = u * high, next; tile < tiles; tile++, i = next) {
+                next = u * high + (end - u * high) * (tile + 1) / tiles;
+                const Tile run = width % LANES ? tile_of<true, true>((int)(next - i), NV)
+                                               : tile_of<false, true>((int)(next - i), NV);
+                const idx at = layer.w + i * n + j;
+                if (sink.into) {
+                    real* C = sink.into + at;
+                    run({inputs_of(d, l), i, rows, s.dz + j, s.ld, sink.add ? C : nullptr, n, C, n,
+                         width, false, nullptr});
+                    continue;
+                }
+                Block block = block_at(r, at, scratch, width, true);
+                block.ld = n;
+                block.g_ld = PANEL;
+                block.rows = next - i;
+                block.penalise = sink.numbers->penalised;
+                fetch(block, r.p.slots);
+                run({inputs_of(d, l), i, rows, s.dz + j, s.ld, nullptr, 0, scratch, PANEL, width,
+                     false, nullptr});
+                sums[u] += (double)total(r.update(block, *sink.numbers));
+            }
+        }
+    }
+    if (!sink.into) refresh_W(r, l, u0 * high, least(u1 * high, layer.n_in));
+}
+
+static void weight_gradient(const Run_state& r, const Desk& d, idx l, idx rows, idx u0, idx u1,
+                            const Sink& sink) {
+    if (r.p.layers[l].n_out <= PANEL) narrow_gradient(r, d, l, rows, u0, u1, sink);
+    else wide_gradient(r, d, l, rows, u0, u1, sink);
+}
+
+// Four sums, so that none waits for the one before.
+template <class Read>
+INLINE V column_sum(const real* x, idx ld, idx rows, Read read) {
+    V sums[4] = {};
+    idx i = 0;
+    for (; i + 4 <= rows; i += 4)
+        UNROLL for (int k = 0; k < 4; k++) sums[k] += read(x + (i + k) * ld);
+    for (; i < rows; i++) sums[0] += read(x + i * ld);
+    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
+static void bias_gradient(const Run_state& r, const Desk& d, idx l, idx rows, const Sink& sink) {
+    const Layer& layer = r.p.layers[l];
+    const Sheet& s = d.sheets[l];
+    alignas(64) real db[CHUNK];
+    V squares = {};
+    for (idx j0 = 0; j0 < layer.n_out; j0 += CHUNK) {
+        const idx n = least(CHUNK, layer.n_out - j0);
+        real* into = sink.into ? sink.into + layer.b + j0 : db;
+        for (idx j = 0; j < n; j += LANES) {
+            const real* dz = s.dz + j0 + j;
+            const idx left = n - j;
+            V sum = left >= LANES ? column_sum(dz, s.ld, rows, load)
+                                  : column_sum(dz, s.ld, rows, [left](const real* p) {
+                                        return load_first(p, left);
+                                    });
+            if (sink.into && sink.add) sum += read_part(into + j, left);
+            write_part(into + j, sum, left);
+        }
+        if (!sink.into) squares += r.update(block_at(r, layer.b + j0, db, n, false), *sink.numbers);
+    }
+    if (!sink.into) r.unit_sums[r.first_unit[l + 1] - 1] = (double)total(squares);
+}
+
+// The share of thread n of `of` in the slice's gradient.
+static void gradient(const Run_state& r, const Desk& d, idx rows, int n, int of, const Sink& sink) {
+    for (idx l = r.p.depth - 1; l >= 0; l--) {
+        const Range u = share_of(units(r.p.layers[l]), n, of);
+        if (u.begin < u.end) weight_gradient(r, d, l, rows, u.begin, u.end, sink);
+        if (n == (int)(l % of)) bias_gradient(r, d, l, rows, sink);
+    }
+}
+
+// A unit of layer l: its part of theta.
+struct Span {
+    idx begin, end;
+};
+INLINE Span span_of(const Layer& layer, idx unit) {
+    if (unit == units(layer)) return {layer.b, layer.b + layer.n_out};
+    const idx high = unit_rows(layer), end = (unit + 1) * high;
+    return {layer.w + unit * high * layer.n_out,
+            layer.w + (end < layer.n_in ? end : layer.n_in) * layer.n_out};
+}
+
+// The whole gradient: the parts summed in order, the penalty's gradient, clipping by value.
+static void collect(const Run_state& r, idx parts, int n, int of, const Numbers& u) {
+    const Problem& p = r.p;
+    real* out = r.run.dtheta ? static_cast<real*>(r.run.dtheta) : r.gradients;
+    const V limit = broadcast((real)p.clip_value);
+    for (idx l = 0; l < p.depth; l++) {
+        const Layer& layer = p.layers[l];
+        const Range mine = share_of(units(layer) + 1, n, of);
+        for (idx unit = mine.begin; unit < mine.end; unit++) {
+            const Span span = span_of(layer, unit);
+            const bool penalise = u.penalised && unit < units(layer);
+            V squares = {}, clipped = {};
+            for (idx j = span.begin; j < span.end; j += LANES) {
+                const idx left = span.end - j;
+                V g = read_part(r.gradients + j, left);
+                for (idx part = 1; part < parts; part++)
+                    g += read_part(r.gradients + part * p.parameters + j, left);
+                if (penalise) g += penalty_slope(read_part(theta_of(r) + j, left), u);
+                squares += g * g;
+                if (r.run.train && p.clip_value > 0) g = max(min(g, limit), -limit);
+                clipped += g * g;
+                write_part(out + j, g, left);
+            }
+            r.unit_sums[r.first_unit[l] + unit] = (double)total(squares);
+            r.clipped_sums[r.first_unit[l] + unit] = (double)total(clipped);
+        }
+    }
+}
+
+// The optimizer's step from the whole gradient, shortened by `factor`.
+static void apply(const Run_state& r, int n, int of, const Numbers& u, real factor) {
+    const Problem& p = r.p;
+    for (idx l = 0; l < p.depth; l++) {
+        const Layer& layer = p.layers[l];
+        const Range mine = share_of(units(layer) + 1, n, of);
+        for (idx unit = mine.begin; unit < mine.end; unit++) {
+            const Span span = span_of(layer, unit);
+            const bool weights = unit < units(layer);
+            if (factor != 1)
+                for (idx j = span.begin; j < span.end; j++) r.gradients[j] *= factor;
+            r.update(block_at(r, span.begin, r.gradients + span.begin, span.end - span.begin, weights),
+                     u);
+            if (weights) refresh_W(r, l, (span.begin - layer.w) / layer.n_out,
+                                   (span.end - layer.w) / layer.n_out);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+// optimizers.hpp: each optimizer's step on a register of parameters, in the formulas' own order.
+#pragma once
+
+#include "activations.hpp"
+
+// The numbers of one step, worked out in double and rounded once.
+struct Numbers {
+    real rate, a, b, c, d, e;  // the optimizer's, see below
+    real keep;              // what weight decay leaves of a weight
+    real l1, l2;
+    bool penalised;
+};
+
+static Numbers numbers_of(const Problem& p, double rate, idx t) {
+    Numbers u = {};
+    const double* s = p.settings;
+    u.rate = (real)rate;
+    u.keep = 1;
+    switch ((O)p.optimizer) {
+        case O::gradient_descent: break;
+        case O::momentum:
+        case O::nesterov: u.a = (real)s[0]; break;
+        case O::rmsprop:
+            u.a = (real)s[0];
+            u.b = (real)(1 - s[0]);
+            u.d = (real)s[1];
+            break;
+        case O::adagrad: u.d = (real)s[0]; break;
+        case O::adamw: u.keep = (real)(1 - rate * s[3]); [[fallthrough]];
+        case O::adam: {
+            const double correction = __builtin_sqrt(1 - __builtin_pow(s[1], (double)t));
+            u.a = (real)s[0];
+            u.b = (real)(1 - s[0]);
+            u.c = (real)s[1];
+            u.e = (real)(1 - s[1]);
+            u.rate = (real)(rate * correction / (1 - __builtin_pow(s[0], (double)t)));
+            u.d = (real)(s[2] * correction);
+            break;
+        }
+    }
+    u.l1 = (real)p.l1;
+    u.l2 = (real)p.l2;
+    u.penalised = p.l1 != 0 || p.l2 != 0;
+    return u;
+}
+
+template <O o>
+INLINE V stepped(V theta, V g, V& s0, V& s1, const Numbers& u, real keep) {
+    if constexpr (o == O::gradient_descent) {
+        return theta - g * u.rate;
+    } else if constexpr (o == O::momentum) {
+        s0 = s0 * u.a + g;
+        return theta - s0 * u.rate;
+    } else if constexpr (o == O::nesterov) {
+        s0 = s0 * u.a + g;
+        return theta - (s0 * u.a + g) * u.rate;
+    } else if constexpr (o == O::rmsprop) {
+        s0 = g * g * u.b + s0 * u.a;
+        return theta - g * u.rate / (root(s0) + u.d);
+    } else if constexpr (o == O::adagrad) {
+        s0 = g * g + s0;
+        return theta - g * u.rate / (root(s0) + u.d);
+    } else {
+        s0 = s0 * u.a + g * u.b;
+        s1 = g * g * u.e + s1 * u.c;
+        if constexpr (o == O::adamw) theta = theta * keep;
+        return theta - s0 * u.rate / (root(s1) + u.d);
+    }
+}
+
+INLINE V penalty_slope(V theta, const Numbers& u) {
+    const V one = broadcast(u.l1);
+    return (theta > 0 ? one : (theta < 0 ? -one : V{})) + theta * u.l2;
+}
+
+// A block of parameters, rows x n with `ld` between rows, is stepped by g. Where asked, the penalty's
+// gradient is added to g first. Returns the register sums of g^2.
+struct Block {
+    real *theta, *s0, *s1;
+    idx ld;
+    const real* g;
+    idx g_ld, rows, n;
+    bool weights, penalise;
+};
+using Update = V (*)(const Block&, const Numbers&);
+
+template <O o>
+static V update(const Block& block, const Numbers& u) {
+    constexpr int slots = o == O::gradient_descent ? 0 : o == O::adam || o == O::adamw ? 2 : 1;
+    const real keep = block.weights ? u.keep : 1;
+    const bool penalise = block.penalise;
+    V squares[4] = {};
+    for (idx i = 0; i < block.rows; i++) {
+        real *theta = block.theta + i * block.ld, *s0 = block.s0 + i * block.ld,
+             *s1 = block.s1 + i * block.ld;
+        const real* g = block.g + i * block.g_ld;
+        const auto step = [&](idx j, V& sum, auto read, auto write) __attribute__((always_inline)) {
+            V old = read(theta + j), x = read(g + j), v0 = {}, v1 = {};
+            if (penalise) x += penalty_slope(old, u);
+            sum += x * x;
+            if constexpr (slots > 0) v0 = read(s0 + j);
+            if constexpr (slots > 1) v1 = read(s1 + j);
+            write(theta + j, stepped<o>(old, x, v0, v1, u, keep));
+            if constexpr (slots > 0) write(s0 + j, v0);
+            if constexpr (slots > 1) write(s1 + j, v1);
+        };
+        idx j = 0;
+        for (; j + 4 * LANES <= block.n; j += 4 * LANES)
+            UNROLL for (int v = 0; v < 4; v++) step(j + v * LANES, squares[v], load, store);
+        for (int v = 0; j + LANES <= block.n; j += LANES, v++) step(j, squares[v], load, store);
+        const idx left = block.n - j;
+        if (left > 0)
+            step(j, squares[3], [left](const real* p) { return load_first(p, left); },
+                 [left](real* p, V v) { store_first(p, v, left); });
+    }
+    return (squares[0] + squares[1]) + (squares[2] + squares[3]);
+}
+
+static Update update_of(int o) {
+    switch ((O)o) {
+#define CHAINRULE_CASE(name, slots, settings) case O::name: return update<O::name>;
+        CHAINRULE_OPTIMIZERS(CHAINRULE_CASE)
+#undef CHAINRULE_CASE
+    }
+    return nullptr;
+}
+
+// l1 sum |W| + l2 / 2 sum W^2 over n weights.
+static double penalty_of(const real* W, idx n, double l1, double l2) {
+    double value = 0;
+    for (idx at = 0; at < n; at += 4096) {
+        const idx end = n - at < 4096 ? n - at : 4096;
+        V lengths = {}, squares = {};
+        for (idx j = 0; j < end; j += LANES) {
+            const V w = read_part(W + at + j, end - j);
+            lengths += abs(w);
+            squares += w * w;
+        }
+        if (l1 != 0) value += l1 * (double)total(lengths);
+        if (l2 != 0) value += l2 * (double)total(squares) / 2;
+    }
+    return value;
+}

@@ -1,0 +1,198 @@
+// plan.hpp: how a batch is cut up, and where everything lies. All of it follows from shapes alone,
+// never from the number of threads, and so does the order of every sum.
+//
+// A batch of m rows is cut into slices whose activations fit a core's cache. Where the parameters
+// fit there too and there are several slices, the slices are dealt to a fixed number of parts, each
+// with a gradient of its own, and parts are what threads share (`by_parts`). Otherwise the threads
+// share every slice: its rows on the way forward and back, then the rows of each W^T.
+#pragma once
+
+#include "costs.hpp"
+#include "dropout.hpp"
+#include "optimizers.hpp"
+#include "product.hpp"
+#include "transpose.hpp"
+
+constexpr idx ROWS = 16;  // a unit of rows: what threads share of a slice; whole registers if flat
+constexpr idx SMALL = 256 << 10, SLICE = 128 << 10, MOST_PARTS = 16, LARGEST_SLICE = 1024;
+
+struct Plan {
+    idx slice, slices, parts;
+    bool by_parts;
+};
+
+INLINE idx least(idx a, idx b) { return a < b ? a : b; }
+INLINE idx round_up(idx n, idx unit) { return (n + unit - 1) / unit * unit; }
+
+static Plan plan_of(const Problem& p, idx m) {
+    idx row = p.layers[0].n_in;
+    for (idx l = 0; l < p.depth; l++) row += 2 * padded(p.layers[l].n_out);
+    const bool small = p.parameters * (idx)sizeof(real) <= SMALL;
+    idx slice = small ? SLICE / (row * (idx)sizeof(real)) / ROWS * ROWS : LARGEST_SLICE;
+    slice = slice < 2 * ROWS ? 2 * ROWS : slice > LARGEST_SLICE ? LARGEST_SLICE : slice;
+    if (slice > m) slice = m > 0 ? round_up(m, ROWS) : ROWS;
+    const idx slices = m > slice ? (m + slice - 1) / slice : 1;
+    const bool by_parts = small && slices > 1;
+    return {slice, slices, by_parts ? (slices < MOST_PARTS ? slices : MOST_PARTS) : 1, by_parts};
+}
+
+// A unit of a layer's gradient: this many rows of W^T. The bias is one more unit at the end.
+INLINE idx unit_rows(const Layer& layer) {
+    if (layer.n_out > PANEL) return 12;
+    const idx rows = 512 / layer.n_out / 16 * 16;
+    return rows < 16 ? 16 : rows;
+}
+INLINE idx units(const Layer& layer) {
+    return (layer.n_in + unit_rows(layer) - 1) / unit_rows(layer);
+}
+
+// The n-th of `of` equal shares of `total`.
+struct Range {
+    idx begin, end;
+};
+INLINE Range share_of(idx total, int n, int of) { return {total * n / of, total * (n + 1) / of}; }
+
+// What one layer needs for a slice. In the last layer a is (rows, n_L) without padding, so that the
+// cost can take its entries in one row; in the others every row is padded with zeros to registers.
+struct Sheet {
+    real *a, *df, *dz, *dropped;  // dropped: softmax's own output where dropout follows it
+    const real **rows, **dz_rows;  // the rows of a and of dz, for the products that read them
+    idx ld;
+    Slope slope;
+    Activate f;
+};
+
+// What a thread (by parts) or the team (otherwise) works on: one slice.
+struct Desk {
+    Sheet* sheets;           // [0, L)
+    const real** inputs;     // the rows of a^0: of X itself, or of `dropped_inputs`
+    real* dropped_inputs;
+    real *y, *share;         // (rows, n_L)
+    real* sums;              // (rows,), for the logarithms of a softmax
+};
+
+// A run in progress. It lies at the start of the workspace, and everything it points to after it.
+struct Run_state {
+    Problem p;
+    Run run;
+    Team* team;
+    Plan full;
+    idx steps, done;
+    End why;
+    Desk* desks;
+    real** W;          // [1, L): W (n_out, ld) of the layers that propagate back, or null
+    idx* W_ld;
+    real* gradients;   // (parts, P), or null where the optimizer is the gradient's epilogue
+    double* unit_sums; // squares of each unit of each layer, and clipped ones
+    double* clipped_sums;
+    idx* first_unit;   // [0, L]
+    double* J;         // of each part, or of each unit of rows
+    double penalty;
+    bool fused;
+    real* packs;  // (threads, K, PANEL), for the forward product, or null
+    idx pack;     // K * PANEL
+    Update update;
+    CostOf cost;
+    struct TinyLayer* tiny;  // see tiny.hpp, or null
+};
+
+// Hands out aligned pieces of the workspace; with no base it only counts.
+struct Arena {
+    char* base;
+    std::size_t used;
+    template <class T>
+    T* take(idx n) {
+        T* p = base ? reinterpret_cast<T*>(base + used) : nullptr;
+        used += round_up((n > 0 ? n : 1) * (idx)sizeof(T), 64) + 64;
+        return p;
+    }
+};
+
+// A row length that does not put every row at the same place of the cache.
+INLINE idx row_length(idx n) {
+    const idx ld = padded(n);
+    return ld * (idx)sizeof(real) % 1024 == 0 ? ld + 64 / (idx)sizeof(real) : ld;
+}
+
+static void lay_out_desk(Desk* desk, const Problem& p, idx rows, bool train, Arena& arena) {
+    auto* sheets = arena.take<Sheet>(p.depth);
+    auto** inputs = arena.take<const real*>(rows);
+    real* dropped = nullptr;
+    const idx n_0 = p.layers[0].n_in, n_L = p.layers[p.depth - 1].n_out;
+    if (p.input_rate > 0 && train) dropped = arena.take<real>(rows * n_0);
+    real* y = arena.take<real>(round_up(rows * n_L, LANES));
+    real* share = arena.take<real>(round_up(rows * n_L, LANES));
+    real* sums = arena.take<real>(round_up(rows, LANES));
+    if (desk) *desk = {sheets, inputs, dropped, y, share, sums};
+    for (idx l = 0; l < p.depth; l++) {
+        const Layer& layer = p.layers[l];
+        const bool last = l == p.depth - 1;
+        Sheet s = {};
+        s.slope = slope_of(layer.f, layer.rate > 0 && train);
+        s.f = activate_of(layer.f);
+        s.ld = last ? layer.n_out : row_length(layer.n_out);
+        const idx n = round_up(rows * s.ld, LANES);
+        s.a = arena.take<real>(n);
+        s.dz = arena.take<real>(n);
+        const bool mixed_mask = s.slope == Slope::mixed && layer.rate > 0 && train;
+        if (s.slope == Slope::kept || mixed_mask) s.df = arena.take<real>(n);
+        if (mixed_mask) s.dropped = arena.take<real>(n);
+        s.rows = arena.take<const real*>(rows);
+        s.dz_rows = arena.take<const real*>(rows);
+        if (arena.base && desk) {
+            for (idx i = 0; i < rows; i++) {
+                s.rows[i] = s.a + i * s.ld;
+                s.dz_rows[i] = s.dz + i * s.ld;
+            }
+            sheets[l] = s;
+        }
+    }
+}
+
+// The run's workspace; with no base only its size is worked out.
+static std::size_t lay_out(const Problem& p, const Run& run, int threads, char* base) {
+    Arena arena = {base, 0};
+    auto* r = arena.take<Run_state>(1);
+    const Plan plan = plan_of(p, run.batch < run.k ? run.batch : run.k);
+    const idx desks = plan.by_parts ? threads : 1;
+    auto* desk = arena.take<Desk>(desks);
+    auto** W = arena.take<real*>(p.depth);
+    auto* W_ld = arena.take<idx>(p.depth);
+    auto* first_unit = arena.take<idx>(p.depth + 1);
+    idx all_units = 0;
+    const bool back = run.train || run.dtheta;
+    for (idx l = 0; l < p.depth; l++) {
+        const Layer& layer = p.layers[l];
+        const idx ld = row_length(layer.n_in);
+        real* w = back && l > 0 ? arena.take<real>(layer.n_out * ld) : nullptr;
+        if (base) {
+            W[l] = w;
+            W_ld[l] = ld;
+            first_unit[l] = all_units;
+        }
+        all_units += units(layer) + 1;
+    }
+    if (base) first_unit[p.depth] = all_units;
+    auto* unit_sums = arena.take<double>(all_units);
+    auto* clipped_sums = arena.take<double>(all_units);
+    const idx row_units = plan.slice / ROWS + 1;
+    auto* J = arena.take<double>(plan.parts > row_units ? plan.parts : row_units);
+    // By run.batch and not by k, so that a run split in two takes the same path.
+    const bool fused = run.train && plan_of(p, run.batch).slices == 1 && p.clip_norm == 0 && p.clip_value == 0 &&
+                       !run.careful;
+    real* gradients = back && !fused ? arena.take<real>(plan.parts * p.parameters) : nullptr;
+    idx K = 0;
+    for (idx l = 0; l < p.depth; l++)
+        if (lies_badly(p.layers[l].n_out) && p.layers[l].n_in > K) K = p.layers[l].n_in;
+    real* packs = K > 0 ? arena.take<real>(threads * K * PANEL) : nullptr;
+    if (base) {
+        *r = {p, run, nullptr, plan, run.k > 0 ? (run.k + run.batch - 1) / run.batch : 0, 0,
+              End::done, desk, W, W_ld, gradients, unit_sums, clipped_sums, first_unit, J, 0, fused, packs,
+              K * PANEL,
+              update_of(p.optimizer),
+              cost_function(p.cost, p.canonical)};
+    }
+    for (idx t = 0; t < desks; t++)
+        lay_out_desk(base ? desk + t : nullptr, p, plan.slice, run.train, arena);
+    return arena.used;
+}

@@ -1,0 +1,176 @@
+// step.hpp: the steps of a run, as every thread of the team goes through them. What is decided by a
+// step (stop, scale) is decided by every thread alike, from the same numbers in the same order.
+#pragma once
+
+#include "tiny.hpp"
+
+INLINE void wait(const Run_state& r, int thread) {
+    if (r.team && r.team->threads > 1) r.team->barrier(r.team, thread);
+}
+
+static double batch_sum(const Run_state& r, idx batch, idx m) {
+    const double* weights = static_cast<const double*>(r.p.weights);
+    if (!weights) return (double)m;
+    double sum = 0;
+    for (idx i = 0; i < m; i++) sum += weights[row_of(r, batch + i)];
+    return sum;
+}
+
+static double penalty_value(const Run_state& r) {
+    const Problem& p = r.p;
+    double value = 0;
+    if (p.l1 == 0 && p.l2 == 0) return 0;
+    for (idx l = 0; l < p.depth; l++)
+        value += penalty_of(theta_of(r) + p.layers[l].w, p.layers[l].n_in * p.layers[l].n_out, p.l1,
+                            p.l2);
+    return value;
+}
+
+static double sum_of(const double* x, idx n) {
+    double sum = 0;
+    for (idx i = 0; i < n; i++) sum += x[i];
+    return sum;
+}
+
+// Forward and backward of a whole batch, by parts: each part's slices in turn, by one thread.
+static void parts_of(Run_state& r, const Plan& plan, idx batch, idx m, idx step, double sum, int n,
+                     int of, bool back) {
+    const Desk& d = r.desks[n];
+    const Range mine = share_of(plan.parts, n, of);
+    for (idx part = mine.begin; part < mine.end; part++) {
+        const Range slices = share_of(plan.slices, (int)part, (int)plan.parts);
+        const Sink sink = {r.gradients + part * r.p.parameters, false, nullptr};
+        r.J[part] = 0;
+        for (idx k = slices.begin; k < slices.end; k++) {
+            const idx first = k * plan.slice, rows = least(plan.slice, m - first);
+            const Slice slice = {first, rows, batch, step, sum};
+            load_rows(r, d, slice, 0, rows);
+            forward(r, d, slice, 0, rows, n);
+            r.J[part] += cost_of_rows(r, d, 0, rows);
+            if (!back) continue;
+            backward(r, d, 0, rows);
+            gradient(r, d, rows, 0, 1, {sink.into, k > slices.begin, nullptr});
+        }
+    }
+}
+
+// Forward and backward of one slice, shared by the team: each thread its rows, 16 at a time.
+static void slice_rows(Run_state& r, const Slice& slice, int n, int of, bool back) {
+    const Desk& d = r.desks[0];
+    const idx row_units = (slice.rows + ROWS - 1) / ROWS;
+    const Range mine = share_of(row_units, n, of);
+    const idx r0 = mine.begin * ROWS, r1 = least(mine.end * ROWS, slice.rows);
+    if (r0 >= r1) return;
+    load_rows(r, d, slice, r0, r1);
+    forward(r, d, slice, r0, r1, n);
+    for (idx u = mine.begin; u < mine.end; u++)
+        r.J[u] = cost_of_rows(r, d, u * ROWS, least((u + 1) * ROWS, slice.rows));
+    if (back) backward(r, d, r0, r1);
+}
+
+// The squares of each layer's gradient; false where one is not finite.
+static bool squares_of_layers(const Run_state& r, double* squares) {
+    bool good = true;
+    for (idx l = 0; l < r.p.depth; l++) {
+        const idx first = r.first_unit[l];
+        const double sum = sum_of(r.unit_sums + first, r.first_unit[l + 1] - first);
+        if (squares) squares[l] = sum;
+        good = good && finite(sum);
+    }
+    return good;
+}
+
+// One batch. Returns whether the run goes on.
+static bool batch_step(Run_state& r, idx s, int n, int of) {
+    const Problem& p = r.p;
+    const Run& run = r.run;
+    const idx batch = s * run.batch, m = least(run.batch, run.k - batch), step = run.first_step + s;
+    const Plan plan = m == run.batch ? r.full : plan_of(p, m);
+    const double sum = batch_sum(r, batch, m);
+    const bool back = run.train || run.dtheta;
+    const Numbers u = numbers_of(p, run.train ? run.rates[s] : 0, step + 1);
+    double J = 0;
+    if (n == 0) r.penalty = penalty_value(r);
+    if (plan.by_parts) {
+        parts_of(r, plan, batch, m, step, sum, n, of, back);
+        wait(r, n);
+        J = sum_of(r.J, plan.parts);
+    } else {
+        for (idx k = 0; k < plan.slices; k++) {
+            const idx first = k * plan.slice;
+            const Slice slice = {first, least(plan.slice, m - first), batch, step, sum};
+            slice_rows(r, slice, n, of, back);
+            wait(r, n);
+            J += sum_of(r.J, (slice.rows + ROWS - 1) / ROWS);
+            if (r.fused) break;
+            if (back) gradient(r, r.desks[0], slice.rows, n, of, {r.gradients, k > 0, nullptr});
+            wait(r, n);
+        }
+    }
+    J += r.penalty;
+    if (n == 0) {
+        run.costs[s] = J;
+        r.done = s + 1;
+    }
+    double* squares = n == 0 && run.squares ? run.squares + s * p.depth : nullptr;
+    if (run.train && !finite(J)) {
+        if (squares)
+            for (idx l = 0; l < p.depth; l++) squares[l] = (double)__builtin_nan("");
+        return false;
+    }
+    if (r.fused) {
+        gradient(r, r.desks[0], m, n, of, {nullptr, false, &u});
+        wait(r, n);
+        if (squares_of_layers(r, squares)) return true;
+        if (n == 0) r.why = End::unsure;  // some of theta is changed: the caller goes back
+        return false;
+    }
+    if (!back) return true;
+    collect(r, plan.parts, n, of, u);
+    wait(r, n);
+    if (!run.train) return true;
+    if (!squares_of_layers(r, squares)) {
+        if (n == 0) r.why = End::stopped;
+        return false;
+    }
+    real factor = 1;
+    if (p.clip_norm > 0) {
+        const double norm = __builtin_sqrt(sum_of(r.clipped_sums, r.first_unit[p.depth]));
+        if (norm > p.clip_norm) factor = (real)(p.clip_norm / norm);
+    }
+    apply(r, n, of, u, factor);
+    wait(r, n);
+    return true;
+}
+
+// Outputs of all rows, without cost.
+static void predict(Run_state& r, int n, int of) {
+    const idx n_L = r.p.layers[r.p.depth - 1].n_out, k = r.run.k;
+    const Plan plan = r.full;
+    for (idx slice = 0; slice < plan.slices; slice++) {
+        const idx first = slice * plan.slice, rows = least(plan.slice, k - first);
+        const bool own = plan.by_parts;
+        if (own && (int)(slice % of) != n) continue;
+        const Desk& d = r.desks[own ? n : 0];
+        const Range mine = own ? Range{0, (rows + ROWS - 1) / ROWS}
+                               : share_of((rows + ROWS - 1) / ROWS, n, of);
+        const idx r0 = mine.begin * ROWS, r1 = least(mine.end * ROWS, rows);
+        if (r0 >= r1) continue;
+        const Slice here = {first, rows, 0, 0, 1};
+        load_rows(r, d, here, r0, r1);
+        forward(r, d, here, r0, r1, n);
+        output_forward(r, d, r0, r1);
+        real* out = static_cast<real*>(r.run.outputs) + (first + r0) * n_L;
+        __builtin_memcpy(out, d.sheets[r.p.depth - 1].a + r0 * n_L,
+                         (std::size_t)((r1 - r0) * n_L) * sizeof(real));
+    }
+}
+
+static void work(void* workspace, int thread) {
+    Run_state& r = *static_cast<Run_state*>(workspace);
+    const int of = r.team ? r.team->threads : 1;
+    if (r.run.outputs) return predict(r, thread, of);
+    if (r.tiny) return thread == 0 ? tiny(r) : void();
+    for (idx s = 0; s < r.steps; s++)
+        if (!batch_step(r, s, thread, of)) return;
+}

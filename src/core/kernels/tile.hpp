@@ -1,0 +1,103 @@
+// tile.hpp: the register tile, MR rows by NV registers: C = start + sum_k A(i, k) B(k, :), k in order,
+// so that an entry of C has the same bits whichever tile it falls in.
+#pragma once
+
+#include "vec.hpp"
+
+// A is read through pointers to rows and never gathered: A(i, k) = rows[i][at + k] in the forward
+// and backward products, A(i, k) = rows[k][at + i] (Transposed) in the gradient's.
+// start: (MR, .) with row stride start_ld (0: one row for all, the bias), or null for zero.
+// width: the columns of C; the last of the NV registers may be partial (Tail).
+struct TileArguments {
+    const real* const* rows;
+    idx at, K;
+    const real* B;
+    idx B_ld;
+    const real* start;
+    idx start_ld;
+    real* C;
+    idx C_ld;
+    idx width;
+    bool relu;         // C = max(C, 0)
+    const real* gate;  // or null: C = 0 where the gate, which lies as C does, is not above 0
+};
+
+template <int MR, int NV, bool Tail, bool Transposed>
+static void tile(const TileArguments& t) {
+    V c[MR][NV];
+    const idx last = t.width - (NV - 1) * LANES;  // columns of the last register
+    const auto read = [last](const real* p, int v) {
+        return Tail && v == NV - 1 ? load_first(p + v * LANES, last) : load(p + v * LANES);
+    };
+    if (t.start) {
+        UNROLL for (int i = 0; i < MR; i++)
+            UNROLL for (int v = 0; v < NV; v++) c[i][v] = read(t.start + i * t.start_ld, v);
+    } else {
+        UNROLL for (int i = 0; i < MR; i++)
+            UNROLL for (int v = 0; v < NV; v++) c[i][v] = V{};
+    }
+    const real* B = t.B;
+    const idx K = t.K, B_ld = t.B_ld;
+    const real* a[MR];
+    if constexpr (!Transposed) {
+        UNROLL for (int i = 0; i < MR; i++) a[i] = t.rows[i] + t.at;
+    }
+    for (idx k = 0; k < K; k++, B += B_ld) {
+        V b[NV];
+        UNROLL for (int v = 0; v < NV; v++) b[v] = read(B, v);
+        const real* row = Transposed ? t.rows[k] + t.at : nullptr;
+        UNROLL for (int i = 0; i < MR; i++) {
+            const V x = broadcast(Transposed ? row[i] : a[i][k]);
+            UNROLL for (int v = 0; v < NV; v++) c[i][v] += x * b[v];
+        }
+    }
+    if (t.relu) {
+        UNROLL for (int i = 0; i < MR; i++)
+            UNROLL for (int v = 0; v < NV; v++) c[i][v] = c[i][v] <= 0 ? V{} : c[i][v];
+    }
+    if (t.gate) {
+        UNROLL for (int i = 0; i < MR; i++)
+            UNROLL for (int v = 0; v < NV; v++)
+                c[i][v] = read(t.gate + i * t.C_ld, v) > 0 ? c[i][v] : V{};
+    }
+    UNROLL for (int i = 0; i < MR; i++)
+        UNROLL for (int v = 0; v < NV; v++) {
+            real* p = t.C + i * t.C_ld + v * LANES;
+            if (Tail && v == NV - 1) store_first(p, c[i][v], last);
+            else store(p, c[i][v]);
+        }
+}
+
+using Tile = void (*)(const TileArguments&);
+
+// The most rows of a tile of NV registers: MR * NV accumulators, NV of B and one of A must fit.
+constexpr int most_rows(int NV) {
+    return MANY_REGISTERS ? (NV <= 2 ? 12 : NV == 3 ? 8 : 6) : (NV == 1 ? 8 : 6);
+}
+constexpr int MOST_NV = MANY_REGISTERS ? 4 : 2;
+
+template <int NV, bool Tail, bool Transposed>
+static Tile tile_of_rows(int rows) {
+#define CHAINRULE_ROWS(MR) \
+    case MR: if constexpr (MR <= most_rows(NV)) return tile<MR, NV, Tail, Transposed>; break;
+    switch (rows) {
+        CHAINRULE_ROWS(1) CHAINRULE_ROWS(2) CHAINRULE_ROWS(3) CHAINRULE_ROWS(4)
+        CHAINRULE_ROWS(5) CHAINRULE_ROWS(6) CHAINRULE_ROWS(7) CHAINRULE_ROWS(8)
+        CHAINRULE_ROWS(9) CHAINRULE_ROWS(10) CHAINRULE_ROWS(11) CHAINRULE_ROWS(12)
+    }
+#undef CHAINRULE_ROWS
+    return nullptr;
+}
+
+template <bool Tail, bool Transposed>
+static Tile tile_of(int rows, int NV) {
+    switch (NV) {
+        case 1: return tile_of_rows<1, Tail, Transposed>(rows);
+        case 2: return tile_of_rows<2, Tail, Transposed>(rows);
+#if VBYTES == 64 || defined(__aarch64__)
+        case 3: return tile_of_rows<3, Tail, Transposed>(rows);
+        case 4: return tile_of_rows<4, Tail, Transposed>(rows);
+#endif
+    }
+    return nullptr;
+}

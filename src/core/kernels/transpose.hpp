@@ -1,0 +1,57 @@
+// transpose.hpp: W^T to W, block by block, for the backward product.
+#pragma once
+
+#include "vec.hpp"
+
+// Registers a and b, lanes taken alternately in runs of `run`: a's first run, b's first run, ... of the
+// lower half of every pair of runs (second = 0) or of the upper half (second = 1).
+template <int run, int second>
+INLINE V weave(V a, V b) {
+    I pick;
+    UNROLL for (integer i = 0; i < LANES; i++) {
+        const integer source = (i & ~run) | (second ? run : 0);
+        pick[i] = (i & run) ? source + (integer)LANES : source;
+    }
+    return __builtin_shuffle(a, b, pick);
+}
+
+template <int run>
+INLINE void weave_all(V (&x)[LANES]) {
+    if constexpr (run < LANES) {
+        UNROLL for (int i = 0; i < LANES; i++) {
+            if (i & run) continue;
+            const V a = x[i], b = x[i | run];
+            x[i] = weave<run, 0>(a, b);
+            x[i | run] = weave<run, 1>(a, b);
+        }
+        weave_all<run * 2>(x);
+    }
+}
+
+// to[j * to_ld + i] = from[i * from_ld + j] for i < rows, j < columns.
+static void transpose(const real* from, idx from_ld, idx rows, idx columns, real* to, idx to_ld) {
+    if ((columns == 1 && from_ld == 1) || (rows == 1 && to_ld == 1)) {
+        const idx n = rows == 1 ? columns : rows;
+        for (idx i = 0; i < n; i++) to[i] = from[i];
+        return;
+    }
+    for (idx i = 0; i < rows; i += LANES)
+        for (idx j = 0; j < columns; j += LANES) {
+            const idx high = rows - i < LANES ? rows - i : LANES;
+            const idx wide = columns - j < LANES ? columns - j : LANES;
+            const real* p = from + i * from_ld + j;
+            real* q = to + j * to_ld + i;
+            V x[LANES];
+            if (high == LANES && wide == LANES) {
+                UNROLL for (int r = 0; r < LANES; r++) x[r] = load(p + r * from_ld);
+                weave_all<1>(x);
+                UNROLL for (int r = 0; r < LANES; r++) store(q + r * to_ld, x[r]);
+                continue;
+            }
+            UNROLL for (int r = 0; r < LANES; r++)
+                x[r] = r < high ? load_first(p + r * from_ld, wide) : V{};
+            weave_all<1>(x);
+            UNROLL for (int r = 0; r < LANES; r++)
+                if (r < wide) store_first(q + r * to_ld, x[r], high);
+        }
+}

@@ -1,0 +1,126 @@
+// vec.hpp: a register of numbers by the compiler's vector extensions, so that one source serves
+// every instruction set. kernel.cpp includes it, and what includes it, inside a namespace of its own:
+// nothing here may be shared between instruction sets. Intrinsics only where the extensions have no word: masks and square roots.
+#pragma once
+
+#if defined(__AVX512F__)
+#define VBYTES 64
+#elif defined(__AVX2__)
+#define VBYTES 32
+#else
+#define VBYTES 16
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 64")
+
+constexpr bool SINGLE = sizeof(real) == 4;
+template <bool> struct IntOf { using type = std::int64_t; };
+template <> struct IntOf<true> { using type = std::int32_t; };
+using integer = IntOf<SINGLE>::type;
+
+typedef real V __attribute__((vector_size(VBYTES)));
+typedef integer I __attribute__((vector_size(VBYTES)));
+typedef real VU __attribute__((vector_size(VBYTES), aligned(sizeof(real)), may_alias));
+typedef double D __attribute__((vector_size(VBYTES)));
+constexpr idx LANES = VBYTES / sizeof(real);
+constexpr bool MANY_REGISTERS = VBYTES == 64
+#if defined(__aarch64__)
+                                || true
+#endif
+    ;
+
+INLINE V load(const real* p) { return *reinterpret_cast<const VU*>(p); }
+INLINE void store(real* p, V v) { *reinterpret_cast<VU*>(p) = v; }
+INLINE V broadcast(real x) { return x - V{}; }
+INLINE idx padded(idx n) { return (n + LANES - 1) / LANES * LANES; }
+
+// The first n of a register's lanes, 0 < n <= LANES; the others are 0, and memory there is not touched.
+#if VBYTES == 64
+INLINE V load_first(const real* p, idx n) {
+    if constexpr (SINGLE) return (V)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+    else return (V)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), p);
+}
+INLINE void store_first(real* p, V v, idx n) {
+    if constexpr (SINGLE) _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+    else _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
+}
+#elif VBYTES == 32
+INLINE __m256i first_mask(idx n) {
+    alignas(32) static const std::int32_t ones[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(ones + 8 - n * (SINGLE ? 1 : 2)));
+}
+INLINE V load_first(const real* p, idx n) {
+    if constexpr (SINGLE) return (V)_mm256_maskload_ps((const float*)p, first_mask(n));
+    else return (V)_mm256_maskload_pd((const double*)p, first_mask(n));
+}
+INLINE void store_first(real* p, V v, idx n) {
+    if constexpr (SINGLE) _mm256_maskstore_ps((float*)p, first_mask(n), (__m256)v);
+    else _mm256_maskstore_pd((double*)p, first_mask(n), (__m256d)v);
+}
+#else
+INLINE V load_first(const real* p, idx n) {
+    V v = {};
+    for (idx i = 0; i < n; i++) v[i] = p[i];
+    return v;
+}
+INLINE void store_first(real* p, V v, idx n) {
+    for (idx i = 0; i < n; i++) p[i] = v[i];
+}
+#endif
+
+INLINE V root(V x) {
+#if VBYTES == 64
+    if constexpr (SINGLE) return (V)_mm512_maskz_sqrt_ps(0xFFFF, (__m512)x);
+    else return (V)_mm512_maskz_sqrt_pd(0xFF, (__m512d)x);
+#elif VBYTES == 32
+    if constexpr (SINGLE) return (V)_mm256_sqrt_ps((__m256)x);
+    else return (V)_mm256_sqrt_pd((__m256d)x);
+#elif defined(__SSE2__)
+    if constexpr (SINGLE) return (V)_mm_sqrt_ps((__m128)x);
+    else return (V)_mm_sqrt_pd((__m128d)x);
+#else
+    V r;
+    for (idx i = 0; i < LANES; i++)
+        r[i] = SINGLE ? (real)__builtin_sqrtf((float)x[i]) : (real)__builtin_sqrt((double)x[i]);
+    return r;
+#endif
+}
+
+INLINE V min(V a, V b) { return b < a ? b : a; }  // a where either is NaN
+INLINE V max(V a, V b) { return b > a ? b : a; }
+INLINE V abs(V x) {
+    constexpr integer mask = SINGLE ? (integer)0x7FFFFFFF : (integer)0x7FFFFFFFFFFFFFFF;
+    return (V)((I)x & mask);
+}
+
+// The lanes of v from `by` on, and others behind them.
+template <int by>
+INLINE V upper(V v) {
+#if VBYTES == 64
+    if constexpr (SINGLE)
+        return __builtin_shuffle(v, I{by, by + 1, by + 2, by + 3, by + 4, by + 5, by + 6, by + 7});
+    else return __builtin_shuffle(v, I{by, by + 1, by + 2, by + 3});
+#elif VBYTES == 32
+    if constexpr (SINGLE) return __builtin_shuffle(v, I{by, by + 1, by + 2, by + 3});
+    else return __builtin_shuffle(v, I{by, by + 1});
+#else
+    if constexpr (SINGLE) return __builtin_shuffle(v, I{by, by + 1});
+    else return __builtin_shuffle(v, I{by, by});
+#endif
+}
+
+// The sum of the lanes, halves first: one order for every caller.
+INLINE real total(V v) {
+    if constexpr (LANES >= 16) v += upper<8>(v);
+    if constexpr (LANES >= 8) v += upper<4>(v);
+    if constexpr (LANES >= 4) v += upper<2>(v);
+    v += upper<1>(v);
+    return v[0];
+}
+INLINE real largest(V v) {
+    real x = v[0];
+    for (idx i = 1; i < LANES; i++) x = v[i] > x || v[i] != v[i] ? v[i] : x;
+    return x;
+}
+INLINE bool finite(double x) { return x - x == 0; }

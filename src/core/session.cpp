@@ -1,0 +1,118 @@
+// session.cpp: see session.hpp.
+#include "session.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <new>
+
+namespace chainrule {
+
+namespace {
+constexpr std::align_val_t ALIGNMENT{64};
+}
+
+Allocation::~Allocation() {
+    if (at) ::operator delete(at, ALIGNMENT);
+}
+
+void* Allocation::need(std::size_t needed) {
+    if (needed > size) {
+        if (at) ::operator delete(at, ALIGNMENT);
+        at = nullptr;
+        size = 0;
+        at = ::operator new(needed, ALIGNMENT);
+        size = needed;
+        std::memset(at, 0, size);
+    }
+    return at;
+}
+
+Session::Session(const Problem& problem, std::vector<Layer> layers, const Kernels* kernels,
+                 std::size_t real_size)
+    : layers_(std::move(layers)), problem_(problem), kernels_(kernels), real_size_(real_size) {
+    problem_.layers = layers_.data();
+    problem_.depth = (idx)layers_.size();
+}
+
+// One thread for what is small: a barrier costs a fraction of a microsecond, a step of this many
+// operations some tens of them.
+int Session::sensible_threads(const Run& run) const {
+    double operations = 0;
+    for (const Layer& layer : layers_) operations += (double)layer.n_in * (double)layer.n_out;
+    operations *= (run.train || run.dtheta ? 6.0 : 2.0) * (double)std::min(run.batch, run.k);
+    constexpr double WORTH_A_THREAD = 2.5e6;
+    const double threads = operations / WORTH_A_THREAD;
+    if (threads < 2) return 1;
+    return (int)std::min(threads, (double)std::min(processors(), 64));
+}
+
+// The team or the caller alone, whichever was faster of late: on a processor that others use too, a
+// team waits for whoever is not running. Both give the same bits, so that either can be tried.
+int Session::chosen_threads(const Run& run) {
+    const int many = sensible_threads(run);
+    Pace& pace = paces_[run.train];
+    if (many == 1) return 1;
+    constexpr long TRY_EVERY = 32;
+    const long call = pace.calls++ % TRY_EVERY;
+    const bool known = pace.seconds[0] > 0 && pace.seconds[1] > 0;
+    const bool alone_is_faster = known && pace.seconds[0] < pace.seconds[1];
+    if (call == 1) return alone_is_faster ? many : 1;
+    return alone_is_faster ? 1 : many;
+}
+
+End Session::attempt(const Run& run, int threads, idx* steps) {
+    if (threads > 1 && (!team_ || !team_->alive() || team_->threads != threads)) {
+        if (team_ && !team_->alive()) (void)team_.release();  // belongs to the parent of a fork
+        team_ = std::make_unique<ThreadTeam>(threads);
+    }
+    Team* team = threads > 1 ? team_.get() : nullptr;
+    void* at = workspace_.need(kernels_->workspace(problem_, run, threads));
+    kernels_->begin(problem_, run, at, team);
+    if (team) team_->run(kernels_->work, at);
+    else kernels_->work(at, 0);
+    return kernels_->end(at, steps);
+}
+
+idx Session::run(Run run, int threads) {
+    const std::lock_guard<std::mutex> lock(busy_);
+    const bool chosen = threads <= 0;
+    if (chosen) threads = chosen_threads(run);
+    const auto began = std::chrono::steady_clock::now();
+    const idx steps = take(run, threads);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+    if (chosen && run.k > 0 && paces_[run.train].calls > 1) {  // the first call made the team
+        double& pace = paces_[run.train].seconds[threads > 1];
+        const double now = took.count() / (double)run.k;
+        pace = pace > 0 ? (pace + now) / 2 : now;
+    }
+    return steps;
+}
+
+idx Session::take(const Run& run, int threads) {
+    idx steps = 0;
+    if (!run.train) {
+        attempt(run, threads, &steps);
+        return steps;
+    }
+    // Where the optimizer is the gradient's epilogue, a gradient that is not finite shows when part
+    // of theta has changed already. Then the run is taken again, to the step before.
+    const std::size_t theta = (std::size_t)problem_.parameters * real_size_;
+    const std::size_t state = theta * (std::size_t)problem_.slots;
+    char* kept = static_cast<char*>(kept_.need(theta + state));
+    std::memcpy(kept, run.theta, theta);
+    if (state) std::memcpy(kept + theta, run.state, state);
+    const End end = attempt(run, threads, &steps);
+    if (end != End::unsure) return steps;
+    std::memcpy(run.theta, kept, theta);
+    if (state) std::memcpy(run.state, kept + theta, state);
+    if (steps > 1) {
+        Run again = run;
+        again.k = (steps - 1) * run.batch;
+        idx taken = 0;
+        attempt(again, threads, &taken);
+    }
+    return steps;
+}
+
+}  // namespace chainrule

@@ -1,0 +1,50 @@
+// session.hpp: a problem with the memory and the threads to work on it, kept from call to call.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "team.hpp"
+
+namespace chainrule {
+
+struct Allocation {
+    void* at = nullptr;
+    std::size_t size = 0;
+    ~Allocation();
+    void* need(std::size_t size);
+};
+
+class Session {
+  public:
+    Session(const Problem& problem, std::vector<Layer> layers, const Kernels* kernels,
+            std::size_t real_size);
+
+    // Takes the run's steps; returns how many were taken or tried. After a step whose cost or
+    // gradient is not finite, theta and state are as they were before it.
+    idx run(Run run, int threads);
+
+    const Problem& problem() const { return problem_; }
+
+  private:
+    idx take(const Run& run, int threads);
+    End attempt(const Run& run, int threads, idx* steps);
+    int sensible_threads(const Run& run) const;
+    int chosen_threads(const Run& run);
+
+    std::vector<Layer> layers_;
+    Problem problem_;
+    const Kernels* kernels_;
+    std::size_t real_size_;
+    Allocation workspace_, kept_;
+    std::unique_ptr<ThreadTeam> team_;
+    // What a row has taken of late, of passes and of training: alone, and with the team.
+    struct Pace {
+        double seconds[2] = {0, 0};
+        long calls = 0;
+    } paces_[2];
+    std::mutex busy_;
+};
+
+}  // namespace chainrule
