@@ -237,10 +237,13 @@ def test_sigterm_to_the_launcher_writes_a_checkpoint(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    while not ready.exists() and process.poll() is None:
-        pass
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=30)
+    try:
+        while not ready.exists() and process.poll() is None:
+            pass
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert ready.exists(), err
     assert process.returncode != 0
     assert "Traceback" not in err

@@ -162,5 +162,9 @@ def _agree(run: Run, interrupt: Interrupt, chunk: int) -> tuple[bool, int]:
     chunk = chunk if team.rank == 0 else 0
     word = np.array([interrupt.asked, interrupt.terminated, chunk], np.float64)
     team.maximum_(word)
-    interrupt.asked, interrupt.terminated = bool(word[0]), bool(word[1])
-    return interrupt.asked, int(word[2])
+    # A signal that came during the all-reduce is not in the word yet: it must stay for the next one.
+    if word[0]:
+        interrupt.asked = True
+    if word[1]:
+        interrupt.terminated = True
+    return bool(word[0]), int(word[2])
