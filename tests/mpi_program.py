@@ -45,6 +45,30 @@ def fit_case(case: dict[str, Any], team: Any) -> Any:
     return net, history
 
 
+def stream(job: dict[str, Any], team: Any) -> None:
+    from chainrule.tables.choices import Choices
+    from chainrule.tables.fit_stream import fit_data_set
+
+    choices = Choices(epochs=3, batch_size=32, dtype="float64", dropout=0.1)
+    kept = cr.Checkpoints(job["run"]) if "run" in job else None
+    path = job["stream"][min(team.rank, len(job["stream"]) - 1)]
+    done = fit_data_set(
+        path,
+        "y",
+        choices,
+        memory=260 << 20,
+        team=team,
+        check_ranks=True,
+        checkpoint=kept,
+        resume=bool(job.get("resume")),
+    )
+    every = team.gather((done.model.network.theta.tobytes(), repr(done.scores)))
+    assert len(set(every)) == 1
+    if team.rank == 0:
+        print(json.dumps({"rows": done.rows, "scores": done.scores, "sum": every[0][0].hex()[:80]}))
+        print([f.mean.hex() for f in done.model.encoder.features])
+
+
 def at(step: int, action: Any) -> Any:
     def callback(net: cr.Network, history: cr.History) -> None:
         if history.epochs == step:
@@ -57,6 +81,9 @@ def main() -> None:
     job = json.loads(Path(sys.argv[1]).read_text())
     team = distributed.world(job.get("timeout", 60))
     bad = job.get("bad") if team.rank == job.get("rank", 1) else None
+    if "stream" in job:
+        stream(job, team)
+        return
     X, y, w = samples(job.get("m", 503))
     if "cases" in job:
         thetas = {}

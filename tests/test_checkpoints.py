@@ -230,6 +230,28 @@ def test_two_runs_never_share_a_folder(tmp_path: Path) -> None:
     network().fit(X, Y, checkpoint=tmp_path, callbacks=second, **COMMON)
 
 
+def test_a_forked_process_does_not_keep_the_folder_locked(tmp_path: Path) -> None:
+    import os
+
+    children: list[int] = []
+    read, write = os.pipe()
+
+    def fork(net: cr.Network, history: cr.History) -> None:
+        if not children:
+            child = os.fork()
+            if child == 0:
+                os.close(write)
+                os.read(read, 1)  # until the parent is done
+                os._exit(0)
+            children.append(child)
+
+    network().fit(X, Y, checkpoint=tmp_path, callbacks=fork, **COMMON)
+    network().fit(X, Y, checkpoint=tmp_path, resume=True, **COMMON)
+    os.close(write)
+    os.close(read)
+    assert os.waitpid(children[0], 0)[1] == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -24,11 +24,22 @@ MAY_IMPORT = {
     "training": SHAPE | {"engines", "files"},
     "distributed": SHAPE | {"engines", "training"},
     "files": SHAPE,
-    "tables": SHAPE | {"training", "files"},
+    "tables": SHAPE | {"engines", "training", "files"},
+    "estimators": SHAPE | {"training", "files", "tables"},
     "gradcheck": SHAPE | {"engines", "training", "files"},
+    "explanation": SHAPE | {"training", "files", "tables", "gradcheck"},
 }
-# Methods that reach up, at the time of the call: net.fit, net.save.
-LATE = {("network", "training"), ("network", "files"), ("architecture", "gradcheck")}
+# Methods that reach up, at the time of the call: net.fit, net.save, history.plot, notebooks.
+LATE = {
+    ("network", "training"),
+    ("network", "files"),
+    ("architecture", "gradcheck"),
+    ("network", "explanation"),
+    ("training", "explanation"),
+    *(("files", part) for part in ("tables", "training", "estimators")),  # what is exported
+    ("estimators", "gradcheck"),
+    ("estimators", "explanation"),
+}
 
 
 @pytest.mark.parametrize(

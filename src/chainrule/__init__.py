@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import distributed
@@ -15,8 +16,10 @@ from .mathematics.propagation import backward, forward
 from .mathematics.schedules import SCHEDULES, Schedule
 from .network import Network
 from .training import METRICS, Checkpoints, History, Metric, Stop
+from .training.many import Ensemble, Fitted, fit_many, grid
 
 if TYPE_CHECKING:
+    from .explanation import expand, explain, illustrate
     from .gradcheck import check_gradients
 
 __version__ = "0.1.0"
@@ -31,6 +34,8 @@ __all__ = [
     "Activation",
     "Checkpoints",
     "Cost",
+    "Ensemble",
+    "Fitted",
     "Gradients",
     "History",
     "Initializer",
@@ -43,14 +48,31 @@ __all__ = [
     "backward",
     "check_gradients",
     "distributed",
+    "expand",
+    "explain",
+    "fit_many",
     "forward",
+    "grid",
+    "illustrate",
     "load",
 ]
 
+# Name -> the part of the package that has it; imported when the name is first used.
+_LATE = {
+    "check_gradients": "gradcheck",
+    "expand": "explanation",
+    "explain": "explanation",
+    "illustrate": "explanation",
+}
+
 
 def __getattr__(name: str) -> Any:
-    if name == "check_gradients":
-        from .gradcheck import check_gradients
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_LATE[name]}", __name__), name)
+    globals()[name] = value
+    return value
 
-        return check_gradients
-    raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .engines.mpi import MpiTeam, world
+from .engines.mpi import MpiTeam, launched, world
 from .engines.team import ALONE, Team
 from .training.distributed import Disagreement, fit, guarded
 
-__all__ = ["ALONE", "Disagreement", "MpiTeam", "Team", "fit", "guarded", "world"]
+__all__ = ["ALONE", "Disagreement", "MpiTeam", "Team", "fit", "guarded", "launched", "world"]

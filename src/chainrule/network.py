@@ -48,6 +48,8 @@ class Network:
 
     ``theta`` is one flat array; ``W[l]`` (n_l, n_{l-1}) and ``b[l]`` (n_l,), l = 1..L, view it.
 
+    ``history`` is that of the last ``fit``, None before; copies and files do not have it.
+
     Raises ValueError or TypeError naming the argument that cannot be.
 
     >>> net = Network([2, 3, 1], hidden="tanh", output="sigmoid", cost="logistic", seed=0)
@@ -74,6 +76,7 @@ class Network:
         self._hold(_initial_theta(self.architecture))
 
     def _hold(self, theta: Floats) -> None:
+        self.history: History | None = None
         self._theta = theta
         self._parameters = views(theta, self.layers)
         dense = [
@@ -297,6 +300,11 @@ class Network:
         from .files.network import save_network
 
         save_network(path, self)
+
+    def _repr_html_(self) -> str:
+        from .explanation.notebook import network_html
+
+        return network_html(self)
 
     def __repr__(self) -> str:
         fs = ", ".join(f.spec for f in self.activations)

@@ -177,3 +177,44 @@ def test_one_s_own_record_with_a_wrong_derivative_is_refused():
     assert "gradient = 0.5" in refused(
         cost=cr.Cost("four", da=lambda a, y: 2 * (a - y) ** 3, **quartic)
     )
+
+
+OUTPUTS = [
+    ("identity", "huber(0.5)"), ("identity", "absolute_error"), ("identity", "quantile(0.2)"),
+    ("sigmoid", "logistic"), ("softmax", "cross_entropy(0.1)"), ("exp", "poisson"),
+    ("tanh", "squared_error"), ("softmax", "squared_error"),
+]  # fmt: skip
+HIDDEN = ("relu", "leaky_relu", "elu", "elu(2)", "selu", "sigmoid", "tanh", "softsign", "softmax")
+
+
+@pytest.mark.parametrize("start", range(4))
+def test_random_networks_are_never_accused_and_spoilt_ones_never_cleared(start):
+    """Shapes, scales, activations, dropout and penalties at random; then one entry is spoilt."""
+    for seed in range(100 * start, 100 * start + 60):
+        rng = np.random.default_rng(seed)
+        n_layers = rng.integers(1, 4)
+        sizes = [int(n) for n in rng.integers(2, 7, n_layers + 1)]
+        output, cost = OUTPUTS[rng.integers(len(OUTPUTS))]
+        hidden = [HIDDEN[k] for k in rng.integers(0, len(HIDDEN), n_layers - 1)]
+        l1, l2 = rng.choice([0, 0.1]), rng.choice([0, 0.2])
+        net = cr.Network(sizes, hidden, output, cost, seed, dropout=0.3, l1=l1, l2=l2)
+        net.theta *= 10.0 ** rng.uniform(-2, 1)
+        m = int(rng.integers(1, 8))
+        X = rng.standard_normal((m, sizes[0])) * 10.0 ** rng.uniform(-2, 1)
+        X = np.round(X) if rng.random() < 0.2 else X
+        y = rng.standard_normal((m, sizes[-1]))
+        if net.cost.name in ("logistic", "poisson"):
+            y = rng.integers(0, 2, (m, sizes[-1]))
+        if net.cost.name == "cross_entropy":
+            y = rng.integers(0, sizes[-1], m)
+        if not np.isfinite(net.J(X, y)):
+            continue
+        report = check_network(net, X, y)
+        assert report.count(WRONG) == 0, (seed, str(report))
+        right = net.backward(net.forward(X, training=True), y).dtheta
+        k = int(np.argmax(np.abs(right)))
+        if right[k] == 0:
+            continue
+        spoilt = right.copy()
+        spoilt[k] *= 1 + 10.0 ** rng.uniform(-4, 1)
+        assert not check_network(net, X, y, gradients=spoilt).ok, seed

@@ -1,4 +1,4 @@
-"""The command line: ``chainrule train``, ``predict``, ``evaluate``.
+"""The command line: ``chainrule train``, ``predict``, ``evaluate``, ``check``, ``export``.
 
 Results go to standard output, everything else to standard error. Exit codes: 0 done, 2 usage, data
 or model file at fault, 3 fault while running, 130 Ctrl-C, 143 SIGTERM.

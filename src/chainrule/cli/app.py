@@ -18,6 +18,9 @@ VERBS: Mapping[str, str] = {
     "predict": "predict",
     "evaluate": "evaluate",
     "check": "check",
+    "explain": "explain",
+    "report": "report",
+    "export": "export",
 }
 
 

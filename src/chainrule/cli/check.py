@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import click
 
 from .output import Voice, colour, common, print_json
@@ -60,8 +59,8 @@ def check(
         loaded.network, X, loaded.target.encode(y, "float64"), seconds=seconds, progress=not quiet
     )
     if html is not None:
-        from chainrule.gradcheck.html import document
         from chainrule.files.atomic import write_atomically
+        from chainrule.gradcheck.html import document
 
         write_atomically(html, document(report).encode())
     if as_json:

@@ -87,6 +87,18 @@ def _sizes(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
     metavar="FILE",
     help="The model file to write.",
 )
+@click.option("--checkpoint", metavar="FOLDER", help="Write checkpoints to this folder.")
+@click.option(
+    "--checkpoint-every",
+    metavar="N",
+    help="After every N epochs, or with 10min by the clock.  [default: 1]",
+)
+@click.option("--resume", is_flag=True, help="Go on from the last checkpoint, if there is one.")
+@click.option(
+    "--memory",
+    metavar="SIZE",
+    help="Stream a Parquet file, folder, glob or URI within so much memory.  [default: 1GB]",
+)
 @click.option("--force", is_flag=True, help="Overwrite a file that is no model.")
 @common
 def train(
@@ -94,6 +106,10 @@ def train(
     target: str | None,
     output: str,
     force: bool,
+    checkpoint: str | None,
+    checkpoint_every: str | None,
+    resume: bool,
+    memory: str | None,
     as_json: bool,
     quiet: bool,
     debug: bool,
@@ -105,6 +121,9 @@ def train(
     out from it. Everything else has a default that suits most tables. A part of the rows is held
     out, and the scores on it are the result.
 
+    Parquet data of any size are streamed: a folder, a glob, a URI, or with --memory. Under mpiexec
+    or srun all ranks train one network together, each on row groups of its own.
+
     \b
     Example:
       chainrule train data/breast_cancer.csv --target diagnosis
@@ -114,14 +133,26 @@ def train(
 
     from .app import Stopped
     from .progress import Live
+    from .stream import Job, checkpoints_asked, is_streamed, train_stream
 
     choices = Choices(**{name: value for name, value in given.items() if value is not None})
+    kept = checkpoints_asked(checkpoint, checkpoint_every, resume)
+    voice = Voice(quiet)
+    if target is not None and is_streamed(data, memory):
+
+        def allowed() -> None:
+            _check_output(output, data, force)
+
+        job = Job(data, target, choices, output, memory, kept, resume, as_json, allowed)
+        train_stream(job, voice)
+        return
     if target is None:
         raise ValueError(_no_target(data))
     _check_output(output, data, force)
-    voice = Voice(quiet)
     with Live(wanted=not quiet) as live:
-        fitted = fit_table(data, target, choices, say=voice, watch=live.watch)
+        fitted = fit_table(
+            data, target, choices, say=voice, watch=live.watch, checkpoint=kept, resume=resume
+        )
     history = fitted.history
     interrupted = history.stop is not None and history.stop.reason == "interrupted"
     if interrupted and not history.epochs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from typing import Any
 
 from ..mathematics.names import unknown
@@ -38,7 +39,13 @@ def choose(name: str, problem: Problem) -> tuple[Engine, str]:
     return own, f"reference engine: the native one lacks {missing}"
 
 
+@cache
 def _native() -> Any:
+    """Return the native engine, or None where it was not built.
+
+    Asked once: an import that fails takes a lock each time, and a process forked by another thread
+    just then would wait for it forever.
+    """
     try:
         from . import native  # type: ignore[attr-defined, unused-ignore]
     except ImportError:

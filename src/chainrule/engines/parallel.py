@@ -110,7 +110,7 @@ class DataParallel:
                 local, places = self.split(rows)
                 size = ceil(len(local) / self.accumulate)
                 self._sum(problem, parameters, local, places, first_step + s, size, buffer)
-                costs[s] = _mean(net, parameters, buffer)
+                costs[s] = mean_(net, parameters, buffer)
                 g = buffer[:-2]
                 squares[s] = [float(np.vdot(g[part], g[part])) for part in parts]
                 if not (isfinite(costs[s]) and np.isfinite(squares[s]).all()):
@@ -129,7 +129,7 @@ class DataParallel:
         with np.errstate(all="ignore"):
             local, places = self.split(np.arange(self.m))
             self._sum(problem, parameters, local, places, None, MOST_ROWS, buffer)
-            J = _mean(problem.network, parameters, buffer)
+            J = mean_(problem.network, parameters, buffer)
         if dtheta is not None:
             dtheta[...] = buffer[:-2]
         return J
@@ -146,18 +146,34 @@ class DataParallel:
     ) -> None:
         """Fill the buffer with gradient, cost and weight, summed over all members' rows."""
         buffer[...] = 0
-        part = np.empty(len(buffer) - 2, buffer.dtype)
-        for start in range(0, len(rows), max(size, 1)):
-            piece = slice(start, start + size)
-            masks = None if step is None else _masks(problem.network, step, places[piece])
-            buffer[-2] += sums(problem, parameters, rows[piece], masks, part)
-            buffer[:-2] += part
-        w = problem.weights
-        buffer[-1] = len(rows) if w is None else w[rows].sum()
+        add_sums(problem, parameters, rows, places, step, size, buffer)
         self.team.sum_(buffer)
 
 
-def _mean(net: Network, parameters: tuple[dict[str, Any], ...], buffer: Floats) -> float:
+def add_sums(
+    problem: Problem,
+    parameters: tuple[dict[str, Any], ...],
+    rows: Rows,
+    places: Rows,
+    step: int | None,
+    size: int,
+    buffer: Floats,
+) -> None:
+    """Add gradient, cost and weight of some rows to the buffer (P + 2,), ``size`` rows at a time.
+
+    ``places`` are those in the batch, which dropout's masks of the step depend on; None: no masks.
+    """
+    part = np.empty(len(buffer) - 2, buffer.dtype)
+    for start in range(0, len(rows), max(size, 1)):
+        piece = slice(start, start + size)
+        masks = None if step is None else _masks(problem.network, step, places[piece])
+        buffer[-2] += sums(problem, parameters, rows[piece], masks, part)
+        buffer[:-2] += part
+    w = problem.weights
+    buffer[-1] += len(rows) if w is None else w[rows].sum()
+
+
+def mean_(net: Network, parameters: tuple[dict[str, Any], ...], buffer: Floats) -> float:
     """Turn sums into means in place, add the penalty and its gradient, and return J."""
     total = float(buffer[-1])
     if total > 0:

@@ -138,7 +138,7 @@ def flat_slope(slope: float) -> Change:
 def cost_sides(s: Step) -> Any:
     """The cost's slope of the wrong side: of the other sign for a < y."""
     cost = s.model.cost
-    if cost is None or cost.name not in ("absolute_error", "quantile", "huber"):
+    if not s.top or cost is None or cost.name not in ("absolute_error", "quantile", "huber"):
         return None
     da = s.model.top()
     return dz_of(np.abs(da), s.z, s.a, s.link.f)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from .bugs import BUGS
 from .formulas import fill
 from .model import Model
-from .patterns import from_patterns, precision_only
+from .patterns import few_entries, from_patterns, precision_only
 from .report import Diagnosis, Report
 from .steps import Bug, Change, backward
 from .verdicts import UNCHECKED, WRONG, Checked
@@ -28,6 +28,11 @@ FITS = 1e-6
 
 def diagnose(report: Report, model: Model | None, samples: int | None = None) -> None:
     """Fill in ``where`` and ``diagnoses`` of a report that has wrong entries."""
+    with np.errstate(all="ignore"):
+        _diagnose(report, model, samples)
+
+
+def _diagnose(report: Report, model: Model | None, samples: int | None) -> None:
     wrong = [t for t in report.tensors if t.count(WRONG)]
     if model is not None and not agrees(
         report.tensors, model.named(backward(model)[0]), numeric=True
@@ -38,7 +43,8 @@ def diagnose(report: Report, model: Model | None, samples: int | None = None) ->
     if only is not None:
         found.insert(0, only)
     if not found:
-        found = list(from_patterns(report.tensors, samples))
+        few = few_entries(wrong)
+        found = [few] if few is not None else list(from_patterns(report.tensors, samples))
     if not found and model is not None:
         found = list(_left_over(report.tensors, model))
     report.diagnoses = found
@@ -102,7 +108,12 @@ def _left_over(tensors: Sequence[Checked], model: Model) -> Iterator[Diagnosis]:
             bug = next(bug for bug in BUGS if bug.name == "stale z")
             if link.f.name != "identity":
                 d = fill(bug, model, l)
-                yield Diagnosis(d.bug, d.place, "probably " + d.sentence, d.formula, False, l)
+                said = (
+                    f"dz{l} is wrong and everything above it right; no mistake of the table gives "
+                    f"these numbers. Look at f'(z{l}) first: is that z stale (of other samples, "
+                    "another layer, an earlier pass)?"
+                )
+                yield Diagnosis(d.bug, d.place, said, d.formula, False, l)
         return
 
 

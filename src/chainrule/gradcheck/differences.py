@@ -40,12 +40,11 @@ def estimate(values: Array, f0: Any, h: Any, noise: Any) -> Estimate:
     """Estimate f' from values (4, n) of f at ``STENCIL`` steps h away, with f0 = f at the point.
 
     ``D(h) = (f(x+h) - f(x-h)) / 2h``; the value is Richardson's ``(4 D(h/2) - D(h)) / 3``. The bar
-    adds up rounding, ``3 noise / h``; truncation, twice ``|D(h/2) - D(h)|`` (a tenth of it where
-    it is below 1e-5 of the slope, as the value's own error is of order h^4); and twice the kink
+    adds up rounding, ``3 noise / h``; truncation, twice ``|D(h/2) - D(h)|``; and twice the kink
     term ``|2 A(h/2) - A(h)|``, ``A(h) = (f(x+h) - 2 f0 + f(x-h)) / h``. A smooth function has
     A(h) = h f'' + O(h^3), so the kink term is O(h^3); where f' jumps by s at a distance d < h,
-    D(h) is off by up to s/2, and the bar is above that for every d. ``noise`` bounds the error of
-    one value of f. h and noise are scalars or (n,).
+    D(h) is off by up to s/2, and the bar is above that for every d. So it is where f'' jumps.
+    ``noise`` bounds the error of one value of f. h and noise are scalars or (n,).
 
     Source: Richardson, "The approximate arithmetical solution by finite differences", 1911.
     """
@@ -55,9 +54,7 @@ def estimate(values: Array, f0: Any, h: Any, noise: Any) -> Estimate:
     kink = np.abs(2 * bent_half - bent)
     kinked = kink > 24 * noise / h + 1e-3 * np.abs(half)
     rounding = np.broadcast_to(3 * noise / h, half.shape)
-    apart = np.abs(half - whole)
-    truncation = np.where(apart <= 1e-5 * np.abs(half), 0.1, 2.0) * apart
-    bar = rounding + truncation + 2 * kink
+    bar = rounding + 2 * np.abs(half - whole) + 2 * kink
     value = half + (half - whole) / 3
     bad = ~np.isfinite(value)
     return Estimate(value, np.where(bad | np.isnan(bar), np.inf, bar), kinked & ~bad, rounding)

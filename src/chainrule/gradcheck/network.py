@@ -21,11 +21,12 @@ from ..mathematics.passes import forward_pass
 from ..mathematics.penalties import penalty
 from ..network import Network, shares_of, weights_of
 from ..parameters import views
+from .assemble import open_units, tensors_of
 from .check import check_settings, taylor_of
-from .differences import EPS, Estimate
+from .differences import EPS
 from .nudges import Nudges, Stage
 from .report import Part, Report
-from .verdicts import RIGHT, TOLERANCE, UNCHECKED, UNDECIDABLE, WRONG, Checked, decide
+from .verdicts import RIGHT, TOLERANCE, UNCHECKED, UNDECIDABLE, WRONG, Checked
 from .watch import Watch
 
 Array = npt.NDArray[Any]
@@ -57,6 +58,25 @@ def check_network(
 
     Raises ValueError or TypeError as ``Network.gradients`` does.
     """
+    settings = (engine, training, at_step, tolerance, seconds, seed, progress)
+    with np.errstate(all="ignore"):
+        return _check(net, X, y, sample_weight, gradients, *settings)
+
+
+def _check(
+    net: Network,
+    X: npt.ArrayLike,
+    y: npt.ArrayLike,
+    sample_weight: npt.ArrayLike | None,
+    gradients: Any,
+    engine: str,
+    training: bool | None,
+    at_step: int,
+    tolerance: float,
+    seconds: float | None,
+    seed: int,
+    progress: bool,
+) -> Report:
     start = time.monotonic()
     check_settings(None, tolerance, None, seconds)
     shadow = net.copy("float64")
@@ -80,15 +100,15 @@ def check_network(
             nudges.layer(l, watch)
             if watch.stopped:
                 break
-        tensors = _tensors(shadow, nudges, dtheta, shares, tolerance)
+        tensors = tensors_of(shadow, nudges, dtheta, shares, tolerance)
         for again in (nudges.again, nudges.refine):
-            still = _open_units(tensors) if not watch.stopped else []
+            still = open_units(tensors) if not watch.stopped else []
             for l, units in still:
                 again(l, units, watch)
             if still:
-                tensors = _tensors(shadow, nudges, dtheta, shares, tolerance)
+                tensors = tensors_of(shadow, nudges, dtheta, shares, tolerance)
     if watch.stopped:
-        tensors = _tensors(shadow, nudges, dtheta, shares, tolerance)
+        tensors = tensors_of(shadow, nudges, dtheta, shares, tolerance)
     J_of = _cost_function(shadow, X64, Y, weights, training, at_step)
     if not watch.stopped:
         _loop(shadow, tensors, J_of, seed)
@@ -186,112 +206,6 @@ def nudges_of(
         )
     with np.errstate(all="ignore"):
         return Nudges(stages, Y, shares, net.cost)
-
-
-def summed(slopes: Estimate, weight: Array, a_prev: Array) -> Estimate:
-    """Return ``sum_s weight_s slope[s, j] a_prev[s, i]`` (n_l, n_{l-1}) with its bar.
-
-    Truncation adds up over the samples; rounding, which has no common sign, adds up in squares.
-    """
-    known = np.isfinite(slopes.bar)
-    column = weight[:, None]
-    value = np.where(known, slopes.value, 0.0) * column
-    rounding = np.where(known, slopes.rounding, 0.0) * column
-    truncation = np.where(known, slopes.bar, 0.0) * column - rounding
-    size = np.abs(a_prev)
-    bars = truncation.T @ size + 2 * np.sqrt((rounding**2).T @ size**2)
-    bars += 4 * EPS * (np.abs(value).T @ size)
-    lost = ~known & (column > 0)
-    if lost.any():
-        bars[(lost.T.astype(float) @ (size > 0)) > 0] = np.inf
-    return Estimate(value.T @ a_prev, bars, ~np.isfinite(bars), bars)
-
-
-def slopes_of(nudges: Nudges, l: int) -> Estimate | None:
-    """Return dJ_s/dz^l (m, n_l) as it was found, None if the check did not get there."""
-    found = nudges.estimates.get(l)
-    if found is None:
-        return None
-    shape = nudges.stages[l - 1].z.shape
-    parts = (found.value, found.bar, found.kinked, found.rounding)
-    return Estimate(*(x.reshape(shape) for x in parts))
-
-
-def _tensors(
-    net: Network, nudges: Nudges, dtheta: Array, shares: Array, tolerance: float
-) -> list[Checked]:
-    analytic = [g for g in views(dtheta, net.layers) if g]
-    found: list[Checked] = []
-    largest = float(np.max(np.abs(np.nan_to_num(dtheta)), initial=0.0))
-    for l, (stage, g) in enumerate(zip(nudges.stages, analytic, strict=True), 1):
-        slopes = slopes_of(nudges, l)
-        ones = np.ones((len(shares), 1))
-        for name, a_prev, parameter in (("W", stage.a_prev, stage.W), ("b", ones, stage.b)):
-            shape = parameter.shape
-            if slopes is None or np.isnan(slopes.value).all():
-                blank = np.full(shape, np.nan)
-                verdict = np.full(shape, UNCHECKED, np.int8)
-                found.append(
-                    Checked(f"{name}{l}", g[name], blank, blank, verdict, {}, tolerance, parameter)
-                )
-                continue
-            n = summed(slopes, shares, a_prev)
-            value, bar = n.value.reshape(shape), n.bar.reshape(shape)
-            # A gradient of exactly 0 where J does not move by a single bit is right.
-            quiet = nudges.flat[l].all(axis=0).reshape((-1, *(1,) * (len(shape) - 1)))
-            bar = np.where(quiet & (np.asarray(g[name]) == 0), 0.0, bar)
-            if name == "W":
-                value = value + penalty_slope(parameter, net.l1, net.l2)
-            slack = 16 * EPS * float(np.max(np.abs(np.nan_to_num(g[name])), initial=0.0))
-            slack += 2 * EPS * float(np.max(np.abs(parameter), initial=0.0)) * (net.l1 + net.l2 > 0)
-            verdict = decide(g[name], value, bar, tolerance, slack, largest)
-            checked = Checked(
-                f"{name}{l}", np.array(g[name]), value, bar, verdict, {}, tolerance, parameter
-            )
-            _explain(checked, slopes)
-            found.append(checked)
-    return found
-
-
-def _open_units(tensors: Sequence[Checked]) -> list[tuple[int, npt.NDArray[np.intp]]]:
-    """The units of each layer that have an undecided entry, the last layer first."""
-    found = []
-    for l in range(len(tensors) // 2, 0, -1):
-        W, b = tensors[2 * l - 2], tensors[2 * l - 1]
-        still = (W.verdict == UNDECIDABLE).any(axis=1) | (b.verdict == UNDECIDABLE)
-        if still.any():
-            found.append((l, np.flatnonzero(still)))
-    return found
-
-
-def _explain(checked: Checked, slopes: Estimate) -> None:
-    for i in np.flatnonzero(checked.verdict.ravel() == UNDECIDABLE)[:50]:
-        unit = int(np.unravel_index(i, checked.shape)[0])
-        lost = np.flatnonzero(~np.isfinite(slopes.bar[:, unit]))
-        if np.isfinite(checked.bar.flat[i]):
-            why = f"rounding noise is above the difference (known to ± {checked.bar.flat[i]:.1e})"
-        elif len(lost) and slopes.kinked[lost[0], unit]:
-            why = f"a kink is closer than rounding in sample {int(lost[0])}, unit {unit}"
-        else:
-            why = (
-                f"J is infinite or NaN near sample {int(lost[0]) if len(lost) else 0}, unit {unit}"
-            )
-        checked.reasons[int(i)] = why
-
-
-def penalty_slope(W: Array, l1: float, l2: float) -> Array:
-    """Return the central difference of ``l1 |w| + l2 w^2 / 2``, each w with a step that avoids
-    0."""
-    if l1 == 0 and l2 == 0:
-        return np.zeros(W.shape)
-    h = np.where(W == 0, 1.0, np.abs(W) / 2)
-
-    def at(w: Array) -> Array:
-        found: Array = l1 * np.abs(w) + l2 / 2 * w * w
-        return found
-
-    slope: Array = (at(W + h) - at(W - h)) / (2 * h)
-    return slope
 
 
 def _cost_function(

@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..mathematics.activations import Activation
-from ..mathematics.costs import Cost, cost_of
+from ..mathematics.activations import ACTIVATIONS, Activation
+from ..mathematics.costs import COSTS, Cost, cost_of
+from ..mathematics.names import listed
 from .differences import EPS, STENCIL, WIDE, Estimate, better, estimate, one_sided, wide
 from .watch import Watch
 
@@ -37,6 +38,9 @@ TRIES = (
     (2.0, 1), (2.0, -1), (2.0**-6, 0), (2.0**5, 0), (2.0**6, 1), (2.0**6, -1), (2.0**-12, 0),
     (2.0**-8, 1), (2.0**-8, -1), (2.0**10, 1), (2.0**10, -1), (2.0**-18, 0), (2.0**-24, 0),
 )  # fmt: skip
+# Where f'' jumps and f' does not: formulas of a high order must not look across. Of one's own
+# records this is not known: for them such formulas are not used.
+BENDS = {"elu": (0.0,), "softsign": (0.0,)}
 SIDED = (1.0, 2.0, 3.0, 4.0)
 # How many numbers a block of rows may hold in its widest layer: about a core's second-level cache.
 BLOCK = 2**17
@@ -85,6 +89,7 @@ class Moved:
     still: npt.NDArray[np.bool_]
     where: list[tuple[int, int, int]] = field(default_factory=list)
     J: Array = field(default_factory=lambda: np.empty(0))
+    bent: Any = False
 
 
 @dataclass(slots=True)
@@ -159,7 +164,8 @@ class Nudges:
     def costs(self, l: int, samples: Rows, units: Rows, by: Array, careful: bool) -> Moved:
         """Return J of each sample with its z^l[unit] moved by ``by`` (R,), and what happened."""
         self.rows += len(samples)
-        moved = Moved(np.zeros(len(samples), np.bool_), np.zeros(len(samples), np.bool_))
+        none = np.zeros(len(samples), np.bool_)
+        moved = Moved(none, none.copy(), bent=none.copy())
         stage = self.stages[l - 1]
         if stage.f.elementwise and l < len(self.stages):
             z = self._column(l, samples, units, by, moved)
@@ -176,6 +182,12 @@ class Nudges:
                 out = a if here.mask is None else a * here.mask[samples]
                 z = out @ self.stages[k].W.T
                 z += self.stages[k].b
+        delta = self.cost.settings.get("delta") if self.cost.name == "huber" else None
+        for bend in (delta, -delta) if delta is not None else ():
+            d, d0 = a - self.Y[samples], self.stages[-1].a[samples] - self.Y[samples]
+            moved.bent = (
+                moved.bent | ((d > bend) != (d0 > bend)).any(axis=1) | (d0 == bend).any(axis=1)
+            )
         for kink in self.cost.kinks:
             d, d0 = a - self.Y[samples], self.stages[-1].a[samples] - self.Y[samples]
             moved.met |= (((d > kink) != (d0 > kink)) & (d0 != kink)).any(axis=1)
@@ -189,6 +201,8 @@ class Nudges:
         z = z0 + by
         change = self._f(l, z, samples, units) - a0
         moved.still |= (change == 0) & (a0 == 0)
+        for bend in BENDS.get(stage.f.name, ()):
+            moved.bent |= ((z > bend) != (z0 > bend)) | (z0 == bend)
         flips = self._flips(l, z, samples, units)
         if flips is not None and flips.any():
             moved.met |= flips
@@ -204,6 +218,9 @@ class Nudges:
 
     def _layer(self, k: int, z: Array, samples: Rows, moved: Moved, careful: bool) -> Array:
         here = self.stages[k - 1]
+        for bend in BENDS.get(here.f.name, ()):
+            z0 = here.z[samples]
+            moved.bent |= (((z > bend) != (z0 > bend)) | (z0 == bend)).any(axis=1)
         if not here.f.kinks:
             a: Array = here.f.f(z)
             return a
@@ -214,7 +231,7 @@ class Nudges:
             moved.where += [(int(r), k, int(u)) for r, u in np.argwhere(crossed)[:8]]
         if careful:
             a0 = here.a[samples]
-            moved.still |= ((a == a0) & ((a0 == 0) | (z == here.z[samples]))).all(axis=1)
+            moved.still |= ((a == 0) & (a0 == 0)).all(axis=1)
         return a
 
     def look(
@@ -250,10 +267,15 @@ class Nudges:
         # A kink within the step is known, not guessed: nothing seen across it counts. And where
         # only what is exactly 0 stays so (dead units, dropped ones), J does not depend on z at all.
         self._note_flat(l, samples, units, (J == J0).all(axis=0))
+        met = met | (self._bent(moved.bent, k, n) if side else False)
         still = moved.still.reshape(k, n).all(axis=0) & ~met
         bar = np.where(met, np.inf, np.where(still, 0.0, found.bar))
         rounding = np.where(still, 0.0, found.rounding)
         return Estimate(found.value, bar, met, rounding), met
+
+    def _bent(self, bent: Any, k: int, n: int) -> Any:
+        known = all(listed(s.f, ACTIVATIONS) for s in self.stages) and listed(self.cost, COSTS)
+        return np.asarray(bent.reshape(k, n).any(axis=0)) if known else True
 
     def _note_flat(self, l: int, samples: Rows, units: Rows, flat: npt.NDArray[np.bool_]) -> None:
         known = self.flat.setdefault(l, np.ones(self.stages[l - 1].z.shape, np.bool_))

@@ -161,6 +161,27 @@ def from_patterns(tensors: Sequence[Checked], samples: int | None) -> Iterator[D
                 break
 
 
+def few_entries(wrong: Sequence[Checked]) -> Diagnosis | None:
+    """A few wrong entries among many right ones: no formula, but an index or a special case."""
+    count = sum(t.count(WRONG) for t in wrong)
+    total = sum(int(t.checked.sum()) for t in wrong)
+    if not wrong or total < 10 or count > max(1, total // 20):
+        return None
+    places = [
+        f"{t.name}{[int(k) for k in np.unravel_index(i, t.shape)]}"
+        for t in wrong
+        for i in np.flatnonzero(t.verdict.ravel() == WRONG)[:4]
+    ]
+    return Diagnosis(
+        "few entries",
+        ", ".join(t.name for t in wrong),
+        f"only {count} of {total} entries: {', '.join(places[:6])}; look for an index that is "
+        "off, an update that overwrites where it should add, or a special case.",
+        "",
+        False,
+    )
+
+
 def precision_only(wrong: Sequence[Checked]) -> Diagnosis | None:
     """Errors that are small beside their array and share no factor: a float that is too short."""
     share, gaps, sizes = 0.0, [], []
@@ -173,6 +194,9 @@ def precision_only(wrong: Sequence[Checked]) -> Diagnosis | None:
         gaps.append((a - n) / size)
         sizes.append(n / size)
     if share > SMALL or not wrong:
+        return None
+    # Rounding spares no entry: where most are right, it is something else.
+    if sum(t.count(WRONG) for t in wrong) < 0.2 * sum(int(known(t).sum()) for t in wrong):
         return None
     rounded = _short_float(np.concatenate([t.analytic.ravel() for t in wrong]))
     gap, n = np.concatenate(gaps), np.concatenate(sizes)

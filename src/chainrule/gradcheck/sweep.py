@@ -254,7 +254,8 @@ def _again(
             verdict[index] = UNDECIDABLE
             checked.reasons[index] = "steps of different lengths give different derivatives"
         elif verdict[index] == UNDECIDABLE:
-            checked.reasons[index] = _reason(float(a[index]), found, kinked)
+            sides = _sides(sweep, leaf, index, float(h[index])) if kinked else ()
+            checked.reasons[index] = _reason(float(a[index]), found, sides)
         if not watch.step(2):
             return
 
@@ -270,7 +271,8 @@ def _settle(
     if leaf.name in sweep.complex_leaves:
         exact = sweep.complex_derivative(leaf, index)
         if exact is not None and abs(exact - found.value[0]) <= found.bar[0]:
-            off = 64 * EPS * abs(exact)
+            # The gradient is rounded too, by some eps of the largest of its array.
+            off = 64 * EPS * (abs(exact) + sweep.largest / _size(leaf))
             known = np.array([off])
             return Estimate(np.array([exact]), known, found.kinked, known), kinked, False
     agreed = _agrees(a, found)
@@ -302,6 +304,15 @@ def _agrees(a: float, e: Estimate) -> bool:
 def _past_the_kink(sweep: Sweep, leaf: Leaf, index: int, found: Estimate, h: float) -> Estimate:
     """Look to one side only: the one whose slope the smallest steps agree with, if just one
     does."""
+    sides = _sides(sweep, leaf, index, h)
+    agree = [abs(e.value[0] - found.value[0]) <= e.bar[0] + found.bar[0] for e in sides]
+    if agree[0] == agree[1]:
+        return found
+    return better(found, sides[agree.index(True)])
+
+
+def _sides(sweep: Sweep, leaf: Leaf, index: int, h: float) -> list[Estimate]:
+    """The slopes on the right and on the left."""
     sides = []
     for side in (1, -1):
         values = np.array([sweep._moved(leaf, index, side * k * h)[0] for k in (1, 2, 3, 4)])
@@ -313,19 +324,20 @@ def _past_the_kink(sweep: Sweep, leaf: Leaf, index: int, found: Estimate, h: flo
                 np.array([sweep.noise]),
             )
         )
-    agree = [abs(e.value[0] - found.value[0]) <= e.bar[0] + found.bar[0] for e in sides]
-    if agree[0] == agree[1]:
-        return found
-    return better(found, sides[agree.index(True)])
+    return sides
 
 
-def _reason(a: float, found: Estimate, kinked: bool) -> str:
+def _reason(a: float, found: Estimate, sides: Sequence[Estimate]) -> str:
     if not np.isfinite(found.bar[0]):
         return "J is infinite or NaN within the smallest step"
     if not np.isfinite(a):
         return "the gradient is not finite, and the numerical one is not known"
-    if kinked:
-        return "a kink lies within the smallest step that rises above rounding noise"
+    if sides:
+        right, left = (float(e.value[0]) for e in sides)
+        return (
+            "a kink lies here, or nearer than rounding lets see: the slope is "
+            f"{left:.6g} on the left and {right:.6g} on the right"
+        )
     return f"rounding noise of J is above the difference (known to ± {found.bar[0]:.1e})"
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.network import Network
-from chainrule.training import History
+from chainrule.training import Checkpoints, History
 
 from .choices import Choices, as_json, check, complete, smaller_rate, validation_share_for
 from .columns import Columns, columns, require
@@ -59,11 +59,14 @@ def fit_table(
     choices: Choices | None = None,
     say: Say = _silent,
     watch: Watch | None = None,
+    checkpoint: Checkpoints | None = None,
+    resume: bool = False,
 ) -> Fitted:
     """Train a network on a file's table; ``say`` hears each sentence the user should read.
 
     ``watch`` is called once with the completed choices, before training, and returns a function of
-    (network, history) that is called after every epoch.
+    (network, history) that is called after every epoch. ``checkpoint``, ``resume``: as of
+    ``chainrule.training.fit``.
 
     Raises ValueError, in one sentence, for settings, a file or a table that cannot be trained with,
     and Diverged.
@@ -75,7 +78,7 @@ def fit_table(
     rows = columns(table, choices.drop)
     if target not in rows:
         raise ValueError(f"the target {target!r} is also given to --drop: leave one of them out")
-    return fit_columns(rows, target, choices, say, watch, Path(path).name)
+    return fit_columns(rows, target, choices, say, watch, Path(path).name, checkpoint, resume)
 
 
 def fit_columns(
@@ -85,6 +88,8 @@ def fit_columns(
     say: Say = _silent,
     watch: Watch | None = None,
     source: str = "",
+    checkpoint: Checkpoints | None = None,
+    resume: bool = False,
 ) -> Fitted:
     """Train a network on columns; see ``fit_table``."""
     choices = choices or Choices()
@@ -98,7 +103,13 @@ def fit_columns(
     encoder, meaning, X, y = _encode(features, found, split, choices, say)
     network = _network(X.shape[1], meaning, choices)
     callbacks = (watch(choices),) if watch else ()
-    history = _train(network, X, y, split, meaning, choices, callbacks)
+    if checkpoint is not None:
+        # A checkpoint holds the encoders too, and so is a model that can predict.
+        state, arrays = encoder.state()
+        state["target"] = meaning.state()
+        checkpoint = replace(checkpoint, encoder=(state, arrays))
+    kept = {"checkpoint": checkpoint, "resume": resume}
+    history = _train(network, X, y, split, meaning, choices, callbacks, kept)
     scores = baseline = None
     if len(split.test):
         true = found.values[split.test]
@@ -164,6 +175,7 @@ def _train(
     meaning: TargetEncoder,
     choices: Choices,
     callbacks: Sequence[Callback],
+    kept: Mapping[str, Any],
 ) -> History:
     held = split.validation
     with warnings.catch_warnings():
@@ -185,6 +197,7 @@ def _train(
             threads=choices.threads,
             progress=False,
             engine=choices.engine,
+            **kept,
         )
     if history.stop is not None and history.stop.reason == "diverged":
         raise Diverged(

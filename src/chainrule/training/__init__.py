@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ..engines import choose
 from ..mathematics.optimizers import Optimizer
 from ..mathematics.schedules import Schedule
+from .carried import Carried
 from .checkpoints import Checkpoints, Keeper, checkpoints_of, digest_of, signature_of
 from .conduct import conduct, problem_of
 from .history import History, Stop
@@ -22,7 +23,7 @@ from .settings import Callback, data_of, settings_of, split_validation, with_cla
 if TYPE_CHECKING:
     from ..network import Network
 
-__all__ = ["METRICS", "Checkpoints", "History", "Metric", "Stop", "fit"]
+__all__ = ["METRICS", "Carried", "Checkpoints", "History", "Metric", "Stop", "fit"]
 
 
 def fit(
@@ -53,6 +54,9 @@ def fit(
     checkpoint: Any = None,
     checkpoint_every: str | int | None = None,
     resume: bool = False,
+    carried: Carried | None = None,
+    evaluations: int | None = None,
+    certificate: bool = True,
 ) -> History:
     """Descend the gradient from the network's theta until J is minimised; theta is changed.
 
@@ -71,7 +75,10 @@ def fit(
     ``checkpoint``: a folder, or ``Checkpoints``, to write to after each epoch, or as often as
     ``checkpoint_every`` says (10 epochs, or ``"10min"``), and when Ctrl-C or SIGTERM stops the run;
     after SIGTERM SystemExit(143) is raised. ``resume``: go on from the last checkpoint there, if
-    there is one, and end in the same bits as a run that was never stopped.
+    there is one, and end in the same bits as a run that was never stopped. ``carried``: a
+    ``Carried()``, changed in place, with which a later call goes on: optimizer state, counts of
+    updates and epochs. ``evaluations``: the most evaluations of J for lbfgs. ``certificate`` False
+    leaves the norm in the stop certificate NaN, and saves the pass that it takes.
 
     Repeated runs from the same seed and theta give the same bits. Ctrl-C stops after the step in
     hand and keeps what was learnt. A cost that explodes or is not finite stops at once, keeps the
@@ -86,7 +93,9 @@ def fit(
     >>> net.predict(X).round().ravel().tolist()
     [0.0, 1.0, 1.0, 0.0]
     """
-    given = {name: value for name, value in locals().items() if name not in ("net", "X", "y")}
+    given = {
+        name: value for name, value in locals().items() if name not in ("net", "X", "y", "carried")
+    }
     policy = None if checkpoint is None else checkpoints_of(checkpoint, checkpoint_every)
     if resume and policy is None:
         raise ValueError("resume needs the folder of the checkpoints: give checkpoint=...")
@@ -98,11 +107,17 @@ def fit(
     if why and progress:
         _say(why)
     samples = InMemory(problem, len(data.X), settings.batch_size, settings.shuffle, data.weights)
-    run = Run(net, data, held, settings, chosen, samples, Progress(settings.epochs, progress))
+    line = Progress(settings.epochs, progress)
+    run = Run(net, data, held, settings, chosen, samples, line, carried=carried)
+    if carried is not None:
+        if policy is not None:
+            raise ValueError("carried and checkpoint do not go together: leave one out")
+        carried.check(net.theta, settings.optimizer)
     if policy is not None:
         signature = signature_of(run, digest_of(data), digest_of(held))
         run.keeper = Keeper(policy, signature, resume)
-    return conduct(run)
+    net.history = conduct(run)
+    return net.history
 
 
 def _say(line: str) -> None:

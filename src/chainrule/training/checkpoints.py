@@ -209,6 +209,8 @@ class Keeper:
     def close(self) -> None:
         """Give up the folder's lock."""
         if self._lock is not None:
+            # Not by closing alone: a process forked meanwhile would go on holding it.
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
             os.close(self._lock)
             self._lock = None
 

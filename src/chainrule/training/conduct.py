@@ -7,7 +7,7 @@ from ..mathematics.optimizers import gradient_descent
 from ..network import Network
 from .descent import descend
 from .history import History, Reason
-from .interrupt import TERMINATED, Interrupt
+from .interrupt import Interrupt
 from .lbfgs import minimise
 from .run import Run
 from .settings import Data, Settings
@@ -43,7 +43,7 @@ def conduct(run: Run) -> History:
             finally:
                 run.progress.close()
         if interrupt.terminated:
-            raise SystemExit(TERMINATED)
+            interrupt.end()
         return run.finish(reason)
     finally:
         if run.keeper is not None:

@@ -68,21 +68,30 @@ class Position:
 
 def descend(run: Run, interrupt: Interrupt) -> Reason:
     """Take epochs of steps until there is a reason to stop."""
-    settings = run.settings
     at = start(run)
     if run.keeper is not None:
         run.keeper.restore(run, at)
+    try:
+        return _epochs(run, at, interrupt)
+    finally:
+        run.carried.take(at.state, at.done, at.epoch)
+
+
+def _epochs(run: Run, at: Position, interrupt: Interrupt) -> Reason:
+    """Take the epochs that are still to be taken; return why to stop."""
+    settings = run.settings
     for epoch in range(at.epoch, settings.epochs):
-        for block in run.samples.blocks(epoch, at.sums.steps):
+        for block in run.samples.blocks(run.carried.epochs + epoch, at.sums.steps):
             reason = _through(run, block, at, interrupt)
             if reason is not None:
                 return reason
         sums = at.sums
+        at.epoch = epoch + 1
         reason = run.end_epoch(sums.mean_cost, sums.squares / sums.steps, at.rate)
         if reason is not None:
             return reason
         at.memory = settings.schedule.observe(at.memory, run.monitored())
-        at.epoch, at.sums = epoch + 1, Sums(np.zeros_like(sums.squares))
+        at.sums = Sums(np.zeros_like(sums.squares))
         if run.keeper is not None:
             run.keeper.end_epoch(run, at)
     return "epochs"
@@ -94,9 +103,10 @@ def start(run: Run) -> Position:
     if settings.optimizer is None:
         raise TypeError("L-BFGS does not descend in steps of its own")
     sums = Sums(np.zeros(len(run.net.activations)))
-    return Position(
-        settings.optimizer.init(run.net.theta), settings.schedule.init(), sums, chunk=FEWEST_STEPS
-    )
+    state = run.carried.state
+    if state is None:
+        state = settings.optimizer.init(run.net.theta)
+    return Position(state, settings.schedule.init(), sums, chunk=FEWEST_STEPS)
 
 
 def _through(run: Run, block: Block, at: Position, interrupt: Interrupt) -> Reason | None:
@@ -110,13 +120,19 @@ def _through(run: Run, block: Block, at: Position, interrupt: Interrupt) -> Reas
         rates = settings.learning_rate * np.array(factors)
         began = time.monotonic()
         costs, squares = run.engine.run(
-            block.problem, run.net.theta, at.state, rows, block.batch_size, rates, at.done
+            block.problem,
+            run.net.theta,
+            at.state,
+            rows,
+            block.batch_size,
+            rates,
+            run.carried.steps + at.done,
         )
         if len(costs) < count or not (isfinite(costs[-1]) and np.isfinite(squares[-1]).all()):
             return "diverged"
         if run.first_cost is None:
             run.first_cost = float(costs[0])
-        at.sums.add(costs, squares, run.samples.batch_weights(block, rows))
+        at.sums.add(costs, squares, run.samples.batch_weights(rows, count))
         at.done, at.rate = at.done + count, float(rates[-1])
         fitting = _longer(count, time.monotonic() - began, at.chunk)
         asked, at.chunk = _agree(run, interrupt, fitting)

@@ -100,7 +100,7 @@ def _fit(
     given: dict[str, Any],
 ) -> History:
     agree_on(team, _facts(net, rows, accumulate, given))
-    given = {**_defaults(), **given}
+    given = {**defaults(), **given}
     policy = agreed(team, lambda: _policy(given))
     data = agreed(team, lambda: _checked(net, X, y, given["sample_weight"], rows))
     data = agreed(
@@ -131,7 +131,8 @@ def _fit(
     return history
 
 
-def _defaults() -> dict[str, Any]:
+def defaults() -> dict[str, Any]:
+    """Return the arguments of ``training.fit`` that have defaults."""
     from inspect import signature
 
     from . import fit
@@ -185,8 +186,8 @@ def agreed(team: Team, work: Callable[[], T]) -> T:
 
 def _policy(given: dict[str, Any]) -> Any:
     for name in given:
-        if name not in _defaults():
-            raise unknown("argument", name, [*_defaults()])
+        if name not in defaults():
+            raise unknown("argument", name, [*defaults()])
     if given["resume"] and given["checkpoint"] is None:
         raise ValueError("resume needs the folder of the checkpoints: give checkpoint=...")
     if given["engine"] not in ("auto", "reference"):

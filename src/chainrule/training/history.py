@@ -63,6 +63,20 @@ class History:
         found = {name: getattr(self, name) for name in _LISTS}
         return found | {"engine": self.engine, "stop": asdict(self.stop) if self.stop else None}
 
+    def plot(self) -> Any:
+        """Return a matplotlib figure of the costs over the epochs, which a notebook shows.
+
+        Raises ImportError naming the extra if matplotlib is not installed.
+        """
+        from ..explanation.notebook import history_figure
+
+        return history_figure(self)
+
+    def _repr_html_(self) -> str:
+        from ..explanation.notebook import history_html
+
+        return history_html(self)
+
     def __repr__(self) -> str:
         if self.stop is None or not self.cost:
             return f"<History of {self.epochs} epochs>"

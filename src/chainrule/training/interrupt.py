@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 TERMINATED = 128 + signal.SIGTERM  # the exit code that shells give a terminated process
 ECHO = 1.0  # seconds in which launchers may pass the same request on twice
@@ -16,9 +16,9 @@ class Interrupt:
     """A context in which the first Ctrl-C only sets ``asked``; the second raises as usual.
 
     With ``terminate`` the first SIGTERM, which schedulers send before they kill, sets ``asked``
-    and ``terminated``; one that comes more than a second later exits. A handler that somebody else
-    has set is left in place. Outside the main thread, where signals cannot be caught, it does
-    nothing.
+    and ``terminated``; one that comes more than a second later exits. A handler of Ctrl-C that
+    somebody else has set is left in place. Outside the main thread, where signals cannot be caught,
+    it does nothing.
     """
 
     def __init__(self, terminate: bool = False) -> None:
@@ -33,7 +33,8 @@ class Interrupt:
             return self
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             self._before[signal.SIGINT] = signal.signal(signal.SIGINT, self._on_signal)
-        if self._terminate and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        # None: a handler that was not set by Python, and could not be set again.
+        if self._terminate and signal.getsignal(signal.SIGTERM) not in (signal.SIG_IGN, None):
             self._before[signal.SIGTERM] = signal.signal(signal.SIGTERM, self._on_signal)
         return self
 
@@ -48,6 +49,13 @@ class Interrupt:
         elif self.asked and not self.terminated:
             raise KeyboardInterrupt
         self.asked = True
+
+    def end(self) -> NoReturn:
+        """Leave after a SIGTERM: by the handler that was there before, or SystemExit(143)."""
+        before = self._before.get(signal.SIGTERM)
+        if callable(before):
+            before(signal.SIGTERM, None)
+        raise SystemExit(TERMINATED)
 
     def __exit__(
         self,

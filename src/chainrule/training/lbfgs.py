@@ -50,7 +50,7 @@ def minimise(run: Run, interrupt: Interrupt) -> Reason:
         callback=end_iteration,
         options={
             "maxiter": settings.epochs,
-            "maxfun": 20 * settings.epochs,
+            "maxfun": settings.evaluations or 20 * settings.epochs,
             "ftol": 0.0,
             "gtol": 0.0,
         },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from math import isfinite, sqrt
+from math import isfinite, nan, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from ..engines.team import ALONE, Team, stacked
 from ..mathematics.clipping import norm
 from ..mathematics.costs import cost_of
 from ..network import Network
+from .carried import Carried
 from .history import History, Reason, Stop
 from .progress import Progress
 from .samples import Samples
@@ -44,10 +45,12 @@ class Run:
         progress: Progress,
         team: Team = ALONE,
         keeper: Keeper | None = None,
+        carried: Carried | None = None,
     ) -> None:
         self.net, self.data, self.validation = net, data, validation
         self.settings, self.engine, self.samples = settings, engine, samples
         self.progress, self.team, self.keeper = progress, team, keeper
+        self.carried = carried or Carried()
         self.history = History(engine=engine.name)
         self.first_cost: float | None = None
         self.best = Best(net.theta, settings.tolerance or 0.0)
@@ -170,5 +173,6 @@ class Run:
             warnings.warn(message, RuntimeWarning, stacklevel=5)
         else:
             message = MESSAGES[reason].format(kept=kept)
-        history.stop = Stop(reason, message, self.gradient_norm(), decrease, kept)
+        length = self.gradient_norm() if self.settings.certificate else nan
+        history.stop = Stop(reason, message, length, decrease, kept)
         return history

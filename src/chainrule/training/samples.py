@@ -51,8 +51,8 @@ class Samples(Protocol):
     def blocks(self, epoch: int, first: int) -> Iterator[Block]:
         """Yield the blocks of an epoch from the one that holds the batch numbered ``first``."""
 
-    def batch_weights(self, block: Block, rows: Rows) -> npt.NDArray[np.float64]:
-        """Return the weight of each batch in the mean over the epoch: its sum of weights."""
+    def batch_weights(self, rows: Rows, count: int) -> npt.NDArray[np.float64]:
+        """Return the weight of each of ``count`` batches in the mean over the epoch."""
 
     def evaluate(self, engine: Engine, theta: Floats, dtheta: Floats | None) -> float:
         """Return J over all training samples, without dropout; its gradient goes to ``dtheta``."""
@@ -83,7 +83,7 @@ class InMemory:
         order = permutation(self.m, key(seed, ORDER, epoch)) if self.shuffle else np.arange(self.m)
         yield Block(self.problem, order, self.batch_size, 0, self.steps)
 
-    def batch_weights(self, block: Block, rows: Rows) -> npt.NDArray[np.float64]:
+    def batch_weights(self, rows: Rows, count: int) -> npt.NDArray[np.float64]:
         """Return the sum of weights, or the number of rows, of each batch."""
         each = np.ones(len(rows)) if self.weights is None else self.weights[rows]
         return sums_of_batches(each, self.batch_size)

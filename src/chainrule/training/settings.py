@@ -65,6 +65,8 @@ class Settings:
     record: bool
     threads: int | None
     engine: str
+    evaluations: int = 0  # the most of J that L-BFGS may ask for; 0: 20 for each epoch
+    certificate: bool = True
 
 
 def shares_in(team: Team, data: Data) -> Floats:
@@ -217,6 +219,10 @@ def settings_of(net: Network, m: int, has_validation: bool, given: Mapping[str, 
         record=record == "explain",
         threads=None if given["threads"] is None else _count("threads", given["threads"]),
         engine=given["engine"],
+        evaluations=0
+        if given.get("evaluations") is None
+        else _count("evaluations", given["evaluations"]),
+        certificate=bool(given.get("certificate", True)),
     )
 
 

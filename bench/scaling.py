@@ -1,0 +1,239 @@
+"""Measure what docs/scaling.md says: streams, ranks, and the cost of an all-reduce.
+
+    python bench/scaling.py table FOLDER [--rows 20000000]     write a Parquet data set
+    python bench/scaling.py stream FOLDER [--memory 1GB]       stream it; rows a second, peak memory
+    python bench/scaling.py memory FOLDER                      the same training from memory
+    mpiexec -n 2 python bench/scaling.py stream FOLDER         on ranks
+    mpiexec -n 2 python bench/scaling.py reduce                latency and bandwidth of all-reduce
+    python bench/scaling.py step > STEPS                       seconds of a step, four networks
+    mpiexec -n 2 python bench/scaling.py ranks                 seconds of a step on ranks
+    python bench/scaling.py model STEPS                        speed-ups for up to 1024 ranks
+
+Results are lines of JSON. Set OPENBLAS_NUM_THREADS=1 for one thread a rank.
+"""
+
+import argparse
+import json
+import resource
+import time
+from math import ceil, log2
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import chainrule as cr
+from chainrule import distributed
+from chainrule.engines.team import ALONE
+from chainrule.tables.choices import Choices
+
+NETWORKS = {
+    "tiny 4-32-16-4": ([4, 32, 16, 4], "softmax"),
+    "table 30-64-32-1": ([30, 64, 32, 1], "sigmoid"),
+    "digits 784-128-10": ([784, 128, 10], "softmax"),
+    "wide 784-2048-2048-10": ([784, 2048, 2048, 10], "softmax"),
+}
+GROUP = 250_000
+
+
+def table(folder: Path, rows: int) -> None:
+    """Write 29 features of several types and a binary target, 8 files of row groups."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder.mkdir(parents=True, exist_ok=True)
+    groups = max(rows // GROUP, 1)
+    writers: dict[int, Any] = {}
+    for number in range(groups):
+        rng = np.random.default_rng(number)
+        X = np.round(rng.normal(size=(GROUP, 20)).astype(np.float32) * 64) / 64
+        k = rng.integers(0, 100, (GROUP, 9)).astype(np.int16)
+        y = X[:, 0] - X[:, 1] * X[:, 2] + k[:, 0] / 50 - 1 + rng.normal(size=GROUP) / 4 > 0
+        names = {f"x{i}": X[:, i] for i in range(20)} | {f"k{i}": k[:, i] for i in range(9)}
+        found = pa.table({**names, "y": y.astype(np.int8)})
+        place = number * 8 // groups
+        if place not in writers:
+            path = folder / f"part-{place}.parquet"
+            writers[place] = pq.ParquetWriter(path, found.schema, compression="zstd")
+        writers[place].write_table(found, row_group_size=GROUP)
+    for writer in writers.values():
+        writer.close()
+    size = sum(path.stat().st_size for path in folder.glob("*.parquet"))
+    tell(rows=groups * GROUP, bytes=size)
+
+
+def tell(**found: Any) -> None:
+    print(json.dumps(found), flush=True)
+
+
+def choices(batch_size: int, epochs: int) -> Choices:
+    return Choices(
+        batch_size=batch_size,
+        epochs=epochs,
+        test_share=0.005,
+        validation_share=0.005,
+        patience=None,
+    )
+
+
+def peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def stream(folder: Path, memory: str, batch_size: int, epochs: int) -> None:
+    from chainrule.tables.fit_stream import fit_data_set, size_of
+
+    ranks = distributed.launched()
+    team = distributed.world() if ranks and ranks[1] > 1 else ALONE
+    began = time.perf_counter()
+    done = fit_data_set(folder, "y", choices(batch_size, epochs), memory=size_of(memory), team=team)
+    seconds = np.diff([0.0, *done.history.seconds])
+    peaks = team.gather(peak())
+    if team.rank == 0:
+        tell(
+            ranks=team.size,
+            rows_a_second=round(done.rows["train"] / seconds.min()),
+            epochs_seconds=seconds.round(2).tolist(),
+            whole_seconds=round(time.perf_counter() - began, 2),
+            peak_mb=peaks,
+            scores={k: v for k, v in (done.scores or {}).items() if k in ("accuracy", "log_loss")},
+        )
+
+
+def in_memory(folder: Path, batch_size: int, epochs: int) -> None:
+    """The same network on as many of the rows as fit, encoded beforehand."""
+    from chainrule.tables.fit_stream import _parts
+    from chainrule.tables.statistics import encoder_of, summaries
+    from chainrule.tables.streaming import open_data_set
+
+    data = open_data_set(folder)
+    assert _parts(data.m, choices(batch_size, epochs))["train"].high == 1.0
+    X, y = [], []
+    for group in data.groups[:8]:
+        for rows in data.read(group, data.names):
+            encoder = encoder_of(summaries(rows.without(["y"]), "y"))
+            X.append(encoder.transform(rows, np.float32))
+            y.append(rows["y"].values)
+    net = cr.Network([29, 64, 32, 1], output="sigmoid", dtype="float32")
+    history = net.fit(
+        np.concatenate(X), np.concatenate(y), batch_size=batch_size, epochs=epochs, tolerance=None
+    )
+    seconds = np.diff([0.0, *history.seconds])
+    m = len(data.groups[:8]) * GROUP
+    tell(rows_a_second=round(m / seconds.min()), engine=history.engine, peak_mb=peak())
+
+
+def reduce() -> None:
+    team = distributed.world()
+    found = {}
+    for size in (1, 128, 1024, 8192, 65536, 1 << 20):
+        g = np.ones(size, np.float32)
+        times = []
+        for _ in range(5):
+            n = max(4, min(300, 300_000 // size))
+            team.gather(None)
+            began = time.perf_counter()
+            for _ in range(n):
+                team.sum_(g)
+            times.append((time.perf_counter() - began) / n)
+        found[size * 4] = min(times)
+    if team.rank == 0:
+        alpha = found[4]
+        beta = (found[4 << 20] - found[4 * 65536]) / (4 * ((1 << 20) - 65536))
+        tell(ranks=team.size, seconds=found, alpha=alpha, beta_seconds_a_byte=beta)
+
+
+def step_seconds(sizes: list[int], output: str, batch_size: int) -> float:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(batch_size, sizes[0])).astype(np.float32)
+    y = rng.integers(0, max(sizes[-1], 2), batch_size)
+    net = cr.Network(sizes, output=output, dtype="float32")
+    history = net.fit(X, y, batch_size=batch_size, epochs=12, tolerance=None, progress=False)
+    return float(np.diff(history.seconds).min())
+
+
+def step() -> None:
+    for name, (sizes, output) in NETWORKS.items():
+        P = cr.Network(sizes, output=output).theta.size
+        seconds = {b: step_seconds(sizes, output, b) for b in (32, 256, 2048)}
+        tell(network=name, parameters=P, seconds=seconds)
+
+
+def ranks(batch_size: int) -> None:
+    """Seconds of a step of a batch shared out over the ranks, against what the model says."""
+    team = distributed.world()
+    for name, (sizes, output) in NETWORKS.items():
+        if name.startswith("wide"):
+            continue
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(batch_size, sizes[0])).astype(np.float32)
+        y = rng.integers(0, max(sizes[-1], 2), batch_size)
+        net = cr.Network(sizes, output=output, dtype="float32")
+        settings = {"batch_size": batch_size, "epochs": 30, "tolerance": None, "progress": False}
+        history = distributed.fit(net, X, y, rows="all", team=team, **settings)
+        if team.rank == 0:
+            seconds = float(np.diff(history.seconds).min())
+            tell(network=name, batch=batch_size, ranks=team.size, step_seconds=seconds)
+
+
+def predicted(
+    compute: dict[int, float], P: int, batch: int, p: int, alpha: float, beta: float
+) -> float:
+    """T(p) = T_compute(batch / p) + 2 ceil(log2 p) alpha + 2 (p - 1) / p 4 P beta, in seconds.
+
+    ``compute``: measured seconds of a step by batch size; between and beyond them, straight lines.
+    """
+    sizes, seconds = zip(*sorted(compute.items()), strict=True)
+    b = batch / p
+    at = min(max(int(np.searchsorted(sizes, b)), 1), len(sizes) - 1)
+    slope = (seconds[at] - seconds[at - 1]) / (sizes[at] - sizes[at - 1])
+    work = max(seconds[at] + slope * (b - sizes[at]), 0.2 * seconds[0])
+    return work + 2 * ceil(log2(p)) * alpha + 2 * (p - 1) / p * 4 * P * beta if p > 1 else work
+
+
+WIRES = {"10 GbE": (25e-6, 0.8e-9), "100 Gb InfiniBand": (2e-6, 0.08e-9)}
+
+
+def model(lines: Path) -> None:
+    """Print the table of docs/scaling.md from the lines that ``step`` printed."""
+    for line in lines.read_text().splitlines():
+        found = json.loads(line)
+        compute = {int(b): s for b, s in found["seconds"].items()}
+        P = found["parameters"]
+        for wire, (alpha, beta) in WIRES.items():
+            for batch in (2048, 65536):
+                one = predicted(compute, P, batch, 1, alpha, beta)
+                speedups = {
+                    p: round(one / predicted(compute, P, batch, p, alpha, beta), 1)
+                    for p in (2, 4, 16, 64, 256, 1024)
+                }
+                tell(network=found["network"], wire=wire, batch=batch, speedup=speedups)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument(
+        "what", choices=["table", "stream", "memory", "reduce", "step", "ranks", "model"]
+    )
+    parser.add_argument("folder", nargs="?", type=Path)
+    parser.add_argument("--rows", type=int, default=20_000_000)
+    parser.add_argument("--memory", default="1GB")
+    parser.add_argument("--batch-size", type=int, default=4096)
+    parser.add_argument("--epochs", type=int, default=2)
+    given = parser.parse_args()
+    if given.what == "table":
+        table(given.folder, given.rows)
+    elif given.what == "stream":
+        stream(given.folder, given.memory, given.batch_size, given.epochs)
+    elif given.what == "memory":
+        in_memory(given.folder, given.batch_size, given.epochs)
+    elif given.what == "ranks":
+        ranks(given.batch_size)
+    elif given.what == "model":
+        model(given.folder)
+    else:
+        {"reduce": reduce, "step": step}[given.what]()
+
+
+if __name__ == "__main__":
+    distributed.guarded(main)

@@ -1,0 +1,50 @@
+"""``chainrule report``: a page on a trained model, on how it learnt and how good it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .output import Voice, common, print_json
+
+
+@click.command(short_help="Write a page on how a model learnt and how good it is.")
+@click.argument("model")
+@click.argument("data")
+@click.option("--output", "-o", default="report.html", show_default=True, help="The page to write.")
+@common
+def report(model: str, data: str, output: str, as_json: bool, quiet: bool, debug: bool) -> None:
+    """Report on the file MODEL that `train` wrote, on the table DATA with the target's column.
+
+    If DATA is the table that the model was trained on, the rows held out then are scored.
+
+    \b
+    Example:
+      chainrule report model.safetensors data/breast_cancer.csv
+    """
+    from chainrule.explanation.report import report as report_on
+    from chainrule.files.atomic import check_writable
+    from chainrule.tables.model import TableModel
+
+    check_writable(output)
+    loaded = TableModel.load(model)
+    voice = Voice(quiet)
+    rows = loaded.read(data, with_target=True, say=voice)
+    try:
+        made = report_on(loaded, rows, Path(data).name, lambda said: voice(f"warning: {said}"))
+    except ImportError as missing:
+        raise click.UsageError(str(missing)) from None
+    made.save(output)
+    if as_json:
+        order = [{"column": one.name, "rise": one.mean} for one in made.importance]
+        print_json(
+            {
+                "page": output,
+                "scores": made.scores,
+                "importance": order,
+                "messages": voice.said,
+            }
+        )
+        return
+    voice(f"wrote {output}; open it in a browser")

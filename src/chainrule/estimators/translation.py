@@ -1,0 +1,189 @@
+"""Translation: from the parameters' values, in scikit-learn's words, to records of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from math import ceil
+from typing import Any
+
+import numpy as np
+
+from ..mathematics.activations import ACTIVATIONS, Activation, resolve_activation
+from ..mathematics.costs import Cost, huber, resolve_cost
+from ..mathematics.names import unknown
+from ..mathematics.optimizers import (
+    OPTIMIZERS,
+    Optimizer,
+    adam,
+    gradient_descent,
+    momentum,
+    nesterov,
+    resolve_optimizer,
+)
+from ..mathematics.schedules import SCHEDULES, Schedule, resolve_schedule
+from ..mathematics.stepping import optimizer_of
+
+# scikit-learn's words for what has another name here.
+ACTIVATION_WORDS = {"logistic": "sigmoid"}
+
+# The costs that scale with y: J(s a, s y) = s^degree J(a, y), so that y may be standardised.
+DEGREES = {"squared_error": 2, "absolute_error": 1, "quantile": 1, "huber": 2}
+
+# The automatic schedule: the learning rate rises from learning_rate_init to PEAK times that, but
+# not beyond HIGHEST, and falls to 0.
+PEAK, HIGHEST = 20.0, 0.02
+
+
+def hidden_sizes(sizes: Any) -> list[int]:
+    """Return the sizes of the hidden layers as a list."""
+    return [int(n) for n in (sizes if hasattr(sizes, "__iter__") else [sizes])]
+
+
+def activation(value: Any) -> Activation:
+    """Return the activation a name or record means; raises ValueError for an unknown name."""
+    if not isinstance(value, (str, Activation)):
+        raise ValueError(f"activation must be a name or an Activation, not {value!r}")
+    if isinstance(value, str):
+        value = ACTIVATION_WORDS.get(value, value)
+    return resolve_activation(value)
+
+
+def activations(value: Any, n_hidden: int) -> list[Activation]:
+    """Return the activation of each hidden layer: one for all, or a list with one for each."""
+    if isinstance(value, (str, Activation)):
+        return [activation(value)] * n_hidden
+    found = [activation(one) for one in value]
+    if len(found) != n_hidden:
+        raise ValueError(
+            f"activation names {len(found)} activations, and hidden_layer_sizes has {n_hidden} "
+            "layers: give one for all, or one for each"
+        )
+    return found
+
+
+def optimizer(p: Any) -> str | Optimizer:
+    """Return the optimizer of an estimator's parameters: scikit-learn's names, or any of ours."""
+    if p.solver == "lbfgs":
+        return "lbfgs"
+    if p.solver == "adam":
+        return (adam if schedule(p) else adam_hat)(p.beta_1, p.beta_2, p.epsilon)
+    if p.solver == "sgd":
+        if p.momentum == 0:
+            return gradient_descent()
+        return (nesterov if p.nesterovs_momentum else momentum)(p.momentum)
+    if isinstance(p.solver, str) and p.solver.partition("(")[0].strip() not in OPTIMIZERS:
+        raise unknown("solver", p.solver, ["sgd", "lbfgs", *OPTIMIZERS])
+    return resolve_optimizer(p.solver)
+
+
+@cache
+def adam_hat(beta1: float, beta2: float, epsilon: float) -> Optimizer:
+    """Adam as scikit-learn takes its steps: epsilon is added before the correction for the start.
+
+    ``theta = theta - learning_rate sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v) + epsilon)``.
+    Source: Kingma and Ba, ICLR 2015, end of section 2 (epsilon hat). It matters where gradients are
+    as small as epsilon: weights of dead units, which only the penalty moves.
+    """
+
+    def step(theta: Any, g: Any, state: Any, rate: float, t: int, d: Any) -> Any:
+        m = beta1 * state[0] + (1 - beta1) * g
+        v = beta2 * state[1] + (1 - beta2) * g * g
+        rate = rate * (1 - beta2**t) ** 0.5 / (1 - beta1**t)
+        return theta - rate * m / (np.sqrt(v) + epsilon), (m, v)
+
+    return optimizer_of(
+        name="adam_hat",
+        slots=("m", "v"),
+        step=step,
+        settings={"beta1": beta1, "beta2": beta2, "epsilon": epsilon},
+        formula="theta = theta - learning_rate sqrt(1 - beta2^t)/(1 - beta1^t) m/(sqrt(v) + eps)",
+        source="Kingma and Ba, ICLR 2015, section 2",
+    )
+
+
+def schedule(p: Any) -> Schedule | None:
+    """Return the planned schedule of an estimator's parameters, or None for a rate that reacts.
+
+    A planned schedule knows its end and so replaces the rule that stops where the loss no longer
+    falls. None: constant, invscaling and adaptive, which are scikit-learn's.
+    """
+    if p.solver == "lbfgs":
+        _refuse_for_lbfgs(p)
+        return None
+    own = p.schedule != "auto"
+    if p.learning_rate != "constant":
+        if own and p.schedule is not None:
+            raise ValueError("give learning_rate or schedule, not both")
+        if p.learning_rate in ("invscaling", "adaptive"):
+            return None
+        if isinstance(p.learning_rate, str) and _name(p.learning_rate) not in SCHEDULES:
+            raise unknown("learning_rate", p.learning_rate, ["invscaling", "adaptive", *SCHEDULES])
+        return resolve_schedule(p.learning_rate)
+    if not own:
+        return automatic(p.learning_rate_init)
+    return None if p.schedule is None else resolve_schedule(p.schedule)
+
+
+def _name(spec: str) -> str:
+    return spec.partition("(")[0].strip()
+
+
+def _refuse_for_lbfgs(p: Any) -> None:
+    if p.learning_rate != "constant" or p.schedule not in ("auto", None):
+        raise ValueError("solver='lbfgs' chooses its own steps: leave out learning_rate, schedule")
+
+
+def automatic(rate: float) -> Schedule:
+    """One cycle that starts at the learning rate given: up to PEAK times it, then down to 0.
+
+    The top is min(PEAK * rate, max(rate, HIGHEST)), after a quarter of the run.
+    Source: Smith and Topin, "Super-convergence", 2018.
+    """
+    top = min(PEAK * rate, max(rate, HIGHEST)) / rate
+    cycle = resolve_schedule(f"one_cycle(0.25, {1 / top!r}, 0.0)")
+    return Schedule(
+        name="auto",
+        factor=lambda step, steps, state: top * cycle.factor(step, steps, state),
+        formula="one cycle: 1 -> top -> 0",
+        source=cycle.source,
+    )
+
+
+def reacting(factor: list[float]) -> Schedule:
+    """Return a schedule that reads its factor from a list of one number, set between epochs."""
+    return Schedule("reacting", factor=lambda step, steps, state: factor[0])
+
+
+# A run under the automatic schedule takes about so many updates, in at least so many epochs.
+UPDATES, FEWEST_EPOCHS = 3000, 15
+# The automatic batch: all samples up to the first number, then so many that an epoch has at least
+# EPOCH_UPDATES updates, within these limits.
+WHOLE, EPOCH_UPDATES, SMALLEST_BATCH, LARGEST_BATCH = 64, 12, 32, 256
+
+
+def automatic_batch(m: int) -> int:
+    """Return the batch size for m samples where batch_size is "auto"."""
+    if m <= WHOLE:
+        return m
+    return max(SMALLEST_BATCH, min(LARGEST_BATCH, ceil(m / EPOCH_UPDATES)))
+
+
+def planned_epochs(m: int, batch_size: int, most: int) -> int:
+    """Return how many epochs the automatic schedule plans, ``most`` at most."""
+    return min(most, max(FEWEST_EPOCHS, ceil(UPDATES / ceil(m / batch_size))))
+
+
+def cost(loss: Any, known: Sequence[str], scale: float = 1.0) -> Cost:
+    """Return the cost a loss means; ``scale`` is that by which y is divided (huber's delta too)."""
+    if isinstance(loss, str) and _name(loss) not in known:
+        raise unknown("loss", loss, known)
+    if not isinstance(loss, (str, Cost)):
+        raise ValueError(f"loss must be a name or a Cost, not {loss!r}")
+    found = resolve_cost(loss)
+    if found.name == "huber" and scale != 1.0 and isinstance(loss, str):
+        return huber(found.settings["delta"] / scale)
+    return found
+
+
+__all__ = ["ACTIVATIONS", "DEGREES", "activation", "activations"]

@@ -1,0 +1,26 @@
+"""Seeing both passes: the chain rule expanded, the illustration, the page.
+
+The package has another name than its function ``explain``, so that ``cr.explain`` is always
+the function.
+"""
+
+from __future__ import annotations
+
+from .chain import Expansion, Factor, expand
+from .health import Finding, findings
+from .illustration import Illustration, illustrate
+from .page import Page, explain
+from .unit_level import Names
+
+__all__ = [
+    "Expansion",
+    "Factor",
+    "Finding",
+    "Illustration",
+    "Names",
+    "Page",
+    "expand",
+    "explain",
+    "findings",
+    "illustrate",
+]

@@ -1,0 +1,40 @@
+"""The page's template, style and scripts, and putting them together without anything escaping."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+
+@cache
+def asset(name: str) -> str:
+    """Return the text of a file of this folder."""
+    return files(__name__).joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def template(name: str) -> Any:
+    """Return a jinja2 template of this folder, in which everything is escaped unless marked safe.
+
+    Raises ImportError naming the extra if jinja2 is not installed.
+    """
+    try:
+        import jinja2
+    except ImportError:
+        raise ImportError("a page needs jinja2: pip install 'chainrule[explain]'") from None
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    return environment.from_string(asset(name))
+
+
+def embedded_json(data: Any) -> str:
+    """Return JSON that can stand in a ``<script>``: nothing in it can end the element.
+
+    >>> embedded_json({"name": "</script>"})
+    '{"name":"\\\\u003c/script\\\\u003e"}'
+    """
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text

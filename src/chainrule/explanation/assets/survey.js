@@ -1,0 +1,77 @@
+// Over all samples of the page: the mean cost and its gradient, and units and layers in trouble.
+
+/** Look at all samples at once: J, dJ/dtheta, and what to mark. */
+function surveyOf(model, theta, X, Y) {
+  const idle = model.sizes.map((n) => new Float64Array(n));
+  const flat = model.sizes.map((n) => new Float64Array(n));
+  const squares = new Float64Array(model.last + 1);
+  const top = model.data.layers.map((layer, l) => steepest(model, l + 1, layer));
+  for (let r = 0; r < X.length; r++) {
+    const pass = model.passes(theta, X[r], Y[r]);
+    for (let l = 1; l <= model.last; l++) {
+      for (let i = 0; i < model.sizes[l]; i++) {
+        const slope = Math.abs(pass.slopes[l][i]);
+        if (slope === 0) idle[l][i] += 1 / X.length;
+        if (slope < model.data.limits.flat * top[l - 1]) flat[l][i] += 1 / X.length;
+        squares[l] += pass.dz[l][i] ** 2 / X.length / model.sizes[l];
+      }
+    }
+  }
+  const J = model.meanCost(theta, X, Y);
+  return { J, gradient: model.gradient(theta, X, Y), ...judge(model, theta, idle, flat, squares) };
+}
+
+/** The steepest slope of a layer's activation; 0 where being flat is no trouble. */
+function steepest(model, l, layer) {
+  const f = model.functions.activations[l - 1];
+  if (f === null || layer.range.includes(null) || l === model.last) return 0;
+  return Math.abs(f.df(0, f.f(0)));
+}
+
+/** What is wrong: marks on units by layer, and findings in sentences. */
+function judge(model, theta, idle, flat, squares) {
+  const marks = model.sizes.map(() => new Map());
+  const findings = [];
+  for (let l = 1; l < model.last; l++) {
+    const dead = [];
+    const saturated = [];
+    for (let i = 0; i < model.sizes[l]; i++) {
+      if (idle[l][i] > 1 - 1e-9 && model.data.layers[l - 1].range.includes(null)) dead.push(i);
+      else if (flat[l][i] >= model.data.limits.most - 1e-9) saturated.push(i);
+    }
+    dead.forEach((i) => marks[l].set(i, "is dead: its slope is 0 for every sample, so nothing behind it learns through it"));
+    saturated.forEach((i) => marks[l].set(i, "is saturated: for nearly every sample z lies where the activation is flat"));
+    if (dead.length) findings.push({ kind: "dead", layer: l, units: dead, text:
+      `Layer ${l}: ${count(dead, model.sizes[l])} dead. The slope of ${model.data.layers[l - 1].spec} is 0 for every sample here, so no gradient passes and the weights into ${dead.length === 1 ? "it" : "them"} no longer move. A smaller learning rate, or leaky_relu, keeps units alive.` });
+    if (saturated.length) findings.push({ kind: "saturated", layer: l, units: saturated, text:
+      `Layer ${l}: ${count(saturated, model.sizes[l])} saturated. For at least 95 % of the samples |z| is so large that ${model.data.layers[l - 1].spec} is nearly flat, and little gradient passes. Smaller weights, or standardised inputs, help.` });
+  }
+  findings.push(...flow(model, squares));
+  if (!theta.every(Number.isFinite)) findings.unshift({ kind: "broken", layer: 0, units: [], text:
+    "Some parameters are not finite numbers: the training diverged, or the file was made so. Nothing computed from them means anything." });
+  return { marks, findings };
+}
+
+const count = (units, n) => {
+  const named = units.length <= 8 ? ` (${units.join(", ")})` : "";
+  return `${units.length} of ${plural(n, "unit")}${named} ${units.length === 1 ? "is" : "are"}`;
+};
+
+/** Layers whose dz is far smaller or larger than the output's: vanishing and exploding gradients. */
+function flow(model, squares) {
+  const size = (l) => Math.sqrt(squares[l]);
+  const end = size(model.last);
+  if (!(end > 0) || !Number.isFinite(end)) return [];
+  const found = [];
+  const small = [];
+  const large = [];
+  for (let l = 1; l < model.last; l++) {
+    if (size(l) < end / model.data.limits.far) small.push(l);
+    if (size(l) > end * model.data.limits.far) large.push(l);
+  }
+  const say = (kind, layers, text) => layers.length && found.push({ kind, layer: layers[0], units: [], text });
+  const list = (layers) => `layer${layers.length === 1 ? "" : "s"} ${layers.join(", ")}`;
+  say("vanishing", small, `Vanishing gradient: in ${list(small)} dz is typically more than 1000 times smaller than at the output (${spell(size(small[0]), 2)} against ${spell(end, 2)}), so these layers hardly learn. Relu-like activations, fewer layers or a better initialisation help.`);
+  say("exploding", large, `Exploding gradient: in ${list(large)} dz is typically more than 1000 times larger than at the output (${spell(size(large[0]), 2)} against ${spell(end, 2)}), so one step can throw the weights far off. Smaller weights, a smaller learning rate or clipping help.`);
+  return found;
+}

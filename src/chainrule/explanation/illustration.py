@@ -1,0 +1,86 @@
+"""The illustration: both passes of any network as one picture, as SVG or PNG."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy.typing as npt
+
+from chainrule.files.atomic import write_atomically
+from chainrule.network import Network
+
+from .chain import sample_of
+from .layer_level import layer_picture
+from .passes import da_of
+from .picture import Picture
+from .png import png
+from .svg import svg
+from .unit_level import Names, unit_picture
+
+Level = Literal["layers", "units"]
+
+
+@dataclass(frozen=True, slots=True)
+class Illustration:
+    """A picture that a notebook shows and ``save`` writes as ``.svg`` or ``.png``."""
+
+    picture: Picture
+
+    def svg(self) -> str:
+        """Return the picture as an SVG document; text stays text."""
+        return svg(self.picture)
+
+    def png(self, scale: float = 2.0) -> bytes:
+        """Return the picture as PNG on white; needs matplotlib."""
+        return png(self.picture, scale)
+
+    def save(self, path: str | os.PathLike[str], scale: float = 2.0) -> None:
+        """Write the picture, as SVG or PNG by the ending of the name.
+
+        Raises ValueError for another ending.
+        """
+        ending = Path(path).suffix.lower()
+        if ending == ".svg":
+            write_atomically(path, self.svg().encode())
+        elif ending == ".png":
+            write_atomically(path, self.png(scale))
+        else:
+            raise ValueError(f"{os.fspath(path)} must end in .svg or .png: the ending says which")
+
+    def _repr_svg_(self) -> str:
+        return self.svg()
+
+
+def illustrate(
+    net: Network,
+    X: npt.ArrayLike | None = None,
+    y: npt.ArrayLike | None = None,
+    level: Level = "layers",
+    row: int = 0,
+    names: Names | None = None,
+    most: int = 8,
+) -> Illustration:
+    """Draw both passes of a network in the notes' language.
+
+    ``level``: ``"layers"``, the picture of the notes; or ``"units"``, with weighted edges and the
+    numbers of the sample ``row`` of X and y. Layers of more than ``most`` units are folded.
+
+    Raises ValueError for another level, and for units without X and y.
+
+    >>> net = Network([2, 3, 1], hidden="tanh", output="sigmoid")
+    >>> illustrate(net).svg()[:4]
+    '<svg'
+    """
+    if level == "layers":
+        return Illustration(layer_picture(net))
+    if level != "units":
+        raise ValueError(f"level must be 'layers' or 'units', not {level!r}")
+    if X is None or y is None:
+        raise ValueError("the level of units shows the numbers of a sample: give X and y as well")
+    if most < 2:
+        raise ValueError(f"most must be at least 2, a unit and the count of the rest, not {most}")
+    sample = sample_of(net, X, y, row)
+    return Illustration(unit_picture(sample, da_of(sample), names, most))

@@ -1,0 +1,161 @@
+"""The page: both passes of one's own network, step by step, in one file that needs no network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.files.atomic import write_atomically
+from chainrule.network import Network
+
+from .assets import asset, embedded_json, template
+from .chain import sample_of
+from .layer_level import layer_picture
+from .pagedata import MOST_PARAMETERS, page_data, page_functions
+from .passes import da_of
+from .picture import MEANINGS, clean, entries
+from .svg import icon, svg
+from .unit_level import Names, telling_units, unit_picture
+
+if TYPE_CHECKING:
+    from chainrule.training.history import History
+
+SCRIPTS = (
+    "numbers.js",
+    "propagation.js",
+    "mathml.js",
+    "diagram.js",
+    "steps.js",
+    "pick.js",
+    "survey.js",
+    "training.js",
+    "main.js",
+)
+# Deep networks show fewer units of each layer, to keep the picture readable and the page small.
+_DEEP = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A self-contained HTML page; a notebook shows it, ``save`` writes it."""
+
+    html: str
+    title: str
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the page atomically; it opens from disk and asks the network for nothing."""
+        write_atomically(path, self.html.encode())
+
+    def _repr_html_(self) -> str:
+        frame = 'sandbox="allow-scripts" width="100%" height="900" style="border:0"'
+        return (
+            f'<iframe title="{escape(self.title)}" srcdoc="{escape(self.html)}" {frame}></iframe>'
+        )
+
+    def __repr__(self) -> str:
+        return f"<Page {self.title!r}, {len(self.html.encode()) / 1e6:.2f} MB>"
+
+
+def explain(
+    net: Network,
+    X: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    history: History | None = None,
+    inputs: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None,
+    row: int = 0,
+    samples: int = 100,
+    first_row: int = 0,
+    title: str | None = None,
+) -> Page:
+    """Return a page that shows forward and backward propagation of the network on X and y.
+
+    ``X`` (m, n_0) and ``y`` as ``Network.fit`` takes them. ``history``: that of a training with
+    ``record="explain"``, for the slider over epochs; the network's last if None. ``inputs`` and
+    ``outputs`` are names of the columns and of the outputs. ``row`` is the sample shown first; at
+    most ``samples`` rows are taken along, evenly spread; ``first_row`` is the number of the first
+    row of X. Dropout is off, as in prediction.
+
+    Raises ValueError for names that do not fit, a row that is not there, a network too large
+    for a page, and one's own activation or cost that cannot be followed on symbols; ImportError
+    naming the extra if SymPy or jinja2 is missing.
+
+    >>> net = Network([2, 3, 1], hidden="tanh", output="sigmoid")
+    >>> page = explain(net, [[1.0, 2.0], [0.5, -1.0]], [1, 0])
+    >>> page.html[:15]
+    '<!doctype html>'
+    """
+    if len(net.theta) > MOST_PARAMETERS:
+        raise ValueError(
+            f"the network has {len(net.theta):,} parameters, and a page holds at most "
+            f"{MOST_PARAMETERS:,}: use illustrate for a picture, expand for the chain rule"
+        )
+    history = history or net.history
+    names = Names(_names("inputs", inputs, net.sizes[0]), _names("outputs", outputs, net.sizes[-1]))
+    sample = sample_of(net, X, y, row)
+    da = da_of(sample)
+    most = 8 if len(net.sizes) <= _DEEP else 5
+    units = telling_units(net.sizes, sample.a, da, most)
+    data = page_data(net, X, y, row, samples, names, units, history)
+    data["rows"] = [number + first_row for number in data["rows"]]
+    title = title or f"Both passes of a {'-'.join(map(str, net.sizes))} network"
+    functions = page_functions(net)
+    body = "\n".join(asset(name) for name in SCRIPTS)
+    script = f'(() => {{\n"use strict";\nconst FUNCTIONS = {functions};\n{body}\n}})();\n'
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    drawn = unit_picture(sample, da, names, most, units, with_legend=False)
+    from chainrule import __version__
+
+    html = template("page.html").render(
+        title=clean(title),
+        summary=summary(net),
+        notes=notes(net),
+        style=asset("page.css"),
+        script=script,
+        script_hash=f"sha256-{digest}",
+        data=embedded_json(data),
+        layers_svg=svg(layer_picture(net, False), style=False, name="layers"),
+        units_svg=svg(drawn, style=False, name="units"),
+        legend=[(icon(e), e.meaning) for e in entries(tuple(MEANINGS), weights=True)],
+        version=__version__,
+    )
+    return Page(html, title)
+
+
+def summary(net: Network) -> str:
+    """Say in one line what the network is."""
+    fs = ", ".join(f.spec for f in net.activations)
+    return (
+        f"{'-'.join(map(str, net.sizes))} units; activations {fs}; cost {net.cost.spec}; "
+        f"{len(net.theta):,} parameters of {net.dtype.name}"
+    )
+
+
+def notes(net: Network) -> list[str]:
+    """Say what a reader of the page should know about this network."""
+    found = []
+    if any(not layer.numbered for layer in net.layers):
+        found.append("Dropout is off on this page, as it is in prediction.")
+    if net.dtype == np.float32:
+        found.append("The parameters are float32; this page computes with them in float64.")
+    return found
+
+
+def _names(argument: str, names: Sequence[str] | None, count: int) -> tuple[str, ...]:
+    if names is None:
+        return ()
+    found: list[Any] = list(names)
+    if len(found) != count:
+        raise ValueError(
+            f"{argument} has {len(found)} names, and the network has {count} {argument}"
+        )
+    return tuple(clean(str(name)) for name in found)

@@ -1,0 +1,263 @@
+"""The report on a trained model: one page of what it is, how it learnt and how good it is."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.files.atomic import write_atomically
+from chainrule.training.history import History, Stop
+
+from . import plots
+from .assets import asset, template
+from .health import findings
+from .illustration import illustrate
+from .page import summary
+from .picture import clean
+from .scoring import Importance, importances, rows_held_out, scored
+
+if TYPE_CHECKING:
+    from chainrule.tables.columns import Columns
+    from chainrule.tables.model import TableModel
+
+Array = npt.NDArray[Any]
+_CHECKED_ROWS, _CHECK_SECONDS = 32, 5.0
+_SHOWN_COLUMNS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReport:
+    """A self-contained HTML page on a trained model; a notebook shows it, ``save`` writes it.
+
+    ``scores``, ``importance`` and ``check`` are what the page says in numbers.
+    """
+
+    html: str
+    title: str
+    scores: Mapping[str, Any]
+    importance: tuple[Importance, ...]
+    check: str
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the page atomically; it opens from disk and asks the network for nothing."""
+        write_atomically(path, self.html.encode())
+
+    def _repr_html_(self) -> str:
+        frame = 'sandbox="" width="100%" height="900" style="border:0"'
+        return (
+            f'<iframe title="{escape(self.title)}" srcdoc="{escape(self.html)}" {frame}></iframe>'
+        )
+
+    def __repr__(self) -> str:
+        return f"<ModelReport {self.title!r}, {len(self.html.encode()) / 1e6:.2f} MB>"
+
+
+def report(
+    model: TableModel,
+    rows: Columns,
+    source: str = "",
+    say: Callable[[str], None] = lambda sentence: None,
+) -> ModelReport:
+    """Return a page on a model that ``chainrule train`` made, scored on ``rows`` with their target.
+
+    Where ``rows`` are the table that it was trained on, only those held out then are scored;
+    otherwise all. ``source`` is the table's name. ``say`` hears the encoder's warnings.
+
+    Raises ValueError for a target that cannot be read; ImportError naming the extra if matplotlib
+    or jinja2 is missing.
+    """
+    held = rows_held_out(model, rows, source)
+    kept = rows if held is None else rows.take(held)
+    for warning in model.encoder.encode(kept, model.network.dtype)[1]:
+        say(warning)
+    true, found, scores = scored(model, kept)
+    start = time.perf_counter()
+    model.outputs(kept)
+    speed = kept.m / max(time.perf_counter() - start, 1e-9)
+    history = history_of(model.record)
+    importance = importances(model, kept, true)
+    X = model.encoder.transform(kept, np.float64)
+    y = model.target.encode(true, np.float64)
+    check = gradient_check(model, X, y)
+    title = f"Report on a model of {model.target.name}"
+    from chainrule import __version__
+
+    html = template("report.html").render(
+        title=clean(title),
+        style=asset("page.css") + asset("report.css"),
+        summary=summary(model.network),
+        data=data_lines(model, rows, held, source),
+        picture=illustrate(model.network).svg(),
+        training=training_lines(model, history, speed),
+        curves=_curves(history),
+        stop=None if history is None else history.stop,
+        scores=score_lines(scores),
+        confusion=_confusion(model, scores),
+        pictures=_predictions(model, true, found),
+        importance=_importance(importance[:_SHOWN_COLUMNS]),
+        columns=len(importance),
+        findings=[str(finding) for finding in findings(model.network, X, y)],
+        check=clean(check),
+        version=__version__,
+    )
+    return ModelReport(html, title, scores, importance, check)
+
+
+def history_of(record: Any) -> History | None:
+    """Build the history that a model file's record holds; None if it holds none."""
+    kept = record.get("history") if isinstance(record, dict) else None
+    if not isinstance(kept, dict) or not kept.get("cost"):
+        return None
+    names = {field.name for field in fields(History)} - {"snapshots", "stop"}
+    found = History(**{name: value for name, value in kept.items() if name in names})
+    stop = kept.get("stop")
+    if isinstance(stop, dict) and set(stop) == {field.name for field in fields(Stop)}:
+        found.stop = Stop(**stop)
+    return found
+
+
+def gradient_check(model: TableModel, X: Array, y: Array) -> str:
+    """Check the network's gradients numerically on a few rows; return the finding in words."""
+    from chainrule.gradcheck import check_gradients
+
+    net = model.network.copy("float64")
+    try:
+        found = check_gradients(
+            net, X[:_CHECKED_ROWS], y[:_CHECKED_ROWS], seconds=_CHECK_SECONDS, progress=False
+        )
+    except (ValueError, TypeError, ArithmeticError) as error:
+        return f"The gradients could not be checked: {error}"
+    return str(found)
+
+
+def data_lines(
+    model: TableModel, rows: Columns, held: Array | None, source: str
+) -> list[tuple[str, str]]:
+    """Say what was trained on and what is scored here, as pairs of a name and a text."""
+    lines = [("target", f"{model.target.name} ({model.target.task})")]
+    if model.target.classes:
+        lines.append(("classes", ", ".join(model.target.classes[:20])))
+    kinds: dict[str, int] = {}
+    for feature in model.encoder.features:
+        kinds[feature.kind] = kinds.get(feature.kind, 0) + 1
+    columns = ", ".join(f"{n} of {kind}s" for kind, n in kinds.items())
+    lines.append(("columns", f"{len(model.encoder.features)}: {columns}"))
+    counts = model.record.get("rows") if isinstance(model.record, dict) else None
+    if isinstance(counts, dict):
+        said = ", ".join(f"{counts.get(part)} {part}" for part in ("train", "validation", "test"))
+        lines.append(("trained on", f"{model.record.get('data') or 'a table'}: rows {said}"))
+    if held is not None:
+        scored_here = f"the {len(held)} rows of {source} that were held out in training"
+    else:
+        scored_here = f"all {rows.m} rows of {source or 'the table given'}"
+    lines.append(("scored here", scored_here))
+    return [(name, clean(text)) for name, text in lines]
+
+
+_SETTINGS = ("optimizer", "learning_rate", "schedule", "batch_size", "l2", "dropout", "seed")
+
+
+def training_lines(
+    model: TableModel, history: History | None, speed: float
+) -> list[tuple[str, str]]:
+    """Say how the model was trained and how fast, as pairs of a name and a text."""
+    settings = model.record.get("settings") if isinstance(model.record, dict) else None
+    known = settings if isinstance(settings, dict) else {}
+    lines = [
+        (name.replace("_", " "), clean(str(known[name])))
+        for name in _SETTINGS
+        if known.get(name) is not None
+    ]
+    if history is not None and history.seconds:
+        seconds, counts = history.seconds[-1], model.record.get("rows") or {}
+        rate = counts.get("train", 0) * history.epochs / max(seconds, 1e-9)
+        lines.append(("epochs", f"{history.epochs} in {seconds:.3g} s, engine {history.engine}"))
+        lines.append(("throughput of training", f"{rate:,.0f} rows a second"))
+    lines.append(("throughput of prediction", f"{speed:,.0f} rows a second, on this machine"))
+    return lines
+
+
+_SCORES = {
+    "rows": "rows",
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "log_loss": "log loss",
+    "roc_auc": "ROC AUC",
+    "r2": "R²",
+    "rmse": "root mean squared error",
+    "mae": "mean absolute error",
+}
+
+
+def score_lines(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the scores as pairs of a name and a text."""
+    found = []
+    for name, label in _SCORES.items():
+        value = scores.get(name)
+        if value is not None:
+            found.append((label, f"{value:,}" if isinstance(value, int) else f"{value:.4g}"))
+    return found
+
+
+def _curves(history: History | None) -> list[str]:
+    if history is None:
+        return []
+    found = [plots.plot_svg(plots.costs(history), "the cost J over the epochs")]
+    if history.layer_gradient_norms:
+        title = "the norms of the gradients of each layer over the epochs"
+        found.append(plots.plot_svg(plots.gradient_norms(history), title))
+    return found
+
+
+def _predictions(model: TableModel, true: Array, found: Array) -> list[str]:
+    """Draw ROC and calibration for classes, predictions against the truth for numbers."""
+    target = model.target
+    if target.task == "regression":
+        predicted = target.decode(found)
+        title = "how often predictions are off by how much"
+        histogram = plots.plot_svg(plots.errors(predicted - true), title)
+        scatter = plots.plot_svg(plots.residuals(true, predicted), "predicted against true values")
+        return [scatter, histogram]
+    from chainrule.tables.scores import probabilities_of
+
+    shares = probabilities_of(target.task, found)
+    pictures = [plots.plot_svg(plots.roc(true, shares, target.classes), "ROC curve")]
+    if target.task == "binary":
+        chance, so = shares[:, 1], (true == 1).astype(float)
+    else:
+        chance, so = shares.max(axis=1), (true == shares.argmax(axis=1)).astype(float)
+    title = "calibration: how often what was predicted with a probability was so"
+    return [*pictures, plots.plot_svg(plots.calibration(so, chance), title)]
+
+
+def _confusion(model: TableModel, scores: Mapping[str, Any]) -> Any:
+    """Return the confusion matrix with names, and each cell's share of its row."""
+    counts = scores.get("confusion")
+    if counts is None or len(counts) > 30:
+        return None
+    names = [clean(name) for name in model.target.classes]
+    rows = [
+        (name, [(n, n / max(sum(row), 1)) for n in row])
+        for name, row in zip(names, counts, strict=True)
+    ]
+    return {"names": names, "rows": rows}
+
+
+def _importance(importance: tuple[Importance, ...]) -> str:
+    if not importance:
+        return ""
+    draw = plots.importance(
+        [one.name for one in importance],
+        np.array([one.mean for one in importance]),
+        np.array([one.spread for one in importance]),
+        importance[0].measure,
+    )
+    height = 1.0 + 0.27 * len(importance)
+    return plots.plot_svg(draw, "importance of the columns", height=height)

@@ -1,0 +1,119 @@
+"""What a report measures: the rows held out in training, scores, and what each column is worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.mathematics.random import key
+
+if TYPE_CHECKING:
+    from chainrule.tables.columns import Columns
+    from chainrule.tables.model import TableModel
+
+Array = npt.NDArray[Any]
+# Columns are shuffled so many times each; large tables are thinned to so many rows first.
+REPEATS = 5
+MOST_ROWS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Importance:
+    """By how much the cost rises as a column is shuffled: mean and deviation over the repeats."""
+
+    name: str
+    mean: float
+    spread: float
+    measure: str
+
+
+def rows_held_out(model: TableModel, rows: Columns, source: str) -> Array | None:
+    """Return the rows that training kept for the test, if this is the table it was trained on.
+
+    The split is worked out again from the record's seed and shares, and believed only if the
+    scores on it are those of the record; None otherwise.
+    """
+    from chainrule.tables.splits import split_rows
+
+    record = model.record if isinstance(model.record, dict) else {}
+    counts, settings = record.get("rows"), record.get("settings")
+    if not isinstance(counts, dict) or not isinstance(settings, dict):
+        return None
+    if counts.get("all") != rows.m or not counts.get("test") or record.get("data") != source:
+        return None
+    true = model.target.values_of(rows[model.target.name])
+    classes = None if model.target.task == "regression" else true
+    share = counts["validation"] / rows.m
+    for validation in (settings.get("validation_share"), share):
+        if validation is None:
+            continue
+        try:
+            split = split_rows(
+                rows.m, settings["test_share"], validation, settings["seed"], classes
+            )
+        except (KeyError, TypeError, ValueError):
+            continue
+        if len(split.test) != counts["test"]:
+            continue
+        if _same(scored(model, rows.take(split.test))[2], record.get("scores")):
+            return np.asarray(split.test)
+    return None
+
+
+def _same(found: dict[str, Any], recorded: Any) -> bool:
+    if not isinstance(recorded, dict):
+        return False
+    return all(
+        recorded.get(name) is not None and abs(value - recorded[name]) <= 1e-6 * (1 + abs(value))
+        for name, value in found.items()
+        if isinstance(value, float)
+    )
+
+
+def scored(model: TableModel, rows: Columns) -> tuple[Array, Array, dict[str, Any]]:
+    """Return the true values, the network's outputs and the scores on rows with their target."""
+    from chainrule.tables.model import score
+
+    true = model.target.values_of(rows[model.target.name])
+    found, _ = model.outputs(rows)
+    return true, found, score(model.target, true, found)
+
+
+def importances(model: TableModel, rows: Columns, true: Array) -> tuple[Importance, ...]:
+    """Shuffle each column in turn and see the cost rise; the most important column first.
+
+    Source: Breiman, "Random forests", Machine Learning 45, 2001, section 10.
+    """
+    net = model.network
+    take = np.linspace(0, rows.m - 1, min(rows.m, MOST_ROWS)).round().astype(np.int64)
+    X = model.encoder.transform(rows, net.dtype)[take]
+    y = model.target.encode(true[take], net.dtype)
+    before = _cost(net, X, y)
+    found, place = [], 0
+    for number, feature in enumerate(model.encoder.features):
+        columns = slice(place, place + feature.width)
+        place += feature.width
+        rises = []
+        for repeat in range(REPEATS):
+            # A purpose of its own beside those of training.
+            rng = np.random.Generator(np.random.Philox(key=key(net.seed, 90, number, repeat)))
+            shuffled = X.copy()
+            shuffled[:, columns] = X[rng.permutation(len(X)), columns]
+            rises.append(_cost(net, shuffled, y) - before)
+        measure = "cost J"
+        spread = float(np.std(rises))
+        found.append(Importance(feature.name, float(np.mean(rises)), spread, measure))
+    return tuple(sorted(found, key=lambda one: -one.mean))
+
+
+def _cost(net: Any, X: Array, y: Array) -> float:
+    from chainrule.mathematics.passes import cost_pass
+    from chainrule.network import shares_of
+
+    trace = net.forward(X)
+    shares = shares_of(None, len(X), net.dtype)
+    Y = net.targets(y, len(X))
+    return float(cost_pass(trace, Y, shares, net.layers, net.parameters, net.cost))

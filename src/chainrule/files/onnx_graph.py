@@ -1,0 +1,219 @@
+"""The ONNX graph: nodes for an encoder, a network and the meaning of its outputs.
+
+Encoders are those of ``tables.encoder``, features those of ``tables.features``.
+
+Only operators that onnxruntime has for float and double are used, so that a graph computes in the
+network's own dtype; what has no such operator (elu, gelu, ...) is composed of those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..mathematics.activations import ACTIVATIONS, SELU_ALPHA, SELU_SCALE, Activation
+from ..mathematics.names import listed
+
+# onnxruntime 1.13 and later run these, and so do most other runtimes.
+OPSET, ML_OPSET, IR_VERSION = 17, 3, 8
+ML = "ai.onnx.ml"
+
+
+class Graph:
+    """Nodes and constants on the way to a graph; every method returns the name of its result."""
+
+    def __init__(self, dtype: Any) -> None:
+        self.dtype = np.dtype(dtype)
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def op(self, kind: str, *inputs: str, name: str = "", domain: str = "", **settings: Any) -> str:
+        """Add a node with one output."""
+        from onnx import helper
+
+        result = name or f"{kind.lower()}_{len(self.nodes)}"
+        node = helper.make_node(kind, list(inputs), [result], domain=domain or None, **settings)
+        self.nodes.append(node)
+        return result
+
+    def constant(self, value: Any, dtype: Any = None) -> str:
+        """Add a constant, of the network's dtype unless another is given."""
+        from onnx import numpy_helper
+
+        name = f"constant_{len(self.constants)}"
+        array = np.asarray(value, self.dtype if dtype is None else dtype)
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
+
+    def cast(self, x: str, dtype: Any, name: str = "") -> str:
+        """Add a cast to a dtype."""
+        from onnx import helper
+
+        to = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        return self.op("Cast", x, name=name, to=to)
+
+
+def _elu(g: Graph, z: str, scale: float, alpha: float) -> str:
+    below = g.op("Exp", g.op("Min", z, g.constant(0)))
+    below = g.op("Mul", g.op("Sub", below, g.constant(1)), g.constant(scale * alpha))
+    above = g.op("Mul", z, g.constant(scale))
+    return g.op("Where", g.op("Greater", z, g.constant(0)), above, below)
+
+
+def _leaky_relu(g: Graph, z: str, f: Activation) -> str:
+    below = g.op("Mul", z, g.constant(f.settings["slope"]))
+    return g.op("Where", g.op("Greater", z, g.constant(0)), z, below)
+
+
+def _softplus(g: Graph, z: str, f: Activation) -> str:
+    e = g.op("Exp", g.op("Neg", g.op("Abs", z)))
+    log = g.op("Log", g.op("Add", e, g.constant(1)))
+    return g.op("Add", g.op("Max", z, g.constant(0)), log)
+
+
+def _gelu(g: Graph, z: str, f: Activation) -> str:
+    # onnxruntime has the error function for float only.
+    inside = g.op("Mul", z, g.constant(0.5**0.5))
+    erf = g.cast(g.op("Erf", g.cast(inside, np.float32)), g.dtype)
+    share = g.op("Mul", g.op("Add", erf, g.constant(1)), g.constant(0.5))
+    return g.op("Mul", z, share)
+
+
+def _softsign(g: Graph, z: str, f: Activation) -> str:
+    return g.op("Div", z, g.op("Add", g.op("Abs", z), g.constant(1)))
+
+
+Write = Callable[[Graph, str, Activation], str]
+
+WRITERS: Mapping[str, Write] = {
+    "identity": lambda g, z, f: z,
+    "sigmoid": lambda g, z, f: g.op("Sigmoid", z),
+    "tanh": lambda g, z, f: g.op("Tanh", z),
+    "relu": lambda g, z, f: g.op("Relu", z),
+    "leaky_relu": _leaky_relu,
+    "elu": lambda g, z, f: _elu(g, z, 1.0, f.settings["alpha"]),
+    "selu": lambda g, z, f: _elu(g, z, SELU_SCALE, SELU_ALPHA),
+    "softplus": _softplus,
+    "softsign": _softsign,
+    "gelu": _gelu,
+    "silu": lambda g, z, f: g.op("Mul", z, g.op("Sigmoid", z)),
+    "exp": lambda g, z, f: g.op("Exp", z),
+    "softmax": lambda g, z, f: g.op("Softmax", z, axis=-1),
+}
+
+
+def write_network(g: Graph, network: Any, a: str) -> str:
+    """Add the layers of a network (dropout is for training only); return its output.
+
+    Raises ValueError for an activation that is not in our table: its function cannot be written.
+    """
+    for l, f in enumerate(network.activations, 1):
+        if f.name not in WRITERS or not listed(f, ACTIVATIONS):
+            raise ValueError(
+                f"ONNX cannot say the activation {f.name!r} of layer {l}: it is a function of "
+                f"your own; use one of {', '.join(sorted(WRITERS))}"
+            )
+        W, b = g.constant(network.W[l].T), g.constant(network.b[l])
+        a = WRITERS[f.name](g, g.op("Gemm", a, W, b), f)
+    return a
+
+
+def write_matrix_encoder(g: Graph, encoder: Any, x: str) -> str:
+    """Add the standardisation of a matrix (N, n): (x - mean) / scale, 0 for constant columns."""
+    if encoder is None:
+        return x
+    means = np.array([f.mean for f in encoder.features])
+    scales = np.array([f.scale for f in encoder.features])
+    factors = np.divide(1.0, scales, out=np.zeros_like(scales), where=scales > 0)
+    centred = g.op("Sub", g.cast(x, np.float64), g.constant(means, np.float64))
+    return g.cast(g.op("Mul", centred, g.constant(factors, np.float64)), g.dtype)
+
+
+def write_column_encoder(g: Graph, encoder: Any, inputs: Sequence[str]) -> str:
+    """Add the encoding of columns (N, 1), one input for each; return the matrix (N, n_0)."""
+    parts = [_column(g, f, x) for f, x in zip(encoder.features, inputs, strict=True)]
+    return g.op("Concat", *parts, axis=1) if len(parts) > 1 else parts[0]
+
+
+def _column(g: Graph, feature: Any, x: str) -> str:
+    if feature.kind == "category":
+        return _category(g, feature, x)
+    gaps = g.op("IsNaN", x)
+    known = x
+    if feature.kind == "number":
+        factor = 1 / feature.scale if feature.scale > 0 else 0.0
+        centred = g.op("Sub", x, g.constant(feature.mean, np.float64))
+        known = g.op("Mul", centred, g.constant(factor, np.float64))
+    fill = feature.mean if feature.kind == "boolean" else 0.0
+    values = g.cast(g.op("Where", gaps, g.constant(fill, np.float64), known), g.dtype)
+    if not feature.missing:
+        return values
+    return g.op("Concat", values, g.cast(gaps, g.dtype), axis=1)
+
+
+def _category(g: Graph, feature: Any, x: str) -> str:
+    """Look each word's place up, then that place's row in a table of encoded rows."""
+    if "" in feature.words:
+        raise ValueError(
+            f"ONNX cannot say the category '' of column {feature.name!r}: there the empty word "
+            "means a missing one"
+        )
+    n, width = len(feature.words), feature.width
+    rows = np.zeros((width + 1, width))
+    rows[:width] = np.eye(width)
+    rows[width] = feature.shares
+    unseen = n if feature.other else width
+    gap = n + feature.other if feature.missing else width
+    place = g.op(
+        "LabelEncoder",
+        x,
+        domain=ML,
+        keys_strings=[*feature.words, ""],
+        values_int64s=[*range(n), gap],
+        default_int64=unseen,
+    )
+    flat = g.op("Reshape", place, g.constant([-1], np.int64))
+    return g.op("Gather", g.constant(rows), flat, axis=0)
+
+
+def write_classes(g: Graph, p: str, classes: Any, several: bool) -> tuple[str, str]:
+    """Add the choice of the class; return the names of label (N,) and probabilities (N, k)."""
+    names = g.constant(classes, _dtype_of(classes))
+    if several:
+        place = g.op("ArgMax", p, axis=1, keepdims=0)
+        return g.op("Gather", names, place, name="label"), g.op("Identity", p, name="probabilities")
+    yes = g.cast(g.op("Greater", p, g.constant(0.5)), np.int64)
+    place = g.op("Reshape", yes, g.constant([-1], np.int64))
+    no = g.op("Sub", g.constant(1), p)
+    label = g.op("Gather", names, place, name="label")
+    return label, g.op("Concat", no, p, name="probabilities", axis=1)
+
+
+def _dtype_of(classes: Any) -> Any:
+    """Return the dtype in which ONNX can hold these classes; raises ValueError if there is none."""
+    kinds = {"b": np.bool_, "i": np.int64, "u": np.int64, "f": np.float64, "U": object}
+    kind = np.asarray(classes).dtype.kind
+    if kind == "O" and all(isinstance(c, str) for c in classes):
+        return object
+    if kind not in kinds:
+        raise ValueError(
+            f"ONNX cannot say classes of type {np.asarray(classes).dtype}: use words or numbers"
+        )
+    return kinds[kind]
+
+
+def write_labels(g: Graph, p: str) -> tuple[str, str]:
+    """Add the choice of each label; return the names of labels (N, k) and probabilities (N, k)."""
+    yes = g.op("Greater", p, g.constant(0.5))
+    label = g.cast(yes, np.int64, name="label")
+    return label, g.op("Identity", p, name="probabilities")
+
+
+def write_numbers(g: Graph, y: str, mean: Any, scale: Any) -> str:
+    """Add the way back to the target's own units: y scale + mean, in double."""
+    wide = g.cast(y, np.float64)
+    wide = g.op("Mul", wide, g.constant(scale, np.float64))
+    wide = g.op("Add", wide, g.constant(mean, np.float64))
+    return g.cast(wide, g.dtype, name="variable")

@@ -1,0 +1,208 @@
+"""Training samples that stream from a Parquet data set, through a buffer of so many rows.
+
+An epoch takes the rank's row groups in random order. They fill a buffer one after another;
+each full buffer is one block, whose rows are taken in random order (Xu et al., "In-database
+machine learning with CorgiPile", SIGMOD 2022: this trains as a full shuffle does where a buffer
+holds several row groups, or rows were written in random order). What is in a block follows from
+seed, epoch and row counts alone, so a run can be resumed within an epoch without reading what came
+before. Files are decoded on another thread meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.engines import Engine, Problem
+from chainrule.engines.parallel import MOST_ROWS, add_sums, mean_
+from chainrule.engines.team import Team
+from chainrule.mathematics.random import ORDER, SPLIT, key, permutation, uniform
+from chainrule.parameters import views
+from chainrule.training.samples import Block, sums_of_batches
+
+from .ahead import one_ahead
+from .columns import Column, Columns
+from .encoder import Encoder
+from .streaming import DataSet, Group
+from .target import TargetEncoder
+
+Array = npt.NDArray[Any]
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which rows of a data set are meant: those whose random number is from ``low`` to ``high``."""
+
+    seed: int
+    low: float
+    high: float
+
+    def mask(self, group: Group) -> npt.NDArray[np.bool_]:
+        """Say for each row of a row group whether it is one of the part."""
+        u = uniform(key(self.seed, SPLIT), group.rows, group.first)
+        return (u >= self.low) & (u < self.high)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads and encodes rows of a data set."""
+
+    data: DataSet
+    encoder: Encoder
+    target: TargetEncoder
+    problem: Problem  # without samples
+
+    def rows(self, group: Group, part: Part, skip: int = 0) -> Iterator[tuple[Array, Array]]:
+        """Yield X and Y of a row group's rows in a part, after the first ``skip`` of them."""
+        mask = part.mask(group)
+        chosen = np.flatnonzero(mask)[skip:]
+        if not len(chosen):
+            return
+        at = int(chosen[0])
+        mask[:at] = False
+        names = [*self.encoder.names, self.target.name]
+        for columns in self.data.read(group, names, at):
+            keep = mask[at : at + columns.m]
+            at += columns.m
+            X, y = self._encoded(group, columns)
+            if keep.all():
+                yield X, y
+            elif keep.any():
+                yield X[keep], y[keep]
+
+    def _encoded(self, group: Group, columns: Columns) -> tuple[Array, Array]:
+        net = self.problem.network
+        try:
+            X, _ = self.encoder.encode(columns, net.dtype)
+            values = places_of(self.target, columns[self.target.name])
+            return X, net.targets(self.target.encode(values, net.dtype), len(X))
+        except ValueError as error:
+            raise ValueError(f"{group.path}: {error}") from None
+
+
+def places_of(target: TargetEncoder, column: Column) -> Array:
+    """Read the target's values, of numbers for classes by binary search."""
+    if not target.classes or column.kind == "text":
+        return target.values_of(column)
+    known = np.array([{"false": "0", "true": "1"}.get(c, c) for c in target.classes], np.float64)
+    order = np.argsort(known, kind="stable")
+    found = np.searchsorted(known[order], column.values).clip(max=len(known) - 1)
+    places: Rows = order[found]
+    if not (known[places] == column.values).all():
+        return target.values_of(column)  # which says what is wrong
+    return places
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The training samples of one rank; see ``training.samples.Samples``.
+
+    ``groups``: the rank's own. ``counts``: how many of each one's rows are in the part. ``rows``:
+    of a block, a multiple of ``batch_size``, which counts this rank's rows. ``steps`` is that of
+    the rank with the most rows. ``ahead``: fill blocks on another thread, which helps an engine
+    that works without Python's lock; to the reference engine it costs more than it gains.
+    """
+
+    reader: Reader
+    groups: Sequence[Group]
+    counts: Sequence[int]
+    part: Part
+    rows: int
+    batch_size: int
+    steps: int
+    shuffle: bool
+    team: Team
+    ahead: bool = False
+
+    def blocks(self, epoch: int, first: int) -> Iterator[Block]:
+        """Yield the blocks of an epoch from the one that holds the batch numbered ``first``."""
+        in_block = self.rows // self.batch_size
+        begin = min(first, self.steps - 1) // in_block
+        own = sum(self.counts)
+        total = ceil(self.steps / in_block)
+        held = ceil(own / self.rows)
+        source = self._loaded(epoch, begin)
+        ahead = one_ahead(source) if self.ahead else source
+        seed = self.reader.problem.network.seed
+        try:
+            for number in range(begin, total):
+                X, Y = next(ahead) if number < held else self._nothing()
+                problem = replace(self.reader.problem, X=X, Y=Y)
+                stream = key(seed, ORDER, epoch, self.team.rank, number)
+                order = permutation(len(X), stream) if self.shuffle else np.arange(len(X))
+                start = number * in_block
+                yield Block(
+                    problem, order, self.batch_size, start, min(in_block, self.steps - start)
+                )
+        finally:
+            ahead.close()
+
+    def _nothing(self) -> tuple[Array, Array]:
+        net = self.reader.problem.network
+        return np.empty((0, net.sizes[0]), net.dtype), np.empty((0, net.sizes[-1]), net.dtype)
+
+    def _loaded(self, epoch: int, begin: int) -> Generator[tuple[Array, Array], None, None]:
+        """Yield X and Y of each block in turn from the one numbered ``begin``."""
+        n = len(self.groups)
+        seed = self.reader.problem.network.seed
+        order = (
+            permutation(n, key(seed, ORDER, epoch, self.team.rank)) if self.shuffle else range(n)
+        )
+        skip = begin * self.rows
+        left = sum(self.counts) - skip
+        block: tuple[Array, Array] | None = None
+        filled = 0
+        for place in order:
+            if skip >= self.counts[place]:
+                skip -= self.counts[place]
+                continue
+            for X, Y in self.reader.rows(self.groups[place], self.part, skip):
+                at = 0
+                while at < len(X):
+                    if block is None:
+                        size = min(self.rows, left)
+                        block = (
+                            np.empty((size, X.shape[1]), X.dtype),
+                            np.empty((size, Y.shape[1]), Y.dtype),
+                        )
+                        left, filled = left - size, 0
+                    take = min(len(X) - at, len(block[0]) - filled)
+                    for whole, part in zip(block, (X, Y), strict=True):
+                        whole[filled : filled + take] = part[at : at + take]
+                    filled, at = filled + take, at + take
+                    if filled == len(block[0]):
+                        yield block
+                        block = None
+            skip = 0
+
+    def batch_weights(self, rows: Rows, count: int) -> npt.NDArray[np.float64]:
+        """Return the number of rows in each of ``count`` batches, over all ranks."""
+        found = np.zeros(count)
+        if len(rows):
+            sizes = sums_of_batches(np.ones(len(rows)), self.batch_size)
+            found[: len(sizes)] = sizes
+        self.team.sum_(found)
+        return found
+
+    def evaluate(self, engine: Engine, theta: Array, dtheta: Array | None) -> float:
+        """Return J over all ranks' samples in a pass over them; its gradient goes to ``dtheta``."""
+        problem = self.reader.problem
+        parameters = views(theta, problem.network.layers)
+        buffer = np.zeros(theta.size + 2, theta.dtype)
+        with np.errstate(all="ignore"):
+            for group in self.groups:
+                for X, Y in self.reader.rows(group, self.part):
+                    piece = replace(problem, X=X, Y=Y)
+                    rows = np.arange(len(X))
+                    add_sums(piece, parameters, rows, rows, None, MOST_ROWS, buffer)
+            self.team.sum_(buffer)
+            J = mean_(problem.network, parameters, buffer)
+        if dtheta is not None:
+            dtheta[...] = buffer[:-2]
+        return J

@@ -1,0 +1,604 @@
+"""The page in a real browser: Chromium by Playwright; skipped where either is not installed."""
+
+import itertools
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.explanation import findings
+from chainrule.mathematics.activations import ACTIVATIONS
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="skipped: playwright is not installed")
+
+ROOT = Path(__file__).parent.parent
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="skipped: no Chromium is installed")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+AXE = Path(os.environ.get("CHAINRULE_AXE", ROOT / "node_modules" / "axe-core" / "axe.min.js"))
+SHOTS = os.environ.get("CHAINRULE_SCREENSHOTS")
+
+Open = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def show(browser: Any, tmp_path: Path) -> Iterator[Open]:
+    """Open a page from disk; afterwards nothing may have been said, failed or asked for."""
+    heard: list[str] = []
+    contexts = []
+    number = itertools.count()
+
+    def opened(page: Any, ready: str = "body[data-ready=true]", **settings: Any) -> Any:
+        path = tmp_path / f"page{next(number)}.html"
+        page.save(path)
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}} | settings)
+        contexts.append(context)
+        context.set_default_timeout(8000)
+        tab = context.new_page()
+        tab.on("console", lambda message: heard.append(f"console: {message.text}"))
+        tab.on("pageerror", lambda error: heard.append(f"error: {error}"))
+        tab.on("request", lambda request: heard.append(request.url))
+        tab.goto(path.as_uri())
+        tab.wait_for_selector(ready)
+        assert heard.pop(0) == path.as_uri()
+        return tab
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert heard == []
+
+
+def trained(**settings: Any) -> tuple[cr.Network, np.ndarray, np.ndarray, cr.History]:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 2))
+    y = (X[:, 0] * X[:, 1] > 0).astype(int)
+    net = cr.Network([2, 3, 2, 1], hidden="tanh", output="sigmoid", seed=3, **settings)
+    history = net.fit(
+        X,
+        y,
+        epochs=30,
+        learning_rate=0.05,
+        tolerance=None,
+        record="explain",
+        progress=False,
+    )
+    return net, X, y, history
+
+
+@pytest.fixture(scope="module")
+def case() -> tuple[cr.Network, np.ndarray, np.ndarray, cr.History]:
+    return trained()
+
+
+def value_of(tab: Any, selector: str) -> float:
+    return float(tab.locator(f"{selector} data").first.get_attribute("value"))
+
+
+def table_of(tab: Any, selector: str = "#step-numbers") -> dict[str, list[float]]:
+    """The rows of a table: name -> its numbers, with all digits."""
+    rows = tab.evaluate(
+        "s => [...document.querySelectorAll(s + ' tbody tr')].map(r => "
+        "[r.querySelector('th').innerText, ...[...r.querySelectorAll('data')].map(d => d.value)])",
+        selector,
+    )
+    return {name: [float(v) for v in values] for name, *values in rows}
+
+
+def go_to(tab: Any, title: str) -> None:
+    found = tab.evaluate(
+        """title => {
+            const [first, next] = ["first", "next"].map((id) => document.getElementById(id));
+            const there = () => document.getElementById("step-title").innerText.startsWith(title);
+            for (first.click(); !there() && !next.disabled; ) next.click();
+            return there();
+        }""",
+        title,
+    )
+    assert found, f"no step {title}"
+
+
+def pick(tab: Any, quantity: str, layer: int, unit: int, source: int | None = None) -> None:
+    tab.select_option("#pick-quantity", quantity)
+    tab.select_option("#pick-layer", str(layer))
+    tab.select_option("#pick-unit", str(unit))
+    if source is not None:
+        tab.select_option("#pick-input", str(source))
+
+
+def test_every_step_shows_the_numbers_of_forward_and_backward(show: Open, case: Any) -> None:
+    net, X, y, history = case
+    tab = show(cr.explain(net, X, y, history=history, row=7))
+    trace = net.forward(X)
+    grads = net.backward(trace, y, per_sample=True)
+
+    def last_column() -> list[float]:
+        return [numbers[-1] for numbers in table_of(tab).values()]
+
+    raised = "⁰¹²³"
+    seen = []
+    for l in (1, 2, 3):
+        for title, true in (
+            (f"Forward, layer {l}: z{raised[l]}", trace.z[l][7]),
+            (f"Forward, layer {l}: a{raised[l]}", trace.a[l][7]),
+            (f"Backward, layer {l}: dz{raised[l]}", grads.dz[l][7]),
+            (f"Backward, layer {l}: db{raised[l]}", grads.db[l][7]),
+            (f"Backward, layer {l}: da{raised[l - 1]}", grads.da[l - 1][7]),
+        ):
+            go_to(tab, title)
+            np.testing.assert_allclose(last_column(), true, rtol=1e-12, atol=1e-15)
+            seen.append(tab.inner_text("#step-title"))
+        go_to(tab, f"Backward, layer {l}: dW{raised[l]}")
+        for name, (_, _, value) in table_of(tab).items():
+            i, j = map(int, name.split(","))
+            np.testing.assert_allclose(value, grads.dW[l][7][i, j], rtol=1e-12, atol=1e-15)
+    go_to(tab, "Backward: da³")
+    np.testing.assert_allclose(last_column(), grads.da[3][7], rtol=1e-12)
+    go_to(tab, "Forward: the cost J")
+    J = net.J(X[7:8], y[7:8])
+    np.testing.assert_allclose(value_of(tab, "#step-numbers p"), J, rtol=1e-12)
+    assert len(set(seen)) == 15
+
+
+def test_steps_light_their_boxes_and_the_cached_z_is_used_again(show: Open, case: Any) -> None:
+    net, X, y, _ = case
+    tab = show(cr.explain(net, X, y))
+    lit = "() => [...document.querySelectorAll('#layers-picture .cr-now')].map(e => e.dataset.key)"
+    later = "k => document.querySelector(`#layers-picture [data-key='${k}']`).matches('.cr-later')"
+    go_to(tab, "Forward, layer 2: z²")
+    assert {"f-2", "a-1", "W-2", "z-2", "cached-2"} <= set(tab.evaluate(lit))
+    shot(tab, "forward")
+    assert tab.evaluate(later, "g-2")
+    assert not tab.evaluate(later, "f-1")
+    go_to(tab, "Backward, layer 2: dz²")
+    assert {"g-2", "da-2", "z-2", "reused-2"} <= set(tab.evaluate(lit))
+    assert not tab.evaluate(later, "f-3")
+    shot(tab, "backward-with-the-cached-z")
+    # A click on a box goes to its step.
+    tab.locator("#layers-picture [data-key='dW-1']").click()
+    assert tab.inner_text("#step-title").startswith("Backward, layer 1: dW¹")
+    tab.click("#turn")
+    assert tab.inner_text("#step-title").startswith("Backward: da³")
+    tab.click("#last")
+    assert tab.inner_text("#step-title").startswith("Backward, layer 1: da⁰")
+    assert tab.is_disabled("#next")
+
+
+def test_it_plays_by_itself(show: Open, case: Any) -> None:
+    net, X, y, _ = case
+    tab = show(cr.explain(net, X, y))
+    tab.click("#play")
+    assert "pause" in tab.inner_text("#play")
+    sync_api.expect(tab.locator("#step-count")).not_to_have_text("step 1 of 21")
+    tab.click("#play")
+    assert "play" in tab.inner_text("#play")
+
+
+@pytest.mark.parametrize("quantity", ["dW", "db", "dz", "da"])
+def test_a_picked_number_is_backwards_and_the_numerical_derivatives(
+    show: Open, case: Any, quantity: str
+) -> None:
+    net, X, y, history = case
+    tab = show(cr.explain(net, X, y, history=history, inputs=["age", "income"]))
+    trace = net.forward(X)
+    own = net.backward(trace, y, per_sample=True)
+    mean = net.backward(trace, y)
+    tab.select_option("#sample", "5")
+    for l, i, j in ((1, 2, 1), (2, 1, 2), (3, 0, 1)):
+        pick(tab, quantity, l, i, j if quantity == "dW" else None)
+        at = (5, i, j) if quantity == "dW" else (5, i)
+        np.testing.assert_allclose(
+            value_of(tab, "#pick-value"), getattr(own, quantity)[l][at], rtol=1e-12, atol=1e-16
+        )
+        assert "they agree" in tab.inner_text("#pick-verdict")
+        expansion = cr.expand(net, X, y, quantity, l, at[1:], row=5)  # type: ignore[arg-type]
+        factors = tab.locator("#pick-chain tbody tr").count()
+        assert factors == len(expansion.factors)
+        names = tab.locator("#pick-product math").count()
+        assert names == factors + 1
+        if quantity in ("dW", "db"):
+            tab.wait_for_selector("#pick-result .note data")
+            whole = getattr(mean, quantity)[l][at[1:]]
+            np.testing.assert_allclose(
+                value_of(tab, "#pick-result .note"), whole, rtol=1e-11, atol=1e-16
+            )
+    if quantity == "dW":
+        pick(tab, "dW", 1, 0, 1)
+        # Two outputs of layer 2 and one of layer 3 behind it: two paths, which add up.
+        ends = tab.locator("#pick-paths li")
+        assert ends.count() == 2
+        forward = tab.inner_text("#pick-forward").replace("\n", "")
+        assert "Forward, it adds" in forward
+
+
+def test_a_click_on_an_edge_picks_its_weight(show: Open, case: Any) -> None:
+    net, X, y, _ = case
+    tab = show(cr.explain(net, X, y))
+    tab.click("#show-units")
+    tab.locator("#units-picture [data-key='e-2-1-2']").dispatch_event("click")
+    assert [
+        tab.input_value(f"#pick-{name}") for name in ("quantity", "layer", "unit", "input")
+    ] == [
+        "dW",
+        "2",
+        "1",
+        "2",
+    ]
+    assert tab.is_visible("#pick-input")
+    assert tab.locator("#units-picture .cr-later").count() == 0
+    tab.locator("#units-picture [data-key='u-1-2']").click()
+    assert not tab.is_visible("#pick-input")
+    assert tab.input_value("#pick-quantity") == "dz"
+    assert tab.input_value("#pick-unit") == "2"
+
+
+def test_wide_layers_unfold_for_what_is_picked(show: Open) -> None:
+    rng = np.random.default_rng(0)
+    net = cr.Network([20, 30, 3], hidden="relu", output="softmax", seed=0)
+    X, y = rng.normal(size=(5, 20)), np.array([0, 1, 2, 0, 1])
+    tab = show(cr.explain(net, X, y))
+    tab.click("#show-units")
+    titles = (
+        "() => [...document.querySelectorAll('#units-picture g title')].map(t => t.textContent)"
+    )
+    hidden = next(
+        unit
+        for unit in range(30)
+        if not any(t.startswith(f"unit {unit} of layer 1:") for t in tab.evaluate(titles))
+    )
+    pick(tab, "dW", 1, hidden, 3)
+    assert any(t.startswith(f"unit {hidden} of layer 1:") for t in tab.evaluate(titles))
+    grads = net.backward(net.forward(X), y, per_sample=True)
+    np.testing.assert_allclose(
+        value_of(tab, "#pick-value"), grads.dW[1][0][hidden, 3], rtol=1e-12, atol=1e-16
+    )
+    go_to(tab, "Forward, layer 1: a¹")
+    assert len(table_of(tab)) == 8
+    tab.get_by_role("button", name="show all 30").click()
+    np.testing.assert_allclose(
+        [row[-1] for row in table_of(tab).values()], net.forward(X).a[1][0], rtol=1e-12
+    )
+
+
+def test_the_slider_moves_through_training(show: Open, case: Any) -> None:
+    net, X, y, history = case
+    tab = show(cr.explain(net, X, y, history=history))
+    tab.wait_for_selector("#mean-cost data")
+    np.testing.assert_allclose(value_of(tab, "#mean-cost"), net.J(X, y), rtol=1e-12)
+    slider = tab.locator("#epoch")
+    assert slider.get_attribute("max") == str(len(history.snapshots) - 1)
+    costs = []
+    for k in (0, 10, 30):
+        slider.fill(str(k))
+        assert tab.inner_text("#theta-name") == f"epoch {history.snapshots[k][0]}"
+        tab.wait_for_selector("#mean-cost data")
+        then = net.copy()
+        then.theta = history.snapshots[k][1]
+        costs.append(value_of(tab, "#mean-cost"))
+        # Recorded epochs are kept to 16 bits; the last one is the trained network, exactly.
+        exact = 1e-12 if k == 30 else 1e-4
+        np.testing.assert_allclose(costs[-1], then.J(X, y), rtol=exact)
+        pick(tab, "dW", 1, 0, 0)
+        own = then.backward(then.forward(X), y, per_sample=True)
+        np.testing.assert_allclose(
+            value_of(tab, "#pick-value"), own.dW[1][0][0, 0], rtol=20 * exact
+        )
+        shot(tab, f"epoch-{k}")
+    assert costs[0] > costs[1] > costs[2]
+
+
+@pytest.mark.parametrize("settings", [{}, {"l2": 0.01, "l1": 0.001}], ids=["plain", "penalties"])
+def test_one_more_step_of_descent_lets_the_cost_fall(show: Open, settings: dict) -> None:
+    net, X, y, history = trained(**settings)
+    tab = show(cr.explain(net, X, y, history=history))
+    tab.wait_for_selector("#mean-cost data")
+    before = value_of(tab, "#mean-cost")
+    np.testing.assert_allclose(before, net.J(X, y), rtol=1e-12)
+    tab.click("#descend")
+    assert "fell by" in tab.inner_text("#descent-said")
+    tab.wait_for_selector("#mean-cost data")
+    assert value_of(tab, "#mean-cost") < before
+    shot(tab, "after-a-step-of-descent")
+    tab.click("#restore")
+    tab.wait_for_selector("#mean-cost data")
+    assert value_of(tab, "#mean-cost") == before
+    # With a learning rate of one's own it is the step that theta - eta dJ/dtheta is.
+    tab.fill("#rate", "0.1")
+    tab.click("#descend")
+    tab.wait_for_selector("#mean-cost data")
+    stepped = net.copy()
+    stepped.theta = net.theta - 0.1 * net.gradients(X, y).dtheta
+    np.testing.assert_allclose(value_of(tab, "#mean-cost"), stepped.J(X, y), rtol=1e-12)
+    tab.fill("#rate", "1000000")
+    tab.click("#descend")
+    assert "ROSE" in tab.inner_text("#descent-said")
+    tab.fill("#rate", "much")
+    tab.click("#descend")
+    assert "must be a number" in tab.inner_text("#descent-said")
+
+
+def test_keyboard_alone(show: Open, case: Any) -> None:
+    net, X, y, history = case
+    tab = show(cr.explain(net, X, y, history=history))
+    tab.keyboard.press("ArrowRight")
+    assert tab.inner_text("#step-count") == "step 2 of 21"
+    tab.keyboard.press("End")
+    assert tab.inner_text("#step-count") == "step 21 of 21"
+    tab.keyboard.press("Home")
+    assert tab.inner_text("#step-count") == "step 1 of 21"
+    reached = []
+    for _ in range(40):
+        tab.keyboard.press("Tab")
+        reached.append(tab.evaluate("document.activeElement.id"))
+        outline = tab.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline != "none" or reached[-1] == ""
+    for control in ("sample", "next", "play", "show-units", "pick-layer", "pick-unit", "epoch"):
+        assert control in reached
+    tab.focus("#next")
+    tab.keyboard.press("Enter")
+    assert tab.inner_text("#step-count") == "step 2 of 21"
+    tab.focus("#pick-unit")
+    tab.keyboard.press("ArrowDown")
+    assert tab.inner_text("#step-count") == "step 2 of 21"
+    tab.focus("#epoch")
+    tab.keyboard.press("Home")
+    assert tab.inner_text("#theta-name") == "epoch 0"
+    tab.focus("#descend")
+    tab.keyboard.press("Enter")
+    assert "fell by" in tab.inner_text("#descent-said")
+
+
+@pytest.mark.parametrize("width", [375, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_width_or_theme_breaks_it(
+    show: Open, case: Any, width: int, scheme: str, tmp_path: Path
+) -> None:
+    net, X, y, history = case
+    names = ["age", "income"]
+    tab = show(
+        cr.explain(net, X, y, history=history, inputs=names, outputs=["ill"]),
+        viewport={"width": width, "height": 812},
+        color_scheme=scheme,
+        reduced_motion="reduce",
+    )
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    ground = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (ground == "rgb(255, 255, 255)") == (scheme == "light")
+    moving = tab.evaluate(
+        "[...document.querySelectorAll('*')].filter(e => "
+        "getComputedStyle(e).transitionDuration !== '0s').length"
+    )
+    assert moving == 0
+    go_to(tab, "Backward, layer 2: dz²")
+    if not AXE.exists():
+        pytest.skip("skipped: axe-core is not installed (npm install --no-save axe-core)")
+    tab.wait_for_selector("#mean-cost data")
+    for level in ("layers", "units"):
+        tab.click(f"#show-{level}")
+        shot(tab, f"{scheme}-{width}-{level}")
+        assert serious(tab) == []
+
+
+def serious(tab: Any) -> list[Any]:
+    """What axe-core finds seriously wrong for people who cannot see, point or tell colours."""
+    # The page's own rule forbids foreign scripts; the debugger may bring one.
+    tab.evaluate(AXE.read_text(encoding="utf-8"))
+    found = tab.evaluate("axe.run({resultTypes: ['violations']})")
+    return [
+        (v["id"], [n["html"][:120] for n in v["nodes"]][:3])
+        for v in found["violations"]
+        if v["impact"] in ("serious", "critical")
+    ]
+
+
+def shot(tab: Any, name: str) -> None:
+    """Keep what the page looks like, where CHAINRULE_SCREENSHOTS names a folder for it."""
+    if SHOTS:
+        Path(SHOTS).mkdir(parents=True, exist_ok=True)
+        tab.screenshot(path=Path(SHOTS) / f"explain-{name}.png", full_page=True)
+
+
+HOSTILE = [
+    "<script>window.broken = 1</script>",
+    "\"'><img src=x onerror='window.broken=1'>",
+    "</script><script>window.broken=1</script>",
+    "مرحبا \u202e abc",
+    "x" * 3000,
+    "<!-- & &amp; \u2028 \x00 \x07 {{ 7 * 7 }}",
+]
+
+
+def test_names_from_the_data_appear_as_text(show: Open) -> None:
+    rng = np.random.default_rng(0)
+    net = cr.Network([6, 3, 6], hidden="tanh", output="softmax", seed=0)
+    X, y = rng.normal(size=(12, 6)), np.arange(12) % 6
+    tab = show(
+        cr.explain(net, X, y, inputs=HOSTILE, outputs=HOSTILE, title=HOSTILE[0] + HOSTILE[3]),
+        viewport={"width": 375, "height": 812},
+    )
+    assert tab.evaluate("window.broken") is None
+    assert tab.inner_text("h1") == HOSTILE[0] + HOSTILE[3]
+    assert tab.title().startswith("<script>")
+    options = tab.locator("#pick-input option").all_text_contents()
+    assert options[:3] == [f"{i}: {name}" for i, name in enumerate(HOSTILE[:3])]
+    assert options[4].endswith(HOSTILE[4])
+    tab.click("#show-units")
+    tab.click("#last")
+    tallest = "() => Math.max(...[...document.querySelectorAll('tr')].map(r => r.offsetHeight))"
+    assert tab.evaluate(tallest) < 300
+    for k in range(6):
+        pick(tab, "dW", 2, k, 0)
+        pick(tab, "dW", 1, 0, k)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 375
+    assert tab.evaluate("window.broken") is None
+    assert tab.locator("img").count() == 0
+    shot(tab, "hostile-names-375")
+
+
+ENDS = (
+    ("softmax", "cross_entropy(0.1)"),
+    ("sigmoid", "logistic"),
+    ("identity", "huber(0.5)"),
+    ("exp", "poisson"),
+    ("identity", "quantile(0.2)"),
+    ("softmax", "logistic"),
+    ("identity", "absolute_error"),
+    ("identity", "squared_error"),
+)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_the_pages_own_passes_are_ours_for_every_activation_and_cost(show: Open, part: int) -> None:
+    rng = np.random.default_rng(1)
+    names = [*sorted(ACTIVATIONS), "leaky_relu(0.3)", "elu(2.5)"]
+    for name, (output, cost) in list(zip(names, itertools.cycle(ENDS), strict=False))[part::4]:
+        net = cr.Network([3, 4, 2], hidden=name, output=output, cost=cost, seed=2)
+        net.theta *= 1.5
+        X = rng.normal(size=(4, 3)) * 3
+        y = [0, 1, 1, 0] if cost.startswith("cross") else rng.uniform(0, 1, (4, 2))
+        tab = show(cr.explain(net, X, y))
+        grads = net.backward(net.forward(X), y, per_sample=True)
+        for row in (0, 3):
+            tab.select_option("#sample", str(row))
+            pick(tab, "dW", 1, 1, 2)
+            np.testing.assert_allclose(
+                value_of(tab, "#pick-value"), grads.dW[1][row][1, 2], rtol=1e-11, atol=1e-14
+            )
+            assert tab.inner_text("#pick-verdict") != "✗ they disagree"
+        tab.wait_for_selector("#mean-cost data")
+        np.testing.assert_allclose(value_of(tab, "#mean-cost"), net.J(X, y), rtol=1e-12)
+        tab.context.close()
+
+
+def trouble() -> dict[str, tuple[cr.Network, np.ndarray, np.ndarray]]:
+    rng = np.random.default_rng(5)
+    X, y = rng.normal(size=(20, 3)), rng.integers(2, size=20)
+    dead = cr.Network([3, 4, 4, 1], hidden="relu", output="sigmoid", seed=0)
+    dead.b[1][1] = -50.0
+    saturated = cr.Network([3, 4, 1], hidden="tanh", output="sigmoid", seed=0)
+    saturated.b[1][[0, 2]] = 30.0
+    vanishing = cr.Network([3, *[4] * 12, 1], hidden="sigmoid", output="sigmoid", seed=0)
+    exploding = cr.Network([3, *[4] * 8, 1], hidden="identity", output="identity", seed=0)
+    exploding.theta *= 12
+    return {
+        name: (net, X, y)
+        for name, net in (
+            ("dead", dead),
+            ("saturated", saturated),
+            ("vanishing", vanishing),
+            ("exploding", exploding),
+        )
+    }
+
+
+@pytest.mark.parametrize("kind", ["dead", "saturated", "vanishing", "exploding"])
+def test_trouble_is_marked_and_explained_as_in_python(show: Open, kind: str) -> None:
+    net, X, y = trouble()[kind]
+    tab = show(cr.explain(net, X, y))
+    tab.wait_for_selector("#health-list [data-kind]")
+    said = [
+        item.split(" look at unit")[0] for item in tab.locator("#health-list li").all_inner_texts()
+    ]
+    ours = findings(net, X, y)
+    assert [item.removeprefix("⚠ ")[:40] for item in said] == [str(f)[:40] for f in ours]
+    assert kind in [finding.kind for finding in ours]
+    if kind in ("dead", "saturated"):
+        tab.get_by_role("button", name="look at unit").first.click()
+        assert tab.input_value("#pick-unit") == str(ours[0].units[0])
+        assert f"is {kind}" in tab.inner_text("#pick-forward")
+        tab.click("#show-units")
+        assert tab.locator("#units-picture .cr-marked").count() >= len(ours[0].units)
+    shot(tab, kind)
+
+
+@pytest.mark.parametrize(
+    "sizes", [[4, 1], [3, *[5] * 29, 2], [3, 5000, 1], [2, 3, 1]], ids=["1", "30", "5000", "nan"]
+)
+def test_no_network_gives_a_blank_page(show: Open, sizes: list[int]) -> None:
+    rng = np.random.default_rng(0)
+    net = cr.Network(sizes, hidden="tanh", output="identity", seed=0)
+    if sizes == [2, 3, 1]:
+        net.theta[:] = np.nan
+    X, y = rng.normal(size=(6, sizes[0])), rng.normal(size=(6, sizes[-1]))
+    tab = show(cr.explain(net, X, y))
+    total = 1 + 2 * (len(sizes) - 1) + 2 + 4 * (len(sizes) - 1)
+    assert tab.inner_text("#step-count") == f"step 1 of {total}"
+    tab.click("#last")
+    tab.click("#show-units")
+    assert tab.locator("#units-picture g.cr-box").count() >= 2
+    tab.wait_for_selector("#mean-cost data")
+    if np.isnan(net.theta).all():
+        assert "not finite" in tab.inner_text("#health-list")
+        assert "not a number" in tab.inner_text("#step-numbers")
+        assert "cannot be compared" in tab.inner_text("#pick-verdict")
+        tab.click("#descend")
+        assert "not finite" in tab.inner_text("#descent-said")
+    else:
+        grads = net.backward(net.forward(X), y, per_sample=True)
+        pick(tab, "db", 1, sizes[1] - 1)
+        np.testing.assert_allclose(
+            value_of(tab, "#pick-value"), grads.db[1][0][-1], rtol=1e-11, atol=1e-15
+        )
+
+
+def test_a_report_is_readable_in_light_and_dark(show: Open) -> None:
+    pytest.importorskip("pyarrow")
+    pytest.importorskip("matplotlib")
+    from chainrule.explanation.report import report
+    from chainrule.tables.columns import columns
+    from chainrule.tables.fit import fit_columns
+    from chainrule.tables.reading import read_table
+
+    rows = columns(read_table(ROOT / "data" / "breast_cancer.csv"))
+    made = report(fit_columns(rows, "diagnosis").model, rows)
+    for width, scheme in ((375, "dark"), (1280, "light")):
+        settings = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
+        tab = show(made, ready="main", **settings)
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        shot(tab, f"report-{scheme}-{width}")
+        if AXE.exists():
+            assert serious(tab) == []
+
+
+def test_in_a_notebook_it_is_a_frame_of_its_own(browser: Any, case: Any) -> None:
+    net, X, y, _ = case
+    tab = browser.new_page()
+    tab.set_content(cr.explain(net, X, y)._repr_html_())
+    frame = tab.frames[1]
+    frame.wait_for_selector("body[data-ready=true]")
+    frame.click("#next")
+    assert frame.inner_text("#step-count") == "step 2 of 21"
+    tab.close()
+
+
+def test_the_first_picture_is_there_within_a_second(show: Open) -> None:
+    rng = np.random.default_rng(0)
+    net = cr.Network([30, 64, 32, 1], hidden="relu", output="sigmoid", seed=0)
+    X, y = rng.normal(size=(100, 30)), rng.integers(2, size=100)
+    history = net.fit(X, y, epochs=20, tolerance=None, record="explain", progress=False)
+    tab = show(cr.explain(net, X, y, history=history))
+    assert tab.locator("#layers-picture .cr-box").count() > 10
+    assert tab.evaluate("performance.getEntriesByType('paint').length") > 0

@@ -1,0 +1,173 @@
+"""The illustration: its boxes, that none overlap, folding, names as text, SVG and PNG."""
+
+import struct
+from itertools import combinations
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.explanation import Names
+from chainrule.explanation.chain import sample_of
+from chainrule.explanation.layer_level import layer_picture
+from chainrule.explanation.passes import da_of
+from chainrule.explanation.picture import COLOURS, Picture
+from chainrule.explanation.unit_level import telling_units, unit_picture
+
+NS = "{http://www.w3.org/2000/svg}"
+
+
+def network(*sizes: int, **settings: object) -> cr.Network:
+    return cr.Network(list(sizes), hidden="tanh", output="identity", seed=0, **settings)
+
+
+def data(net: cr.Network, m: int = 4) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(m, net.sizes[0])), rng.normal(size=(m, net.sizes[-1]))
+
+
+def units(net: cr.Network, names: Names | None = None, most: int = 8) -> Picture:
+    sample = sample_of(net, *data(net), 0)
+    return unit_picture(sample, da_of(sample), names, most)
+
+
+@pytest.mark.parametrize("sizes", [(2, 1), (2, 3, 2, 1), (3, *[4] * 29, 2), (7, 5000, 10)])
+def test_nothing_overlaps_and_nothing_leaves_the_picture(sizes: tuple[int, ...]) -> None:
+    net = network(*sizes)
+    for picture in (layer_picture(net), units(net)):
+        boxes = picture.boxes
+        for box in boxes:
+            assert box.width / 2 <= box.x <= picture.width - box.width / 2
+            assert box.height / 2 <= box.y <= picture.height - box.height / 2
+        for one, other in combinations(boxes, 2):
+            apart_x = abs(one.x - other.x) >= (one.width + other.width) / 2
+            apart_y = abs(one.y - other.y) >= (one.height + other.height) / 2
+            assert apart_x or apart_y, (one.key, other.key)
+        for label in picture.labels:
+            assert 0 <= label.x <= picture.width
+            assert 0 <= label.y <= picture.height
+        keys = [shape.key for shape in (*boxes, *picture.lines, *picture.labels)]
+        assert len(set(keys)) >= len(keys) - 5  # only a legend's shape and word share a key
+
+
+def test_the_layer_level_has_every_box_of_the_notes_in_its_role() -> None:
+    picture = layer_picture(network(2, 3, 2, 1))
+    roles = {box.key: box.role for box in picture.boxes}
+    for l in (1, 2, 3):
+        assert roles[f"f-{l}"] == roles[f"g-{l}"] == "function"
+        assert roles[f"z-{l}"] == "cache"
+        assert roles[f"dW-{l}"] == roles[f"db-{l}"] == "output"
+        assert roles[f"W-{l}"] == "input"
+    assert roles["a-0"] == roles["da-3"] == roles["y"] == "input"
+    assert roles["a-1"] == roles["a-2"] == roles["da-1"] == roles["da-2"] == "inner"
+    assert roles["a-3"] == roles["da-0"] == roles["J"] == "output"
+    dashed = {line.key for line in picture.lines if line.kind == "cache"}
+    assert dashed == {f"{way}-{l}" for way in ("cached", "reused") for l in (1, 2, 3)}
+    assert {COLOURS[r] for r in ("function", "input", "inner", "output")} == {
+        "#74b9ff",
+        "#fdefc4",
+        "#55efc4",
+        "#ff7675",
+    }
+
+
+def test_svg_is_well_formed_and_its_text_is_text() -> None:
+    net = network(2, 3, 1)
+    tree = ElementTree.fromstring(cr.illustrate(net).svg())
+    words = [element.text for element in tree.iter(f"{NS}text")]
+    for word in ("f¹", "x = a⁰", "z²", "dW¹", "db²", "da⁰", "ŷ = a²", "J", "3 × 2"):
+        assert word in words
+    assert tree.find(f"{NS}title").text.startswith("Forward and backward propagation of 2-3-1")
+    # Every role has a shape of its own, not only a colour.
+    shapes = {}
+    for group in tree.iter(f"{NS}g"):
+        role = group.get("class").split()[-1]
+        drawn = [
+            (e.tag, e.get("rx"), e.get("stroke-dasharray")) for e in group if "text" not in e.tag
+        ]
+        shapes.setdefault(role, {str([d for d in drawn if "title" not in d[0]])})
+    assert len({min(v) for v in shapes.values()}) == len(shapes)
+
+
+def test_units_show_the_numbers_of_both_passes() -> None:
+    net = network(2, 3, 1)
+    X, y = data(net)
+    grads = net.backward(net.forward(X), y, per_sample=True)
+    found = cr.illustrate(net, X, y, level="units", row=2)
+    box = next(b for b in found.picture.boxes if b.key == "u-1-1")
+    trace = net.forward(X)
+    spoken = [float(line.split("= ")[1].replace("−", "-")) for line in box.lines]
+    true = [trace.z[1][2, 1], trace.a[1][2, 1], grads.da[1][2, 1]]
+    np.testing.assert_allclose(spoken, true, rtol=6e-3)
+    negative = {line.key: line.negative for line in found.picture.lines if line.key[:2] == "e-"}
+    assert len(negative) == 9
+    assert negative["e-1-2-0"] == (net.W[1][2, 0] < 0)
+
+
+def test_wide_layers_fold_to_the_units_that_matter_most() -> None:
+    net = network(20, 12, 3)
+    X, y = data(net)
+    sample = sample_of(net, X, y, 1)
+    da = da_of(sample)
+    shown = telling_units(net.sizes, sample.a, da, 8)
+    assert [len(column) for column in shown] == [7, 7, 3]
+    for l in (0, 1):
+        effect = np.abs(sample.a[l] * da[l])
+        rest = np.setdiff1d(np.arange(net.sizes[l]), shown[l])
+        assert effect[shown[l]].min() >= effect[rest].max()
+    counts = [b.lines[1] for b in units(net).boxes if b.role == "more"]
+    assert counts == ["13 more", "5 more"]
+
+
+def test_broken_numbers_are_drawn_too() -> None:
+    net = network(3, 20, 2)
+    net.theta[:] = np.nan
+    ElementTree.fromstring(cr.illustrate(net, *data(net), level="units").svg())
+
+
+HOSTILE = ("<script>alert(1)</script>", "a\"'&\x00\x0b", "مرحبا\u202e", "long " * 200)
+
+
+def test_names_are_escaped_and_clipped() -> None:
+    net = network(4, 2, 4)
+    picture = units(net, Names(HOSTILE, HOSTILE))
+    from chainrule.explanation.svg import svg
+
+    text = svg(picture)
+    assert "<script>" not in text
+    words = [e.text for e in ElementTree.fromstring(text).iter(f"{NS}text")]
+    assert "<script>alert(1)</scr…"[:20] in [w[:20] for w in words if w]
+    assert max(len(w or "") for w in words) < 40
+
+
+@pytest.mark.parametrize("level", ["layers", "units"])
+def test_files(tmp_path: Path, level: str) -> None:
+    pytest.importorskip("matplotlib")
+    net = network(2, 3, 1)
+    found = cr.illustrate(net, *data(net), level=level)  # type: ignore[arg-type]
+    found.save(tmp_path / "a.svg")
+    assert (tmp_path / "a.svg").read_text(encoding="utf-8") == found.svg() == found._repr_svg_()
+    found.save(tmp_path / "a.png", scale=1.0)
+    png = (tmp_path / "a.png").read_bytes()
+    assert png[:8] == b"\x89PNG\r\n\x1a\n"
+    width, height = struct.unpack(">II", png[16:24])
+    assert abs(width - found.picture.width) <= 1
+    assert abs(height - found.picture.height) <= 1
+    with pytest.raises(ValueError, match=r"\.svg or \.png"):
+        found.save(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"level": "neurons"}, "'layers' or 'units'"),
+        ({"level": "units"}, "give X and y"),
+        ({"level": "units", "X": [[1.0, 2.0]], "y": [1.0], "most": 1}, "at least 2"),
+        ({"level": "units", "X": [[1.0, 2.0]], "y": [1.0], "row": 1}, "row 1 is not there"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said(settings: dict, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        cr.illustrate(network(2, 3, 1), **settings)

@@ -1,0 +1,231 @@
+"""``chainrule explain`` and ``report``, and what notebooks show: from a table to both pages."""
+
+import csv
+import io
+import json
+import re
+import sys
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+
+click_testing = pytest.importorskip("click.testing")
+pytest.importorskip("pyarrow")
+pytest.importorskip("jinja2")
+pytest.importorskip("matplotlib")
+
+from chainrule.cli.app import app  # noqa: E402
+from chainrule.explanation import plots  # noqa: E402
+from chainrule.explanation.assets import template  # noqa: E402
+from chainrule.explanation.report import history_of, report  # noqa: E402
+from chainrule.explanation.scoring import rows_held_out  # noqa: E402
+from chainrule.tables.model import TableModel  # noqa: E402
+
+Run = Callable[..., Any]
+EVIL = "<script>window.broken=1</script>"
+HEADER = ["a", EVIL, "b $x_1$", "y"]
+# y hangs on a alone; the other columns are noise.
+LINES = [
+    [str(i * 7 % 10), ["Bern", "Chur", '"&<b>'][i * i % 3], str(i * 13 % 17), ""] for i in range(90)
+]
+for line in LINES:
+    line[3] = EVIL if int(line[0]) > 4 else "no & <i>no</i>"
+
+
+def written(header: list[str], lines: list[list[str]]) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerows([header, *lines])
+    return out.getvalue()
+
+
+def invoke(*args: str) -> Any:
+    return click_testing.CliRunner().invoke(app, args, prog_name="chainrule")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "table.csv").write_text(written(HEADER, LINES))
+    numbers = [[a, c, b, str(float(a) * 3.5 + int(b) % 3)] for a, c, b, _ in LINES]
+    (folder / "numbers.csv").write_text(written(HEADER, numbers))
+    three = [[a, c, b, "xyz"[int(a) % 3]] for a, c, b, _ in LINES]
+    (folder / "three.csv").write_text(written(HEADER, three))
+    for table in ("table", "numbers", "three"):
+        result = invoke(
+            "train", f"{folder}/{table}.csv", "-t", "y", "-o", f"{folder}/{table}.model", "-q"
+        )
+        assert result.exit_code == 0, result.stderr
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def run(tmp_path: Path, trained: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.chdir(tmp_path)
+    for name, data in trained.items():
+        (tmp_path / name).write_bytes(data)
+    return invoke
+
+
+class Reader(HTMLParser):
+    """Reads a page as a browser would: its tags, and its text outside scripts."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.words: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attributes: Any) -> None:
+        self.tags.append(tag)
+        assert not any(name.startswith("on") or name == "src" for name, _ in attributes)
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.mark.parametrize("table", ["table", "numbers", "three"])
+def test_a_report_has_every_part(run: Run, table: str) -> None:
+    result = run("report", f"{table}.model", f"{table}.csv", "-o", "out.html")
+    assert result.exit_code == 0, result.stderr
+    assert "wrote out.html" in result.stderr
+    page = Reader(Path("out.html").read_text(encoding="utf-8"))
+    text = page.text
+    for part in (
+        "Data and architecture",
+        "How good it is",
+        "How it learnt",
+        "Stop certificate",
+        "What each column is worth",
+        "Gradient check",
+        "held out in training",
+        "rows a second",
+        "RIGHT",
+    ):
+        assert part in text, part
+    plots_drawn = page.tags.count("svg")
+    assert plots_drawn == 1 + {"numbers": 2}.get(table, 2) + 2 + 1
+    assert "script" not in page.tags
+    assert ("Confusion matrix" in text) == (table != "numbers")
+    if table == "table":
+        assert EVIL in text
+        assert "no & <i>no</i>" in text
+
+
+def test_a_report_in_json_ranks_the_columns(run: Run) -> None:
+    result = run("report", "table.model", "table.csv", "--json")
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["page"] == "report.html"
+    assert found["importance"][0]["column"] == "a"
+    rises = [one["rise"] for one in found["importance"]]
+    assert rises == sorted(rises, reverse=True)
+    assert rises[0] > 10 * max(abs(rises[1]), abs(rises[2]))
+    assert found["scores"]["rows"] == 18
+
+
+def test_only_the_rows_held_out_are_scored(run: Run) -> None:
+    model = TableModel.load("table.model")
+    rows = model.read("table.csv", with_target=True)
+    held = rows_held_out(model, rows, "table.csv")
+    assert held is not None
+    assert len(held) == model.record["rows"]["test"]
+    assert rows_held_out(model, rows, "other.csv") is None
+    changed = rows.take(np.arange(rows.m)[::-1])
+    assert rows_held_out(model, changed, "table.csv") is None
+    assert f"all 90 rows of {EVIL}" in Reader(report(model, changed, EVIL).html).text
+    made = report(model, rows, "table.csv")
+    for name, value in model.record["scores"].items():
+        if isinstance(value, float):
+            assert made.scores[name] == pytest.approx(value, rel=1e-6)
+    assert report(model, changed, "table.csv").scores["rows"] == 90
+
+
+def test_a_model_without_a_history_has_a_report(run: Run) -> None:
+    whole = TableModel.load("table.model")
+    rows = whole.read("table.csv", with_target=True)
+    for record in (None, {}, {"history": {"cost": []}}, {"rows": 3, "settings": "x"}):
+        bare = TableModel(whole.network, whole.encoder, whole.target, record)
+        assert "no history" in report(bare, rows).html
+    assert history_of(None) is None
+    restored = history_of(whole.record)
+    assert restored is not None
+    assert restored.stop is not None
+    assert restored.cost == whole.record["history"]["cost"]
+
+
+@pytest.mark.parametrize("table", ["table", "numbers", "three"])
+def test_explain_writes_a_page(run: Run, table: str) -> None:
+    result = run("explain", f"{table}.model", f"{table}.csv", "--row", "3", "-o", "out.html")
+    assert result.exit_code == 0, result.stderr
+    page = Path("out.html").read_text(encoding="utf-8")
+    found = re.search(r'id="data">(.*?)</script>', page, re.S)
+    assert found
+    data = json.loads(found[1])
+    assert data["rows"][data["start"]] == 3
+    assert data["inputs"][0] == "a"
+    assert any(name.startswith(f"{EVIL}=") for name in data["inputs"])
+    names = {"table": ["y = no & <i>no</i>"], "numbers": ["y"], "three": ["x", "y", "z"]}
+    assert data["outputs"] == names[table]
+    assert EVIL not in page.replace(found[1], "")
+    as_json = run("explain", f"{table}.model", f"{table}.csv", "--json")
+    assert json.loads(as_json.stdout)["page"] == "explain.html"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["explain", "table.model", "table.csv", "--row", "91"], "rows 1 to 90"),
+        (["explain", "table.model", "table.csv", "--row", "0"], "rows 1 to 90"),
+        (["explain", "table.model", "table.csv", "-o", "no/where.html"], "no"),
+        (["report", "table.model", "table.csv", "-o", "no/where.html"], "no"),
+        (["explain", "missing.model", "table.csv"], "missing.model"),
+        (["report", "table.model", "missing.csv"], "missing.csv"),
+        (["report", "table.csv", "table.csv"], "table.csv"),
+    ],
+)
+def test_faults_are_one_sentence(run: Run, arguments: list[str], words: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2, result.stderr
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("verb", ["explain", "report"])
+def test_a_missing_extra_is_named(run: Run, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    template.cache_clear()
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    result = run(verb, "table.model", "table.csv")
+    assert result.exit_code == 2
+    assert "pip install 'chainrule[explain]'" in result.stderr
+
+
+def test_a_curve_of_receiver_operation_by_hand() -> None:
+    # Scores 0.9 (1), 0.8 (0) and 0.8 (1) tied, 0.1 (0): one tied step of a hit and a miss.
+    x, y = plots.roc_curve(np.array([1, 0, 1, 0]), np.array([0.9, 0.8, 0.8, 0.1]))
+    assert x.tolist() == [0.0, 0.0, 0.5, 1.0]
+    assert y.tolist() == [0.0, 0.5, 1.0, 1.0]
+
+
+def test_notebooks_show_networks_and_histories() -> None:
+    net = cr.Network([2, 3, 1], hidden="tanh", output="sigmoid", dropout=0.2)
+    text = Reader(net._repr_html_()).text
+    for word in ("dense", "dropout", "rate 0.2", "tanh", "W 3 × 2, b 3", "f¹"):
+        assert word in text
+    history = net.fit([[0.0, 1.0], [1.0, 0.0]], [0, 1], epochs=3, tolerance=None, progress=False)
+    shown = history._repr_html_()
+    assert "first epoch" in shown
+    assert "<svg" in shown
+    figure = history.plot()
+    (line,) = (line for line in figure.axes[0].lines if line.get_label() == "training")
+    np.testing.assert_array_equal(line.get_ydata(), history.cost)
+    assert "0 epochs" in cr.History()._repr_html_()

@@ -1,0 +1,304 @@
+"""Streams: a Parquet data set in any number of files, read piece by piece, trains the same."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pa = pytest.importorskip("pyarrow")
+import pyarrow.parquet as pq  # noqa: E402
+from hypothesis import given, settings  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
+
+import chainrule as cr  # noqa: E402
+from chainrule.tables import fit_stream  # noqa: E402
+from chainrule.tables.choices import Choices  # noqa: E402
+from chainrule.tables.columns import columns  # noqa: E402
+from chainrule.tables.encoder import Encoder  # noqa: E402
+from chainrule.tables.fit_stream import fit_data_set, size_of  # noqa: E402
+from chainrule.tables.model import TableModel  # noqa: E402
+from chainrule.tables.statistics import encoder_of, merged, summaries  # noqa: E402
+from chainrule.tables.streaming import is_data_set, open_data_set, shared_out  # noqa: E402
+from chainrule.training.checkpoints import written  # noqa: E402
+
+M = 3000
+
+
+def made(m: int = M, seed: int = 0) -> Any:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(m, 3))
+    c = rng.choice(["a", "b", "c"], m)
+    y = x[:, 0] + (c == "a") > 0.3
+    return pa.table(
+        {
+            "x0": x[:, 0],
+            "x1": pa.array(x[:, 1].astype(np.float32) * 100 + 1e6, mask=x[:, 2] > 1),
+            "n": rng.integers(0, 9, m),
+            "c": pa.array(np.where(rng.random(m) < 0.1, None, c).tolist()),
+            "b": rng.random(m) < 0.5,
+            "y": np.where(y, "yes", "no"),
+        }
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    whole, found = made(), tmp_path / "data"
+    found.mkdir()
+    for number, (start, stop) in enumerate([(0, 1000), (1000, 1100), (1100, M)]):
+        path = found / f"part-{number}.parquet"
+        pq.write_table(whole.slice(start, stop - start), path, row_group_size=400)
+    return found
+
+
+CHOICES = Choices(epochs=4, batch_size=32, dtype="float64")
+MEMORY = 260 << 20
+
+
+def test_every_row_comes_once_an_epoch_whatever_the_size_of_the_buffer(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    for most in (1024, 1 << 20):
+        monkeypatch.setattr(fit_stream, "MOST_BUFFERED", most)
+        rows: list[Any] = []
+        real = fit_stream.Run.__init__
+
+        def begun(self: Any, *args: Any, rows: Any = rows, real: Any = real, **kw: Any) -> None:
+            real(self, *args, **kw)
+            for epoch in range(2):
+                parts = list(self.samples.blocks(epoch, 0))
+                rows.append(np.concatenate([b.problem.X[b.order] for b in parts]))
+                assert sum(b.steps for b in parts) == self.samples.steps
+
+        with monkeypatch.context() as patched:
+            patched.setattr(fit_stream.Run, "__init__", begun)
+            fit_data_set(folder, "y", CHOICES, memory=MEMORY)
+        assert not (rows[0] == rows[1]).all()
+        seen += [found[np.lexsort(found.T)] for found in rows]
+    for found in seen[1:]:
+        assert (found == seen[0]).all()
+
+
+def test_statistics_are_those_of_the_whole_table(folder: Path) -> None:
+    data, whole = open_data_set(folder), columns(made()).without(["y"])
+    parts = [
+        merged(summaries(rows, "y") for rows in data.read(group, list(whole)))
+        for group in data.groups
+    ]
+    streamed, expected = encoder_of(merged(parts)), Encoder.fit(whole)
+    for a, b in zip(streamed.features, expected.features, strict=True):
+        assert (a.name, a.kind, a.words, a.missing, a.other) == (
+            b.name,
+            b.kind,
+            b.words,
+            b.missing,
+            b.other,
+        )
+        assert a.mean == pytest.approx(b.mean, rel=1e-14)
+        assert a.scale == pytest.approx(b.scale, rel=1e-12)
+        assert a.shares == b.shares
+
+
+@settings(max_examples=50)
+@given(
+    values=st.lists(st.floats(-1e6, 1e6) | st.none(), min_size=2, max_size=40).filter(
+        lambda v: len({x for x in v if x is not None}) > 1
+    ),
+    offset=st.sampled_from([0.0, 1e9]),
+    cut=st.integers(0, 40),
+)
+def test_merged_moments_are_exact_up_to_rounding(
+    values: list[Any], offset: float, cut: int
+) -> None:
+    from fractions import Fraction
+
+    shifted = [None if v is None else v + offset for v in values]
+    parts = [pa.table({"x": pa.array(p, pa.float64())}) for p in (shifted[:cut], shifted[cut:])]
+    found = merged(summaries(columns(p), "y") for p in parts if p.num_rows)["x"]
+    exact = [Fraction(v) for v in shifted if v is not None]
+    mean = sum(exact) / len(exact)
+    squares = sum((v - mean) ** 2 for v in exact)
+    assert found.count == len(exact)
+    assert found.missing == len(values) - len(exact)
+    assert found.mean == pytest.approx(float(mean), rel=1e-12, abs=1e-9)
+    top = max(abs(v - mean) for v in exact)
+    slack = 1e-9 * float(squares) + len(exact) * (1e-15 * float(abs(mean) + top)) ** 2 * 100
+    assert abs(found.squares - float(squares)) <= slack + 1e-12 * float(top) ** 2 + 1e-300
+
+
+def test_trains_as_from_memory_and_its_file_predicts(folder: Path, tmp_path: Path) -> None:
+    done = fit_data_set(folder, "y", CHOICES, memory=MEMORY)
+    assert done.scores is not None
+    assert done.scores["accuracy"] > 0.9
+    assert sum(done.rows.values()) == M
+    done.model.save(tmp_path / "model")
+    again = TableModel.load(tmp_path / "model")
+    assert again.evaluate(columns(made(200, seed=9)))[0]["accuracy"] > 0.9
+
+
+@pytest.mark.parametrize("memory", [MEMORY, 1 << 30])
+def test_stopped_and_resumed_in_the_middle_of_an_epoch(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, memory: int
+) -> None:
+    from chainrule.training import descent
+
+    monkeypatch.setattr(fit_stream, "MOST_BUFFERED", 1024 if memory == MEMORY else 1 << 20)
+    whole = fit_data_set(folder, "y", CHOICES, memory=memory)
+    for step in (1, 20, 32, 33, 50, 70, 200):
+        run = tmp_path / str(step)
+        calls = {"n": 0}
+
+        def agree(*_: Any, calls: Any = calls, step: int = step) -> tuple[bool, int]:
+            calls["n"] += 1
+            return calls["n"] == step, 1
+
+        with monkeypatch.context() as patched:
+            patched.setattr(descent, "_agree", agree)
+            patched.setattr(descent, "FEWEST_STEPS", 1)
+            kept = cr.Checkpoints(run, epochs=999)
+            part = fit_data_set(folder, "y", CHOICES, memory=memory, checkpoint=kept)
+        assert part.history.stop is not None
+        assert part.history.stop.reason == "interrupted"
+        TableModel.load(written(run)[-1])
+        end = fit_data_set(folder, "y", CHOICES, memory=memory, checkpoint=kept, resume=True)
+        assert (end.model.network.theta == whole.model.network.theta).all()
+        assert end.history.cost == whole.history.cost
+        assert end.scores == whole.scores
+
+
+def test_a_checkpoint_of_another_data_set_is_refused(folder: Path, tmp_path: Path) -> None:
+    kept = cr.Checkpoints(tmp_path / "run")
+    fit_data_set(folder, "y", CHOICES, memory=MEMORY, checkpoint=kept)
+    pq.write_table(made(1000, seed=5), folder / "part-0.parquet", row_group_size=400)
+    with pytest.raises(ValueError, match="other samples"):
+        fit_data_set(folder, "y", CHOICES, memory=MEMORY, checkpoint=kept, resume=True)
+
+
+def test_what_a_name_may_be(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    m = {open_data_set(name).m for name in (folder, f"{folder}/*.parquet", folder.as_uri())}
+    assert m == {M}
+    assert open_data_set(folder / "part-1.parquet").m == 100
+    assert is_data_set(str(folder))
+    assert is_data_set(f"{folder}/*.parquet")
+    assert is_data_set("s3://bucket/data")
+    assert not is_data_set(f"{folder}/part-1.parquet")
+
+
+def spoil(folder: Path, how: str) -> None:
+    path, table = folder / "part-1.parquet", made(100)
+    if how == "damaged":
+        data = bytearray(path.read_bytes())
+        data[len(data) // 3 : len(data) // 3 + 400] = bytes(400)
+        path.write_bytes(data)
+    elif how == "cut":
+        path.write_bytes(path.read_bytes()[:-9])
+    elif how == "text":
+        path.write_text("x0,x1\n1,2\n")
+    elif how == "column":
+        pq.write_table(table.drop(["n"]), path)
+    elif how == "extra":
+        pq.write_table(table.append_column("z", table["n"]), path)
+    elif how == "type":
+        pq.write_table(table.set_column(0, "x0", table["x0"].cast(pa.string())), path)
+    elif how == "empty":
+        for one in folder.iterdir():
+            pq.write_table(table.slice(0, 0), one)
+    elif how == "none":
+        for one in folder.iterdir():
+            one.unlink()
+    elif how == "missing target":
+        none = pa.array([None] * 100, pa.string())
+        pq.write_table(table.set_column(5, "y", none), path)
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("damaged", r"part-1.parquet"),
+        ("cut", r"part-1.parquet is not a readable Parquet file"),
+        ("text", r"part-1.parquet is not a readable Parquet file"),
+        ("column", r"part-1.parquet has no column 'n'"),
+        ("extra", r"part-1.parquet has a column 'z' that .*part-0.parquet has not"),
+        ("type", r"column 'x0' of .*part-1.parquet is of type string, and of double in"),
+        ("empty", "has column names but no rows"),
+        ("none", "holds no Parquet files"),
+        ("missing target", "target 'y' has no value in"),
+    ],
+)
+def test_bad_data_is_one_sentence(folder: Path, how: str, words: str) -> None:
+    spoil(folder, how)
+    with pytest.raises(ValueError, match=words) as told:
+        fit_data_set(folder, "y", CHOICES, memory=MEMORY)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"target": "yy"}, "has no column 'yy', did you mean 'y'"),
+        ({"memory": 1 << 20}, "--memory 1MB is too little: give at least"),
+        ({"choices": Choices(optimizer="lbfgs")}, "lbfgs needs all rows at once"),
+        ({"choices": Choices(drop=("y",))}, "is also given to --drop"),
+    ],
+)
+def test_bad_arguments(folder: Path, settings: dict[str, Any], words: str) -> None:
+    given: dict[str, Any] = {"target": "y", "choices": CHOICES, "memory": MEMORY, **settings}
+    with pytest.raises(ValueError, match=words):
+        fit_data_set(folder, given.pop("target"), given.pop("choices"), **given)
+
+
+def test_row_groups_are_shared_out_evenly_and_ranks_without_are_refused(folder: Path) -> None:
+    groups = open_data_set(folder).groups
+    shares = shared_out(groups, 3)
+    assert sorted(g.first for share in shares for g in share) == [g.first for g in groups]
+    rows = [sum(g.rows for g in share) for share in shares]
+    assert max(rows) - min(rows) <= 400
+    with pytest.raises(ValueError, match="99 ranks, and only 9 row groups to read"):
+        shared_out(groups, 99)
+
+
+def test_ranks_read_row_groups_of_their_own_and_agree(folder: Path, tmp_path: Path) -> None:
+    """Every step's parameters are compared over the ranks; statistics do not depend on them."""
+    test = pytest.importorskip("test_distributed")
+    seen = []
+    for ranks in (1, 2, 3):
+        done = test.mpi(
+            ranks, {"stream": [str(folder)], "run": str(tmp_path / str(ranks))}, tmp_path
+        )
+        assert done.returncode == 0, done.stderr
+        first, encoder = done.stdout.splitlines()
+        found = json.loads(first)
+        assert found["scores"]["accuracy"] > 0.9
+        seen.append((encoder, found["rows"], first))
+        job = {"stream": [str(folder)], "run": str(tmp_path / str(ranks)), "resume": True}
+        (tmp_path / str(ranks) / written(tmp_path / str(ranks))[-1].name).unlink()
+        again = test.mpi(ranks, job, tmp_path)
+        assert again.stdout.splitlines()[0] == first, again.stderr
+    assert len({encoder for encoder, _, _ in seen}) == 1
+    assert seen[0][1] == seen[1][1] == seen[2][1]
+
+
+def test_ranks_are_told_of_bad_data_in_one_sentence(folder: Path, tmp_path: Path) -> None:
+    test = pytest.importorskip("test_distributed")
+    one = str(folder / "part-1.parquet")  # one row group
+    other = tmp_path / "other.parquet"
+    pq.write_table(made().drop(["n"]), other)
+    for paths, words in [
+        ([one], "2 ranks, and only 1 row groups to read: start at most 1 ranks"),
+        ([str(folder), str(other)], "the ranks disagree: columns is"),
+        ([str(folder), "/no/such"], "rank 1: /no/such does not exist"),
+    ]:
+        done = test.mpi(2, {"stream": paths}, tmp_path)
+        assert done.returncode == 2, done.stderr
+        assert words in done.stderr.splitlines()[0]
+        assert "Traceback" not in done.stderr
+
+
+def test_sizes_of_memory() -> None:
+    assert size_of("1.5 GB") == 3 << 29
+    for text in ("12", "GB", "x MB", "-1GB", "infGB", "nanMB"):
+        with pytest.raises(ValueError, match="memory"):
+            size_of(text)
