@@ -49,7 +49,7 @@ int processors() {
     return std::max(1, found);
 }
 
-ThreadTeam::ThreadTeam(int threads) : spins_(threads > processors() ? 0 : 20000) {
+ThreadTeam::ThreadTeam(int threads) : spins_(threads > processors() ? 0 : 4000) {
     this->threads = threads;
     this->barrier = meet;
     process_ = process_id();
