@@ -162,7 +162,7 @@ def _agree(run: Run, interrupt: Interrupt, chunk: int) -> tuple[bool, int]:
     chunk = chunk if team.rank == 0 else 0
     word = np.array([interrupt.asked, interrupt.terminated, chunk], np.float64)
     team.maximum_(word)
-    # A signal that came during the all-reduce is not in the word yet: it must stay for the next one.
+    # A signal that came during the all-reduce is not in the word: it must stay for the next one.
     if word[0]:
         interrupt.asked = True
     if word[1]:
