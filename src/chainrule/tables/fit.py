@@ -10,13 +10,13 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from chainrule.network import Network
-from chainrule.training import Checkpoints, History
+from chainrule.training import History
 
 from .choices import Choices, as_json, check, complete, smaller_rate, validation_share_for
 from .columns import Columns, columns, require
@@ -25,6 +25,9 @@ from .model import OUTPUTS, TableModel, score
 from .reading import read_table
 from .splits import Split, split_rows
 from .target import Target, TargetEncoder, read_target
+
+if TYPE_CHECKING:
+    from chainrule.training.checkpoints import Checkpoints
 
 Say = Callable[[str], None]
 Callback = Callable[[Network, History], Any]

@@ -21,8 +21,8 @@ from chainrule.engines.parallel import DataParallel, stream_split
 from chainrule.engines.team import ALONE, Team, stacked
 from chainrule.mathematics.names import unknown
 from chainrule.network import Network
-from chainrule.training import Checkpoints, History
-from chainrule.training.checkpoints import Keeper, signature_of
+from chainrule.training import History
+from chainrule.training.checkpoints import Checkpoints, Keeper, signature_of
 from chainrule.training.conduct import conduct, problem_of
 from chainrule.training.distributed import agree_on, agreed
 from chainrule.training.progress import Progress

@@ -11,19 +11,19 @@ from ..engines import choose
 from ..mathematics.optimizers import Optimizer
 from ..mathematics.schedules import Schedule
 from .carried import Carried
-from .checkpoints import Checkpoints, Keeper, checkpoints_of, digest_of, signature_of
 from .conduct import conduct, problem_of
 from .history import History, Stop
 from .metrics import METRICS, Metric
 from .progress import Progress
 from .run import Run
 from .samples import InMemory
-from .settings import Callback, data_of, settings_of, split_validation, with_class_weight
+from .settings import Callback, Data, data_of, settings_of, split_validation, with_class_weight
 
 if TYPE_CHECKING:
     from ..network import Network
+    from .checkpoints import Checkpoints, Keeper
 
-__all__ = ["METRICS", "Carried", "Checkpoints", "History", "Metric", "Stop", "fit"]
+__all__ = ["METRICS", "Carried", "History", "Metric", "Stop", "fit"]
 
 
 def fit(
@@ -96,9 +96,7 @@ def fit(
     given = {
         name: value for name, value in locals().items() if name not in ("net", "X", "y", "carried")
     }
-    policy = None if checkpoint is None else checkpoints_of(checkpoint, checkpoint_every)
-    if resume and policy is None:
-        raise ValueError("resume needs the folder of the checkpoints: give checkpoint=...")
+    policy = _policy(checkpoint, checkpoint_every, resume)
     data = with_class_weight(net, data_of(net, X, y, sample_weight, "X"), class_weight)
     data, held = split_validation(net, data, validation)
     settings = settings_of(net, len(data.X), held is not None, given)
@@ -114,10 +112,26 @@ def fit(
             raise ValueError("carried and checkpoint do not go together: leave one out")
         carried.check(net.theta, settings.optimizer)
     if policy is not None:
-        signature = signature_of(run, digest_of(data), digest_of(held))
-        run.keeper = Keeper(policy, signature, resume)
+        run.keeper = _keeper(run, policy, data, held, resume)
     net.history = conduct(run)
     return net.history
+
+
+# What checkpoints need (locks, digests, dates) is imported by those who write some.
+def _policy(checkpoint: Any, every: str | int | None, resume: bool) -> Checkpoints | None:
+    if checkpoint is None:
+        if resume:
+            raise ValueError("resume needs the folder of the checkpoints: give checkpoint=...")
+        return None
+    from .checkpoints import checkpoints_of
+
+    return checkpoints_of(checkpoint, every)
+
+
+def _keeper(run: Run, policy: Checkpoints, data: Data, held: Data | None, resume: bool) -> Keeper:
+    from .checkpoints import Keeper, digest_of, signature_of
+
+    return Keeper(policy, signature_of(run, digest_of(data), digest_of(held)), resume)
 
 
 def _say(line: str) -> None:
