@@ -19,7 +19,7 @@ STYLE = """
 .cr-check td,.cr-check th{padding:.15rem .7rem .15rem 0;text-align:left;white-space:nowrap}
 .cr-check .wrong{color:#c0392b}.cr-check .undecidable{color:#b7791f}
 .cr-check figure{display:inline-block;margin:.6rem 1.2rem .2rem 0;vertical-align:top}
-.cr-check figcaption{font-size:12px;color:#666}
+.cr-check figcaption{font-size:12px;color:#666}.cr-check svg{border:1px solid #bbb}
 """
 # Errors are shown from 1e-12 (white) to 1 (red).
 LEAST = -12.0
