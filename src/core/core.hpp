@@ -51,7 +51,6 @@ struct Run {
     double* costs;    // (S,)
     double* squares;  // (S, L)
     void* dtheta;     // evaluate: the gradient (P,), or null for the cost alone
-    void* outputs;    // predict: (k, n_L)
     bool train;       // update theta; otherwise one pass, without dropout
     bool careful;     // the whole gradient before any update
 };
@@ -73,6 +72,10 @@ struct Kernels {
     void (*work)(void* workspace, int thread);
     End (*end)(void* workspace, idx* steps);
     void (*elementwise)(int function, const void* x, void* y, idx n);  // for tests of accuracy
+    // a^L (rows, n_L) of X (rows, n_0), on uninitialised scratch of the caller's.
+    std::size_t (*outputs_scratch)(const Layer*, idx depth, idx rows);
+    void (*outputs)(const Layer*, idx depth, const void* theta, const void* X, void* out, idx rows,
+                    void* scratch);
 };
 
 struct Isa {

@@ -14,8 +14,6 @@
 
 namespace chainrule {
 
-namespace {
-
 long process_id() {
 #if defined(_WIN32)
     return 0;
@@ -23,6 +21,8 @@ long process_id() {
     return (long)getpid();
 #endif
 }
+
+namespace {
 
 void pause_once() {
 #if defined(__x86_64__)

@@ -40,4 +40,6 @@ class ThreadTeam : public Team {
 // The processors this process may use: affinity and the limits of its control group.
 int processors();
 
+long process_id();  // a fork has another one
+
 }  // namespace chainrule

@@ -8,9 +8,9 @@ from typing import Any
 
 from ..mathematics.names import unknown
 from . import reference
-from .protocol import Engine, Problem
+from .protocol import Engine, Predictor, Problem
 
-__all__ = ["Engine", "Problem", "choose"]
+__all__ = ["Engine", "Predictor", "Problem", "built", "choose"]
 
 ENGINES = ("auto", "native", "reference")
 
@@ -26,7 +26,7 @@ def choose(name: str, problem: Problem) -> tuple[Engine, str]:
     own: Any = reference
     if name == "reference":
         return own, ""
-    native = _native()
+    native = built()
     if native is None:
         if name == "native":
             raise ValueError("the native engine was not built: use engine='reference'")
@@ -40,7 +40,7 @@ def choose(name: str, problem: Problem) -> tuple[Engine, str]:
 
 
 @cache
-def _native() -> Any:
+def built() -> Any:
     """Return the native engine, or None where it was not built.
 
     Asked once: an import that fails takes a lock each time, and a process forked by another thread
