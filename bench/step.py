@@ -22,9 +22,9 @@ HERE = Path(__file__).parent
 
 
 class Worker:
-    """A peer's process; `ask` takes one timing."""
+    """A peer's process, by a program that has some; `ask` takes one timing."""
 
-    def __init__(self, name: str, threads: int) -> None:
+    def __init__(self, name: str, threads: int, program: str = "peers.py") -> None:
         path = os.pathsep.join(
             p for p in (str(HERE.parent / "src"), os.environ.get("PYTHONPATH")) if p
         )
@@ -32,7 +32,7 @@ class Worker:
         env |= {"OPENBLAS_NUM_THREADS": str(threads), "TF_CPP_MIN_LOG_LEVEL": "3"}
         self.name, self.threads = name, threads
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "peers.py"), name, str(threads)],
+            [sys.executable, str(HERE / program), name, str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

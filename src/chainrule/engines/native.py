@@ -27,10 +27,12 @@ from .protocol import Costs, Floats, Problem
 
 __all__ = [
     "available_isas",
+    "checker",
     "evaluate",
     "gradient",
     "isa",
     "lacks",
+    "lacks_cost",
     "lacks_layers",
     "name",
     "predictor",
@@ -79,8 +81,9 @@ def lacks(problem: Problem) -> str | None:
     missing = lacks_layers(net)
     if missing is not None:
         return missing
-    if not _known("costs", net.cost, COSTS):
-        return f"cost {net.cost.name!r}"
+    missing = lacks_cost(net)
+    if missing is not None:
+        return missing
     if not _known("optimizers", problem.optimizer, OPTIMIZERS):
         return f"optimizer {problem.optimizer.name!r}"
     return None
@@ -159,12 +162,31 @@ def lacks_layers(network: Network) -> str | None:
     return None
 
 
+def lacks_cost(network: Network) -> str | None:
+    """Name the cost if the core does not know it."""
+    return None if _known("costs", network.cost, COSTS) else f"cost {network.cost.name!r}"
+
+
 def predictor(network: Network, theta: Floats, threads: int | None) -> Any:
     """Return ``f(X, out=None)``, the outputs a^L with these parameters, which are not copied.
 
     For a network of which ``lacks_layers`` says None.
     """
     return _core.Predictor(isa(), _layers(network), _array("theta", theta), threads_of(threads))
+
+
+def checker(network: Network, stages: list[tuple[Any, ...]], Y: Floats) -> Any:
+    """Return the numerical check's view of cached passes in float64; see ``gradcheck.core``.
+
+    ``stages``: (W^T, b, z, a, mask or None, kinked, bends) of each numbered layer; Y (m, n_L) is
+    smoothed already. For a network of which ``lacks_layers`` and ``lacks_cost`` say None.
+    """
+    numbers = [layer[2:4] for layer in _layers(network)]
+    given = [
+        (*(None if x is None else _array("a stage", x) for x in stage[:5]), *number, *stage[5:])
+        for stage, number in zip(stages, numbers, strict=True)
+    ]
+    return _core.Checker(isa(), given, _array("Y", Y), _cost(network))
 
 
 def _core_of(problem: Problem) -> Any:
@@ -178,13 +200,11 @@ def _core_of(problem: Problem) -> Any:
 
 def _new_core(problem: Problem, level: str) -> Any:
     net, optimizer = problem.network, problem.optimizer
-    canonical = canonical_pair(net.activations[-1], net.cost) is not None
-    setting = float(next(iter(net.cost.settings.values()), 0.0))
     return _core.Core(
         level,
         _layers(net),
         _rates(net).get(0, 0.0),
-        (_NUMBERS["costs"][net.cost.name], setting, canonical),
+        _cost(net),
         float(net.l1),
         float(net.l2),
         int(net.seed),
@@ -199,6 +219,13 @@ def _new_core(problem: Problem, level: str) -> Any:
         _array("Y", problem.Y),
         None if problem.weights is None else _array("weights", problem.weights),
     )
+
+
+def _cost(network: Network) -> tuple[int, float, bool]:
+    """Return the cost as the core takes it: (number, setting, whether from z)."""
+    canonical = canonical_pair(network.activations[-1], network.cost) is not None
+    setting = float(next(iter(network.cost.settings.values()), 0.0))
+    return _NUMBERS["costs"][network.cost.name], setting, canonical
 
 
 def _rates(network: Network) -> dict[int, float]:
