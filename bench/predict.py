@@ -1,7 +1,7 @@
 """The time of inference beside that of its peers: `python bench/predict.py`.
 
-Batches of 1 and of 10 000 rows, float32, on 30-64-32-1 and 784-128-10; the same parameters for all, and
-their outputs are compared. Each peer runs in processes of its own, with 1 and with 2 threads, and
+Batches of 1 and of 10 000 rows, float32, on 30-64-32-1 and 784-128-10; the same parameters for all,
+and their outputs are compared. Each peer runs in processes of its own, with 1 and with 2 threads, and
 counts with the better median; the timings of all are interleaved.
 """
 
@@ -178,7 +178,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     if given.worker:
-        return serve(given.worker[0], int(given.worker[1]))
+        serve(given.worker[0], int(given.worker[1]))
+        return
     workers = [Worker(name, t, "predict.py") for name in given.peers.split(",") for t in (1, 2)]
     found: dict[str, Any] = {}
     for number, case in enumerate(CASES):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,7 +74,7 @@ class Core:
     def size(self, l: int) -> int:
         """How many pairs a block holds when z^l is moved at four points."""
         widths = self._sizes[l:]
-        products = sum(2 * n * k for n, k in zip(widths[1:-1], widths[2:], strict=True))
+        products = sum(2 * n * k for n, k in pairwise(widths[1:]))
         return int(min(max(WORK / (4 * (products + 100 * sum(widths))), 48), MOST))
 
 

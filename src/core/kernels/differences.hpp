@@ -260,7 +260,7 @@ static void watch_cost(const Moves& m, real* a, idx first, idx rows) {
                 const bool above = (d > delta) != (d0 > delta), below = (d > -delta) != (d0 > -delta);
                 if (above || below || d0 == delta || d0 == -delta) m.flags[row] |= BENT;
             } else if (d0 == 0) {
-                a[r * n + j] = top.a[at + j];
+                a[r * n + j] = top.a[at + j] + 0 * (a[r * n + j] - top.a[at + j]);  // NaN if infinite
             } else if ((d > 0) != (d0 > 0)) {
                 m.flags[row] |= MET;
             }
