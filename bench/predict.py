@@ -1,8 +1,8 @@
 """The time of inference beside that of its peers: `python bench/predict.py`.
 
 Batches of 1 and of 10 000 rows, float32, on 30-64-32-1 and 784-128-10; the same parameters for all,
-and their outputs are compared. Each peer runs in processes of its own, with 1 and with 2 threads, and
-counts with the better median; the timings of all are interleaved.
+and their outputs are compared. Each peer runs in processes of its own, with 1 and with 2 threads,
+and counts with the better median; the timings of all are interleaved.
 """
 
 from __future__ import annotations

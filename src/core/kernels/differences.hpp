@@ -318,10 +318,7 @@ void differences(const Moves& m, idx first, idx rows, void* scratch) {
         const idx wide = move_ld(m.stages, L, l + 1);
         for (idx j = 0; j < padded(rows * wide); j++) next[j] = 0;
         for (idx r = 0; r < rows; r++) s.rows[r] = z + r * ld;
-        product({.rows = s.rows, .at = 0, .M = rows, .K = above.n_in, .N = above.n_out, .B = above.W,
-                 .B_ld = above.n_out, .start = above.b, .start_ld = 0, .C = next, .C_ld = wide,
-                 .relu = false, .gate = nullptr, .B_padded = false, .pack = nullptr},
-                {});
+        affine(s.rows, rows, above.n_in, above.n_out, above.W, above.b, next, wide, false);
         real* const swapped = z;
         z = next;
         next = swapped;

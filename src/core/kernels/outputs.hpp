@@ -33,10 +33,36 @@ static void row_product(const real* x, idx K, idx N, const real* W, const real* 
             const idx width = least(N - j, ROW_PANEL);
             const int NV = (int)((width + LANES - 1) / LANES);
             const Tile run = width % LANES ? row_tile<true>(NV) : row_tile<false>(NV);
-            run({&x, k, least(step, K - k), W + k * N + j, N, k ? z + j : b + j, 0, z + j, N, width,
-                 relu && last, nullptr});
+            TileArguments t = {};
+            t.rows = &x;
+            t.at = k;
+            t.K = least(step, K - k);
+            t.B = W + k * N + j;
+            t.B_ld = N;
+            t.start = k ? z + j : b + j;
+            t.C = z + j;
+            t.width = width;
+            t.relu = relu && last;
+            run(t);
         }
     }
+}
+
+// The same of M rows.
+static void affine(const real* const* rows, idx M, idx K, idx N, const real* W, const real* b, real* z,
+                   idx ld, bool relu) {
+    Product p = {};
+    p.rows = rows;
+    p.M = M;
+    p.K = K;
+    p.N = N;
+    p.B = W;
+    p.B_ld = N;
+    p.start = b;
+    p.C = z;
+    p.C_ld = ld;
+    p.relu = relu;
+    product(p, {});
 }
 
 struct OutputsScratch {
@@ -94,10 +120,7 @@ void outputs(const Layer* layers, idx depth, const void* parameters, const void*
             row_product(a, layer.n_in, n, W, b, z, relu);
         } else {
             for (idx i = 0; i < rows; i++) s.rows[i] = a + i * a_ld;
-            product({.rows = s.rows, .at = 0, .M = rows, .K = layer.n_in, .N = n, .B = W, .B_ld = n,
-                     .start = b, .start_ld = 0, .C = z, .C_ld = ld, .relu = relu, .gate = nullptr,
-                     .B_padded = false, .pack = nullptr},
-                    {});
+            affine(s.rows, rows, layer.n_in, n, W, b, z, ld, relu);
         }
         if ((F)layer.f == F::softmax) {
             for (idx i = 0; i < rows; i++) softmax_forward(z + i * ld, n);
