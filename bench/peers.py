@@ -1,8 +1,9 @@
 """One peer of bench/step.py in a process of its own: `python bench/peers.py NAME THREADS`.
 
 Reads the number of a case per line and answers with JSON: seconds per step, and the cost that the
-trained parameters have. Every peer has the same data, start, order and optimizer, resident as
-arrays of float32. With `--first CASE` it takes one step and ends, for whoever times the process.
+trained parameters have. The first answer for a case is slower and serves to prepare it. Every peer
+has the same data, start, order and optimizer, resident as arrays of float32. With `--first CASE`
+it takes one step and ends, for whoever times the process.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 
 from cases import CASES, Case, Run, cost, trained
+from threadpoolctl import threadpool_limits
 
 
 def native(case: Case, threads: int) -> Run:
@@ -63,12 +65,12 @@ def main() -> None:
         case = CASES[number]
         if number not in made:
             made[number] = ready(name, case, threads)
-            made[number].train()
         run = made[number]
         began = perf_counter()
         result = run.train()
         seconds = (perf_counter() - began) / case.steps
-        J = cost(case, run.read(result)) if run.read else None
+        with threadpool_limits(1):  # threads of NumPy's BLAS would spin into the next timing
+            J = cost(case, run.read(result)) if run.read else None
         print(json.dumps({"seconds": seconds, "cost": J}), flush=True)
 
 

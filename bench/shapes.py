@@ -18,15 +18,14 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from cases import CASES, Case, trained
+from cases import CASES, Case, Run, data, trained
 from peak import bandwidth, fma_peak
 from writing import INK, LIMIT, OURS, ROOT, figure, machine, replace_block, time_text
 
 IMAGE = ROOT / "docs" / "images" / "shapes.svg"
 JUDGED, WITHIN = 50e-6, 1.3
 FOOTPRINTS = [2**k for k in range(13, 29)]
-# Whole processes of it, so that a step that is started once a call is not measured by its call.
-LEAST = 0.02
+LEAST = 0.02  # seconds of one timing
 
 
 @dataclass(frozen=True)
@@ -106,25 +105,35 @@ class Point:
         return self.seconds / max(self.products, self.bytes)
 
 
-def measure(sweep: Sweep, at: int, limits: Limits, repeats: int) -> Point:
-    """The better median of 1 thread and all; turns are taken, steps enough to be timed."""
+def measure(sweep: Sweep, limits: Limits, repeats: int) -> list[Point]:
+    """All points of a curve, with 1 thread and with all; turns are taken, the better median counts.
+
+    Each turn goes through the whole curve, so that a noise of a second spoils one timing of a point
+    and not all; each timing has as many steps as fill LEAST.
+    """
     from chainrule.engines import native
 
-    case = case_of(*sweep.points[at])
-    products, moved = limits.floors(case)
-    steps = ceil(LEAST / (3 * max(products, moved) + 1e-6))
-    case = replace(case, steps=min(steps, 2000))
-    runs = {t: trained(case, native, "float32", t) for t in sorted({1, limits.cores})}
-    times: dict[int, list[float]] = {t: [] for t in runs}
+    runs: dict[tuple[int, int], Run] = {}
+    cases = {}
+    for at, shape in sweep.points.items():
+        case = case_of(*shape)
+        steps = ceil(LEAST / (2 * max(limits.floors(case)) + 1e-6))
+        cases[at] = replace(case, steps=min(steps, 2000))
+        for threads in {1, limits.cores}:
+            runs[at, threads] = trained(cases[at], native, "float32", threads)
+    times: dict[tuple[int, int], list[float]] = {key: [] for key in runs}
     for repeat in range(repeats + 1):
-        for threads, run in runs.items():
+        for key, run in runs.items():
             began = perf_counter()
             run.train()
-            taken = (perf_counter() - began) / case.steps
             if repeat:
-                times[threads].append(taken)
-    best = min(times, key=lambda t: median(times[t]))
-    return Point(sweep, at, case, median(times[best]), best, products, moved)
+                times[key].append((perf_counter() - began) / cases[key[0]].steps)
+    data.cache_clear()
+    found = []
+    for at, case in cases.items():
+        best = min((1, limits.cores), key=lambda t: median(times[at, t]))
+        found.append(Point(sweep, at, case, median(times[at, best]), best, *limits.floors(case)))
+    return found
 
 
 def table(points: list[Point]) -> list[str]:
@@ -206,12 +215,11 @@ def main() -> None:
         if given.axis not in (None, sweep.axis):
             continue
         print(f"\nagainst {sweep.axis}, {sweep.label}", flush=True)
-        for at in sweep.points:
-            point = measure(sweep, at, before, given.repeats)
+        for point in measure(sweep, before, given.repeats):
             points.append(point)
             mark = " above 1.3" if point.seconds > JUDGED and point.ratio > WITHIN else ""
             print(
-                f"  {at:5} {time_text(point.seconds):>8}  {point.threads} threads  products "
+                f"  {point.at:5} {time_text(point.seconds):>8}  {point.threads} threads  products "
                 f"{time_text(point.products):>8}  bytes {time_text(point.bytes):>8}"
                 f"  ratio {point.ratio:5.2f}{mark}",
                 flush=True,

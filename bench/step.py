@@ -2,7 +2,7 @@
 
 Each peer runs in processes of its own, with 1 and with 2 threads, and counts with the better
 median; the timings of all peers are interleaved, so that a slower minute of the machine falls on
-all of them. A thread count that is 1.5 times slower than the other at first is not asked again.
+all of them. A thread count that is 1.5 times slower than the other twice is not asked again.
 The costs that the trained parameters have must be those of the reference engine in float64.
 
 The floor counts the products alone at the peak of multiply-and-add, measured before and after; for
@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -70,26 +71,39 @@ class Worker:
         if not line:
             raise SystemExit(f"{self.name} ended: " + shlex.join(self.process.args))
         if self.threads > 1:
-            time.sleep(0.03)  # its threads go on spinning for a while
+            time.sleep(0.05)  # its threads go on spinning for a while
         answer = json.loads(line)
         return answer["seconds"], answer["cost"]
+
+
+def prepare(workers: list[Worker], numbers: list[int]) -> None:
+    """Import, compile and run once, several workers at a time."""
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as several:
+        list(
+            several.map(lambda worker: [worker.ask(n) for n in asked_of(worker, numbers)], workers)
+        )
+
+
+def asked_of(worker: Worker, numbers: list[int]) -> list[int]:
+    """One sample at a time leaves nothing to share between threads."""
+    return [n for n in numbers if worker.threads == 1 or CASES[n].batch > 1]
 
 
 def timings(number: int, workers: list[Worker], repeats: int) -> tuple[dict[str, Any], Any]:
     """Return for each peer seconds and threads of the better median, and the costs by peer."""
     times: dict[Worker, list[float]] = {}
     costs: dict[str, float] = {}
-    asked = [w for w in workers if w.threads == 1 or CASES[number].batch > 1]
-    for repeat in range(repeats + 1):
+    asked = [w for w in workers if asked_of(w, [number])]
+    for repeat in range(repeats):
         for worker in asked:
             seconds, cost = worker.ask(number)
             times.setdefault(worker, []).append(seconds)
             if cost is not None:
                 costs[worker.name] = cost
-        if repeat == 0:
-            first = {w: times[w].pop() for w in asked}
-            quickest = {w.name: min(first[v] for v in asked if v.name == w.name) for w in asked}
-            asked = [w for w in asked if first[w] < 1.5 * quickest[w.name]]
+        if repeat == 1:
+            least = {w: min(times[w]) for w in asked}
+            quickest = {w.name: min(least[v] for v in asked if v.name == w.name) for w in asked}
+            asked = [w for w in asked if least[w] < 1.5 * quickest[w.name]]
     best: dict[str, Any] = {}
     for worker in asked:
         middle = median(times[worker])
@@ -111,13 +125,13 @@ def first_steps(names: list[str]) -> dict[str, float]:
         if name == "blas":
             continue
         taken = []
-        for _ in range(1 if name == "compiled" else 4):
+        for _ in range(1 if name == "compiled" else 3):
             with tempfile.TemporaryDirectory() as empty:
                 env = environment(1) | {"TORCHINDUCTOR_CACHE_DIR": empty}
                 began = time.perf_counter()
                 subprocess.run([*command(name, 1), "--first", str(FIRST)], env=env, check=True)
                 taken.append(time.perf_counter() - began)
-        found[name] = median(taken[1:] or taken)
+        found[name] = median(taken)
     return found
 
 
@@ -148,6 +162,7 @@ def floor_of(case: Case, threads: int, peak: float) -> tuple[float, str]:
 
 def measure(names: list[str], numbers: list[int], threads: list[int], repeats: int) -> Any:
     workers = [Worker(name, t) for name in names for t in threads]
+    prepare(workers, numbers)
     peaks = [fma_peak(max(threads))]
     taken = {number: timings(number, workers, repeats) for number in numbers}
     for worker in workers:
@@ -171,6 +186,7 @@ def main() -> None:
     parser.add_argument("--cases", default=",".join(str(i) for i in range(len(CASES))))
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--steps-only", action="store_true", help="no whole processes, no writing")
     parser.add_argument("--write", action="store_true", help="into README and its plot")
     parser.add_argument("--json", type=Path, help="keep the numbers in this file")
     parser.add_argument("--from-json", type=Path, help="show and write those numbers again")
@@ -184,15 +200,17 @@ def main() -> None:
             print(f"left out: {PEERS[name].label}; {PEERS[name].imports} is not installed")
         numbers, threads = ([int(i) for i in v.split(",")] for v in (given.cases, given.threads))
         found = json.loads(json.dumps(measure(names, numbers, threads, given.repeats)))
-        found["first"] = first_steps(names)
-        found["whole"] = whole_process.measure(3)
+        if not given.steps_only:
+            found["first"] = first_steps(names)
+            found["whole"] = whole_process.measure(3, warm=0)
     before, after = found["peaks"]
     print(f"\n{found['machine']}")
     print(f"peak {before:.1f} GFLOP/s a core before, {after:.1f} after (float32 multiply-and-add)")
-    print(f"from the start of a process to its first step, {CASES[FIRST].name}:")
-    for name, seconds in sorted(found["first"].items(), key=lambda item: item[1]):
-        print(f"  {PEERS[name].label:18} {time_text(seconds)}")
-    whole_process.show(found["whole"])
+    if "first" in found:
+        print(f"from the start of a process to its first step, {CASES[FIRST].name}:")
+        for name, seconds in sorted(found["first"].items(), key=lambda item: item[1]):
+            print(f"  {PEERS[name].label:18} {time_text(seconds)}")
+        whole_process.show(found["whole"])
     if given.json:
         given.json.write_text(json.dumps(found, indent=1))
     unequal = [
@@ -205,7 +223,7 @@ def main() -> None:
         raise SystemExit("final costs differ; nothing is written\n" + "\n".join(unequal))
     if abs(before - after) > 0.05 * after:
         print("the peak moved: the machine was not quiet, measure again")
-    if given.write:
+    if given.write and not given.steps_only:
         step_figures.write(found)
 
 

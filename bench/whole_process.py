@@ -84,18 +84,18 @@ def commands(folder: Path) -> dict[str, list[str]]:
     return found | {"import numpy": [sys.executable, "-c", "import numpy"]}
 
 
-def measure(rounds: int) -> dict[str, list[float]]:
-    """Seconds by name, one for each round after a first that warms the system's cache."""
+def measure(rounds: int, warm: int = 1) -> dict[str, list[float]]:
+    """Seconds by name, one for each round; before them come some to warm the system's cache."""
     seconds: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as name:
-        for turn in range(rounds + 1):
+        for turn in range(warm + rounds):
             for who, command in commands(Path(name)).items():
                 start = time.perf_counter()
                 done = subprocess.run(command, capture_output=True, text=True, check=False)
                 taken = time.perf_counter() - start
                 if done.returncode:
                     raise SystemExit(f"{who} failed: {done.stderr}")
-                if turn:
+                if turn >= warm:
                     seconds.setdefault(who, []).append(taken)
     return seconds
 
