@@ -1,4 +1,4 @@
-"""What this machine can do at most: multiply-and-add, a chain of them, bytes moved.
+"""What a machine can do at most: multiply-and-add, a chain of them, bytes moved.
 
 `python bench/peak.py` compiles and runs programs in C and prints what they find. Every function
 returns NaN where there is no C compiler.
@@ -128,7 +128,7 @@ def build(source: str, *flags: str) -> Path | None:
     name = folder / str(len(list(folder.iterdir())))
     code = name.with_suffix(".c")
     code.write_text(source)
-    always = ["-O3", "-march=native", "-ffp-contract=fast", "-mprefer-vector-width=512"]
+    always = ["-O3", "-pthread", "-march=native", "-ffp-contract=fast", "-mprefer-vector-width=512"]
     if os.uname().machine != "x86_64":
         always.pop()
     subprocess.run([compiler, *always, *flags, str(code), "-o", str(name)], check=True)
@@ -140,7 +140,7 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory()
 
 
-def _at_once(source: str, processes: int, *arguments: str) -> list[list[float]]:
+def at_once(source: str, processes: int, *arguments: str) -> list[list[float]]:
     """Run a program so many times at once; return the numbers that each printed."""
     program = build(source)
     if program is None:
@@ -154,19 +154,19 @@ def _at_once(source: str, processes: int, *arguments: str) -> list[list[float]]:
 
 def fma_peak(cores: int = 1) -> float:
     """GFLOP/s of float32 multiply-and-add on each of so many cores, all busy."""
-    found = [rate[0] for rate in _at_once(PEAK, cores)]
+    found = [rate[0] for rate in at_once(PEAK, cores)]
     return sum(found) / len(found)
 
 
 def chain() -> tuple[float, float]:
     """Seconds of a multiply-and-add, and of a division, that waits for the one before."""
-    fma, division = _at_once(CHAIN, 1)[0]
+    fma, division = at_once(CHAIN, 1)[0]
     return fma, division
 
 
 def bandwidth(footprints: list[int], cores: int = 1) -> list[float]:
     """GB/s of all cores together for a += s b, for each number of bytes that a core works on."""
-    found = _at_once(MOVE, cores, *map(str, footprints))
+    found = at_once(MOVE, cores, *map(str, footprints))
     return [sum(rates) for rates in zip(*found, strict=True)]
 
 

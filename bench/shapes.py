@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from cases import CASES, Case, Run, data, trained
+from cores import Cores, Timings
 from peak import bandwidth, fma_peak
 from writing import INK, LIMIT, OURS, ROOT, figure, machine, replace_block, time_text
 
@@ -105,7 +106,7 @@ class Point:
         return self.seconds / max(self.products, self.bytes)
 
 
-def measure(sweep: Sweep, limits: Limits, repeats: int) -> list[Point]:
+def measure(sweep: Sweep, limits: Limits, repeats: int, cores: Cores) -> list[Point]:
     """All points of a curve, with 1 thread and with all; turns are taken, the better median counts.
 
     Each turn goes through the whole curve, so that a noise of a second spoils one timing of a point
@@ -121,18 +122,21 @@ def measure(sweep: Sweep, limits: Limits, repeats: int) -> list[Point]:
         cases[at] = replace(case, steps=min(steps, 2000))
         for threads in {1, limits.cores}:
             runs[at, threads] = trained(cases[at], native, "float32", threads)
-    times: dict[tuple[int, int], list[float]] = {key: [] for key in runs}
+    times = {key: Timings() for key in runs}
     for repeat in range(repeats + 1):
         for key, run in runs.items():
+            if repeat and key[1] > 1:
+                cores.wait()
             began = perf_counter()
             run.train()
+            taken = (perf_counter() - began) / cases[key[0]].steps
             if repeat:
-                times[key].append((perf_counter() - began) / cases[key[0]].steps)
+                times[key].add(taken, key[1] == 1 or cores.near())
     data.cache_clear()
     found = []
     for at, case in cases.items():
-        best = min((1, limits.cores), key=lambda t: median(times[at, t]))
-        found.append(Point(sweep, at, case, median(times[at, best]), best, *limits.floors(case)))
+        best = min((1, limits.cores), key=lambda t: times[at, t].median())
+        found.append(Point(sweep, at, case, times[at, best].median(), best, *limits.floors(case)))
     return found
 
 
@@ -205,17 +209,19 @@ def plot(points: list[Point], path: Any) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--patience", type=float, default=60, help="seconds; see bench/cores.py")
     parser.add_argument("--axis", choices=["width", "batch", "depth"], help="one panel, no writing")
     parser.add_argument("--write", action="store_true", help="into docs/native.md and its plot")
     given = parser.parse_args()
     cores = len(os.sched_getaffinity(0))
+    near = Cores(given.patience)
     before = Limits.measured(cores)
     points = []
     for sweep in SWEEPS:
         if given.axis not in (None, sweep.axis):
             continue
         print(f"\nagainst {sweep.axis}, {sweep.label}", flush=True)
-        for point in measure(sweep, before, given.repeats):
+        for point in measure(sweep, before, given.repeats, near):
             points.append(point)
             mark = " above 1.3" if point.seconds > JUDGED and point.ratio > WITHIN else ""
             print(

@@ -2,7 +2,8 @@
 
 Each peer runs in processes of its own, with 1 and with 2 threads, and counts with the better
 median; the timings of all peers are interleaved, so that a slower minute of the machine falls on
-all of them. A thread count that is 1.5 times slower than the other twice is not asked again.
+all of them, and those of several threads wait for cores that are near each other (cores.py). A
+thread count that is 1.5 times slower than the other twice is not asked again.
 The costs that the trained parameters have must be those of the reference engine in float64.
 
 The floor counts the products alone at the peak of multiply-and-add, measured before and after; for
@@ -30,6 +31,7 @@ from typing import Any
 import step_figures
 import whole_process
 from cases import CASES, Case, costs_expected
+from cores import Cores, Timings
 from peak import chain, fma_peak
 from peers import PEERS
 from writing import machine, time_text
@@ -89,26 +91,31 @@ def asked_of(worker: Worker, numbers: list[int]) -> list[int]:
     return [n for n in numbers if worker.threads == 1 or CASES[n].batch > 1]
 
 
-def timings(number: int, workers: list[Worker], repeats: int) -> tuple[dict[str, Any], Any]:
+def timings(
+    number: int, workers: list[Worker], repeats: int, cores: Cores
+) -> tuple[dict[str, Any], Any]:
     """Return for each peer seconds and threads of the better median, and the costs by peer."""
-    times: dict[Worker, list[float]] = {}
+    times: dict[Worker, Timings] = {worker: Timings() for worker in workers}
     costs: dict[str, float] = {}
     asked = [w for w in workers if asked_of(w, [number])]
     for repeat in range(repeats):
         for worker in asked:
+            if worker.threads > 1:
+                cores.wait()
             seconds, cost = worker.ask(number)
-            times.setdefault(worker, []).append(seconds)
+            times[worker].add(seconds, worker.threads == 1 or cores.near())
             if cost is not None:
                 costs[worker.name] = cost
         if repeat == 1:
-            least = {w: min(times[w]) for w in asked}
+            least = {w: min(times[w].all) for w in asked}
             quickest = {w.name: min(least[v] for v in asked if v.name == w.name) for w in asked}
             asked = [w for w in asked if least[w] < 1.5 * quickest[w.name]]
     best: dict[str, Any] = {}
     for worker in asked:
-        middle = median(times[worker])
+        middle = times[worker].median()
         if worker.name not in best or middle < best[worker.name]["seconds"]:
-            best[worker.name] = {"seconds": middle, "threads": worker.threads}
+            near = len(times[worker].near) >= 3
+            best[worker.name] = {"seconds": middle, "threads": worker.threads, "near": near}
     return best, costs
 
 
@@ -145,6 +152,7 @@ def show(case: Case, result: dict[str, Any]) -> None:
         print(
             f"  {PEERS[name].label:18} {time_text(seconds):>8}  {threads} threads"
             f"  {case.operations / seconds * 1e-9:7.1f} GFLOP/s  {seconds / ours:8.2f} times ours"
+            + ("" if peer["near"] else "  (cores far apart)")
         )
     worst = max(result["differences"].values(), default=0.0)
     print(f"  final costs equal to {worst:.0e} of the decrease (allowed {ALLOWED:.0e})", flush=True)
@@ -160,11 +168,14 @@ def floor_of(case: Case, threads: int, peak: float) -> tuple[float, str]:
     return products, f"products on {threads} core{'s' if threads > 1 else ''}"
 
 
-def measure(names: list[str], numbers: list[int], threads: list[int], repeats: int) -> Any:
+def measure(
+    names: list[str], numbers: list[int], threads: list[int], repeats: int, patience: float
+) -> Any:
     workers = [Worker(name, t) for name in names for t in threads]
     prepare(workers, numbers)
     peaks = [fma_peak(max(threads))]
-    taken = {number: timings(number, workers, repeats) for number in numbers}
+    cores = Cores(patience)
+    taken = {number: timings(number, workers, repeats, cores) for number in numbers}
     for worker in workers:
         worker.process.terminate()
         worker.process.wait()
@@ -186,6 +197,7 @@ def main() -> None:
     parser.add_argument("--cases", default=",".join(str(i) for i in range(len(CASES))))
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--patience", type=float, default=60, help="seconds; see bench/cores.py")
     parser.add_argument("--steps-only", action="store_true", help="no whole processes, no writing")
     parser.add_argument("--write", action="store_true", help="into README and its plot")
     parser.add_argument("--json", type=Path, help="keep the numbers in this file")
@@ -199,7 +211,9 @@ def main() -> None:
         for name in sorted(set(wanted) - set(names)):
             print(f"left out: {PEERS[name].label}; {PEERS[name].imports} is not installed")
         numbers, threads = ([int(i) for i in v.split(",")] for v in (given.cases, given.threads))
-        found = json.loads(json.dumps(measure(names, numbers, threads, given.repeats)))
+        found = json.loads(
+            json.dumps(measure(names, numbers, threads, given.repeats, given.patience))
+        )
         if not given.steps_only:
             found["first"] = first_steps(names)
             found["whole"] = whole_process.measure(3, warm=0)
