@@ -204,13 +204,20 @@ static double cross_entropy_rows(const Run_state& r, const Desk& d, idx r0, idx 
     const Sheet& s = d.sheets[r.p.depth - 1];
     const idx n = r.p.layers[r.p.depth - 1].n_out;
     double J = 0;
-    for (idx i = r0; i < r1; i++) {
+    idx i = r0;
+    constexpr idx FEWEST = LANES / 4 + 1;  // rows that are worth a block
+    for (; n <= LANES && r1 - i >= FEWEST; i += least(LANES, r1 - i)) {
+        const idx at = i * n;
+        J += cross_entropy_block(s.a + at, d.y + at, d.share + at, s.dz + at, n, least(LANES, r1 - i));
+    }
+    const idx rest = i;
+    for (; i < r1; i++) {
         const real share = d.share[i * n];
         const RowCost row = cross_entropy_row(s.a + i * n, d.y + i * n, share, s.dz + i * n, n);
         d.sums[i] = row.sum;
         if (share > 0) J += (double)share * (double)row.rest;
     }
-    for (idx i = r0; i < r1; i += LANES) {
+    for (i = rest; i < r1; i += LANES) {
         const V logs = log(read_part(d.sums + i, r1 - i));
         for (idx k = 0; k < LANES && i + k < r1; k++) {
             const real share = d.share[(i + k) * n];
