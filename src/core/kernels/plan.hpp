@@ -197,7 +197,7 @@ static std::size_t lay_out(const Problem& p, const Run& run, int threads, char* 
               End::done, desk, W, W_ld, gradients, unit_sums, clipped_sums, first_unit, J, 0, fused, packs,
               K * PANEL,
               update_of(p.optimizer),
-              cost_function(p.cost, p.canonical)};
+              cost_function(p.cost, p.canonical), nullptr};
     }
     for (idx t = 0; t < desks; t++)
         lay_out_desk(base ? desk + t : nullptr, p, plan.slice, run.train, arena);
