@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import signal
 from typing import Any
 
@@ -177,7 +176,7 @@ def test_ctrl_c_in_the_core_gives_the_partial_report(monkeypatch: pytest.MonkeyP
     def interrupted(self: Core, *given: Any) -> Any:
         calls.append(given[0])
         if calls.count(2) == 2:  # the first one is the J at the point itself
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         return right(self, *given)
 
     monkeypatch.setattr(Core, "costs", interrupted)

@@ -48,21 +48,30 @@ static void row_product(const real* x, idx K, idx N, const real* W, const real* 
     }
 }
 
-// The same of M rows.
+// The same of M rows: as `product`, but W^T lies as the caller has it, row by row.
 static void affine(const real* const* rows, idx M, idx K, idx N, const real* W, const real* b, real* z,
                    idx ld, bool relu) {
-    Product p = {};
-    p.rows = rows;
-    p.M = M;
-    p.K = K;
-    p.N = N;
-    p.B = W;
-    p.B_ld = N;
-    p.start = b;
-    p.C = z;
-    p.C_ld = ld;
-    p.relu = relu;
-    product(p, {});
+    for (idx j = 0; j < N; j += PANEL) {
+        const idx width = least(N - j, PANEL);
+        const int NV = (int)((width + LANES - 1) / LANES);
+        const idx most = most_rows(NV), tiles = (M + most - 1) / most;
+        for (idx n = 0, i = 0, next; n < tiles; n++, i = next) {
+            next = M * (n + 1) / tiles;
+            const Tile run = width % LANES ? tile_of<true, false>((int)(next - i), NV)
+                                           : tile_of<false, false>((int)(next - i), NV);
+            TileArguments t = {};
+            t.rows = rows + i;
+            t.K = K;
+            t.B = W + j;
+            t.B_ld = N;
+            t.start = b + j;
+            t.C = z + i * ld + j;
+            t.C_ld = ld;
+            t.width = width;
+            t.relu = relu;
+            run(t);
+        }
+    }
 }
 
 struct OutputsScratch {
