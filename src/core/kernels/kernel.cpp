@@ -3,10 +3,10 @@
 #include "../core.hpp"
 #include "../tables.hpp"
 
-#if defined(__AVX2__)
+#include <utility>  // std::integer_sequence, which leaves no code behind
+
+#if !defined(CHAINRULE_PORTABLE)
 #include <immintrin.h>
-#elif defined(__SSE2__)
-#include <emmintrin.h>
 #endif
 
 typedef REAL real;
