@@ -18,7 +18,6 @@ from time import perf_counter
 from cases import CASES, Case, Run, cost, trained
 from threadpoolctl import threadpool_limits
 
-
 LONG = 0.5  # seconds of a timing that is not taken twice
 
 
