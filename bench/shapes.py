@@ -209,7 +209,7 @@ def plot(points: list[Point], path: Any) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--patience", type=float, default=60, help="seconds; see bench/cores.py")
+    parser.add_argument("--patience", type=float, default=40, help="seconds; see bench/cores.py")
     parser.add_argument("--axis", choices=["width", "batch", "depth"], help="one panel, no writing")
     parser.add_argument("--write", action="store_true", help="into docs/native.md and its plot")
     given = parser.parse_args()
