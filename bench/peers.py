@@ -13,12 +13,11 @@ import json
 import sys
 import warnings
 from dataclasses import dataclass, replace
-from time import perf_counter
 
 from cases import CASES, Case, Run, cost, trained
 from threadpoolctl import threadpool_limits
 
-LONG = 0.25  # seconds after which a timing is not taken again
+ENOUGH = 0.25  # seconds; see Run.timed
 
 
 def native(case: Case, threads: int) -> Run:
@@ -68,15 +67,10 @@ def main() -> None:
         if number not in made:
             made[number] = ready(name, case, threads)
         run = made[number]
-        taken: list[float] = []
-        while len(taken) < 5 and sum(taken) < LONG:  # threads need a while to find their cores
-            began = perf_counter()
-            result = run.train()
-            taken.append(perf_counter() - began)
-        seconds = min(taken) / case.steps
+        seconds, result = run.timed(ENOUGH)
         with threadpool_limits(1):  # threads of NumPy's BLAS would spin into the next timing
             J = cost(case, run.read(result)) if run.read else None
-        print(json.dumps({"seconds": seconds, "cost": J}), flush=True)
+        print(json.dumps({"seconds": seconds / case.steps, "cost": J}), flush=True)
 
 
 if __name__ == "__main__":
