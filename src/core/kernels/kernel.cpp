@@ -3,10 +3,10 @@
 #include "../core.hpp"
 #include "../tables.hpp"
 
-#if defined(__AVX2__)
+#include <utility>  // std::integer_sequence, which leaves no code behind
+
+#if !defined(CHAINRULE_PORTABLE)
 #include <immintrin.h>
-#elif defined(__SSE2__)
-#include <emmintrin.h>
 #endif
 
 typedef REAL real;
@@ -36,7 +36,6 @@ void begin(const Problem& p, const Run& run, void* at, Team* team) {
     if (r.tiny) return;
     const idx sums = r.first_unit[p.depth];  // not every way through a step writes all of them
     for (idx u = 0; u < sums; u++) r.unit_sums[u] = r.clipped_sums[u] = 0;
-    for (idx l = 0; l < p.depth; l++) refresh_W(r, l, 0, p.layers[l].n_in, 0, p.layers[l].n_out);
 }
 
 End end(void* at, idx* steps) {

@@ -1,5 +1,5 @@
-// passes.hpp: forward and backward propagation of rows [r0, r1) of a slice, and the slice's gradient.
-// Pairs of functions in the order in which they run.
+// passes.hpp: forward propagation of rows [r0, r1) of a slice and their cost, and what the way back
+// (backward.hpp, gradient.hpp) takes from it. Functions in the order in which they run.
 #pragma once
 
 #include "plan.hpp"
@@ -12,7 +12,6 @@ struct Slice {
     double sum;         // of the batch's weights, or its number of rows
 };
 
-INLINE const real* theta_of(const Run_state& r) { return static_cast<const real*>(r.run.theta); }
 INLINE idx row_of(const Run_state& r, idx place) {
     return r.run.order ? (idx)r.run.order[place] : place;
 }
@@ -140,7 +139,7 @@ static void mix_rows(const Sheet& s, const Layer& layer, const TileOfLayer& t, i
     }
 }
 
-// Part of a layer's outputs: rows [r0, r1) of the slice, columns [c0, c1).
+// Part of a layer's outputs: rows [r0, r1) of the slice, columns [c0, c1), which are whole panels.
 struct Region {
     idx r0, r1, c0, c1;
 };
@@ -148,7 +147,7 @@ struct Region {
 // z^l = a^{l-1} W^T + b, a^l = f(z^l) in a region, whole rows where f mixes them; the last layer stops
 // at z, the rest is the cost's.
 static void forward_layer(const Run_state& r, const Desk& d, const Slice& slice, idx l,
-                          const Region& at, int thread) {
+                          const Region& at) {
     const Layer& layer = r.p.layers[l];
     const Sheet& s = d.sheets[l];
     const bool last = l == r.p.depth - 1, mixed = s.slope == Slope::mixed;
@@ -160,26 +159,30 @@ static void forward_layer(const Run_state& r, const Desk& d, const Slice& slice,
     Epilogue epilogue;
     if (!last && !mixed && !in_tile) epilogue = {activate_tile, &tile};
     product({.rows = inputs_of(d, l) + at.r0, .at = 0, .M = at.r1 - at.r0, .K = layer.n_in,
-             .N = at.c1 - at.c0, .B = theta_of(r) + layer.w + at.c0, .B_ld = layer.n_out,
-             .start = theta_of(r) + layer.b + at.c0, .start_ld = 0,
+             .N = at.c1 - at.c0, .B = r.theta + layer.w + at.c0 * layer.n_in,
+             .start = r.theta + layer.b + at.c0, .start_ld = 0,
              .C = s.a + at.r0 * s.ld + at.c0, .C_ld = s.ld, .relu = s.slope == Slope::of_relu,
-             .slope = Slope::one, .slope_from = nullptr, .B_padded = false,
-             .pack = r.packs ? r.packs + thread * r.pack : nullptr},
+             .slope = Slope::one, .slope_from = nullptr, .padded = false},
             epilogue);
     if (mixed && !last) mix_rows(s, layer, tile, at.r0, at.r1);
 }
 
-static void forward(const Run_state& r, const Desk& d, const Slice& slice, idx r0, idx r1,
-                    int thread) {
+static void forward(const Run_state& r, const Desk& d, const Slice& slice, idx r0, idx r1) {
     for (idx l = 0; l < r.p.depth; l++)
-        forward_layer(r, d, slice, l, {r0, r1, 0, r.p.layers[l].n_out}, thread);
+        forward_layer(r, d, slice, l, {r0, r1, 0, r.p.layers[l].n_out});
 }
 
-// n entries of dz, in whole registers, from da: times f'.
+// n entries of dz, from da: times f'.
 template <Slope slope>
-INLINE void slope_times(real* dz, const real* from, idx n) {
+static void times_slopes(real* dz, const real* from, idx n) {
     for (idx j = 0; j < n; j += LANES)
-        store(dz + j, times_slope<slope>(load(dz + j), load(from + j)));
+        write_part(dz + j, times_slope<slope>(read_part(dz + j, n - j), read_part(from + j, n - j)),
+                   n - j);
+}
+static void slope_times(const Sheet& s, idx at, idx n) {
+    if (s.slope == Slope::of_relu) times_slopes<Slope::of_relu>(s.dz + at, s.a + at, n);
+    else if (s.slope == Slope::of_tanh) times_slopes<Slope::of_tanh>(s.dz + at, s.a + at, n);
+    else if (s.slope == Slope::kept) times_slopes<Slope::kept>(s.dz + at, s.df + at, n);
 }
 
 INLINE const real* slope_from(const Sheet& s) { return s.slope == Slope::kept ? s.df : s.a; }
@@ -201,13 +204,20 @@ static double cross_entropy_rows(const Run_state& r, const Desk& d, idx r0, idx 
     const Sheet& s = d.sheets[r.p.depth - 1];
     const idx n = r.p.layers[r.p.depth - 1].n_out;
     double J = 0;
-    for (idx i = r0; i < r1; i++) {
+    idx i = r0;
+    constexpr idx FEWEST = LANES / 4 + 1;  // rows that are worth a block
+    for (; n <= LANES && r1 - i >= FEWEST; i += least(LANES, r1 - i)) {
+        const idx at = i * n;
+        J += cross_entropy_block(s.a + at, d.y + at, d.share + at, s.dz + at, n, least(LANES, r1 - i));
+    }
+    const idx rest = i;
+    for (; i < r1; i++) {
         const real share = d.share[i * n];
         const RowCost row = cross_entropy_row(s.a + i * n, d.y + i * n, share, s.dz + i * n, n);
         d.sums[i] = row.sum;
         if (share > 0) J += (double)share * (double)row.rest;
     }
-    for (idx i = r0; i < r1; i += LANES) {
+    for (i = rest; i < r1; i += LANES) {
         const V logs = log(read_part(d.sums + i, r1 - i));
         for (idx k = 0; k < LANES && i + k < r1; k++) {
             const real share = d.share[(i + k) * n];
@@ -227,11 +237,8 @@ static double cost_of_rows(const Run_state& r, const Desk& d, idx r0, idx r1) {
     if (!p.canonical) output_forward(r, d, r0, r1);
     const double J = r.cost(s.a + at, d.y + at, d.share + at, s.dz + at, entries, setting);
     if (p.canonical) return J;
-    real* dz = s.dz + at;
-    if (s.slope == Slope::of_relu) slope_times<Slope::of_relu>(dz, s.a + at, entries);
-    else if (s.slope == Slope::of_tanh) slope_times<Slope::of_tanh>(dz, s.a + at, entries);
-    else if (s.slope == Slope::kept) slope_times<Slope::kept>(dz, s.df + at, entries);
-    else if (s.slope == Slope::mixed)
+    slope_times(s, at, entries);
+    if (s.slope == Slope::mixed)
         for (idx i = r0; i < r1; i++) softmax_backward(s.dz + i * n, s.a + i * n, n);
     return J;
 }
@@ -243,22 +250,5 @@ static void unmix_rows(const Sheet& s, const Layer& layer, idx r0, idx r1) {
         if (s.dropped)
             for (idx j = 0; j < layer.n_out; j++) dz[j] *= s.df[row * s.ld + j];
         softmax_backward(dz, a, layer.n_out);
-    }
-}
-
-// da^{l-1} = dz^l W^l, dz^{l-1} = da^{l-1} f'(z^{l-1}).
-static void backward(const Run_state& r, const Desk& d, idx r0, idx r1) {
-    const Problem& p = r.p;
-    for (idx l = p.depth - 1; l > 0; l--) {
-        const Layer &layer = p.layers[l], &below = p.layers[l - 1];
-        const Sheet &s = d.sheets[l], &to = d.sheets[l - 1];
-        const Slope slope = to.slope == Slope::mixed ? Slope::one : to.slope;
-        product({.rows = s.dz_rows + r0, .at = 0, .M = r1 - r0, .K = layer.n_out,
-                        .N = layer.n_in, .B = r.W[l], .B_ld = r.W_ld[l], .start = nullptr,
-                        .start_ld = 0, .C = to.dz + r0 * to.ld, .C_ld = to.ld, .relu = false,
-                        .slope = slope, .slope_from = slope_from(to) + r0 * to.ld,
-                        .B_padded = true, .pack = nullptr},
-                       {});
-        if (to.slope == Slope::mixed) unmix_rows(to, below, r0, r1);
     }
 }

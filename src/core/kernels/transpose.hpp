@@ -7,12 +7,12 @@
 // lower half of every pair of runs (second = 0) or of the upper half (second = 1).
 template <int run, int second>
 INLINE V weave(V a, V b) {
-    I pick;
-    UNROLL for (integer i = 0; i < LANES; i++) {
-        const integer source = (i & ~run) | (second ? run : 0);
-        pick[i] = (i & run) ? source + (integer)LANES : source;
-    }
-    return __builtin_shuffle(a, b, pick);
+    constexpr auto lanes = []<integer... i>(std::integer_sequence<integer, i...>) {
+        constexpr integer half = second ? run : 0;
+        return std::integer_sequence<integer,
+                                     ((i & ~run) | half) + ((i & run) ? (integer)LANES : 0)...>{};
+    }(std::make_integer_sequence<integer, LANES>{});
+    return pick(a, b, lanes);
 }
 
 template <int run>
