@@ -66,7 +66,7 @@ static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, 
                     const Tile run = width % LANES ? tile_of<true, true>((int)(next - i), columns)
                                                    : tile_of<false, true>((int)(next - i), columns);
                     run({s.dz_rows, i, rows, below.a + i0 + j, below.ld, nullptr, 0,
-                         across + i * ld + j, ld, width, false, nullptr});
+                         across + i * ld + j, ld, width});
                 }
             }
             transpose(across, ld, n, wide, scratch, n);
@@ -80,8 +80,7 @@ static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, 
                 const Tile run = n % LANES ? tile_of<true, true>((int)(next - i), NV)
                                            : tile_of<false, true>((int)(next - i), NV);
                 real* C = into + i * n;
-                run({inputs_of(d, l), i0 + i, rows, s.dz, s.ld, sink.add ? C : nullptr, n, C, n, n,
-                     false, nullptr});
+                run({inputs_of(d, l), i0 + i, rows, s.dz, s.ld, sink.add ? C : nullptr, n, C, n, n});
                 i = next;
             }
         }
@@ -116,7 +115,7 @@ static void wide_gradient(const Run_state& r, const Desk& d, idx l, idx rows, id
             if (sink.into) {
                 real* C = sink.into + at;
                 run({inputs_of(d, l), i, rows, s.dz + j, s.ld, sink.add ? C : nullptr, n, C, n, width,
-                     false, nullptr, ahead});
+                     ahead});
                 continue;
             }
             Block block = block_at(r, at, scratch, width, true);
@@ -125,8 +124,8 @@ static void wide_gradient(const Run_state& r, const Desk& d, idx l, idx rows, id
             block.rows = next - i;
             block.penalise = sink.numbers->penalised;
             fetch(block, r.p.slots);
-            run({inputs_of(d, l), i, rows, s.dz + j, s.ld, nullptr, 0, scratch, PANEL, width, false,
-                 nullptr, ahead});
+            run({inputs_of(d, l), i, rows, s.dz + j, s.ld, nullptr, 0, scratch, PANEL, width,
+                 ahead});
             sums[u] += (double)total(r.update(block, *sink.numbers));
         }
     }

@@ -70,7 +70,7 @@ struct Sheet {
 struct Desk {
     Sheet* sheets;           // [0, L)
     const real** inputs;     // the rows of a^0: of X itself, or of `dropped_inputs`
-    const real** ahead;      // those of the next batch, to be asked for in time
+    const real** ahead;      // those of the next batch, to be asked for in time, or null
     real* dropped_inputs;
     real *y, *share;         // (rows, n_L)
     real* sums;              // (rows,), for the logarithms of a softmax
@@ -123,7 +123,9 @@ INLINE idx row_length(idx n) {
 static void lay_out_desk(Desk* desk, const Problem& p, idx rows, bool train, Arena& arena) {
     auto* sheets = arena.take<Sheet>(p.depth);
     auto** inputs = arena.take<const real*>(rows);
-    auto** ahead = arena.take<const real*>(rows);
+    // A wide first layer takes long enough for its next rows to arrive meanwhile.
+    const bool wide = train && panels(p.layers[0]) > 1;
+    auto** ahead = wide ? arena.take<const real*>(rows) : nullptr;
     real* dropped = nullptr;
     const idx n_0 = p.layers[0].n_in, n_L = p.layers[p.depth - 1].n_out;
     if (p.input_rate > 0 && train) dropped = arena.take<real>(rows * n_0);

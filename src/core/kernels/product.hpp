@@ -21,7 +21,8 @@ struct Product {
     real* C;
     idx C_ld;
     bool relu;
-    const real* gate;  // null, or of C's rows: see tile.hpp
+    Slope slope;             // see tile.hpp
+    const real* slope_from;  // of C's rows
     bool B_padded;     // B's and C's rows can be read and written up to a whole register
     real* pack;        // (K, PANEL) to copy a panel of B to where its rows lie badly, or null
 };
@@ -54,7 +55,8 @@ static void product(const Product& p, const Epilogue& epilogue) {
                                   : tile_of<false, false>((int)rows, NV);
             const idx at = i * p.C_ld + j;
             run({p.rows + i, p.at, p.K, B, B_ld, p.start ? p.start + i * p.start_ld + j : nullptr,
-                 p.start_ld, p.C + at, p.C_ld, width, p.relu, p.gate ? p.gate + at : nullptr});
+                 p.start_ld, p.C + at, p.C_ld, width, nullptr, p.relu, p.slope,
+                 p.slope_from ? p.slope_from + at : nullptr});
             if (epilogue.apply) epilogue.apply(epilogue, i, rows, j, width);
             i = next;
         }
