@@ -106,8 +106,7 @@ class Core {
             check(w, "weights", nb::dtype<double>(), x.shape(0));
             p.weights = w.data();
         }
-        session_ = std::make_unique<Session>(p, std::move(found), single ? set.of_float : set.of_double,
-                                             single ? 4 : 8);
+        session_ = std::make_unique<Session>(p, std::move(found), single ? set.of_float : set.of_double);
     }
 
     idx run(Write theta, Write state, Read order, idx batch, Read rates, idx first_step,

@@ -42,8 +42,8 @@ struct Problem {
 
 // One call: S = ceil(k / batch) steps over the rows that order names, or a pass over them.
 struct Run {
-    void* theta;  // (P,), updated in place
-    void* state;  // (slots, P), updated in place
+    void* theta;  // (P,), what the steps made of it when the run ends
+    void* state;  // (slots, P), likewise
     const std::int64_t* order;  // (k,), or null for 0 .. k - 1
     idx k, batch;
     const double* rates;  // (S,)

@@ -28,9 +28,8 @@ void* Allocation::need(std::size_t needed) {
     return at;
 }
 
-Session::Session(const Problem& problem, std::vector<Layer> layers, const Kernels* kernels,
-                 std::size_t real_size)
-    : layers_(std::move(layers)), problem_(problem), kernels_(kernels), real_size_(real_size) {
+Session::Session(const Problem& problem, std::vector<Layer> layers, const Kernels* kernels)
+    : layers_(std::move(layers)), problem_(problem), kernels_(kernels) {
     problem_.layers = layers_.data();
     problem_.depth = (idx)layers_.size();
 }
@@ -95,17 +94,9 @@ idx Session::take(const Run& run, int threads) {
         attempt(run, threads, &steps);
         return steps;
     }
-    // Where the optimizer is the gradient's epilogue, a gradient that is not finite shows when part
-    // of theta has changed already. Then the run is taken again, to the step before.
-    const std::size_t theta = (std::size_t)problem_.parameters * real_size_;
-    const std::size_t state = theta * (std::size_t)problem_.slots;
-    char* kept = static_cast<char*>(kept_.need(theta + state));
-    std::memcpy(kept, run.theta, theta);
-    if (state) std::memcpy(kept + theta, run.state, state);
-    const End end = attempt(run, threads, &steps);
-    if (end != End::unsure) return steps;
-    std::memcpy(run.theta, kept, theta);
-    if (state) std::memcpy(run.state, kept + theta, state);
+    // Where the optimizer is the gradient's epilogue, a gradient that is not finite shows when part of
+    // the run's own theta has changed already. Then the run is taken again, to the step before.
+    if (attempt(run, threads, &steps) != End::unsure) return steps;
     if (steps > 1) {
         Run again = run;
         again.k = (steps - 1) * run.batch;

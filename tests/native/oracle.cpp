@@ -309,7 +309,7 @@ Result trained(const Case& c, const Data& data, const Kernels* kernels, double r
     p.weights = c.weighted ? data.weights.data() : nullptr;
     p.rows = c.rows;
     const std::size_t depth = layers.size();
-    Session session(p, std::move(layers), kernels, sizeof(Real));
+    Session session(p, std::move(layers), kernels);
 
     Result r;
     std::vector<Real> theta = reals(data.theta), dtheta(theta.size());

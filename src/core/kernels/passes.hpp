@@ -12,7 +12,6 @@ struct Slice {
     double sum;         // of the batch's weights, or its number of rows
 };
 
-INLINE const real* theta_of(const Run_state& r) { return static_cast<const real*>(r.run.theta); }
 INLINE idx row_of(const Run_state& r, idx place) {
     return r.run.order ? (idx)r.run.order[place] : place;
 }
@@ -140,7 +139,7 @@ static void mix_rows(const Sheet& s, const Layer& layer, const TileOfLayer& t, i
     }
 }
 
-// Part of a layer's outputs: rows [r0, r1) of the slice, columns [c0, c1).
+// Part of a layer's outputs: rows [r0, r1) of the slice, columns [c0, c1), which are whole panels.
 struct Region {
     idx r0, r1, c0, c1;
 };
@@ -148,7 +147,7 @@ struct Region {
 // z^l = a^{l-1} W^T + b, a^l = f(z^l) in a region, whole rows where f mixes them; the last layer stops
 // at z, the rest is the cost's.
 static void forward_layer(const Run_state& r, const Desk& d, const Slice& slice, idx l,
-                          const Region& at, int thread) {
+                          const Region& at) {
     const Layer& layer = r.p.layers[l];
     const Sheet& s = d.sheets[l];
     const bool last = l == r.p.depth - 1, mixed = s.slope == Slope::mixed;
@@ -160,19 +159,17 @@ static void forward_layer(const Run_state& r, const Desk& d, const Slice& slice,
     Epilogue epilogue;
     if (!last && !mixed && !in_tile) epilogue = {activate_tile, &tile};
     product({.rows = inputs_of(d, l) + at.r0, .at = 0, .M = at.r1 - at.r0, .K = layer.n_in,
-             .N = at.c1 - at.c0, .B = theta_of(r) + layer.w + at.c0, .B_ld = layer.n_out,
-             .start = theta_of(r) + layer.b + at.c0, .start_ld = 0,
+             .N = at.c1 - at.c0, .B = r.theta + layer.w + at.c0 * layer.n_in,
+             .start = r.theta + layer.b + at.c0, .start_ld = 0,
              .C = s.a + at.r0 * s.ld + at.c0, .C_ld = s.ld, .relu = s.slope == Slope::of_relu,
-             .slope = Slope::one, .slope_from = nullptr, .B_padded = false,
-             .pack = r.packs ? r.packs + thread * r.pack : nullptr},
+             .slope = Slope::one, .slope_from = nullptr, .padded = false},
             epilogue);
     if (mixed && !last) mix_rows(s, layer, tile, at.r0, at.r1);
 }
 
-static void forward(const Run_state& r, const Desk& d, const Slice& slice, idx r0, idx r1,
-                    int thread) {
+static void forward(const Run_state& r, const Desk& d, const Slice& slice, idx r0, idx r1) {
     for (idx l = 0; l < r.p.depth; l++)
-        forward_layer(r, d, slice, l, {r0, r1, 0, r.p.layers[l].n_out}, thread);
+        forward_layer(r, d, slice, l, {r0, r1, 0, r.p.layers[l].n_out});
 }
 
 // n entries of dz, in whole registers, from da: times f'.
@@ -254,10 +251,10 @@ static void backward(const Run_state& r, const Desk& d, idx r0, idx r1) {
         const Sheet &s = d.sheets[l], &to = d.sheets[l - 1];
         const Slope slope = to.slope == Slope::mixed ? Slope::one : to.slope;
         product({.rows = s.dz_rows + r0, .at = 0, .M = r1 - r0, .K = layer.n_out,
-                        .N = layer.n_in, .B = r.W[l], .B_ld = r.W_ld[l], .start = nullptr,
-                        .start_ld = 0, .C = to.dz + r0 * to.ld, .C_ld = to.ld, .relu = false,
+                        .N = layer.n_in, .B = r.W[l], .start = nullptr, .start_ld = 0,
+                         .C = to.dz + r0 * to.ld, .C_ld = to.ld, .relu = false,
                         .slope = slope, .slope_from = slope_from(to) + r0 * to.ld,
-                        .B_padded = true, .pack = nullptr},
+                        .padded = true},
                        {});
         if (to.slope == Slope::mixed) unmix_rows(to, below, r0, r1);
     }

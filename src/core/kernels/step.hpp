@@ -21,7 +21,7 @@ static double penalty_value(const Run_state& r) {
     double value = 0;
     if (p.l1 == 0 && p.l2 == 0) return 0;
     for (idx l = 0; l < p.depth; l++)
-        value += penalty_of(theta_of(r) + p.layers[l].w, p.layers[l].n_in * p.layers[l].n_out, p.l1,
+        value += penalty_of(r.theta + p.layers[l].w, p.layers[l].n_in * p.layers[l].n_out, p.l1,
                             p.l2);
     return value;
 }
@@ -45,7 +45,7 @@ static void parts_of(Run_state& r, const Plan& plan, idx batch, idx m, idx step,
             const idx first = k * plan.slice, rows = least(plan.slice, m - first);
             const Slice slice = {first, rows, batch, step, sum};
             load_rows(r, d, slice, 0, rows);
-            forward(r, d, slice, 0, rows, n);
+            forward(r, d, slice, 0, rows);
             r.J[part] += cost_of_rows(r, d, 0, rows);
             if (!back) continue;
             backward(r, d, 0, rows);
@@ -71,8 +71,7 @@ static void forward_panels(const Run_state& r, const Slice& slice, idx l, int n,
     for (idx at = items.begin; at < items.end;) {
         const idx c0 = at / high * PANEL, u0 = at % high, u1 = least(high, u0 + items.end - at);
         forward_layer(r, r.desks[0], slice, l,
-                      {u0 * ROWS, least(u1 * ROWS, slice.rows), c0, least(c0 + PANEL, layer.n_out)},
-                      n);
+                      {u0 * ROWS, least(u1 * ROWS, slice.rows), c0, least(c0 + PANEL, layer.n_out)});
         at += u1 - u0;
     }
 }
@@ -93,7 +92,7 @@ static void slice_rows(Run_state& r, const Slice& slice, int n, int of, bool bac
             forward_panels(r, slice, l, n, of);
             wait(r, n);
         } else if (r0 < r1) {
-            forward_layer(r, d, slice, l, {r0, r1, 0, r.p.layers[l].n_out}, n);
+            forward_layer(r, d, slice, l, {r0, r1, 0, r.p.layers[l].n_out});
         }
         met = shared;
     }
@@ -175,6 +174,8 @@ static bool batch_step(Run_state& r, idx s, int n, int of) {
     }
     apply(r, n, of, u, factor);
     wait(r, n);
+    refresh_all(r, n, of);
+    wait(r, n);
     return true;
 }
 
@@ -193,7 +194,7 @@ static void predict(Run_state& r, int n, int of) {
         if (r0 >= r1) continue;
         const Slice here = {first, rows, 0, 0, 1};
         load_rows(r, d, here, r0, r1);
-        forward(r, d, here, r0, r1, n);
+        forward(r, d, here, r0, r1);
         output_forward(r, d, r0, r1);
         real* out = static_cast<real*>(r.run.outputs) + (first + r0) * n_L;
         __builtin_memcpy(out, d.sheets[r.p.depth - 1].a + r0 * n_L,
@@ -204,8 +205,19 @@ static void predict(Run_state& r, int n, int of) {
 static void work(void* workspace, int thread) {
     Run_state& r = *static_cast<Run_state*>(workspace);
     const int of = r.team ? r.team->threads : 1;
+    move_all<true>(r, thread, of);
+    wait(r, thread);
     if (r.run.outputs) return predict(r, thread, of);
-    if (r.tiny) return thread == 0 ? tiny(r) : void();
-    for (idx s = 0; s < r.steps; s++)
-        if (!batch_step(r, s, thread, of)) return;
+    if (r.tiny) {
+        if (thread == 0) tiny(r);
+    } else {
+        refresh_all(r, thread, of);
+        wait(r, thread);
+        for (idx s = 0; s < r.steps; s++)
+            if (!batch_step(r, s, thread, of)) break;
+    }
+    wait(r, thread);
+    if (r.run.train && r.why != End::unsure) move_all<false>(r, thread, of);
+    if (r.run.dtheta)
+        move_theta<false>(r, static_cast<real*>(r.run.dtheta), r.gradients, thread, of);
 }

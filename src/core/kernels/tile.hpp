@@ -62,6 +62,9 @@ static void tile(const TileArguments& t) {
         V b[NV];
         UNROLL for (int v = 0; v < NV; v++) b[v] = read(B, v);
         const real* row = Transposed ? t.rows[k] + t.at : nullptr;
+#ifdef NEAR
+        if constexpr (Transposed) __builtin_prefetch(row + NEAR, 0, 3);
+#endif
         UNROLL for (int i = 0; i < MR; i++) {
             const V x = broadcast(Transposed ? row[i] : a[i][k]);
             UNROLL for (int v = 0; v < NV; v++) c[i][v] += x * b[v];
