@@ -90,7 +90,7 @@ def plot_svg(
 def captioned(
     draw: Callable[[Any], None], title: str, width: float = 6.0, height: float = 3.4
 ) -> str:
-    """Return what ``plot_svg`` does with its title to be seen below it, as the inside of a figure."""
+    """Return the inside of a figure: what ``plot_svg`` returns, with its title to be seen below."""
     caption = escape(clean(title[:1].upper() + title[1:]))
     seen = f'<figcaption class="note" aria-hidden="true">{caption}</figcaption>'
     return plot_svg(draw, title, width, height) + seen

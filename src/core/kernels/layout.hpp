@@ -1,7 +1,7 @@
 // layout.hpp: from the caller's theta to the run's own, and back. In the caller's each W^T is row-major;
 // in the run's own it lies in panels, so that what a product reads lies in one piece, and what a
-// thread changes shares no line of the cache with what another reads. The layers that propagate back
-// have W as well. The caller's theta stays as it was until the run is done.
+// thread changes shares no line of the cache with what another reads. Layers that propagate back by
+// products have W as well. The caller's theta stays as it was until the run is done.
 #pragma once
 
 #include "passes.hpp"

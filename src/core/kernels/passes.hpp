@@ -1,5 +1,5 @@
-// passes.hpp: forward and backward propagation of rows [r0, r1) of a slice, and the slice's gradient.
-// Pairs of functions in the order in which they run.
+// passes.hpp: forward propagation of rows [r0, r1) of a slice and their cost, and what the way back
+// (backward.hpp, gradient.hpp) takes from it. Functions in the order in which they run.
 #pragma once
 
 #include "plan.hpp"
@@ -172,11 +172,17 @@ static void forward(const Run_state& r, const Desk& d, const Slice& slice, idx r
         forward_layer(r, d, slice, l, {r0, r1, 0, r.p.layers[l].n_out});
 }
 
-// n entries of dz, in whole registers, from da: times f'.
+// n entries of dz, from da: times f'.
 template <Slope slope>
-INLINE void slope_times(real* dz, const real* from, idx n) {
+static void times_slopes(real* dz, const real* from, idx n) {
     for (idx j = 0; j < n; j += LANES)
-        store(dz + j, times_slope<slope>(load(dz + j), load(from + j)));
+        write_part(dz + j, times_slope<slope>(read_part(dz + j, n - j), read_part(from + j, n - j)),
+                   n - j);
+}
+static void slope_times(const Sheet& s, idx at, idx n) {
+    if (s.slope == Slope::of_relu) times_slopes<Slope::of_relu>(s.dz + at, s.a + at, n);
+    else if (s.slope == Slope::of_tanh) times_slopes<Slope::of_tanh>(s.dz + at, s.a + at, n);
+    else if (s.slope == Slope::kept) times_slopes<Slope::kept>(s.dz + at, s.df + at, n);
 }
 
 INLINE const real* slope_from(const Sheet& s) { return s.slope == Slope::kept ? s.df : s.a; }
@@ -198,13 +204,20 @@ static double cross_entropy_rows(const Run_state& r, const Desk& d, idx r0, idx 
     const Sheet& s = d.sheets[r.p.depth - 1];
     const idx n = r.p.layers[r.p.depth - 1].n_out;
     double J = 0;
-    for (idx i = r0; i < r1; i++) {
+    idx i = r0;
+    constexpr idx FEWEST = LANES / 4 + 1;  // rows that are worth a block
+    for (; n <= LANES && r1 - i >= FEWEST; i += least(LANES, r1 - i)) {
+        const idx at = i * n;
+        J += cross_entropy_block(s.a + at, d.y + at, d.share + at, s.dz + at, n, least(LANES, r1 - i));
+    }
+    const idx rest = i;
+    for (; i < r1; i++) {
         const real share = d.share[i * n];
         const RowCost row = cross_entropy_row(s.a + i * n, d.y + i * n, share, s.dz + i * n, n);
         d.sums[i] = row.sum;
         if (share > 0) J += (double)share * (double)row.rest;
     }
-    for (idx i = r0; i < r1; i += LANES) {
+    for (i = rest; i < r1; i += LANES) {
         const V logs = log(read_part(d.sums + i, r1 - i));
         for (idx k = 0; k < LANES && i + k < r1; k++) {
             const real share = d.share[(i + k) * n];
@@ -224,11 +237,8 @@ static double cost_of_rows(const Run_state& r, const Desk& d, idx r0, idx r1) {
     if (!p.canonical) output_forward(r, d, r0, r1);
     const double J = r.cost(s.a + at, d.y + at, d.share + at, s.dz + at, entries, setting);
     if (p.canonical) return J;
-    real* dz = s.dz + at;
-    if (s.slope == Slope::of_relu) slope_times<Slope::of_relu>(dz, s.a + at, entries);
-    else if (s.slope == Slope::of_tanh) slope_times<Slope::of_tanh>(dz, s.a + at, entries);
-    else if (s.slope == Slope::kept) slope_times<Slope::kept>(dz, s.df + at, entries);
-    else if (s.slope == Slope::mixed)
+    slope_times(s, at, entries);
+    if (s.slope == Slope::mixed)
         for (idx i = r0; i < r1; i++) softmax_backward(s.dz + i * n, s.a + i * n, n);
     return J;
 }
@@ -240,22 +250,5 @@ static void unmix_rows(const Sheet& s, const Layer& layer, idx r0, idx r1) {
         if (s.dropped)
             for (idx j = 0; j < layer.n_out; j++) dz[j] *= s.df[row * s.ld + j];
         softmax_backward(dz, a, layer.n_out);
-    }
-}
-
-// da^{l-1} = dz^l W^l, dz^{l-1} = da^{l-1} f'(z^{l-1}).
-static void backward(const Run_state& r, const Desk& d, idx r0, idx r1) {
-    const Problem& p = r.p;
-    for (idx l = p.depth - 1; l > 0; l--) {
-        const Layer &layer = p.layers[l], &below = p.layers[l - 1];
-        const Sheet &s = d.sheets[l], &to = d.sheets[l - 1];
-        const Slope slope = to.slope == Slope::mixed ? Slope::one : to.slope;
-        product({.rows = s.dz_rows + r0, .at = 0, .M = r1 - r0, .K = layer.n_out,
-                        .N = layer.n_in, .B = r.W[l], .start = nullptr, .start_ld = 0,
-                         .C = to.dz + r0 * to.ld, .C_ld = to.ld, .relu = false,
-                        .slope = slope, .slope_from = slope_from(to) + r0 * to.ld,
-                        .padded = true},
-                       {});
-        if (to.slope == Slope::mixed) unmix_rows(to, below, r0, r1);
     }
 }

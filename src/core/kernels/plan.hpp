@@ -87,7 +87,7 @@ struct Run_state {
     idx steps, done;
     End why;
     Desk* desks;
-    real** W;          // [1, L): W (n_out, n_in) of the layers that propagate back in panels, or null
+    real** W;          // [1, L): W (n_out, n_in) in panels, or null where backward.hpp does without
     real* gradients;   // (parts, P), or null where the optimizer is the gradient's epilogue
     double* unit_sums; // squares of each unit of each panel of each layer, and clipped ones
     double* clipped_sums;
@@ -175,12 +175,19 @@ static idx lay_out_theta(const Problem& p, Layer* to) {
     return at;
 }
 
+// Whether da is had from W^T itself: see backward.hpp. By run.batch, so that a short last batch is no
+// exception.
+INLINE bool by_dots(const Layer& layer, const Run& run) {
+    return layer.n_out > PANEL && 8 * run.batch <= layer.n_out;
+}
+
 // W of the layers that propagate back, and the first of each layer's units. Returns all units.
-static idx lay_out_layers(const Problem& p, bool back, real** W, idx* first_unit, Arena& arena) {
+static idx lay_out_layers(const Problem& p, const Run& run, real** W, idx* first_unit, Arena& arena) {
     idx all = 0;
     for (idx l = 0; l < p.depth; l++) {
         const Layer& layer = p.layers[l];
-        real* w = back && l > 0 ? arena.take<real>(layer.n_out * padded(layer.n_in)) : nullptr;
+        const bool product = (run.train || run.dtheta) && l > 0 && !by_dots(layer, run);
+        real* w = product ? arena.take<real>(layer.n_out * padded(layer.n_in)) : nullptr;
         if (arena.base) {
             W[l] = w;
             first_unit[l] = all;
@@ -210,7 +217,7 @@ static std::size_t lay_out(const Problem& given, const Run& run, int threads, ch
     auto* desk = arena.take<Desk>(desks);
     auto** W = arena.take<real*>(p.depth);
     auto* first_unit = arena.take<idx>(p.depth + 1);
-    const idx all_units = lay_out_layers(p, back, W, first_unit, arena);
+    const idx all_units = lay_out_layers(p, run, W, first_unit, arena);
     auto* unit_sums = arena.take<double>(all_units);
     auto* clipped_sums = arena.take<double>(all_units);
     const idx row_units = plan.slice / ROWS + 1;

@@ -76,30 +76,46 @@ static void forward_panels(const Run_state& r, const Slice& slice, idx l, int n,
     }
 }
 
+// Whether the team shares a layer's backward product by the units below: then each thread reads a part of W^T
+// alone, and a batch of few rows keeps all of them busy.
+INLINE bool by_units_below(const Run_state& r, idx l, int of) {
+    return of > 1 && !r.W[l] && r.desks[0].sheets[l - 1].slope != Slope::mixed;
+}
+
+// The share of thread n in a layer's backward product: units below, in whole lines.
+static void backward_units(const Run_state& r, const Slice& slice, idx l, int n, int of) {
+    const idx n_in = r.p.layers[l].n_in;
+    const Range mine = share_of((n_in + ROWS - 1) / ROWS, n, of);
+    backward_dots(r, r.desks[0], l, 0, slice.rows, mine.begin * ROWS, least(mine.end * ROWS, n_in));
+}
+
 // Forward and backward of one slice, shared by the team: each thread its rows, 16 at a time, and in
-// wide layers its panels on the way forward.
+// wide layers its columns. Whoever goes from columns to rows or to other columns waits for all.
 static void slice_rows(Run_state& r, const Slice& slice, int n, int of, bool back) {
     const Desk& d = r.desks[0];
-    const idx row_units = (slice.rows + ROWS - 1) / ROWS;
+    const idx row_units = (slice.rows + ROWS - 1) / ROWS, L = r.p.depth;
     const Range mine = share_of(row_units, n, of);
     const idx r0 = mine.begin * ROWS, r1 = least(mine.end * ROWS, slice.rows);
     if (r0 < r1) load_rows(r, d, slice, r0, r1);
-    bool met = false;  // whether the layer below is whole
-    for (idx l = 0; l < r.p.depth; l++) {
+    bool columns = false;
+    for (idx l = 0; l < L; l++) {
         const bool shared = by_panels(r, l, of);
-        if (shared) {
-            if (!met) wait(r, n);
-            forward_panels(r, slice, l, n, of);
-            wait(r, n);
-        } else if (r0 < r1) {
-            forward_layer(r, d, slice, l, {r0, r1, 0, r.p.layers[l].n_out});
-        }
-        met = shared;
+        if (shared || columns) wait(r, n);
+        if (shared) forward_panels(r, slice, l, n, of);
+        else if (r0 < r1) forward_layer(r, d, slice, l, {r0, r1, 0, r.p.layers[l].n_out});
+        columns = shared;
     }
-    if (r0 >= r1) return;
+    if (columns) wait(r, n);
     for (idx u = mine.begin; u < mine.end; u++)
         r.J[u] = cost_of_rows(r, d, u * ROWS, least((u + 1) * ROWS, slice.rows));
-    if (back) backward(r, d, r0, r1);
+    columns = false;
+    for (idx l = L - 1; back && l > 0; l--) {
+        const bool shared = by_units_below(r, l, of);
+        if (shared || columns) wait(r, n);
+        if (shared) backward_units(r, slice, l, n, of);
+        else if (r0 < r1) backward_layer(r, d, l, r0, r1);
+        columns = shared;
+    }
 }
 
 // The squares of each layer's gradient; false where one is not finite.

@@ -1,7 +1,7 @@
 // vec.hpp: a register of numbers by the compiler's vector extensions, so that one source serves
 // every instruction set. kernel.cpp includes it, and what includes it, inside a namespace of its own:
 // nothing here may be shared between instruction sets. Intrinsics only where the extensions have no
-// word, masks and square roots, and none in portable code (CHAINRULE_PORTABLE), which any compiler
+// word, masks, square roots and powers of two, and none in portable code (CHAINRULE_PORTABLE), which any compiler
 // with vector extensions makes into whatever the machine has.
 #pragma once
 
@@ -87,6 +87,14 @@ INLINE V root(V x) {
     return r;
 #endif
 }
+
+#if VBYTES == 64
+// y 2^n for whole n, rounded once, also where it overflows or is subnormal.
+INLINE V scaled(V y, V n) {
+    if constexpr (SINGLE) return (V)_mm512_maskz_scalef_ps(0xFFFF, (__m512)y, (__m512)n);
+    else return (V)_mm512_maskz_scalef_pd(0xFF, (__m512d)y, (__m512d)n);
+}
+#endif
 
 INLINE V min(V a, V b) { return b < a ? b : a; }  // a where either is NaN
 INLINE V max(V a, V b) { return b > a ? b : a; }

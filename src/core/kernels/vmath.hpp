@@ -47,25 +47,31 @@ INLINE V at(const real (&c)[N], V x) {  // c_0 + c_1 x + ..., by Horner's rule
 }
 }  // namespace poly
 
-// x = n log 2 + r, |r| <= log(2) / 2. The low bits of `shifted` are n.
+// x = n log 2 + r, |r| <= log(2) / 2. The low bits of `shifted` are n as well.
 struct Reduced {
+    V n, r;
     I shifted;
-    V r;
 };
 INLINE Reduced reduce(V x) {
     const V shifted = x * poly::LOG2E + poly::ROUND;
     const V n = shifted - poly::ROUND;
-    return {(I)shifted, (x - n * poly::LN2_HIGH) - n * poly::LN2_LOW};
+    return {n, (x - n * poly::LN2_HIGH) - n * poly::LN2_LOW, (I)shifted};
 }
 INLINE V power_of_two(I n) { return (V)((n + poly::BIAS) << poly::MANTISSA); }
 
+#if VBYTES != 64
+INLINE V scaled(V y, V n) {
+    const I whole = (I)(n + poly::ROUND) - (I)broadcast(poly::ROUND);
+    const I half = whole >> 1;  // two factors, so that neither overflows nor is subnormal
+    return y * power_of_two(half) * power_of_two(whole - half);
+}
+#endif
+
 INLINE V exp(V x) {
     x = min(max(x, broadcast(poly::EXP_LEAST)), broadcast(poly::EXP_MOST));
-    const auto [shifted, r] = reduce(x);
-    const V y = (r * r) * poly::at(poly::EXP, r) + r + 1;
-    const I n = shifted - (I)broadcast(poly::ROUND);
-    const I half = n >> 1;  // two factors, so that neither overflows nor is subnormal
-    return y * power_of_two(half) * power_of_two(n - half);
+    const Reduced x_in = reduce(x);
+    const V r = x_in.r, y = (r * r) * poly::at(poly::EXP, r) + r + 1;
+    return scaled(y, x_in.n);
 }
 
 // exp(x) - 1 for EXPM1_LEAST <= x <= EXP_MOST / 2.
