@@ -197,7 +197,7 @@ def main() -> None:
     parser.add_argument("--cases", default=",".join(str(i) for i in range(len(CASES))))
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", default="1,2")
-    parser.add_argument("--patience", type=float, default=60, help="seconds; see bench/cores.py")
+    parser.add_argument("--patience", type=float, default=40, help="seconds; see bench/cores.py")
     parser.add_argument("--steps-only", action="store_true", help="no whole processes, no writing")
     parser.add_argument("--write", action="store_true", help="into README and its plot")
     parser.add_argument("--json", type=Path, help="keep the numbers in this file")

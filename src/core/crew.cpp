@@ -51,7 +51,7 @@ class Crew {
     static Crew& of_this_process() {
         static std::atomic<Crew*> current{nullptr};
         Crew* found = current.load(std::memory_order_acquire);
-        while (!found || found->process_ != process_id()) {
+        while (!found || found->forks_ != forks()) {
             auto* made = new Crew;
             if (current.compare_exchange_strong(found, made, std::memory_order_acq_rel)) return *made;
             delete made;
@@ -92,7 +92,7 @@ class Crew {
         }
     }
 
-    const long process_ = process_id();
+    const unsigned forks_ = forks();
     std::mutex mutex_;
     std::condition_variable wake_;
     std::deque<std::shared_ptr<Work>> waiting_;

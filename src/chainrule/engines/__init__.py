@@ -10,7 +10,7 @@ from ..mathematics.names import unknown
 from . import reference
 from .protocol import Engine, Predictor, Problem
 
-__all__ = ["Engine", "Predictor", "Problem", "built", "choose"]
+__all__ = ["Engine", "Predictor", "Problem", "built", "choose", "unbuilt"]
 
 ENGINES = ("auto", "native", "reference")
 
@@ -29,14 +29,30 @@ def choose(name: str, problem: Problem) -> tuple[Engine, str]:
     native = built()
     if native is None:
         if name == "native":
-            raise ValueError("the native engine was not built: use engine='reference'")
-        return own, ""
+            raise ValueError(unbuilt() or "the native engine was not built: use engine='reference'")
+        return own, unbuilt()
     missing = native.lacks(problem)
     if missing is None:
         return native, ""
     if name == "native":
         raise ValueError(f"the native engine lacks {missing}: use engine='reference'")
     return own, f"reference engine: the native one lacks {missing}"
+
+
+def unbuilt() -> str:
+    """Say why this installation has no native engine; nothing where it has, or was to have none."""
+    if built() is not None:
+        return ""
+    try:
+        from ._unbuilt import REASON
+    except ImportError:
+        return ""
+    if not REASON:
+        return ""
+    return (
+        "training on NumPy, several times slower: the native engine was not built because "
+        f"{REASON}; install g++ or clang, then install chainrule again"
+    )
 
 
 @cache
