@@ -4,10 +4,15 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
+#include "differences.hpp"
+#include "outputs.hpp"
 #include "session.hpp"
 #include "tables.hpp"
 
@@ -115,9 +120,35 @@ std::size_t times(std::size_t a, std::size_t b) {
     return product;
 }
 
+// Of (n_in, n_out, f, setting, rate) each; how many parameters they have.
+std::vector<Layer> layers_of(nb::list layers, std::size_t* parameters) {
+    std::vector<Layer> found;
+    std::size_t at = 0;
+    for (nb::handle item : layers) {
+        const nb::tuple t = checked_tuple(item, 5, "a layer");
+        Layer layer = {};
+        layer.n_in = nb::cast<idx>(t[0]);
+        layer.n_out = nb::cast<idx>(t[1]);
+        if (layer.n_in < 1 || layer.n_out < 1) refuse("a layer's sizes must be at least 1");
+        if (!found.empty() && layer.n_in != found.back().n_out)
+            refuse("a layer's inputs must be the outputs of the layer before");
+        layer.f = checked_entry(nb::cast<int>(t[2]), ACTIVATIONS, "activation");
+        layer.setting = nb::cast<double>(t[3]);
+        layer.rate = checked_rate(nb::cast<double>(t[4]));
+        layer.w = (idx)at;
+        at += times((std::size_t)layer.n_in, (std::size_t)layer.n_out);
+        layer.b = (idx)at;
+        at = times(at + (std::size_t)layer.n_out, 1);
+        found.push_back(layer);
+    }
+    if (found.empty()) refuse("a network needs at least one layer");
+    *parameters = at;
+    return found;
+}
+
 class Core {
   public:
-    // layers: (n_in, n_out, f, setting, rate) each; cost: (number, setting, canonical);
+    // layers: see layers_of; cost: (number, setting, canonical);
     // optimizer: (number, settings, slots).
     Core(const std::string& isa, nb::list layers, double input_rate, nb::tuple cost, double l1,
          double l2, std::uint64_t seed, nb::tuple optimizer, double clip_value, double clip_norm,
@@ -131,27 +162,8 @@ class Core {
         cost = checked_tuple(cost, 3, "cost");
         optimizer = checked_tuple(optimizer, 3, "optimizer");
         Problem p = {};
-        std::vector<Layer> found;
-        std::size_t at = 0, previous = 0;
-        for (nb::handle item : layers) {
-            const nb::tuple t = checked_tuple(item, 5, "a layer");
-            Layer layer = {};
-            layer.n_in = nb::cast<idx>(t[0]);
-            layer.n_out = nb::cast<idx>(t[1]);
-            if (layer.n_in < 1 || layer.n_out < 1) refuse("a layer's sizes must be at least 1");
-            if (!found.empty() && (std::size_t)layer.n_in != previous)
-                refuse("a layer's inputs must be the outputs of the layer before");
-            previous = (std::size_t)layer.n_out;
-            layer.f = checked_entry(nb::cast<int>(t[2]), ACTIVATIONS, "activation");
-            layer.setting = nb::cast<double>(t[3]);
-            layer.rate = checked_rate(nb::cast<double>(t[4]));
-            layer.w = (idx)at;
-            at += times((std::size_t)layer.n_in, (std::size_t)layer.n_out);
-            layer.b = (idx)at;
-            at = times(at + (std::size_t)layer.n_out, 1);
-            found.push_back(layer);
-        }
-        if (found.empty()) refuse("a network needs at least one layer");
+        std::size_t at = 0;
+        std::vector<Layer> found = layers_of(layers, &at);
         p.parameters = (idx)at;
         p.input_rate = checked_rate(input_rate);
         p.cost = checked_entry(nb::cast<int>(cost[0]), COSTS, "cost");
@@ -174,7 +186,7 @@ class Core {
             refuse("X must have a column for each input");
         p.rows = (idx)x.shape(0);
         check(x, "X", dtype_, times(x.shape(0), x.shape(1)));
-        check(y, "Y", dtype_, times(x.shape(0), previous));
+        check(y, "Y", dtype_, times(x.shape(0), (std::size_t)found.back().n_out));
         p.X = x.data();
         p.Y = y.data();
         if (!weights.is_none()) {
@@ -240,22 +252,6 @@ class Core {
         return J;
     }
 
-    // a^L of every row of X, into outputs (rows, n_L).
-    void predict(Read theta, Write outputs, int threads) {
-        const Problem& p = session_->problem();
-        Run run = {};
-        run.k = run.batch = p.rows;
-        check(theta, "theta", dtype_, (std::size_t)p.parameters);
-        check(outputs, "outputs", dtype_, Y().bytes / real_size());
-        check_apart({{"outputs", outputs}}, {{"theta", theta}, X()});
-        checked_threads(threads);
-        if (run.k == 0) return;
-        run.theta = const_cast<void*>(theta.data());  // read only: this run does not train
-        run.outputs = outputs.data();
-        const nb::gil_scoped_release release;
-        session_->run(run, threads);
-    }
-
   private:
     Run base(const Read& order) const {
         if (order.dtype() != nb::dtype<std::int64_t>() || order.ndim() != 1)
@@ -292,6 +288,204 @@ class Core {
     nb::object X_, Y_, weights_;  // kept alive
     nb::dlpack::dtype dtype_;
     std::unique_ptr<Session> session_;
+};
+
+// An array's memory for the time of a call, by the buffer protocol: several times quicker to have
+// than through DLPack, which counts where the work itself takes a tenth of a microsecond.
+class Buffer {
+  public:
+    Buffer(nb::handle array, const char* name, char format, bool writable) : name_(name) {
+        const int flags = PyBUF_STRIDES | PyBUF_FORMAT;
+        if (PyObject_GetBuffer(array.ptr(), &view_, flags)) {
+            PyErr_Clear();
+            throw nb::type_error((name_ + " must be a NumPy array, not " +
+                                  nb::cast<std::string>(array.type().attr("__name__")))
+                                     .c_str());
+        }
+        const char* found = view_.format ? view_.format : "B";
+        if (found[0] != format || found[1]) fail(format == 'f' ? "must be float32" : "must be float64");
+        if (!PyBuffer_IsContiguous(&view_, 'C')) fail("must be C-contiguous");
+        if (writable && view_.readonly) fail("is read-only");
+    }
+    ~Buffer() { PyBuffer_Release(&view_); }
+    Buffer(const Buffer&) = delete;
+    Buffer& operator=(const Buffer&) = delete;
+
+    // Its rows, of so many columns.
+    idx rows(idx columns) const {
+        if (view_.ndim != 2 || view_.shape[1] != columns) refuse_shape("m", columns);
+        return (idx)view_.shape[0];
+    }
+    [[noreturn]] void refuse_shape(const std::string& rows, idx columns) const {
+        std::string is;
+        for (int i = 0; i < view_.ndim; i++) is += (i ? ", " : "") + std::to_string(view_.shape[i]);
+        if (view_.ndim == 1) is += ",";
+        refuse(name_ + " must have the shape (" + rows + ", " + std::to_string(columns) + "), not (" +
+               is + ")");
+    }
+    char* begin() const { return static_cast<char*>(view_.buf); }
+    char* end() const { return begin() + view_.len; }
+
+  private:
+    [[noreturn]] void fail(const char* what) {
+        PyBuffer_Release(&view_);
+        refuse(name_ + " " + what);
+    }
+
+    Py_buffer view_;
+    std::string name_;
+};
+
+// theta is kept, not copied: who wants the parameters of one moment passes a copy.
+class Predictor {
+  public:
+    Predictor(const std::string& isa, nb::list layers, nb::object theta, int threads)
+        : theta_(theta), threads_(checked_threads(threads)), empty_(nb::module_::import_("numpy").attr("empty")) {
+        const Isa& set = isa_named(isa);
+        const Read array = cast<Read>(theta, "theta");
+        std::size_t parameters = 0;
+        std::vector<Layer> found = layers_of(layers, &parameters);
+        single_ = array.dtype() == nb::dtype<float>();
+        if (!single_ && array.dtype() != nb::dtype<double>()) refuse("theta must be float32 or float64");
+        check(array, "theta", array.dtype(), parameters);
+        dtype_ = theta.attr("dtype");
+        data_ = static_cast<const char*>(array.data());
+        size_ = array.nbytes();
+        n_0_ = found.front().n_in;
+        n_L_ = found.back().n_out;
+        outputs_ = std::make_unique<Outputs>(std::move(found), single_ ? set.of_float : set.of_double,
+                                             single_ ? 4 : 8);
+    }
+
+    nb::object call(nb::handle X, nb::object out) const {
+        const Buffer from(X, "X", single_ ? 'f' : 'd', false);
+        const idx rows = from.rows(n_0_);
+        if (out.is_none()) out = empty_(nb::make_tuple(rows, n_L_), dtype_);
+        const Buffer to(out, "out", single_ ? 'f' : 'd', true);
+        if (to.rows(n_L_) != rows) to.refuse_shape(std::to_string(rows), n_L_);
+        if (from.begin() < to.end() && to.begin() < from.end())
+            refuse("out shares memory with X: pass another array");
+        if (data_ < to.end() && to.begin() < data_ + size_)
+            refuse("out shares memory with theta: pass another array");
+        if (outputs_->takes_long(rows)) {
+            const nb::gil_scoped_release release;
+            outputs_->of(data_, from.begin(), to.begin(), rows, threads_);
+        } else {
+            outputs_->of(data_, from.begin(), to.begin(), rows, 1);
+        }
+        return out;
+    }
+
+    std::string repr() const {
+        std::string sizes = std::to_string(n_0_);
+        for (const Layer& layer : outputs_->layers()) sizes += "-" + std::to_string(layer.n_out);
+        return "<Predictor " + sizes + (single_ ? ", float32" : ", float64") + ", native engine>";
+    }
+
+  private:
+    nb::object theta_, dtype_;
+    int threads_;
+    nb::object empty_;
+    bool single_ = false;
+    const char* data_ = nullptr;
+    std::size_t size_ = 0;
+    idx n_0_ = 0, n_L_ = 0;
+    std::unique_ptr<Outputs> outputs_;
+};
+
+// The numerical check's view of a network: see gradcheck/core.py.
+class Checker {
+  public:
+    // stages: (W^T, b, z, a, mask or None, f, setting, kinked, bends) each; cost: as Core has it.
+    Checker(const std::string& isa, nb::list stages, nb::object Y, nb::tuple cost)
+        : stages_(stages), Y_(Y) {
+        const Isa& set = isa_named(isa);
+        std::vector<Stage> found;
+        for (nb::handle item : stages) {
+            const auto t = nb::cast<nb::tuple>(item);
+            const Read W = nb::cast<Read>(t[0], false), z = nb::cast<Read>(t[2], false);
+            if (W.ndim() != 2 || z.ndim() != 2) refuse("W and z must have two dimensions");
+            Stage s = {};
+            s.n_in = (idx)W.shape(0);
+            s.n_out = (idx)W.shape(1);
+            samples_ = found.empty() ? (idx)z.shape(0) : samples_;
+            if (s.n_in < 1 || s.n_out < 1) refuse("a layer's sizes must be at least 1");
+            if (!found.empty() && s.n_in != found.back().n_out)
+                refuse("a layer's inputs must be the outputs of the layer before");
+            const std::size_t n = times((std::size_t)samples_, (std::size_t)s.n_out);
+            s.W = doubles(t[0], "W", W.size());
+            s.b = doubles(t[1], "b", (std::size_t)s.n_out);
+            s.z = doubles(t[2], "z", n);
+            s.a = doubles(t[3], "a", n);
+            if (!nb::handle(t[4]).is_none()) s.mask = doubles(t[4], "mask", n);
+            s.f = nb::cast<int>(t[5]);
+            s.setting = nb::cast<double>(t[6]);
+            s.kinked = nb::cast<bool>(t[7]);
+            s.bends = nb::cast<bool>(t[8]);
+            found.push_back(s);
+        }
+        if (found.empty() || samples_ < 1) refuse("a check needs at least one layer and one sample");
+        Moves moves = {};
+        moves.Y = doubles(Y, "Y", times((std::size_t)samples_, (std::size_t)found.back().n_out));
+        moves.cost = nb::cast<int>(cost[0]);
+        moves.cost_setting = nb::cast<double>(cost[1]);
+        moves.canonical = nb::cast<bool>(cost[2]);
+        differences_ = std::make_unique<Differences>(std::move(found), moves, samples_, set.of_double);
+    }
+
+    // J (rows,) of each sample with its z^l[unit] moved by `by`, l from 1; flags and where: see Moves.
+    void costs(idx l, Read samples, Read units, Read by, bool careful, Write J, Write flags,
+               Write where, int threads) const {
+        const auto& stages = differences_->stages();
+        if (l < 1 || l > (idx)stages.size()) refuse("there is no layer " + std::to_string(l));
+        const std::size_t rows = samples.size();
+        Moves m = {};
+        m.layer = l - 1;
+        m.careful = careful;
+        m.samples = places(samples, "samples", rows, samples_);
+        m.units = places(units, "units", rows, stages[(std::size_t)l - 1].n_out);
+        check(by, "by", nb::dtype<double>(), rows);
+        check(J, "J", nb::dtype<double>(), rows);
+        check(flags, "flags", nb::dtype<std::uint8_t>(), rows);
+        check(where, "where", nb::dtype<std::int32_t>(), times(2, rows));
+        m.by = static_cast<const double*>(by.data());
+        m.J = static_cast<double*>(J.data());
+        m.flags = static_cast<std::uint8_t*>(flags.data());
+        m.where = static_cast<std::int32_t*>(where.data());
+        if (rows == 0) return;
+        const nb::gil_scoped_release release;
+        differences_->costs(m, (idx)rows, threads);
+    }
+
+    // Copies a^l as the kernels have it.
+    void own(idx l, Write a) const {
+        const auto& stages = differences_->stages();
+        if (l < 1 || l > (idx)stages.size()) refuse("there is no layer " + std::to_string(l));
+        const Stage& stage = stages[(std::size_t)l - 1];
+        const std::size_t n = (std::size_t)(samples_ * stage.n_out);
+        check(a, "a", nb::dtype<double>(), n);
+        std::copy(stage.own, stage.own + n, static_cast<double*>(a.data()));
+    }
+
+  private:
+    static const double* doubles(nb::handle array, const char* name, std::size_t size) {
+        const Read read = nb::cast<Read>(array, false);
+        check(read, name, nb::dtype<double>(), size);
+        return static_cast<const double*>(read.data());
+    }
+    static const std::int64_t* places(const Read& array, const char* name, std::size_t size, idx below) {
+        check(array, name, nb::dtype<std::int64_t>(), size);
+        const auto* p = static_cast<const std::int64_t*>(array.data());
+        for (std::size_t i = 0; i < size; i++)
+            if (p[i] < 0 || p[i] >= below)
+                refuse(std::string(name) + "[" + std::to_string(i) + "] = " + std::to_string(p[i]) +
+                       " must be from 0 and below " + std::to_string(below));
+        return p;
+    }
+
+    nb::object stages_, Y_;
+    idx samples_ = 0;
+    std::unique_ptr<Differences> differences_;
 };
 
 nb::dict tables() {
@@ -349,8 +543,20 @@ NB_MODULE(_core, m) {
              "batch_size"_a, "rates"_a.noconvert(), "first_step"_a, "costs"_a.noconvert(),
              "squares"_a.noconvert(), "threads"_a)
         .def("evaluate", &Core::evaluate, "theta"_a.noconvert(), "dtheta"_a.none(), "order"_a.none(),
-             "threads"_a)
-        .def("predict", &Core::predict, "theta"_a.noconvert(), "outputs"_a.noconvert(), "threads"_a);
+             "threads"_a);
+    nb::class_<Predictor>(m, "Predictor", "A network's outputs: see chainrule.engines.native.")
+        .def(nb::init<const std::string&, nb::list, nb::object, int>(), "isa"_a, "layers"_a,
+             "theta"_a, "threads"_a)
+        .def("__call__", &Predictor::call, "X"_a.none(), "out"_a.none() = nb::none(),
+             "Return the outputs (m, n_L) of X (m, n_0), in out where it is given.")
+        .def("__repr__", &Predictor::repr);
+    nb::class_<Checker>(m, "Checker", "J with single z moved: see chainrule.gradcheck.core.")
+        .def(nb::init<const std::string&, nb::list, nb::object, nb::tuple>(), "isa"_a, "stages"_a,
+             "Y"_a, "cost"_a)
+        .def("costs", &Checker::costs, "layer"_a, "samples"_a.noconvert(), "units"_a.noconvert(),
+             "by"_a.noconvert(), "careful"_a, "J"_a.noconvert(), "flags"_a.noconvert(),
+             "where"_a.noconvert(), "threads"_a)
+        .def("own", &Checker::own, "layer"_a, "a"_a.noconvert());
     m.def("tables", &tables, "The names and settings that the core knows, in its own order.");
     m.def("available_isas", &available_isas, "The instruction sets of this processor, best first.");
     m.def("processors", &processors, "The processors this process may use.");

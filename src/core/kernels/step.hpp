@@ -195,35 +195,11 @@ static bool batch_step(Run_state& r, idx s, int n, int of) {
     return true;
 }
 
-// Outputs of all rows, without cost.
-static void predict(Run_state& r, int n, int of) {
-    const idx n_L = r.p.layers[r.p.depth - 1].n_out, k = r.run.k;
-    const Plan plan = r.full;
-    for (idx slice = 0; slice < plan.slices; slice++) {
-        const idx first = slice * plan.slice, rows = least(plan.slice, k - first);
-        const bool own = plan.by_parts;
-        if (own && (int)(slice % of) != n) continue;
-        const Desk& d = r.desks[own ? n : 0];
-        const Range mine = own ? Range{0, (rows + ROWS - 1) / ROWS}
-                               : share_of((rows + ROWS - 1) / ROWS, n, of);
-        const idx r0 = mine.begin * ROWS, r1 = least(mine.end * ROWS, rows);
-        if (r0 >= r1) continue;
-        const Slice here = {first, rows, 0, 0, 1};
-        load_rows(r, d, here, r0, r1);
-        forward(r, d, here, r0, r1);
-        output_forward(r, d, r0, r1);
-        real* out = static_cast<real*>(r.run.outputs) + (first + r0) * n_L;
-        __builtin_memcpy(out, d.sheets[r.p.depth - 1].a + r0 * n_L,
-                         (std::size_t)((r1 - r0) * n_L) * sizeof(real));
-    }
-}
-
 static void work(void* workspace, int thread) {
     Run_state& r = *static_cast<Run_state*>(workspace);
     const int of = r.team ? r.team->threads : 1;
     move_all<true>(r, thread, of);
     wait(r, thread);
-    if (r.run.outputs) return predict(r, thread, of);
     if (r.tiny) {
         if (thread == 0) tiny(r);
     } else {
