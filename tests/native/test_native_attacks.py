@@ -90,9 +90,7 @@ def call(method: str, given: Arguments, core: Any = None) -> Any:
 
 def refused(act: Callable[[], Any], given: Arguments) -> str:
     """The message of the exception that the call raises; all arrays must be as they were."""
-    kept = {
-        name: value.tobytes() for name, value in given.items() if isinstance(value, np.ndarray)
-    }
+    kept = {name: value.tobytes() for name, value in given.items() if isinstance(value, np.ndarray)}
     with pytest.raises((TypeError, ValueError, OverflowError, IndexError, RuntimeError)) as caught:
         act()
     for name, value in kept.items():
@@ -220,7 +218,9 @@ def test_outputs_over_the_data(method: str, data: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["run", "evaluate", "predict"])
-@pytest.mark.parametrize("threads", [-1, -(2**31), 1025, 100_000, 2**31 - 1, 2**40, 1.5, "two", None])
+@pytest.mark.parametrize(
+    "threads", [-1, -(2**31), 1025, 100_000, 2**31 - 1, 2**40, 1.5, "two", None]
+)
 def test_threads_out_of_range(method: str, threads: Any) -> None:
     given = {**calls()[method], "threads": threads}
     refused(lambda: call(method, given), given)
