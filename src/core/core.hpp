@@ -65,6 +65,8 @@ struct Team {
     void (*barrier)(Team*, int thread);
 };
 
+constexpr int ELEMENTWISE = 7;  // functions of Kernels::elementwise
+
 // What one compilation of the kernels offers. A run lives in a workspace of the caller's: zeroed
 // memory, aligned to 64 bytes, of the size that `workspace` says.
 struct Kernels {

@@ -35,6 +35,8 @@ class Session {
     std::vector<Layer> layers_;
     Problem problem_;
     const Kernels* kernels_;
+    const int processors_;
+    unsigned forks_ = forks();
     Allocation workspace_;
     std::unique_ptr<ThreadTeam> team_;
     // What a row has taken of late, of passes and of training: alone, and with the team.

@@ -10,7 +10,7 @@ from ..mathematics.names import unknown
 from . import reference
 from .protocol import Engine, Problem
 
-__all__ = ["Engine", "Problem", "choose"]
+__all__ = ["Engine", "Problem", "choose", "unbuilt"]
 
 ENGINES = ("auto", "native", "reference")
 
@@ -29,14 +29,30 @@ def choose(name: str, problem: Problem) -> tuple[Engine, str]:
     native = _native()
     if native is None:
         if name == "native":
-            raise ValueError("the native engine was not built: use engine='reference'")
-        return own, ""
+            raise ValueError(unbuilt() or "the native engine was not built: use engine='reference'")
+        return own, unbuilt()
     missing = native.lacks(problem)
     if missing is None:
         return native, ""
     if name == "native":
         raise ValueError(f"the native engine lacks {missing}: use engine='reference'")
     return own, f"reference engine: the native one lacks {missing}"
+
+
+def unbuilt() -> str:
+    """Say why this installation has no native engine; nothing where it has, or was to have none."""
+    if _native() is not None:
+        return ""
+    try:
+        from ._unbuilt import REASON
+    except ImportError:
+        return ""
+    if not REASON:
+        return ""
+    return (
+        f"training on NumPy, several times slower: the native engine was not built because {REASON}; "
+        "install g++ or clang, then install chainrule again"
+    )
 
 
 @cache

@@ -144,6 +144,28 @@ struct Region {
     idx r0, r1, c0, c1;
 };
 
+// z of a last layer of one unit: a dot product for each row, a register of rows at a time.
+static void forward_one(const Run_state& r, const Desk& d, idx l, idx r0, idx r1) {
+    const Layer& layer = r.p.layers[l];
+    const Sheet& s = d.sheets[l];
+    const real* const* rows = inputs_of(d, l);
+    const real* W_T = r.theta + layer.w;
+    const idx whole = layer.n_in / LANES * LANES, left = layer.n_in - whole;
+    for (idx i = r0; i < r1; i += LANES) {
+        const idx n = least(LANES, r1 - i);
+        V c[LANES];
+        for (idx k = 0; k < LANES; k++) {
+            const real* a = rows[i + (k < n ? k : 0)];
+            V sum = {};
+            for (idx j = 0; j < whole; j += LANES) sum += load(a + j) * load(W_T + j);
+            if (left) sum += load_first(a + whole, left) * load_first(W_T + whole, left);
+            c[k] = sum;
+        }
+        const V z = totals(c) + r.theta[layer.b];
+        write_part(s.a + i, s.slope == Slope::of_relu ? (z <= 0 ? V{} : z) : z, n);
+    }
+}
+
 // z^l = a^{l-1} W^T + b, a^l = f(z^l) in a region, whole rows where f mixes them; the last layer stops
 // at z, the rest is the cost's.
 static void forward_layer(const Run_state& r, const Desk& d, const Slice& slice, idx l,
@@ -151,6 +173,7 @@ static void forward_layer(const Run_state& r, const Desk& d, const Slice& slice,
     const Layer& layer = r.p.layers[l];
     const Sheet& s = d.sheets[l];
     const bool last = l == r.p.depth - 1, mixed = s.slope == Slope::mixed;
+    if (last && layer.n_out == 1 && layer.n_in >= LANES) return forward_one(r, d, l, at.r0, at.r1);
     const bool dropped = r.run.train && layer.rate > 0;
     const Mask mask = dropped ? mask_of(r.p.seed, slice.step, l + 1, layer.rate) : Mask{};
     const TileOfLayer tile = {&s, at.r0, at.c0, slice.first, layer.n_out, (real)layer.setting,
