@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from cases import CASES, Case, Run, cost, trained
 from threadpoolctl import threadpool_limits
 
-ENOUGH = 0.25  # seconds; see Run.timed
+ENOUGH = 0.15  # seconds; see Run.timed
 
 
 def native(case: Case, threads: int) -> Run:

@@ -68,7 +68,8 @@ class Predictor {
         if (!single_ && array.dtype() != nb::dtype<double>()) refuse("theta must be float32 or float64");
         check(array, "theta", array.dtype(), parameters);
         dtype_ = theta.attr("dtype");
-        data_ = array.data();
+        data_ = static_cast<const char*>(array.data());
+        size_ = array.nbytes();
         n_0_ = found.front().n_in;
         n_L_ = found.back().n_out;
         outputs_ = std::make_unique<Outputs>(std::move(found), single_ ? set.of_float : set.of_double,
@@ -83,6 +84,8 @@ class Predictor {
         if (to.rows(n_L_) != rows) to.refuse_shape(std::to_string(rows), n_L_);
         if (from.begin() < to.end() && to.begin() < from.end())
             refuse("out shares memory with X: pass another array");
+        if (data_ < to.end() && to.begin() < data_ + size_)
+            refuse("out shares memory with theta: pass another array");
         if (outputs_->takes_long(rows)) {
             const nb::gil_scoped_release release;
             outputs_->of(data_, from.begin(), to.begin(), rows, threads_);
@@ -103,7 +106,8 @@ class Predictor {
     int threads_;
     nb::object empty_;
     bool single_ = false;
-    const void* data_ = nullptr;
+    const char* data_ = nullptr;
+    std::size_t size_ = 0;
     idx n_0_ = 0, n_L_ = 0;
     std::unique_ptr<Outputs> outputs_;
 };

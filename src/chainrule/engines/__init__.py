@@ -50,8 +50,8 @@ def unbuilt() -> str:
     if not REASON:
         return ""
     return (
-        "training on NumPy, several times slower: the native engine was not built because "
-        f"{REASON}; install g++ or clang, then install chainrule again"
+        f"the native engine was not built because {REASON}, and training on NumPy is several times "
+        "slower: install g++ or clang, then install chainrule again"
     )
 
 
