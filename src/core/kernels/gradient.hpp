@@ -33,12 +33,12 @@ INLINE void fetch(const Block& block, idx slots) {
 constexpr idx TURNED = 2048;
 constexpr idx CHUNK = 512;  // of a bias
 
-// Rows [i0, i1) of W^T of layer l have changed: W follows.
-INLINE void refresh_W(const Run_state& r, idx l, idx i0, idx i1) {
+// Rows [i0, i1) and columns [j0, j1) of W^T of layer l have changed: W follows.
+INLINE void refresh_W(const Run_state& r, idx l, idx i0, idx i1, idx j0, idx j1) {
     const Layer& layer = r.p.layers[l];
     if (r.W[l])
-        transpose(theta_of(r) + layer.w + i0 * layer.n_out, layer.n_out, i1 - i0, layer.n_out,
-                  r.W[l] + i0, r.W_ld[l]);
+        transpose(theta_of(r) + layer.w + i0 * layer.n_out + j0, layer.n_out, i1 - i0, j1 - j0,
+                  r.W[l] + j0 * r.W_ld[l] + i0, r.W_ld[l]);
 }
 
 // Units of a layer of at most PANEL outputs: rows of W^T that lie in one piece, so that the optimizer
@@ -89,56 +89,65 @@ static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, 
         Block block = block_at(r, layer.w + i0 * n, scratch, entries, true);
         block.penalise = sink.numbers->penalised;
         r.unit_sums[r.first_unit[l] + u] = (double)total(r.update(block, *sink.numbers));
-        refresh_W(r, l, i0, i1);
+        refresh_W(r, l, i0, i1, 0, n);
     }
 }
 
-// Units of a wider layer: panels of dz stay in the cache while the rows of W^T go by.
-static void wide_gradient(const Run_state& r, const Desk& d, idx l, idx rows, idx u0, idx u1,
-                          const Sink& sink) {
+// Units of one panel of a wider layer: the panel of dz stays in the cache while rows of W^T go by.
+static void wide_gradient(const Run_state& r, const Desk& d, idx l, idx rows, idx panel, idx u0,
+                          idx u1, const Sink& sink) {
     const Layer& layer = r.p.layers[l];
     const Sheet& s = d.sheets[l];
-    const idx n = layer.n_out, high = unit_rows(layer);
+    const idx n = layer.n_out, high = unit_rows(layer), j = panel * PANEL;
+    const idx width = least(PANEL, n - j);
+    const int NV = (int)((width + LANES - 1) / LANES);
     alignas(64) real scratch[12 * PANEL];
-    double* sums = r.unit_sums + r.first_unit[l];
-    if (!sink.into)
-        for (idx u = u0; u < u1; u++) sums[u] = 0;
-    for (idx j = 0; j < n; j += PANEL) {
-        const idx width = least(PANEL, n - j);
-        const int NV = (int)((width + LANES - 1) / LANES);
-        for (idx u = u0; u < u1; u++) {
-            const idx end = least((u + 1) * high, layer.n_in), most = most_rows(NV);
-            const idx tiles = (end - u * high + most - 1) / most;
-            for (idx tile = 0, i = u * high, next; tile < tiles; tile++, i = next) {
-                next = u * high + (end - u * high) * (tile + 1) / tiles;
-                const Tile run = width % LANES ? tile_of<true, true>((int)(next - i), NV)
-                                               : tile_of<false, true>((int)(next - i), NV);
-                const idx at = layer.w + i * n + j;
-                if (sink.into) {
-                    real* C = sink.into + at;
-                    run({inputs_of(d, l), i, rows, s.dz + j, s.ld, sink.add ? C : nullptr, n, C, n,
-                         width, false, nullptr});
-                    continue;
-                }
-                Block block = block_at(r, at, scratch, width, true);
-                block.ld = n;
-                block.g_ld = PANEL;
-                block.rows = next - i;
-                block.penalise = sink.numbers->penalised;
-                fetch(block, r.p.slots);
-                run({inputs_of(d, l), i, rows, s.dz + j, s.ld, nullptr, 0, scratch, PANEL, width,
-                     false, nullptr});
-                sums[u] += (double)total(r.update(block, *sink.numbers));
+    double* sums = r.unit_sums + r.first_unit[l] + panel * units(layer);
+    const real* const* ahead = l == 0 ? d.ahead : nullptr;
+    for (idx u = u0; u < u1; u++) {
+        const idx end = least((u + 1) * high, layer.n_in), most = most_rows(NV);
+        const idx tiles = (end - u * high + most - 1) / most;
+        if (!sink.into) sums[u] = 0;
+        for (idx tile = 0, i = u * high, next; tile < tiles; tile++, i = next) {
+            next = u * high + (end - u * high) * (tile + 1) / tiles;
+            const Tile run = width % LANES ? tile_of<true, true>((int)(next - i), NV)
+                                           : tile_of<false, true>((int)(next - i), NV);
+            const idx at = layer.w + i * n + j;
+            if (sink.into) {
+                real* C = sink.into + at;
+                run({inputs_of(d, l), i, rows, s.dz + j, s.ld, sink.add ? C : nullptr, n, C, n, width,
+                     false, nullptr, ahead});
+                continue;
             }
+            Block block = block_at(r, at, scratch, width, true);
+            block.ld = n;
+            block.g_ld = PANEL;
+            block.rows = next - i;
+            block.penalise = sink.numbers->penalised;
+            fetch(block, r.p.slots);
+            run({inputs_of(d, l), i, rows, s.dz + j, s.ld, nullptr, 0, scratch, PANEL, width, false,
+                 nullptr, ahead});
+            sums[u] += (double)total(r.update(block, *sink.numbers));
         }
     }
-    if (!sink.into) refresh_W(r, l, u0 * high, least(u1 * high, layer.n_in));
+    if (!sink.into)
+        refresh_W(r, l, u0 * high, least(u1 * high, layer.n_in), j, j + width);
 }
 
-static void weight_gradient(const Run_state& r, const Desk& d, idx l, idx rows, idx u0, idx u1,
+// Items [begin, end) of a layer's gradient: its units, panel by panel.
+static void weight_gradient(const Run_state& r, const Desk& d, idx l, idx rows, Range items,
                             const Sink& sink) {
-    if (r.p.layers[l].n_out <= PANEL) narrow_gradient(r, d, l, rows, u0, u1, sink);
-    else wide_gradient(r, d, l, rows, u0, u1, sink);
+    const Layer& layer = r.p.layers[l];
+    const idx high = units(layer);
+    if (layer.n_out <= PANEL) {
+        if (items.begin < items.end) narrow_gradient(r, d, l, rows, items.begin, items.end, sink);
+        return;
+    }
+    for (idx at = items.begin; at < items.end;) {
+        const idx panel = at / high, u0 = at % high, u1 = least(high, u0 + items.end - at);
+        wide_gradient(r, d, l, rows, panel, u0, u1, sink);
+        at += u1 - u0;
+    }
 }
 
 // Four sums, so that none waits for the one before.
@@ -178,8 +187,8 @@ static void bias_gradient(const Run_state& r, const Desk& d, idx l, idx rows, co
 // The share of thread n of `of` in the slice's gradient.
 static void gradient(const Run_state& r, const Desk& d, idx rows, int n, int of, const Sink& sink) {
     for (idx l = r.p.depth - 1; l >= 0; l--) {
-        const Range u = share_of(units(r.p.layers[l]), n, of);
-        if (u.begin < u.end) weight_gradient(r, d, l, rows, u.begin, u.end, sink);
+        const Layer& layer = r.p.layers[l];
+        weight_gradient(r, d, l, rows, share_of(panels(layer) * units(layer), n, of), sink);
         if (n == (int)(l % of)) bias_gradient(r, d, l, rows, sink);
     }
 }
@@ -237,8 +246,9 @@ static void apply(const Run_state& r, int n, int of, const Numbers& u, real fact
                 for (idx j = span.begin; j < span.end; j++) r.gradients[j] *= factor;
             r.update(block_at(r, span.begin, r.gradients + span.begin, span.end - span.begin, weights),
                      u);
-            if (weights) refresh_W(r, l, (span.begin - layer.w) / layer.n_out,
-                                   (span.end - layer.w) / layer.n_out);
+            if (weights)
+                refresh_W(r, l, (span.begin - layer.w) / layer.n_out,
+                          (span.end - layer.w) / layer.n_out, 0, layer.n_out);
         }
     }
 }

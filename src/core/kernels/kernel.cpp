@@ -34,7 +34,9 @@ void begin(const Problem& p, const Run& run, void* at, Team* team) {
     Run_state& r = *static_cast<Run_state*>(at);
     r.team = team;
     if (r.tiny) return;
-    for (idx l = 0; l < p.depth; l++) refresh_W(r, l, 0, p.layers[l].n_in);
+    const idx sums = r.first_unit[p.depth];  // not every way through a step writes all of them
+    for (idx u = 0; u < sums; u++) r.unit_sums[u] = r.clipped_sums[u] = 0;
+    for (idx l = 0; l < p.depth; l++) refresh_W(r, l, 0, p.layers[l].n_in, 0, p.layers[l].n_out);
 }
 
 End end(void* at, idx* steps) {

@@ -33,6 +33,10 @@ static void load_rows(const Run_state& r, const Desk& d, const Slice& slice, idx
     const bool dropped = r.run.train && p.input_rate > 0;
     const Mask mask = dropped ? mask_of(p.seed, slice.step, 0, p.input_rate) : Mask{};
     for (idx i = r0; i < r1; i++) d.inputs[i] = X + row_of(r, slice.batch + slice.first + i) * n_0;
+    for (idx i = r0; i < r1; i++) {
+        const idx next = slice.batch + r.run.batch + slice.first + i;
+        d.ahead[i] = next < r.run.k ? X + row_of(r, next) * n_0 : d.inputs[i];
+    }
     if (dropped)
         for (idx i = r0; i < r1; i++) {
             real* x = d.dropped_inputs + i * n_0;
@@ -68,7 +72,7 @@ static void load_rows(const Run_state& r, const Desk& d, const Slice& slice, idx
 
 struct TileOfLayer {
     const Sheet* sheet;
-    idx r0, first_row, units;
+    idx r0, c0, first_row, units;
     real setting;
     const Mask* mask;
 };
@@ -81,6 +85,7 @@ static void activate_tile(const Epilogue& e, idx i, idx rows, idx j, idx width) 
         const idx at = (t.r0 + i) * s.ld;
         return s.f(s.a + at, s.df ? s.df + at : nullptr, rows * s.ld, t.setting);
     }
+    j += t.c0;
     for (idx row = t.r0 + i; row < t.r0 + i + rows; row++) {
         const idx at = row * s.ld + j;
         real* df = s.df ? s.df + at : nullptr;
@@ -101,30 +106,39 @@ static void mix_rows(const Sheet& s, const Layer& layer, const TileOfLayer& t, i
     }
 }
 
-// z^l = a^{l-1} W^T + b, a^l = f(z^l); the last layer stops at z, the rest is the cost's.
+// Part of a layer's outputs: rows [r0, r1) of the slice, columns [c0, c1).
+struct Region {
+    idx r0, r1, c0, c1;
+};
+
+// z^l = a^{l-1} W^T + b, a^l = f(z^l) in a region, whole rows where f mixes them; the last layer stops
+// at z, the rest is the cost's.
+static void forward_layer(const Run_state& r, const Desk& d, const Slice& slice, idx l,
+                          const Region& at, int thread) {
+    const Layer& layer = r.p.layers[l];
+    const Sheet& s = d.sheets[l];
+    const bool last = l == r.p.depth - 1, mixed = s.slope == Slope::mixed;
+    const bool dropped = r.run.train && layer.rate > 0;
+    const Mask mask = dropped ? mask_of(r.p.seed, slice.step, l + 1, layer.rate) : Mask{};
+    const TileOfLayer tile = {&s, at.r0, at.c0, slice.first, layer.n_out, (real)layer.setting,
+                              dropped ? &mask : nullptr};
+    const bool in_tile = s.slope == Slope::one || s.slope == Slope::of_relu;
+    Epilogue epilogue;
+    if (!last && !mixed && !in_tile) epilogue = {activate_tile, &tile};
+    product({.rows = inputs_of(d, l) + at.r0, .at = 0, .M = at.r1 - at.r0, .K = layer.n_in,
+             .N = at.c1 - at.c0, .B = theta_of(r) + layer.w + at.c0, .B_ld = layer.n_out,
+             .start = theta_of(r) + layer.b + at.c0, .start_ld = 0,
+             .C = s.a + at.r0 * s.ld + at.c0, .C_ld = s.ld, .relu = s.slope == Slope::of_relu,
+             .gate = nullptr, .B_padded = false,
+             .pack = r.packs ? r.packs + thread * r.pack : nullptr},
+            epilogue);
+    if (mixed && !last) mix_rows(s, layer, tile, at.r0, at.r1);
+}
+
 static void forward(const Run_state& r, const Desk& d, const Slice& slice, idx r0, idx r1,
                     int thread) {
-    const Problem& p = r.p;
-    real* pack = r.packs ? r.packs + thread * r.pack : nullptr;
-    for (idx l = 0; l < p.depth; l++) {
-        const Layer& layer = p.layers[l];
-        const Sheet& s = d.sheets[l];
-        const bool last = l == p.depth - 1, mixed = s.slope == Slope::mixed;
-        const bool dropped = r.run.train && layer.rate > 0;
-        const Mask mask = dropped ? mask_of(p.seed, slice.step, l + 1, layer.rate) : Mask{};
-        const TileOfLayer tile = {&s, r0, slice.first, layer.n_out, (real)layer.setting,
-                                  dropped ? &mask : nullptr};
-        const bool in_tile = s.slope == Slope::one || s.slope == Slope::of_relu;
-        Epilogue epilogue;
-        if (!last && !mixed && !in_tile) epilogue = {activate_tile, &tile};
-        product({.rows = inputs_of(d, l) + r0, .at = 0, .M = r1 - r0, .K = layer.n_in,
-                        .N = layer.n_out, .B = theta_of(r) + layer.w, .B_ld = layer.n_out,
-                        .start = theta_of(r) + layer.b, .start_ld = 0, .C = s.a + r0 * s.ld,
-                        .C_ld = s.ld, .relu = s.slope == Slope::of_relu, .gate = nullptr, .B_padded = false,
-                        .pack = pack},
-                       epilogue);
-        if (mixed && !last) mix_rows(s, layer, tile, r0, r1);
-    }
+    for (idx l = 0; l < r.p.depth; l++)
+        forward_layer(r, d, slice, l, {r0, r1, 0, r.p.layers[l].n_out}, thread);
 }
 
 // n entries of dz, in whole registers, from da: times f'.
@@ -223,7 +237,7 @@ static void backward(const Run_state& r, const Desk& d, idx r0, idx r1) {
     for (idx l = p.depth - 1; l > 0; l--) {
         const Layer &layer = p.layers[l], &below = p.layers[l - 1];
         const Sheet &s = d.sheets[l], &to = d.sheets[l - 1];
-        const TileOfLayer tile = {&to, r0, 0, below.n_out, 0, nullptr};
+        const TileOfLayer tile = {&to, r0, 0, 0, below.n_out, 0, nullptr};
         Epilogue epilogue;
         const bool in_tile = to.slope == Slope::one || to.slope == Slope::of_relu;
         if (!in_tile && to.slope != Slope::mixed) epilogue = {slope_tile, &tile};

@@ -46,6 +46,10 @@ INLINE idx units(const Layer& layer) {
     return (layer.n_in + unit_rows(layer) - 1) / unit_rows(layer);
 }
 
+// Panels of columns of a layer. Where there are several, panels come first when the threads share a
+// product: then a thread reads and changes few panels of W^T, and finds them in its own cache.
+INLINE idx panels(const Layer& layer) { return (layer.n_out + PANEL - 1) / PANEL; }
+
 // The n-th of `of` equal shares of `total`.
 struct Range {
     idx begin, end;
@@ -66,6 +70,7 @@ struct Sheet {
 struct Desk {
     Sheet* sheets;           // [0, L)
     const real** inputs;     // the rows of a^0: of X itself, or of `dropped_inputs`
+    const real** ahead;      // those of the next batch, to be asked for in time
     real* dropped_inputs;
     real *y, *share;         // (rows, n_L)
     real* sums;              // (rows,), for the logarithms of a softmax
@@ -83,7 +88,7 @@ struct Run_state {
     real** W;          // [1, L): W (n_out, ld) of the layers that propagate back, or null
     idx* W_ld;
     real* gradients;   // (parts, P), or null where the optimizer is the gradient's epilogue
-    double* unit_sums; // squares of each unit of each layer, and clipped ones
+    double* unit_sums; // squares of each unit of each panel of each layer, and clipped ones
     double* clipped_sums;
     idx* first_unit;   // [0, L]
     double* J;         // of each part, or of each unit of rows
@@ -108,22 +113,24 @@ struct Arena {
     }
 };
 
-// A row length that does not put every row at the same place of the cache.
+// A row length that spreads the rows of a panel over all places of the cache: an odd number of lines.
 INLINE idx row_length(idx n) {
+    constexpr idx LINE = 64 / (idx)sizeof(real);
     const idx ld = padded(n);
-    return ld * (idx)sizeof(real) % 1024 == 0 ? ld + 64 / (idx)sizeof(real) : ld;
+    return ld > PANEL && ld % (2 * LINE) == 0 ? ld + LINE : ld;
 }
 
 static void lay_out_desk(Desk* desk, const Problem& p, idx rows, bool train, Arena& arena) {
     auto* sheets = arena.take<Sheet>(p.depth);
     auto** inputs = arena.take<const real*>(rows);
+    auto** ahead = arena.take<const real*>(rows);
     real* dropped = nullptr;
     const idx n_0 = p.layers[0].n_in, n_L = p.layers[p.depth - 1].n_out;
     if (p.input_rate > 0 && train) dropped = arena.take<real>(rows * n_0);
     real* y = arena.take<real>(round_up(rows * n_L, LANES));
     real* share = arena.take<real>(round_up(rows * n_L, LANES));
     real* sums = arena.take<real>(round_up(rows, LANES));
-    if (desk) *desk = {sheets, inputs, dropped, y, share, sums};
+    if (desk) *desk = {sheets, inputs, ahead, dropped, y, share, sums};
     for (idx l = 0; l < p.depth; l++) {
         const Layer& layer = p.layers[l];
         const bool last = l == p.depth - 1;
@@ -170,7 +177,7 @@ static std::size_t lay_out(const Problem& p, const Run& run, int threads, char* 
             W_ld[l] = ld;
             first_unit[l] = all_units;
         }
-        all_units += units(layer) + 1;
+        all_units += panels(layer) * units(layer) + 1;
     }
     if (base) first_unit[p.depth] = all_units;
     auto* unit_sums = arena.take<double>(all_units);

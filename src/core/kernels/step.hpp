@@ -54,15 +54,50 @@ static void parts_of(Run_state& r, const Plan& plan, idx batch, idx m, idx step,
     }
 }
 
-// Forward and backward of one slice, shared by the team: each thread its rows, 16 at a time.
+// Whether the team shares a layer's forward product by panels of columns: each thread then reads the
+// part of W^T that it changed itself, which is worth two more barriers where that part is large.
+INLINE bool by_panels(const Run_state& r, idx l, int of) {
+    constexpr idx WORTH_TWO_BARRIERS = 32 << 10;  // weights
+    const Layer& layer = r.p.layers[l];
+    const bool mixed = r.desks[0].sheets[l].slope == Slope::mixed && l < r.p.depth - 1;
+    return of > 1 && panels(layer) > 1 && !mixed && layer.n_in * layer.n_out >= WORTH_TWO_BARRIERS;
+}
+
+// The share of thread n in a layer's forward product: units of rows, panel by panel.
+static void forward_panels(const Run_state& r, const Slice& slice, idx l, int n, int of) {
+    const Layer& layer = r.p.layers[l];
+    const idx high = (slice.rows + ROWS - 1) / ROWS;
+    const Range items = share_of(panels(layer) * high, n, of);
+    for (idx at = items.begin; at < items.end;) {
+        const idx c0 = at / high * PANEL, u0 = at % high, u1 = least(high, u0 + items.end - at);
+        forward_layer(r, r.desks[0], slice, l,
+                      {u0 * ROWS, least(u1 * ROWS, slice.rows), c0, least(c0 + PANEL, layer.n_out)},
+                      n);
+        at += u1 - u0;
+    }
+}
+
+// Forward and backward of one slice, shared by the team: each thread its rows, 16 at a time, and in
+// wide layers its panels on the way forward.
 static void slice_rows(Run_state& r, const Slice& slice, int n, int of, bool back) {
     const Desk& d = r.desks[0];
     const idx row_units = (slice.rows + ROWS - 1) / ROWS;
     const Range mine = share_of(row_units, n, of);
     const idx r0 = mine.begin * ROWS, r1 = least(mine.end * ROWS, slice.rows);
+    if (r0 < r1) load_rows(r, d, slice, r0, r1);
+    bool met = false;  // whether the layer below is whole
+    for (idx l = 0; l < r.p.depth; l++) {
+        const bool shared = by_panels(r, l, of);
+        if (shared) {
+            if (!met) wait(r, n);
+            forward_panels(r, slice, l, n, of);
+            wait(r, n);
+        } else if (r0 < r1) {
+            forward_layer(r, d, slice, l, {r0, r1, 0, r.p.layers[l].n_out}, n);
+        }
+        met = shared;
+    }
     if (r0 >= r1) return;
-    load_rows(r, d, slice, r0, r1);
-    forward(r, d, slice, r0, r1, n);
     for (idx u = mine.begin; u < mine.end; u++)
         r.J[u] = cost_of_rows(r, d, u * ROWS, least((u + 1) * ROWS, slice.rows));
     if (back) backward(r, d, r0, r1);

@@ -20,6 +20,7 @@ struct TileArguments {
     idx width;
     bool relu;         // C = max(C, 0)
     const real* gate;  // or null: C = 0 where the gate, which lies as C does, is not above 0
+    const real* const* ahead = nullptr;  // or rows to ask the memory for meanwhile (Transposed)
 };
 
 template <int MR, int NV, bool Tail, bool Transposed>
@@ -42,7 +43,9 @@ static void tile(const TileArguments& t) {
     if constexpr (!Transposed) {
         UNROLL for (int i = 0; i < MR; i++) a[i] = t.rows[i] + t.at;
     }
+    const real* const* ahead = Transposed ? (t.ahead ? t.ahead : t.rows) : nullptr;
     for (idx k = 0; k < K; k++, B += B_ld) {
+        if constexpr (Transposed) __builtin_prefetch(ahead[k] + t.at, 0, 2);
         V b[NV];
         UNROLL for (int v = 0; v < NV; v++) b[v] = read(B, v);
         const real* row = Transposed ? t.rows[k] + t.at : nullptr;
