@@ -91,6 +91,7 @@ def main() -> None:
             net, history = fit_case(case, team)
             thetas[name] = net.theta
             thetas[name + " cost"] = np.array(history.cost)
+            thetas[name + " engine"] = np.array(history.engine)
             thetas[name + " validation"] = np.array(history.validation_cost)
         if team.rank == 0:
             np.savez(job["out"], **thetas)

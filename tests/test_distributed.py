@@ -78,7 +78,14 @@ def cases() -> Iterator[tuple[str, dict[str, Any]]]:
     for number, optimizer in enumerate(cr.OPTIMIZERS):
         yield (
             optimizer,
-            {"rows": ("own", "all")[number % 2], "fit": {**plain, "optimizer": optimizer}},
+            {
+                "rows": ("own", "all")[number % 2],
+                "fit": {
+                    **plain,
+                    "optimizer": optimizer,
+                    "engine": ("auto", "reference")[number // 2 % 2],
+                },
+            },
         )
     everything = {
         "network": {"dropout": [0.1, 0.2, 0.3], "l1": 1e-4, "l2": 1e-3},
@@ -94,8 +101,9 @@ def cases() -> Iterator[tuple[str, dict[str, Any]]]:
             "accumulate": 3,
         },
     }
-    for rows in ("own", "all"):
-        yield f"everything {rows}", {"rows": rows, **everything}
+    for rows, engine in (("own", "auto"), ("all", "reference"), ("all", "auto")):
+        case = {**everything, "fit": {**everything["fit"], "engine": engine}}
+        yield f"everything {rows} {engine}", {"rows": rows, **case}
     lbfgs = {"optimizer": "lbfgs", "batch_size": None, "epochs": 5}
     yield "lbfgs", {"rows": "own", "fit": {**plain, **lbfgs}}
     yield "given", {"rows": "own", "fit": {**plain, "validation": "own", "shuffle": False}}
@@ -139,6 +147,14 @@ def test_any_number_of_ranks_is_one_up_to_rounding(
         )
         np.testing.assert_allclose(found[name + " cost"], history.cost, rtol=rtol)
         np.testing.assert_allclose(found[name + " validation"], history.validation_cost, rtol=rtol)
+        kind = "reference" if case["fit"].get("engine") == "reference" else net_engine()
+        assert found[name + " engine"] == f"{kind} on {ranks} ranks"
+
+
+def net_engine() -> str:
+    """The engine that is taken where none is named."""
+    net = program.network()
+    return net.fit(*program.samples()[:2], epochs=1, progress=False).engine
 
 
 BAD: list[tuple[str, str]] = [
@@ -249,6 +265,24 @@ def test_sigterm_to_the_launcher_writes_a_checkpoint(tmp_path: Path) -> None:
     assert "Traceback" not in err
     (path,) = written(run)
     assert load_network(path).checkpoint is not None
+
+
+def test_without_an_mpi_library(tmp_path: Path) -> None:
+    """mpi4py's wheel has no MPI of its own: where none is found, that is one sentence too."""
+    (tmp_path / "job.json").write_text("{}")
+    done = subprocess.run(
+        [sys.executable, str(HERE / "mpi_program.py"), "job.json"],
+        cwd=tmp_path,
+        env={**os.environ, "MPI4PY_LIBMPI": "/no/such.so"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert (
+        "needs MPI and mpi4py, and here is none (cannot load MPI library): install chainrule[mpi]"
+        in done.stderr
+    )
 
 
 def test_without_mpi4py(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,30 +130,53 @@ class Core {
         run.first_step = first_step;
         run.costs = static_cast<double*>(costs.data());
         run.squares = static_cast<double*>(squares.data());
-        run.train = true;
+        run.train = run.masked = true;
         const nb::gil_scoped_release release;
         return session_->run(run, threads);
     }
 
     // J over the rows that order names (None: all), and its gradient unless dtheta is None.
     double evaluate(Read theta, nb::object dtheta, nb::object order, int threads) {
-        const Problem& p = session_->problem();
         Run run = order.is_none() ? Run{} : base(nb::cast<Read>(order, false));
-        if (order.is_none()) run.k = p.rows;
-        check(theta, "theta", dtype_, (std::size_t)p.parameters);
-        run.theta = const_cast<void*>(theta.data());  // read only: this run does not train
-        if (!dtheta.is_none()) {
-            const Write g = nb::cast<Write>(dtheta, false);
-            check(g, "dtheta", dtype_, (std::size_t)p.parameters);
-            run.dtheta = g.data();
-        }
-        double J = 0;
-        run.costs = &J;
-        if (run.k == 0) refuse("there are no rows to evaluate");
-        run.batch = run.k;
+        if (order.is_none()) run.k = session_->problem().rows;
+        return pass(run, theta, dtheta, threads);
+    }
+
+    // The sum of weight times J over rows, without penalties, and its gradient. With a step of 0 or
+    // above, with its dropout masks: row i of `order` has row places[i] of each.
+    double sums(Read theta, nb::object dtheta, Read order, Read places, idx step, int threads) {
+        Run run = base(order);
+        check(places, "places", nb::dtype<std::int64_t>(), order.size());
+        run.places = static_cast<const std::int64_t*>(places.data());
+        for (idx i = 0; i < run.k; i++)
+            if (run.places[i] < 0) refuse("a place in a batch is 0 or above");
+        run.masked = step >= 0;
+        run.first_step = step < 0 ? 0 : step;
+        run.summed = true;
+        return pass(run, theta, dtheta, threads);
+    }
+
+    // A step from the gradient of a batch without penalties, which is overwritten.
+    void step(Write theta, Write state, Write gradient, double rate, idx number, Write squares,
+              int threads) {
+        const Problem& p = session_->problem();
+        const std::size_t P = (std::size_t)p.parameters;
+        if (number < 0) refuse("the step must be 0 or above");
+        check(theta, "theta", dtype_, P);
+        check(state, "state", dtype_, times(P, (std::size_t)p.slots));
+        check(gradient, "gradient", dtype_, P);
+        check(squares, "squares", nb::dtype<double>(), (std::size_t)p.depth);
+        Run run = {};
+        run.theta = theta.data();
+        run.state = state.data();
+        run.given = gradient.data();
+        run.batch = 1;
+        run.rates = &rate;
+        run.first_step = number;
+        run.squares = static_cast<double*>(squares.data());
+        run.train = run.careful = true;
         const nb::gil_scoped_release release;
         session_->run(run, threads);
-        return J;
     }
 
     // a^L of every row of X, into outputs (rows, n_L).
@@ -171,6 +194,25 @@ class Core {
     }
 
   private:
+    // One pass over the run's rows: returns J, and the gradient in dtheta unless it is None.
+    double pass(Run run, const Read& theta, nb::object dtheta, int threads) {
+        const Problem& p = session_->problem();
+        check(theta, "theta", dtype_, (std::size_t)p.parameters);
+        run.theta = const_cast<void*>(theta.data());  // read only: this run does not train
+        if (!dtheta.is_none()) {
+            const Write g = nb::cast<Write>(dtheta, false);
+            check(g, "dtheta", dtype_, (std::size_t)p.parameters);
+            run.dtheta = g.data();
+        }
+        double J = 0;
+        run.costs = &J;
+        if (run.k == 0) refuse("there are no rows to evaluate");
+        run.batch = run.k;
+        const nb::gil_scoped_release release;
+        session_->run(run, threads);
+        return J;
+    }
+
     Run base(const Read& order) const {
         if (order.dtype() != nb::dtype<std::int64_t>() || order.ndim() != 1)
             refuse("order must be a flat array of int64");
@@ -242,6 +284,10 @@ NB_MODULE(_core, m) {
              "squares"_a.noconvert(), "threads"_a)
         .def("evaluate", &Core::evaluate, "theta"_a.noconvert(), "dtheta"_a.none(), "order"_a.none(),
              "threads"_a)
+        .def("sums", &Core::sums, "theta"_a.noconvert(), "dtheta"_a, "order"_a.noconvert(),
+             "places"_a.noconvert(), "step"_a, "threads"_a)
+        .def("step", &Core::step, "theta"_a.noconvert(), "state"_a.noconvert(),
+             "gradient"_a.noconvert(), "rate"_a, "number"_a, "squares"_a.noconvert(), "threads"_a)
         .def("predict", &Core::predict, "theta"_a.noconvert(), "outputs"_a.noconvert(), "threads"_a);
     m.def("tables", &tables, "The names and settings that the core knows, in its own order.");
     m.def("available_isas", &available_isas, "The instruction sets of this processor, best first.");

@@ -35,6 +35,8 @@ __all__ = [
     "predict",
     "run",
     "settings_of",
+    "step",
+    "sums",
 ]
 
 name = "native"
@@ -145,6 +147,43 @@ def gradient(
     order = None if rows is None else _array("rows", rows)
     J: float = _core_of(problem).evaluate(_array("theta", theta), out, order, _threads(problem))
     return J
+
+
+def sums(
+    problem: Problem,
+    theta: Floats,
+    rows: npt.NDArray[np.int64],
+    places: npt.NDArray[np.int64],
+    step: int | None,
+    dtheta: Floats,
+) -> float:
+    """Return the sum of J over some rows and its gradient; see ``reference.sums``."""
+    found: float = _core_of(problem).sums(
+        _array("theta", theta),
+        _writable("dtheta", dtheta),
+        _array("rows", rows),
+        _array("places", places),
+        -1 if step is None else step,
+        _threads(problem),
+    )
+    return found
+
+
+def step(
+    problem: Problem, theta: Floats, state: Floats, dtheta: Floats, rate: float, number: int
+) -> Costs:
+    """Take a step from a gradient; see ``reference.step``."""
+    squares = np.empty(sum(isinstance(layer, Dense) for layer in problem.network.layers))
+    _core_of(problem).step(
+        _writable("theta", theta),
+        _writable("state", state),
+        _writable("dtheta", dtheta),
+        rate,
+        number,
+        squares,
+        _threads(problem),
+    )
+    return squares
 
 
 def predict(network: Network, X: Floats, theta: Floats | None = None) -> Floats:

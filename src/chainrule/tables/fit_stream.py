@@ -16,15 +16,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.engines import choose
-from chainrule.engines.parallel import DataParallel, stream_split
+from chainrule.engines.parallel import DataParallel, stream_split, threads_each
 from chainrule.engines.team import ALONE, Team, stacked
 from chainrule.mathematics.names import unknown
 from chainrule.network import Network
 from chainrule.training import History
 from chainrule.training.checkpoints import Checkpoints, Keeper, signature_of
 from chainrule.training.conduct import conduct, problem_of
-from chainrule.training.distributed import agree_on, agreed
+from chainrule.training.distributed import agree_on, agreed, engine_of
 from chainrule.training.progress import Progress
 from chainrule.training.run import Run
 from chainrule.training.settings import Data, settings_of
@@ -114,13 +113,15 @@ def fit_data_set(
     X, Y = (np.empty((0, n), net.dtype) for n in (net.sizes[0], net.sizes[-1]))
     given = _given(choices, meaning.task, counts, team.size, callbacks)
     settings = settings_of(net, counts["train"], counts["validation"] > 0, given)
+    if team.size > 1 and settings.threads is None:
+        settings = replace(settings, threads=threads_each(team))
     reader = Reader(found, encoder, meaning, problem_of(net, Data(X, Y, None), settings))
     samples = _samples(reader, own, parts["train"], settings, memory, team)
-    engine, _ = choose(settings.engine, reader.problem)
+    engine = engine_of(team, settings.engine, reader.problem)
     samples = replace(samples, ahead=engine.name == "native")
     if team.size > 1:
-        b = samples.batch_size
-        engine = DataParallel(team, stream_split(team, b), counts["train"], check=check_ranks)
+        split = stream_split(team, samples.batch_size)
+        engine = DataParallel(team, engine, split, counts["train"], check=check_ranks)
     held = _held(reader, own, parts["validation"], team) if counts["validation"] else None
     progress = Progress(settings.epochs, False)
     run = Run(net, None, held, settings, engine, samples, progress, team)

@@ -58,31 +58,38 @@ class DataSet:
         """The number of rows."""
         return sum(group.rows for group in self.groups)
 
-    def read(self, group: Group, names: Sequence[str], skip: int = 0) -> Iterator[Columns]:
-        """Yield a row group's rows after the first ``skip``, at most ``ROWS_AT_ONCE`` at a time.
+    def read(self, group: Group, names: Sequence[str]) -> Iterator[Columns]:
+        """Yield a row group's rows as columns, at most ``ROWS_AT_ONCE`` at a time.
 
         Raises ValueError that names the file if it is damaged or a column cannot be used.
         """
         import pyarrow as pa
 
+        for batch in self.batches(group, names):
+            try:
+                yield columns(pa.Table.from_batches([batch]).select(list(names)))
+            except ValueError as error:
+                raise ValueError(f"{group.path}: {error}") from None
+
+    def batches(self, group: Group, names: Sequence[str], skip: int = 0) -> Iterator[Any]:
+        """Yield a row group's rows after the first ``skip`` as Arrow's batches; see ``read``."""
+        import pyarrow as pa
+
         file = self._file(group.path)
-        batches = file.iter_batches(
+        source = file.iter_batches(
             ROWS_AT_ONCE, row_groups=[group.number], columns=list(names), use_threads=False
         )
         try:
             # Decoding needs no lock of Python's, and so costs who uses the rows no time.
-            with closing(one_ahead(batches)) as ahead:
+            with closing(one_ahead(source)) as ahead:
                 for batch in ahead:
                     if skip >= batch.num_rows:
                         skip -= batch.num_rows
                         continue
-                    part = batch.slice(skip)
+                    yield batch.slice(skip)
                     skip = 0
-                    yield columns(pa.Table.from_batches([part]).select(list(names)))
         except (pa.ArrowException, OSError) as error:
             raise ValueError(f"{group.path} cannot be read: {_one_line(error)}") from None
-        except ValueError as error:
-            raise ValueError(f"{group.path}: {error}") from None
 
     def _file(self, path: str) -> Any:
         found = self._files.pop(path, None) or _opened(self.system, path)

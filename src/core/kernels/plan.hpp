@@ -120,13 +120,13 @@ INLINE idx row_length(idx n) {
     return ld > PANEL && ld % (2 * LINE) == 0 ? ld + LINE : ld;
 }
 
-static void lay_out_desk(Desk* desk, const Problem& p, idx rows, bool train, Arena& arena) {
+static void lay_out_desk(Desk* desk, const Problem& p, idx rows, bool masked, Arena& arena) {
     auto* sheets = arena.take<Sheet>(p.depth);
     auto** inputs = arena.take<const real*>(rows);
     auto** ahead = arena.take<const real*>(rows);
     real* dropped = nullptr;
     const idx n_0 = p.layers[0].n_in, n_L = p.layers[p.depth - 1].n_out;
-    if (p.input_rate > 0 && train) dropped = arena.take<real>(rows * n_0);
+    if (p.input_rate > 0 && masked) dropped = arena.take<real>(rows * n_0);
     real* y = arena.take<real>(round_up(rows * n_L, LANES));
     real* share = arena.take<real>(round_up(rows * n_L, LANES));
     real* sums = arena.take<real>(round_up(rows, LANES));
@@ -135,13 +135,13 @@ static void lay_out_desk(Desk* desk, const Problem& p, idx rows, bool train, Are
         const Layer& layer = p.layers[l];
         const bool last = l == p.depth - 1;
         Sheet s = {};
-        s.slope = slope_of(layer.f, layer.rate > 0 && train);
+        s.slope = slope_of(layer.f, layer.rate > 0 && masked);
         s.f = activate_of(layer.f);
         s.ld = last ? layer.n_out : row_length(layer.n_out);
         const idx n = round_up(rows * s.ld, LANES);
         s.a = arena.take<real>(n);
         s.dz = arena.take<real>(n);
-        const bool mixed_mask = s.slope == Slope::mixed && layer.rate > 0 && train;
+        const bool mixed_mask = s.slope == Slope::mixed && layer.rate > 0 && masked;
         if (s.slope == Slope::kept || mixed_mask) s.df = arena.take<real>(n);
         if (mixed_mask) s.dropped = arena.take<real>(n);
         s.rows = arena.take<const real*>(rows);
@@ -167,7 +167,7 @@ static std::size_t lay_out(const Problem& p, const Run& run, int threads, char* 
     auto* W_ld = arena.take<idx>(p.depth);
     auto* first_unit = arena.take<idx>(p.depth + 1);
     idx all_units = 0;
-    const bool back = run.train || run.dtheta;
+    const bool back = (run.train || run.dtheta) && !run.given;
     for (idx l = 0; l < p.depth; l++) {
         const Layer& layer = p.layers[l];
         const idx ld = row_length(layer.n_in);
@@ -187,7 +187,8 @@ static std::size_t lay_out(const Problem& p, const Run& run, int threads, char* 
     // By run.batch and not by k, so that a run split in two takes the same path.
     const bool fused = run.train && plan_of(p, run.batch).slices == 1 && p.clip_norm == 0 && p.clip_value == 0 &&
                        !run.careful;
-    real* gradients = back && !fused ? arena.take<real>(plan.parts * p.parameters) : nullptr;
+    real* gradients = back && !fused ? arena.take<real>(plan.parts * p.parameters)
+                                      : static_cast<real*>(run.given);
     idx K = 0;
     for (idx l = 0; l < p.depth; l++)
         if (lies_badly(p.layers[l].n_out) && p.layers[l].n_in > K) K = p.layers[l].n_in;
@@ -200,6 +201,6 @@ static std::size_t lay_out(const Problem& p, const Run& run, int threads, char* 
               cost_function(p.cost, p.canonical)};
     }
     for (idx t = 0; t < desks; t++)
-        lay_out_desk(base ? desk + t : nullptr, p, plan.slice, run.train, arena);
+        lay_out_desk(base ? desk + t : nullptr, p, plan.slice, run.masked, arena);
     return arena.used;
 }
