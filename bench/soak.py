@@ -29,9 +29,9 @@ from typing import Any
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when NumPy is loaded
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-import chainrule as cr  # noqa: E402
+import chainrule as cr
 
 LEAST = 8  # MB of growth that the allocators may show
 TIMES = 5  # rounds of a forked worker

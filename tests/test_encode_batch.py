@@ -1,5 +1,6 @@
-"""Batches encoded straight from Arrow's buffers are what the encoder makes of a table, bit by bit."""
+"""Batches encoded straight from Arrow's buffers are what the encoder makes of tables, to the bit."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -59,9 +60,8 @@ def test_bits_are_those_of_the_encoder(tables: tuple[Any, Any], dtype: str) -> N
     try:
         wanted = encoder.transform(rest, dtype)
     except ValueError as error:
-        with pytest.raises(ValueError) as told:  # noqa: PT011
+        with pytest.raises(ValueError, match=re.escape(str(error))):
             encode_batch(encoder, batch, dtype)
-        assert str(told.value) == str(error)
         return
     found = encode_batch(encoder, batch, dtype)
     assert found.flags.c_contiguous
