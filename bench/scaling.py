@@ -2,7 +2,7 @@
 
     python bench/scaling.py table FOLDER [--rows 20000000]     write a Parquet data set
     python bench/scaling.py stream FOLDER [--memory 1GB]       stream it; rows a second, peak memory
-    python bench/scaling.py memory FOLDER                      the same training from memory
+    python bench/scaling.py compare FOLDER                     streamed and from memory, in turns
     mpiexec -n 2 python bench/scaling.py stream FOLDER         on ranks
     mpiexec -n 2 python bench/scaling.py reduce                latency and bandwidth of all-reduce
     python bench/scaling.py step > STEPS                       seconds of a step, four networks
@@ -66,10 +66,11 @@ def tell(**found: Any) -> None:
     print(json.dumps(found), flush=True)
 
 
-def choices(batch_size: int, epochs: int) -> Choices:
+def choices(batch_size: int, epochs: int, threads: int | None) -> Choices:
     return Choices(
         batch_size=batch_size,
         epochs=epochs,
+        threads=threads,
         test_share=0.005,
         validation_share=0.005,
         patience=None,
@@ -80,18 +81,20 @@ def peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
-def stream(folder: Path, memory: str, batch_size: int, epochs: int) -> None:
+def stream(folder: Path, memory: str, batch_size: int, epochs: int, threads: int | None) -> None:
     from chainrule.tables.fit_stream import fit_data_set, size_of
 
     ranks = distributed.launched()
     team = distributed.world() if ranks and ranks[1] > 1 else ALONE
     began = time.perf_counter()
-    done = fit_data_set(folder, "y", choices(batch_size, epochs), memory=size_of(memory), team=team)
+    asked = choices(batch_size, epochs, threads)
+    done = fit_data_set(folder, "y", asked, memory=size_of(memory), team=team)
     seconds = np.diff([0.0, *done.history.seconds])
     peaks = team.gather(peak())
     if team.rank == 0:
         tell(
             ranks=team.size,
+            engine=done.history.engine,
             rows_a_second=round(done.rows["train"] / seconds.min()),
             epochs_seconds=seconds.round(2).tolist(),
             whole_seconds=round(time.perf_counter() - began, 2),
@@ -100,27 +103,45 @@ def stream(folder: Path, memory: str, batch_size: int, epochs: int) -> None:
         )
 
 
-def in_memory(folder: Path, batch_size: int, epochs: int) -> None:
-    """The same network on as many of the rows as fit, encoded beforehand."""
-    from chainrule.tables.fit_stream import _parts
-    from chainrule.tables.statistics import encoder_of, summaries
+def encoded(folder: Path, rows: int) -> tuple[Any, Any]:
+    """The table's first rows in memory, as a network takes them."""
+    from chainrule.tables.encode_batch import encode_batch
+    from chainrule.tables.statistics import encoder_of, merged, summaries
     from chainrule.tables.streaming import open_data_set
 
     data = open_data_set(folder)
-    assert _parts(data.m, choices(batch_size, epochs))["train"].high == 1.0
-    X, y = [], []
-    for group in data.groups[:8]:
-        for rows in data.read(group, data.names):
-            encoder = encoder_of(summaries(rows.without(["y"]), "y"))
-            X.append(encoder.transform(rows, np.float32))
-            y.append(rows["y"].values)
-    net = cr.Network([29, 64, 32, 1], output="sigmoid", dtype="float32")
-    history = net.fit(
-        np.concatenate(X), np.concatenate(y), batch_size=batch_size, epochs=epochs, tolerance=None
-    )
-    seconds = np.diff([0.0, *history.seconds])
-    m = len(data.groups[:8]) * GROUP
-    tell(rows_a_second=round(m / seconds.min()), engine=history.engine, peak_mb=peak())
+    X, y, encoder = [], [], None
+    for group in data.groups[: max(rows // GROUP, 1)]:
+        if encoder is None:
+            told = merged(summaries(c.without(["y"]), "y") for c in data.read(group, data.names))
+            encoder = encoder_of(told)
+        for batch in data.batches(group, data.names):
+            X.append(encode_batch(encoder, batch, np.float32))
+            y.append(batch.column("y").to_numpy())
+    return np.concatenate(X), np.concatenate(y)
+
+
+def compare(
+    folder: Path, memory: str, batch_size: int, epochs: int, threads: int | None, rows: int
+) -> None:
+    """Rows a second of the same training streamed and from memory, in turns, three times."""
+    from chainrule.tables.fit_stream import fit_data_set, size_of
+
+    X, y = encoded(folder, rows)
+    asked = choices(batch_size, epochs, threads)
+    rates: dict[str, list[float]] = {"memory": [], "stream": []}
+    for _ in range(3):
+        net = cr.Network([29, 64, 32, 1], output="sigmoid", dtype="float32")
+        settings = {"batch_size": batch_size, "epochs": epochs, "tolerance": None}
+        history = net.fit(X, y, validation=0.005, threads=threads, progress=False, **settings)
+        rates["memory"].append(0.995 * len(X) / np.diff([0.0, *history.seconds]).min())
+        done = fit_data_set(folder, "y", asked, memory=size_of(memory))
+        seconds = np.diff([0.0, *done.history.seconds])
+        rates["stream"].append(done.rows["train"] / seconds.min())
+        assert done.history.engine == history.engine
+    found = {name: round(float(np.median(of))) for name, of in rates.items()}
+    each = [round(a / b, 2) for a, b in zip(*rates.values(), strict=True)]
+    tell(engine=history.engine, threads=threads, rows_a_second=found, memory_over_stream=each)
 
 
 def reduce() -> None:
@@ -213,20 +234,22 @@ def model(lines: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument(
-        "what", choices=["table", "stream", "memory", "reduce", "step", "ranks", "model"]
+        "what", choices=["table", "stream", "compare", "reduce", "step", "ranks", "model"]
     )
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--rows", type=int, default=20_000_000)
     parser.add_argument("--memory", default="1GB")
     parser.add_argument("--batch-size", type=int, default=4096)
     parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--threads", type=int)
     given = parser.parse_args()
+    of_fit = (given.folder, given.memory, given.batch_size, given.epochs, given.threads)
     if given.what == "table":
         table(given.folder, given.rows)
     elif given.what == "stream":
-        stream(given.folder, given.memory, given.batch_size, given.epochs)
-    elif given.what == "memory":
-        in_memory(given.folder, given.batch_size, given.epochs)
+        stream(*of_fit)
+    elif given.what == "compare":
+        compare(*of_fit, given.rows)
     elif given.what == "ranks":
         ranks(given.batch_size)
     elif given.what == "model":

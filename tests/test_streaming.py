@@ -69,9 +69,12 @@ def test_every_row_comes_once_an_epoch_whatever_the_size_of_the_buffer(
         def begun(self: Any, *args: Any, rows: Any = rows, real: Any = real, **kw: Any) -> None:
             real(self, *args, **kw)
             for epoch in range(2):
-                parts = list(self.samples.blocks(epoch, 0))
-                rows.append(np.concatenate([b.problem.X[b.order] for b in parts]))
-                assert sum(b.steps for b in parts) == self.samples.steps
+                parts, steps = [], 0
+                for block in self.samples.blocks(epoch, 0):
+                    parts.append(block.problem.X[block.order])
+                    steps += block.steps
+                rows.append(np.concatenate(parts))
+                assert steps == self.samples.steps
 
         with monkeypatch.context() as patched:
             patched.setattr(fit_stream.Run, "__init__", begun)

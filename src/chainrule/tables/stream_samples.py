@@ -11,7 +11,7 @@ before. Files are decoded on another thread meanwhile.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
 
@@ -105,9 +105,12 @@ def places_of(target: TargetEncoder, column: Column) -> Array:
 
 
 def in_blocks(
-    pieces: Iterator[tuple[Array, Array]], rows: int, m: int
+    pieces: Iterator[tuple[Array, Array]], rows: int, m: int, spare: list[tuple[Array, Array]]
 ) -> Iterator[tuple[Array, Array]]:
-    """Put m rows of X and Y that come in pieces into blocks of ``rows``; the last may be short."""
+    """Put m rows of X and Y that come in pieces into blocks of ``rows``; the last may be short.
+
+    ``spare``: blocks that are no longer used, to be filled again.
+    """
     filled = 0
     for X, Y in pieces:
         at = 0
@@ -115,14 +118,18 @@ def in_blocks(
             if not filled:
                 size = min(rows, m)
                 m -= size
-                X_block, Y_block = (np.empty((size, a.shape[1]), a.dtype) for a in (X, Y))
+                X_block, Y_block = spare.pop() if spare else _block(rows, X, Y)
             take = min(len(X) - at, size - filled)
             X_block[filled : filled + take] = X[at : at + take]
             Y_block[filled : filled + take] = Y[at : at + take]
             filled, at = filled + take, at + take
             if filled == size:
-                yield X_block, Y_block
+                yield X_block[:size], Y_block[:size]
                 filled = 0
+
+
+def _block(rows: int, X: Array, Y: Array) -> tuple[Array, Array]:
+    return np.empty((rows, X.shape[1]), X.dtype), np.empty((rows, Y.shape[1]), Y.dtype)
 
 
 @dataclass(frozen=True)
@@ -145,9 +152,14 @@ class Stream:
     shuffle: bool
     team: Team
     ahead: bool = False
+    # Blocks to be filled again: memory that is new to a process costs as much as the decoding.
+    spare: list[tuple[Array, Array]] = field(default_factory=list, compare=False)
 
     def blocks(self, epoch: int, first: int) -> Iterator[Block]:
-        """Yield the blocks of an epoch from the one that holds the batch numbered ``first``."""
+        """Yield the blocks of an epoch from the one that holds the batch numbered ``first``.
+
+        A block's rows are good until the next one is asked for.
+        """
         in_block = self.rows // self.batch_size
         begin = min(first, self.steps - 1) // in_block
         own = sum(self.counts)
@@ -163,6 +175,8 @@ class Stream:
                 yield Block(
                     problem, order, self.batch_size, start, min(in_block, self.steps - start)
                 )
+                if X.base is not None:
+                    self.spare.append((X.base, Y.base))
         finally:
             ahead.close()
 
@@ -174,7 +188,7 @@ class Stream:
     def _loaded(self, epoch: int, begin: int) -> Generator[Loaded, None, None]:
         """Yield X, Y and the order of rows of each block from the one numbered ``begin`` on."""
         skip, seed = begin * self.rows, self.reader.problem.network.seed
-        blocks = in_blocks(self._read(epoch, skip), self.rows, sum(self.counts) - skip)
+        blocks = in_blocks(self._read(epoch, skip), self.rows, sum(self.counts) - skip, self.spare)
         for number, (X, Y) in enumerate(blocks, begin):
             stream = key(seed, ORDER, epoch, self.team.rank, number)
             yield X, Y, permutation(len(X), stream) if self.shuffle else np.arange(len(X))
