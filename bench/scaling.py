@@ -31,7 +31,7 @@ NETWORKS = {
     "tiny 4-32-16-4": ([4, 32, 16, 4], "softmax"),
     "table 30-64-32-1": ([30, 64, 32, 1], "sigmoid"),
     "digits 784-128-10": ([784, 128, 10], "softmax"),
-    "wide 784-2048-2048-10": ([784, 2048, 2048, 10], "softmax"),
+    "wide 784-1024-1024-10": ([784, 1024, 1024, 10], "softmax"),
 }
 GROUP = 250_000
 
@@ -164,37 +164,53 @@ def reduce() -> None:
         tell(ranks=team.size, seconds=found, alpha=alpha, beta_seconds_a_byte=beta)
 
 
-def step_seconds(sizes: list[int], output: str, batch_size: int) -> float:
+STEPS = 4  # of an epoch, so that what an epoch costs beside its steps hardly counts
+
+
+def samples(sizes: list[int], batch_size: int) -> tuple[Any, Any]:
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(batch_size, sizes[0])).astype(np.float32)
-    y = rng.integers(0, max(sizes[-1], 2), batch_size)
-    net = cr.Network(sizes, output=output, dtype="float32")
-    history = net.fit(X, y, batch_size=batch_size, epochs=12, tolerance=None, progress=False)
-    return float(np.diff(history.seconds).min())
+    X = rng.normal(size=(STEPS * batch_size, sizes[0])).astype(np.float32)
+    return X, rng.integers(0, max(sizes[-1], 2), len(X))
+
+
+def seconds_of(history: Any) -> float:
+    return float(np.diff(history.seconds).min()) / STEPS
+
+
+def settings_of(name: str, batch_size: int) -> dict[str, Any]:
+    """One thread, and epochs enough for a lowest time to be the network's own."""
+    epochs = 4 if name.startswith("wide") and batch_size > 512 else 12
+    return {
+        "batch_size": batch_size,
+        "epochs": epochs,
+        "tolerance": None,
+        "progress": False,
+        "threads": 1,
+    }
 
 
 def step() -> None:
     for name, (sizes, output) in NETWORKS.items():
         P = cr.Network(sizes, output=output).theta.size
-        seconds = {b: step_seconds(sizes, output, b) for b in (32, 256, 2048)}
-        tell(network=name, parameters=P, seconds=seconds)
+        seconds = {}
+        for b in (32, 256, 2048):
+            net = cr.Network(sizes, output=output, dtype="float32")
+            history = net.fit(*samples(sizes, b), **settings_of(name, b))
+            seconds[b] = seconds_of(history)
+        tell(network=name, parameters=P, engine=history.engine, seconds=seconds)
 
 
-def ranks(batch_size: int) -> None:
-    """Seconds of a step of a batch shared out over the ranks, against what the model says."""
+def ranks(batch_size: int, engine: str) -> None:
+    """Seconds of a step of a batch shared out over the ranks, of one thread each."""
     team = distributed.world()
     for name, (sizes, output) in NETWORKS.items():
-        if name.startswith("wide"):
-            continue
-        rng = np.random.default_rng(0)
-        X = rng.normal(size=(batch_size, sizes[0])).astype(np.float32)
-        y = rng.integers(0, max(sizes[-1], 2), batch_size)
         net = cr.Network(sizes, output=output, dtype="float32")
-        settings = {"batch_size": batch_size, "epochs": 30, "tolerance": None, "progress": False}
-        history = distributed.fit(net, X, y, rows="all", team=team, **settings)
+        settings = settings_of(name, batch_size)
+        X, y = samples(sizes, batch_size)
+        history = distributed.fit(net, X, y, rows="all", team=team, engine=engine, **settings)
         if team.rank == 0:
-            seconds = float(np.diff(history.seconds).min())
-            tell(network=name, batch=batch_size, ranks=team.size, step_seconds=seconds)
+            seconds = seconds_of(history)
+            tell(network=name, batch=batch_size, engine=history.engine, step_seconds=seconds)
 
 
 def predicted(
@@ -242,6 +258,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=4096)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--engine", default="auto")
     given = parser.parse_args()
     of_fit = (given.folder, given.memory, given.batch_size, given.epochs, given.threads)
     if given.what == "table":
@@ -251,7 +268,7 @@ def main() -> None:
     elif given.what == "compare":
         compare(*of_fit, given.rows)
     elif given.what == "ranks":
-        ranks(given.batch_size)
+        ranks(given.batch_size, given.engine)
     elif given.what == "model":
         model(given.folder)
     else:

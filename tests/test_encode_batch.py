@@ -1,4 +1,4 @@
-"""Batches encoded straight from Arrow's buffers are what the encoder makes of tables, bit by bit."""
+"""Batches encoded from Arrow's buffers are what the encoder makes of tables, bit by bit."""
 
 import re
 from typing import Any

@@ -130,7 +130,10 @@ def fit_data_set(
         signature = signature_of(run, [found.m, found.digest], parts["validation"].high)
         signature |= {"ranks": team.size, "rows in a block": samples.rows}
         run.keeper = agreed(team, lambda: Keeper(kept, signature, resume, team))
-    history = _train(run, choices)
+    try:
+        history = _train(run, choices)
+    finally:
+        samples.close()
     scores = _scores(reader, own, parts["test"], net, team) if counts["test"] else None
     record = _record(found, counts, choices, history, scores)
     return Streamed(TableModel(net, encoder, meaning, record), history, scores, counts)
@@ -212,7 +215,8 @@ def _samples(
     steps = np.array([ceil(sum(counts) / batch_size)])
     team.maximum_(steps)
     rows = int(rows) // batch_size * batch_size
-    return Stream(reader, own, counts, part, rows, batch_size, int(steps[0]), True, team)
+    epochs = settings.epochs
+    return Stream(reader, own, counts, part, rows, batch_size, int(steps[0]), True, team, epochs)
 
 
 def _held(reader: Reader, own: Sequence[Group], part: Part, team: Team) -> Data:

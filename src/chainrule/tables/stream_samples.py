@@ -24,7 +24,7 @@ from chainrule.engines.team import Team
 from chainrule.mathematics.random import ORDER, SPLIT, key, permutation, uniform
 from chainrule.training.samples import Block, sums_of_batches
 
-from .ahead import one_ahead
+from .ahead import OneAhead
 from .columns import Column, columns
 from .encode_batch import encode_batch
 from .encoder import Encoder
@@ -138,8 +138,9 @@ class Stream:
 
     ``groups``: the rank's own. ``counts``: how many of each one's rows are in the part. ``rows``:
     of a block, a multiple of ``batch_size``, which counts this rank's rows. ``steps`` is that of
-    the rank with the most rows. ``ahead``: fill blocks on another thread, which helps an engine
-    that works without Python's lock; to the reference engine it costs more than it gains.
+    the rank with the most rows. ``epochs``: how many there are at most. ``ahead``: fill blocks on
+    another thread, which helps an engine that works without Python's lock; to the reference engine
+    it costs more than it gains.
     """
 
     reader: Reader
@@ -151,7 +152,10 @@ class Stream:
     steps: int
     shuffle: bool
     team: Team
+    epochs: int
     ahead: bool = False
+    # The next epoch's blocks, which are read while the last of this one is trained on.
+    begun: dict[tuple[int, int], Any] = field(default_factory=dict, compare=False)
     # Blocks to be filled again: memory that is new to a process costs as much as the decoding.
     spare: list[tuple[Array, Array]] = field(default_factory=list, compare=False)
 
@@ -165,20 +169,31 @@ class Stream:
         own = sum(self.counts)
         total = ceil(self.steps / in_block)
         held = ceil(own / self.rows)
-        source = self._loaded(epoch, begin)
-        ahead = one_ahead(source) if self.ahead else source
+        source = self.begun.pop((epoch, begin), None) or self._begin(epoch, begin)
         try:
             for number in range(begin, total):
-                X, Y, order = next(ahead) if number < held else self._nothing()
+                X, Y, order = next(source) if number < held else self._nothing()
+                if number == held - 1 and self.ahead and epoch + 1 < self.epochs:
+                    self.begun[epoch + 1, 0] = self._begin(epoch + 1, 0)
                 problem = replace(self.reader.problem, X=X, Y=Y)
                 start = number * in_block
                 yield Block(
                     problem, order, self.batch_size, start, min(in_block, self.steps - start)
                 )
-                if X.base is not None:
+                if X.base is not None and Y.base is not None:
                     self.spare.append((X.base, Y.base))
         finally:
-            ahead.close()
+            source.close()
+
+    def _begin(self, epoch: int, begin: int) -> Any:
+        source = self._loaded(epoch, begin)
+        return OneAhead(source) if self.ahead else source
+
+    def close(self) -> None:
+        """End the thread that reads for an epoch that is not wanted any more."""
+        for source in self.begun.values():
+            source.close()
+        self.begun.clear()
 
     def _nothing(self) -> Loaded:
         net = self.reader.problem.network
@@ -217,6 +232,6 @@ class Stream:
         """Return J over all ranks' samples in a pass over them; its gradient goes to ``dtheta``."""
         part = engine.part if isinstance(engine, DataParallel) else engine
         sums = Sums(part, theta)
-        for block in replace(self, shuffle=False).blocks(0, 0):
+        for block in replace(self, shuffle=False, epochs=0).blocks(0, 0):
             sums.add(block.problem, theta, block.order, block.order, None, MOST_ROWS)
         return sums.evaluated(self.team, self.reader.problem.network, theta, dtheta)

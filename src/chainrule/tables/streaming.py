@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .ahead import one_ahead
+from .ahead import OneAhead
 from .columns import Columns, columns, require
 
 Rows = npt.NDArray[np.int64]
@@ -81,7 +81,7 @@ class DataSet:
         )
         try:
             # Decoding needs no lock of Python's, and so costs who uses the rows no time.
-            with closing(one_ahead(source)) as ahead:
+            with closing(OneAhead(source)) as ahead:
                 for batch in ahead:
                     if skip >= batch.num_rows:
                         skip -= batch.num_rows
