@@ -35,7 +35,7 @@ import chainrule as cr
 
 LEAST = 8  # MB of growth that the allocators may show
 TIMES = 5  # rounds of a forked worker
-SECONDS = 120  # a forked worker that takes longer hangs: it says where, and ends
+SECONDS = 240  # a piece of work in a fork that takes longer hangs: it says where, and ends
 HUNG, WRONG_BITS, GREW, LEFT_OPEN, RAISED = 1, 2, 3, 4, 5
 SAYS = {
     HUNG: f"hung for {SECONDS} s",
@@ -100,8 +100,10 @@ def work_in_fork(folder: Path, expected: dict[Any, bytes]) -> int:
     """Work several times; return an exit code that says what was wrong."""
     first = None
     for _ in range(TIMES):
-        if any(one(folder, f"fork-{os.getpid()}") != found for one, found in expected.items()):
-            return WRONG_BITS
+        for one, found in expected.items():
+            faulthandler.dump_traceback_later(SECONDS, exit=True)
+            if one(folder, f"fork-{os.getpid()}") != found:
+                return WRONG_BITS
         gc.collect()
         first = first or standing()
     last = standing()
@@ -115,7 +117,6 @@ def forked(folder: Path, expected: dict[Any, bytes]) -> str | None:
     child = os.fork()
     if child == 0:
         code = RAISED
-        faulthandler.dump_traceback_later(SECONDS, exit=True)
         try:
             code = work_in_fork(folder, expected)
         finally:
