@@ -113,12 +113,13 @@ def fit_data_set(
     X, Y = (np.empty((0, n), net.dtype) for n in (net.sizes[0], net.sizes[-1]))
     given = _given(choices, meaning.task, counts, team.size, callbacks)
     settings = settings_of(net, counts["train"], counts["validation"] > 0, given)
+    processors = threads_each(team)
     if team.size > 1 and settings.threads is None:
-        settings = replace(settings, threads=threads_each(team))
+        settings = replace(settings, threads=processors)
     reader = Reader(found, encoder, meaning, problem_of(net, Data(X, Y, None), settings))
     samples = _samples(reader, own, parts["train"], settings, memory, team)
     engine = engine_of(team, settings.engine, reader.problem)
-    samples = replace(samples, ahead=engine.name == "native")
+    samples = replace(samples, ahead=engine.name == "native" and processors > 1)
     if team.size > 1:
         split = stream_split(team, samples.batch_size)
         engine = DataParallel(team, engine, split, counts["train"], check=check_ranks)

@@ -139,8 +139,8 @@ class Stream:
     ``groups``: the rank's own. ``counts``: how many of each one's rows are in the part. ``rows``:
     of a block, a multiple of ``batch_size``, which counts this rank's rows. ``steps`` is that of
     the rank with the most rows. ``epochs``: how many there are at most. ``ahead``: fill blocks on
-    another thread, which helps an engine that works without Python's lock; to the reference engine
-    it costs more than it gains.
+    another thread, which helps an engine that works without Python's lock where there is a
+    processor for it. Else it costs more than it gains, most of all on ranks that meet every step.
     """
 
     reader: Reader
