@@ -183,6 +183,45 @@ def test_bad_input_is_one_sentence_and_ends_every_rank(
     assert "theta" not in done.stdout
 
 
+OTHERS: list[tuple[dict[str, Any], str]] = [
+    ({"fit": {"optimizer": "momentum"}}, "its optimizer is 'adam.*', not 'momentum"),
+    ({"fit": {"learning_rate": 0.5}}, "its learning rate is"),
+    ({"m": 400}, "was written while training on other samples"),
+    ({"network": {"hidden": "relu"}}, "its network is"),
+]
+
+
+def test_a_checkpoint_of_another_run_is_one_sentence_on_any_rank(tmp_path: Path) -> None:
+    run = str(tmp_path / "run")
+    fit = {"epochs": 2, "checkpoint": run, "resume": True}
+    resumed(tmp_path, tmp_path / "run", 2, epochs=2)
+    for other, words in OTHERS:
+        job = {"cuts": CUTS[2], **other, "fit": {**fit, **other.get("fit", {})}}
+        one_sentence(mpi(2, job, tmp_path), words)
+
+
+def one_sentence(done: Any, words: str) -> None:
+    """Every rank ended with 2, and rank 0 alone said why."""
+    assert done.returncode == 2, done.stderr
+    own = [line for line in done.stderr.splitlines() if re.search(words, line)]
+    assert len(own) == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "theta" not in done.stdout
+
+
+def test_ranks_that_drift_apart_are_found_when_asked_for(tmp_path: Path) -> None:
+    """One rank's parameters are moved after the third epoch; the next step's check says so."""
+    done = mpi(2, {"bad": "bits", "cuts": CUTS[2], "fit": {"check": True}}, tmp_path)
+    assert done.returncode != 0
+    assert "the ranks' parameters are no longer the same bits after step 40" in done.stderr
+
+
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_seeds_and_folds_over_ranks(tmp_path: Path, ranks: int) -> None:
+    done = mpi(ranks, {"many": True}, tmp_path)
+    assert done.stdout.split() == ["many", str(ranks)], done.stderr
+
+
 def test_a_rank_that_raises_ends_the_job_and_says_which(tmp_path: Path) -> None:
     done = mpi(3, {"bad": "raise", "rank": 2, "cuts": CUTS[3]}, tmp_path, limit=30)
     assert done.returncode != 0
@@ -198,8 +237,8 @@ def test_a_rank_that_stops_working_ends_the_job_in_the_stated_time(tmp_path: Pat
     assert ") is stopped; the job ends" in done.stderr
 
 
-def resumed(folder: Path, run: Path, ranks: int, rows: str = "own") -> str:
-    fit = {"checkpoint": str(run), "resume": True}
+def resumed(folder: Path, run: Path, ranks: int, rows: str = "own", **settings: Any) -> str:
+    fit = {"checkpoint": str(run), "resume": True, **settings}
     job = {"fit": {**fit, "rows": rows}} | ({"cuts": CUTS[ranks]} if rows == "own" else {})
     done = mpi(ranks, job, folder)
     assert done.returncode == 0, done.stderr

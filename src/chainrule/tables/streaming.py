@@ -114,8 +114,8 @@ def open_data_set(data: str | os.PathLike[str]) -> DataSet:
     Raises ValueError, in one sentence, if there are none, one is damaged, one has other columns or
     types than the first, or there are no rows.
     """
-    name = os.fspath(data)
-    system, paths = _paths(name)
+    system, paths = _paths(os.fspath(data))
+    name = without_secrets(os.fspath(data))
     groups: list[Group] = []
     first_schema: Any = None
     at = 0
@@ -135,6 +135,17 @@ def open_data_set(data: str | os.PathLike[str]) -> DataSet:
     if not groups:
         raise ValueError(f"{name} has column names but no rows")
     return DataSet(name, tuple(groups), tuple(first_schema.names), system, sha.hexdigest())
+
+
+def without_secrets(name: str) -> str:
+    """Return a URI without user and password, for messages and files.
+
+    >>> without_secrets("s3://key:secret@bucket/table?region=eu")
+    's3://bucket/table?region=eu'
+    """
+    scheme, separator, rest = name.partition("://")
+    authority, slash, path = rest.partition("/")
+    return scheme + separator + authority.rpartition("@")[2] + slash + path if separator else name
 
 
 def _paths(name: str) -> tuple[Any, list[str]]:
@@ -160,8 +171,12 @@ def _paths(name: str) -> tuple[Any, list[str]]:
             return system, [path]
         entries = system.get_file_info(fs.FileSelector(path, recursive=True))
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise ValueError(f"{name} cannot be reached: {_one_line(error)}") from None
-    return system, _some(name, sorted(e.path for e in entries if e.path.endswith(".parquet")))
+        told = without_secrets(name)
+        why = _one_line(error).replace(name, told)
+        raise ValueError(f"{told} cannot be reached: {why}") from None
+    return system, _some(
+        without_secrets(name), sorted(e.path for e in entries if e.path.endswith(".parquet"))
+    )
 
 
 def _some(name: str, paths: list[str]) -> list[str]:

@@ -29,7 +29,7 @@ from ..engines.parallel import (
     threads_each,
 )
 from ..engines.supervise import supervise
-from ..engines.team import ALONE, Team, stacked
+from ..engines.team import ALONE, Disagreement, Team, stacked
 from ..mathematics.names import unknown
 from .checkpoints import Keeper, checkpoints_of, digest_of, signature_of
 from .conduct import conduct, problem_of
@@ -48,10 +48,6 @@ ROWS = ("own", "all")
 USAGE = 2
 # Arguments of fit that hold a rank's samples, and functions: these may differ.
 _DIFFERENT = ("validation", "sample_weight", "callbacks", "progress", "metrics")
-
-
-class Disagreement(ValueError):
-    """What is wrong on one rank or between ranks; raised on all of them alike."""
 
 
 def fit(
