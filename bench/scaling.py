@@ -249,11 +249,12 @@ def model(lines: Path) -> None:
                 tell(network=found["network"], wire=wire, batch=batch, speedup=speedups)
 
 
+PARTS = ("table", "stream", "compare", "reduce", "step", "ranks", "model")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument(
-        "what", choices=["table", "stream", "compare", "reduce", "step", "ranks", "model"]
-    )
+    parser.add_argument("what", choices=[*PARTS])
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--rows", type=int, default=20_000_000)
     parser.add_argument("--memory", default="1GB")
