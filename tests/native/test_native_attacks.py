@@ -152,8 +152,8 @@ SPOIL: dict[str, Callable[[Any], Any]] = {
     "None": lambda a: None,
     "read only": read_only,
 }
-# What is no fault after all: a row fewer or more in the order, all rows, no gradient asked for, a new
-# array for the outputs.
+# What is no fault after all: a row fewer or more in the order, all rows, no gradient asked for, a
+# new array for the outputs.
 HARMLESS = {
     ("run", "order", "one entry fewer"),
     ("run", "order", "one entry more"),

@@ -155,6 +155,11 @@ WRONG: dict[str, tuple[Any, Any, str]] = {
     "three dimensions": (np.zeros((1, 1, 3)), None, r"(m, 3), not (1, 1, 3)"),
     "strides": (np.zeros((2, 6))[:, ::2], None, "X must be C-contiguous"),
     "columns first": (np.zeros((3, 2)).T, None, "X must be C-contiguous"),
+    "not aligned": (
+        np.zeros(25, np.uint8)[1:].view(np.float64).reshape(1, 3),
+        None,
+        "X is not aligned",
+    ),
     "out a list": (np.zeros((1, 3)), [[0.0, 0.0]], "out must be a NumPy array, not list"),
     "out of another dtype": (np.zeros((1, 3)), np.zeros((1, 2), "f"), "out must be float64"),
     "out too short": (np.zeros((2, 3)), np.zeros((1, 2)), r"out must have the shape (2, 2), not"),
@@ -181,7 +186,7 @@ def test_what_cannot_be_is_said_in_one_sentence(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("threads", [0, -1, 2.5, "two"])
+@pytest.mark.parametrize("threads", [0, -1, 2.5, "two", 10**6])
 def test_threads_that_cannot_be(threads: Any) -> None:
     with pytest.raises(ValueError, match="threads must be a whole number from 1"):
         network([3, 4, 2]).predictor(threads)

@@ -20,6 +20,9 @@ from .protocol import Floats, Predictor
 __all__ = ["predict", "predictor"]
 
 
+MOST_THREADS = 1024  # as in src/core/team.hpp
+
+
 class _Known(NamedTuple):
     """The core's view of a network and of its living theta, and what it was made for."""
 
@@ -48,8 +51,10 @@ def predict(network: Network, X: Floats) -> Floats:
 
 def predictor(network: Network, threads: int | None = None) -> Predictor:
     """Return ``f(X, out=None)`` with the parameters of this moment; see ``Network.predictor``."""
-    if threads is not None and (not isinstance(threads, int) or threads < 1):
-        raise ValueError(f"threads must be a whole number from 1, or None, not {threads!r}")
+    if threads is not None and not (isinstance(threads, int) and 1 <= threads <= MOST_THREADS):
+        raise ValueError(
+            f"threads must be a whole number from 1 to {MOST_THREADS}, or None, not {threads!r}"
+        )
     native = built()
     if native is None or native.lacks_layers(network) is not None:
         return _Reference(network)
@@ -101,6 +106,8 @@ class _Reference:
             raise ValueError(f"{name} must be {self._theta.dtype}")
         if not array.flags.c_contiguous:
             raise ValueError(f"{name} must be C-contiguous")
+        if not array.flags.aligned:
+            raise ValueError(f"{name} is not aligned in memory")
         if array.ndim != 2 or array.shape != (len(array) if rows is None else rows, columns):
             said = "m" if rows is None else rows
             raise ValueError(f"{name} must have the shape ({said}, {columns}), not {array.shape}")
