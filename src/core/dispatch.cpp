@@ -1,36 +1,45 @@
-// dispatch.cpp: which of the compiled instruction sets this processor has. Compiled for the oldest.
+// dispatch.cpp: which of the compiled instruction sets this processor has. Compiled for the oldest;
+// CMake names the levels that there are, CHAINRULE_v2 and so on.
 #include "core.hpp"
 
 namespace chainrule {
 
-#if defined(__x86_64__)
 extern const Kernels v4_float, v4_double, v3_float, v3_double, v2_float, v2_double;
+extern const Kernels portable_float, portable_double;
 
 namespace {
-bool has_v3() {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-           __builtin_cpu_supports("bmi2");
+
+#if defined(__x86_64__)
+[[maybe_unused]] bool has_v2() {
+    return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("ssse3") &&
+           __builtin_cpu_supports("popcnt");
 }
-bool has_v4() {
+[[maybe_unused]] bool has_v3() {
+    return has_v2() && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+}
+[[maybe_unused]] bool has_v4() {
     return has_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vl");
 }
-bool always() { return true; }
-const Isa ALL[] = {
-    {"x86-64-v4", has_v4, &v4_float, &v4_double},
-    {"x86-64-v3", has_v3, &v3_float, &v3_double},
-    {"x86-64-v2", always, &v2_float, &v2_double},
-};
-}  // namespace
-#else
-extern const Kernels base_float, base_double;
-
-namespace {
-bool always() { return true; }
-const Isa ALL[] = {{"portable", always, &base_float, &base_double}};
-}  // namespace
 #endif
+bool always() { return true; }
+
+const Isa ALL[] = {
+#if defined(CHAINRULE_v4)
+    {"x86-64-v4", has_v4, &v4_float, &v4_double},
+#endif
+#if defined(CHAINRULE_v3)
+    {"x86-64-v3", has_v3, &v3_float, &v3_double},
+#endif
+#if defined(CHAINRULE_v2)
+    {"x86-64-v2", has_v2, &v2_float, &v2_double},
+#endif
+    {"portable", always, &portable_float, &portable_double},
+};
+
+}  // namespace
 
 const Isa* isas(int* count) {
     *count = (int)(sizeof ALL / sizeof ALL[0]);

@@ -28,9 +28,8 @@ void* Allocation::need(std::size_t needed) {
     return at;
 }
 
-Session::Session(const Problem& problem, std::vector<Layer> layers, const Kernels* kernels,
-                 std::size_t real_size)
-    : layers_(std::move(layers)), problem_(problem), kernels_(kernels), real_size_(real_size) {
+Session::Session(const Problem& problem, std::vector<Layer> layers, const Kernels* kernels)
+    : layers_(std::move(layers)), problem_(problem), kernels_(kernels), processors_(processors()) {
     problem_.layers = layers_.data();
     problem_.depth = (idx)layers_.size();
 }
@@ -44,7 +43,7 @@ int Session::sensible_threads(const Run& run) const {
     constexpr double WORTH_A_THREAD = 2.5e6;
     const double threads = operations / WORTH_A_THREAD;
     if (threads < 2) return 1;
-    return (int)std::min(threads, (double)std::min(processors(), 64));
+    return (int)std::min(threads, (double)std::min(processors_, 64));
 }
 
 // The team or the caller alone, whichever was faster of late: on a processor that others use too, a
@@ -62,11 +61,12 @@ int Session::chosen_threads(const Run& run) {
 }
 
 End Session::attempt(const Run& run, int threads, idx* steps) {
-    if (threads > 1 && (!team_ || !team_->alive() || team_->threads != threads)) {
+    if (threads > 1 && (!team_ || !team_->alive() || team_->asked != threads)) {
         if (team_ && !team_->alive()) (void)team_.release();  // belongs to the parent of a fork
         team_ = std::make_unique<ThreadTeam>(threads);
     }
-    Team* team = threads > 1 ? team_.get() : nullptr;
+    ThreadTeam* team = threads > 1 ? team_.get() : nullptr;
+    if (team) threads = team->threads;
     void* at = workspace_.need(kernels_->workspace(problem_, run, threads));
     kernels_->begin(problem_, run, at, team);
     if (team) team_->run(kernels_->work, at);
@@ -75,6 +75,10 @@ End Session::attempt(const Run& run, int threads, idx* steps) {
 }
 
 idx Session::run(Run run, int threads) {
+    if (forks_ != forks()) {  // another thread's run may have been under way, and its lock is held
+        new (&busy_) std::mutex;
+        forks_ = forks();
+    }
     const std::lock_guard<std::mutex> lock(busy_);
     const bool chosen = threads <= 0;
     if (chosen) threads = chosen_threads(run);
@@ -95,17 +99,9 @@ idx Session::take(const Run& run, int threads) {
         attempt(run, threads, &steps);
         return steps;
     }
-    // Where the optimizer is the gradient's epilogue, a gradient that is not finite shows when part
-    // of theta has changed already. Then the run is taken again, to the step before.
-    const std::size_t theta = (std::size_t)problem_.parameters * real_size_;
-    const std::size_t state = theta * (std::size_t)problem_.slots;
-    char* kept = static_cast<char*>(kept_.need(theta + state));
-    std::memcpy(kept, run.theta, theta);
-    if (state) std::memcpy(kept + theta, run.state, state);
-    const End end = attempt(run, threads, &steps);
-    if (end != End::unsure) return steps;
-    std::memcpy(run.theta, kept, theta);
-    if (state) std::memcpy(run.state, kept + theta, state);
+    // Where the optimizer is the gradient's epilogue, a gradient that is not finite shows when part of
+    // the run's own theta has changed already. Then the run is taken again, to the step before.
+    if (attempt(run, threads, &steps) != End::unsure) return steps;
     if (steps > 1) {
         Run again = run;
         again.k = (steps - 1) * run.batch;

@@ -18,8 +18,7 @@ struct Allocation {
 
 class Session {
   public:
-    Session(const Problem& problem, std::vector<Layer> layers, const Kernels* kernels,
-            std::size_t real_size);
+    Session(const Problem& problem, std::vector<Layer> layers, const Kernels* kernels);
 
     // Takes the run's steps; returns how many were taken or tried. After a step whose cost or
     // gradient is not finite, theta and state are as they were before it.
@@ -36,8 +35,9 @@ class Session {
     std::vector<Layer> layers_;
     Problem problem_;
     const Kernels* kernels_;
-    std::size_t real_size_;
-    Allocation workspace_, kept_;
+    const int processors_;
+    unsigned forks_ = forks();
+    Allocation workspace_;
     std::unique_ptr<ThreadTeam> team_;
     // What a row has taken of late, of passes and of training: alone, and with the team.
     struct Pace {

@@ -45,4 +45,13 @@ enum class C : int { CHAINRULE_COSTS(CHAINRULE_NAME) };
 enum class O : int { CHAINRULE_OPTIMIZERS(CHAINRULE_NAME) };
 #undef CHAINRULE_NAME
 
+#define CHAINRULE_ONE(...) +1
+constexpr int ACTIVATIONS = CHAINRULE_ACTIVATIONS(CHAINRULE_ONE);
+constexpr int COSTS = CHAINRULE_COSTS(CHAINRULE_ONE);
+constexpr int OPTIMIZERS = CHAINRULE_OPTIMIZERS(CHAINRULE_ONE);
+#undef CHAINRULE_ONE
+#define CHAINRULE_SLOTS(name, slots, settings) slots,
+constexpr int SLOTS[] = {CHAINRULE_OPTIMIZERS(CHAINRULE_SLOTS)};
+#undef CHAINRULE_SLOTS
+
 }  // namespace chainrule

@@ -4,25 +4,24 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <exception>
 
 #if defined(__linux__)
 #include <sched.h>
 #endif
 #if !defined(_WIN32)
-#include <unistd.h>
+#include <pthread.h>
 #endif
 
 namespace chainrule {
 
 namespace {
 
-long process_id() {
-#if defined(_WIN32)
-    return 0;
-#else
-    return (long)getpid();
+std::atomic<unsigned> forks_so_far{0};
+#if !defined(_WIN32)
+[[maybe_unused]] const int forks_are_counted = pthread_atfork(nullptr, nullptr, [] { forks_so_far++; });
 #endif
-}
 
 void pause_once() {
 #if defined(__x86_64__)
@@ -32,28 +31,57 @@ void pause_once() {
 #endif
 }
 
+#if defined(__linux__)
+// Numbers from a file, or 0 where there are none.
+void read_numbers(const char* path, long& one, long& two) {
+    one = two = 0;
+    if (std::FILE* file = std::fopen(path, "r")) {
+        if (std::fscanf(file, "%ld %ld", &one, &two) < 1) one = 0;
+        std::fclose(file);
+    }
+}
+
+// The processors that the control group allows, of version 2 or 1; 0: no limit.
+double control_group() {
+    long quota, period, none;
+    read_numbers("/sys/fs/cgroup/cpu.max", quota, period);
+    if (quota <= 0) {
+        read_numbers("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", quota, none);
+        read_numbers("/sys/fs/cgroup/cpu/cpu.cfs_period_us", period, none);
+    }
+    return quota > 0 && period > 0 ? (double)quota / (double)period : 0;
+}
+#endif
+
 }  // namespace
+
+unsigned forks() { return forks_so_far.load(std::memory_order_relaxed); }
 
 int processors() {
     int found = (int)std::thread::hardware_concurrency();
+    if (const char* text = std::getenv("OMP_NUM_THREADS"))
+        if (const int limit = std::atoi(text); limit > 0) found = std::min(found, limit);
 #if defined(__linux__)
     cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0) found = CPU_COUNT(&set);
-    if (std::FILE* file = std::fopen("/sys/fs/cgroup/cpu.max", "r")) {
-        long quota = 0, period = 0;
-        if (std::fscanf(file, "%ld %ld", &quota, &period) == 2 && quota > 0 && period > 0)
-            found = std::min(found, (int)std::max(1L, quota / period));
-        std::fclose(file);
-    }
+    if (sched_getaffinity(0, sizeof set, &set) == 0) found = std::min(found, CPU_COUNT(&set));
+    const double allowed = control_group();
+    if (allowed > 0) found = std::min(found, (int)std::max(1.0, allowed));
 #endif
     return std::max(1, found);
 }
 
-ThreadTeam::ThreadTeam(int threads) : spins_(threads > processors() ? 0 : 4000) {
-    this->threads = threads;
+ThreadTeam::ThreadTeam(int threads)
+    : asked(threads), spins_(threads > processors() ? 0 : 4000), forks_(forks()) {
     this->barrier = meet;
-    process_ = process_id();
-    for (int n = 1; n < threads; n++) others_.emplace_back([this, n] { serve(n); });
+    others_.reserve((std::size_t)threads);
+    try {
+        for (int n = 1; n < threads; n++) others_.emplace_back([this, n] { serve(n); });
+    } catch (const std::exception&) {
+        // The system gives no more threads: the work is done by those that there are.
+    }
+    this->threads = 1 + (int)others_.size();
+    complete_ = true;
+    complete_.notify_all();
 }
 
 ThreadTeam::~ThreadTeam() {
@@ -66,7 +94,7 @@ ThreadTeam::~ThreadTeam() {
     for (auto& other : others_) other.join();
 }
 
-bool ThreadTeam::alive() const { return process_ == process_id(); }
+bool ThreadTeam::alive() const { return forks_ == forks(); }
 
 void ThreadTeam::run(void (*function)(void*, int), void* context) {
     function_ = function;
@@ -78,6 +106,7 @@ void ThreadTeam::run(void (*function)(void*, int), void* context) {
 }
 
 void ThreadTeam::serve(int thread) {
+    complete_.wait(false);
     for (;;) {
         arrive();
         if (leaving_) return;

@@ -10,7 +10,10 @@
 
 namespace chainrule {
 
-// `threads` counts the caller, who is thread 0. After a fork the others are gone: see `alive`.
+constexpr int MOST_THREADS = 1024;
+
+// `threads` counts the caller, who is thread 0; it is less than what was asked for where the system
+// gives no more. After a fork the others are gone: see `alive`.
 class ThreadTeam : public Team {
   public:
     explicit ThreadTeam(int threads);
@@ -22,6 +25,8 @@ class ThreadTeam : public Team {
     void run(void (*function)(void*, int), void* context);
     bool alive() const;
 
+    const int asked;
+
   private:
     static void meet(Team* team, int thread);
     void serve(int thread);
@@ -31,13 +36,18 @@ class ThreadTeam : public Team {
     void* context_ = nullptr;
     bool leaving_ = false;
     int spins_;
-    long process_;
+    unsigned forks_;
+    std::atomic<bool> complete_{false};
     alignas(64) std::atomic<std::uint32_t> phase_{0};
     alignas(64) std::atomic<int> arrived_{0};
     std::vector<std::thread> others_;
 };
 
-// The processors this process may use: affinity and the limits of its control group.
+// The processors this process may use: affinity, the limits of its control group, and
+// OMP_NUM_THREADS, by which joblib and others divide them among processes.
 int processors();
+
+// How often this process's forebears have forked to make it; it changes in a child.
+unsigned forks();
 
 }  // namespace chainrule

@@ -128,6 +128,7 @@ def train(
     Example:
       chainrule train data/breast_cancer.csv --target diagnosis
     """
+    from chainrule.engines import unbuilt
     from chainrule.tables.choices import Choices
     from chainrule.tables.fit import fit_table
 
@@ -138,6 +139,8 @@ def train(
     choices = Choices(**{name: value for name, value in given.items() if value is not None})
     kept = checkpoints_asked(checkpoint, checkpoint_every, resume)
     voice = Voice(quiet)
+    if choices.engine == "auto" and unbuilt():
+        voice(unbuilt())
     if target is not None and is_streamed(data, memory):
 
         def allowed() -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 from ..mathematics.names import unknown
 from . import reference
-from .protocol import Engine, Problem
+from .protocol import Engine, Predictor, Problem
 
-__all__ = ["Engine", "Problem", "choose"]
+__all__ = ["Engine", "Predictor", "Problem", "built", "choose", "unbuilt"]
 
 ENGINES = ("auto", "native", "reference")
 
@@ -26,11 +26,11 @@ def choose(name: str, problem: Problem) -> tuple[Engine, str]:
     own: Any = reference
     if name == "reference":
         return own, ""
-    native = _native()
+    native = built()
     if native is None:
         if name == "native":
-            raise ValueError("the native engine was not built: use engine='reference'")
-        return own, ""
+            raise ValueError(unbuilt() or "the native engine was not built: use engine='reference'")
+        return own, unbuilt()
     missing = native.lacks(problem)
     if missing is None:
         return native, ""
@@ -39,8 +39,24 @@ def choose(name: str, problem: Problem) -> tuple[Engine, str]:
     return own, f"reference engine: the native one lacks {missing}"
 
 
+def unbuilt() -> str:
+    """Say why this installation has no native engine; nothing where it has, or was to have none."""
+    if built() is not None:
+        return ""
+    try:
+        from ._unbuilt import REASON
+    except ImportError:
+        return ""
+    if not REASON:
+        return ""
+    return (
+        f"the native engine was not built because {REASON}, and training on NumPy is several times "
+        "slower: install g++ or clang, then install chainrule again"
+    )
+
+
 @cache
-def _native() -> Any:
+def built() -> Any:
     """Return the native engine, or None where it was not built.
 
     Asked once: an import that fails takes a lock each time, and a process forked by another thread

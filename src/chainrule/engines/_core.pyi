@@ -45,7 +45,38 @@ class Core:
         squares: Any,
         threads: int,
     ) -> None: ...
-    def predict(self, theta: Any, outputs: Any, threads: int) -> None: ...
+
+class Predictor:
+    def __init__(
+        self,
+        isa: str,
+        layers: list[tuple[int, int, int, float, float]],
+        theta: Any,
+        threads: int,
+    ) -> None: ...
+    def __call__(self, X: Any, out: Any | None = None) -> Any: ...
+
+class Checker:
+    def __init__(
+        self,
+        isa: str,
+        stages: list[tuple[Any, ...]],
+        Y: Any,
+        cost: tuple[int, float, bool],
+    ) -> None: ...
+    def costs(
+        self,
+        layer: int,
+        samples: Any,
+        units: Any,
+        by: Any,
+        careful: bool,
+        J: Any,
+        flags: Any,
+        where: Any,
+        threads: int,
+    ) -> None: ...
+    def own(self, layer: int, a: Any) -> None: ...
 
 def tables() -> dict[str, dict[str, tuple[str, ...]]]: ...
 def available_isas() -> list[str]: ...

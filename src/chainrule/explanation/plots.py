@@ -87,6 +87,15 @@ def plot_svg(
     return text.replace("<svg", label, 1)
 
 
+def captioned(
+    draw: Callable[[Any], None], title: str, width: float = 6.0, height: float = 3.4
+) -> str:
+    """Return the inside of a figure: what ``plot_svg`` returns, with its title to be seen below."""
+    caption = escape(clean(title[:1].upper() + title[1:]))
+    seen = f'<figcaption class="note" aria-hidden="true">{caption}</figcaption>'
+    return plot_svg(draw, title, width, height) + seen
+
+
 def costs(history: History) -> Callable[[Any], None]:
     """Draw J over the epochs, on training and validation, with the epoch kept."""
 

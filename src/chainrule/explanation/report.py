@@ -137,6 +137,9 @@ def gradient_check(model: TableModel, X: Array, y: Array) -> str:
     return str(found)
 
 
+_PLURALS = {"number": "numbers", "category": "categories", "boolean": "booleans"}
+
+
 def data_lines(
     model: TableModel, rows: Columns, held: Array | None, source: str
 ) -> list[tuple[str, str]]:
@@ -147,7 +150,7 @@ def data_lines(
     kinds: dict[str, int] = {}
     for feature in model.encoder.features:
         kinds[feature.kind] = kinds.get(feature.kind, 0) + 1
-    columns = ", ".join(f"{n} of {kind}s" for kind, n in kinds.items())
+    columns = ", ".join(f"{n} of {_PLURALS.get(kind, kind)}" for kind, n in kinds.items())
     lines.append(("columns", f"{len(model.encoder.features)}: {columns}"))
     counts = model.record.get("rows") if isinstance(model.record, dict) else None
     if isinstance(counts, dict):
@@ -209,10 +212,10 @@ def score_lines(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _curves(history: History | None) -> list[str]:
     if history is None:
         return []
-    found = [plots.plot_svg(plots.costs(history), "the cost J over the epochs")]
+    found = [plots.captioned(plots.costs(history), "the cost J over the epochs")]
     if history.layer_gradient_norms:
         title = "the norms of the gradients of each layer over the epochs"
-        found.append(plots.plot_svg(plots.gradient_norms(history), title))
+        found.append(plots.captioned(plots.gradient_norms(history), title))
     return found
 
 
@@ -222,19 +225,19 @@ def _predictions(model: TableModel, true: Array, found: Array) -> list[str]:
     if target.task == "regression":
         predicted = target.decode(found)
         title = "how often predictions are off by how much"
-        histogram = plots.plot_svg(plots.errors(predicted - true), title)
-        scatter = plots.plot_svg(plots.residuals(true, predicted), "predicted against true values")
+        histogram = plots.captioned(plots.errors(predicted - true), title)
+        scatter = plots.captioned(plots.residuals(true, predicted), "predicted against true values")
         return [scatter, histogram]
     from chainrule.tables.scores import probabilities_of
 
     shares = probabilities_of(target.task, found)
-    pictures = [plots.plot_svg(plots.roc(true, shares, target.classes), "ROC curve")]
+    pictures = [plots.captioned(plots.roc(true, shares, target.classes), "ROC curve")]
     if target.task == "binary":
         chance, so = shares[:, 1], (true == 1).astype(float)
     else:
         chance, so = shares.max(axis=1), (true == shares.argmax(axis=1)).astype(float)
     title = "calibration: how often what was predicted with a probability was so"
-    return [*pictures, plots.plot_svg(plots.calibration(so, chance), title)]
+    return [*pictures, plots.captioned(plots.calibration(so, chance), title)]
 
 
 def _confusion(model: TableModel, scores: Mapping[str, Any]) -> Any:

@@ -2,10 +2,8 @@
 #pragma once
 
 #include "../tables.hpp"
+#include "tile.hpp"
 #include "vmath.hpp"
-
-// How f' is had in the backward pass: from a where that costs nothing, otherwise kept by the forward.
-enum class Slope { one, of_relu, of_tanh, kept, mixed };
 
 INLINE Slope slope_of(int f, bool dropout) {
     if ((F)f == F::softmax) return Slope::mixed;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "activations.hpp"
+#include "transpose.hpp"
 
 INLINE V sign(V x) {
     const V one = broadcast(1);
@@ -139,4 +140,41 @@ static RowCost cross_entropy_row(real* za, const real* y, real share, real* dz, 
         write_part(dz + j, (a - read_part(y + j, n - j)) * share, n - j);
     }
     return {sum, -total(rest)};
+}
+
+// The same of up to LANES rows at once, n <= LANES classes, a row to a lane: nothing is summed over
+// lanes. Returns the sum of share * J.
+static double cross_entropy_block(real* za, const real* y_rows, const real* shares, real* dz_rows, idx n,
+                                  idx rows) {
+    V z[LANES], y[LANES], share = {}, sum = {}, rest = {};
+    UNROLL for (idx k = 0; k < LANES; k++) {
+        z[k] = k < rows ? load_first(za + k * n, n) : V{};
+        y[k] = k < rows ? load_first(y_rows + k * n, n) : V{};
+    }
+    for (idx k = 0; k < rows; k++) share[k] = shares[k * n];
+    weave_all<1>(z);
+    weave_all<1>(y);
+    V most = z[0];
+    for (idx j = 1; j < n; j++) most = z[j] > most ? z[j] : most;
+    for (idx j = 0; j < n; j++) {
+        const V below = z[j] - most;
+        z[j] = exp(below);
+        rest += y[j] * below;
+        sum += z[j];
+    }
+    const V factor = 1 / sum, J = shared(log(sum) - rest, share);
+    for (idx j = 0; j < n; j++) {
+        z[j] *= factor;
+        y[j] = (z[j] - y[j]) * share;
+    }
+    weave_all<1>(z);
+    weave_all<1>(y);
+    UNROLL for (idx k = 0; k < LANES; k++)
+        if (k < rows) {
+            store_first(za + k * n, z[k], n);
+            store_first(dz_rows + k * n, y[k], n);
+        }
+    double all = 0;
+    for (idx k = 0; k < rows; k++) all += (double)J[k];
+    return all;
 }

@@ -2,7 +2,7 @@
 // tile's epilogue or into a buffer; and what follows when the whole gradient must be seen first.
 #pragma once
 
-#include "passes.hpp"
+#include "backward.hpp"
 
 // Where gradients go: into the optimizer (into == null), or into a flat array, added or not.
 struct Sink {
@@ -11,35 +11,30 @@ struct Sink {
     const Numbers* numbers;
 };
 
-// n parameters from theta[at] on, as one row.
-INLINE Block block_at(const Run_state& r, idx at, const real* g, idx n, bool weights) {
-    real* theta = static_cast<real*>(r.run.theta) + at;
-    real* s0 = static_cast<real*>(r.run.state) + at;
-    return {theta, s0, s0 + r.p.parameters, 0, g, 0, 1, n, weights, false};
+// n parameters from theta[at] on.
+INLINE Block block_at(const Run_state& r, idx at, const real* g, idx n, bool penalise) {
+    real* s0 = r.state + at;
+    return {r.theta + at, s0, s0 + r.p.parameters, g, n, true, penalise};
+}
+INLINE Block bias_at(const Run_state& r, idx at, const real* g, idx n) {
+    Block block = block_at(r, at, g, n, false);
+    block.weights = false;
+    return block;
 }
 
 // Asks for a block's lines while the tile that will change them is still at work.
 INLINE void fetch(const Block& block, idx slots) {
     constexpr idx LINE = 64 / (idx)sizeof(real);
-    for (idx i = 0; i < block.rows; i++)
-        for (idx j = 0; j < block.n; j += LINE) {
-            __builtin_prefetch(block.theta + i * block.ld + j, 1);
-            if (slots > 0) __builtin_prefetch(block.s0 + i * block.ld + j, 1);
-            if (slots > 1) __builtin_prefetch(block.s1 + i * block.ld + j, 1);
-        }
+    for (idx j = 0; j < block.n; j += LINE) {
+        __builtin_prefetch(block.theta + j, 1);
+        if (slots > 0) __builtin_prefetch(block.s0 + j, 1);
+        if (slots > 1) __builtin_prefetch(block.s1 + j, 1);
+    }
 }
 
 // Entries of a narrow unit, and of the same turned, whose rows are padded.
 constexpr idx TURNED = 2048;
 constexpr idx CHUNK = 512;  // of a bias
-
-// Rows [i0, i1) and columns [j0, j1) of W^T of layer l have changed: W follows.
-INLINE void refresh_W(const Run_state& r, idx l, idx i0, idx i1, idx j0, idx j1) {
-    const Layer& layer = r.p.layers[l];
-    if (r.W[l])
-        transpose(theta_of(r) + layer.w + i0 * layer.n_out + j0, layer.n_out, i1 - i0, j1 - j0,
-                  r.W[l] + j0 * r.W_ld[l] + i0, r.W_ld[l]);
-}
 
 // Units of a layer of at most PANEL outputs: rows of W^T that lie in one piece, so that the optimizer
 // takes a unit at once, in whole registers.
@@ -66,7 +61,7 @@ static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, 
                     const Tile run = width % LANES ? tile_of<true, true>((int)(next - i), columns)
                                                    : tile_of<false, true>((int)(next - i), columns);
                     run({s.dz_rows, i, rows, below.a + i0 + j, below.ld, nullptr, 0,
-                         across + i * ld + j, ld, width, false, nullptr});
+                         across + i * ld + j, ld, width});
                 }
             }
             transpose(across, ld, n, wide, scratch, n);
@@ -80,16 +75,15 @@ static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, 
                 const Tile run = n % LANES ? tile_of<true, true>((int)(next - i), NV)
                                            : tile_of<false, true>((int)(next - i), NV);
                 real* C = into + i * n;
-                run({inputs_of(d, l), i0 + i, rows, s.dz, s.ld, sink.add ? C : nullptr, n, C, n, n,
-                     false, nullptr});
+                run({inputs_of(d, l), i0 + i, rows, s.dz, s.ld, sink.add ? C : nullptr, n, C, n, n});
                 i = next;
             }
         }
         if (sink.into) continue;
-        Block block = block_at(r, layer.w + i0 * n, scratch, entries, true);
-        block.penalise = sink.numbers->penalised;
+        const Block block =
+            block_at(r, layer.w + i0 * n, scratch, entries, sink.numbers->penalised);
         r.unit_sums[r.first_unit[l] + u] = (double)total(r.update(block, *sink.numbers));
-        refresh_W(r, l, i0, i1, 0, n);
+        refresh_W(r, l, i0, i1, 0);
     }
 }
 
@@ -98,8 +92,7 @@ static void wide_gradient(const Run_state& r, const Desk& d, idx l, idx rows, id
                           idx u1, const Sink& sink) {
     const Layer& layer = r.p.layers[l];
     const Sheet& s = d.sheets[l];
-    const idx n = layer.n_out, high = unit_rows(layer), j = panel * PANEL;
-    const idx width = least(PANEL, n - j);
+    const idx high = unit_rows(layer), width = panel_width(layer.n_out, panel), j = panel * PANEL;
     const int NV = (int)((width + LANES - 1) / LANES);
     alignas(64) real scratch[12 * PANEL];
     double* sums = r.unit_sums + r.first_unit[l] + panel * units(layer);
@@ -112,26 +105,21 @@ static void wide_gradient(const Run_state& r, const Desk& d, idx l, idx rows, id
             next = u * high + (end - u * high) * (tile + 1) / tiles;
             const Tile run = width % LANES ? tile_of<true, true>((int)(next - i), NV)
                                            : tile_of<false, true>((int)(next - i), NV);
-            const idx at = layer.w + i * n + j;
+            const idx at = layer.w + j * layer.n_in + i * width;
             if (sink.into) {
                 real* C = sink.into + at;
-                run({inputs_of(d, l), i, rows, s.dz + j, s.ld, sink.add ? C : nullptr, n, C, n, width,
-                     false, nullptr, ahead});
+                run({inputs_of(d, l), i, rows, s.dz + j, s.ld, sink.add ? C : nullptr, width, C,
+                     width, width, ahead});
                 continue;
             }
-            Block block = block_at(r, at, scratch, width, true);
-            block.ld = n;
-            block.g_ld = PANEL;
-            block.rows = next - i;
-            block.penalise = sink.numbers->penalised;
+            const Block block =
+                block_at(r, at, scratch, (next - i) * width, sink.numbers->penalised);
             fetch(block, r.p.slots);
-            run({inputs_of(d, l), i, rows, s.dz + j, s.ld, nullptr, 0, scratch, PANEL, width, false,
-                 nullptr, ahead});
+            run({inputs_of(d, l), i, rows, s.dz + j, s.ld, nullptr, 0, scratch, width, width, ahead});
             sums[u] += (double)total(r.update(block, *sink.numbers));
         }
     }
-    if (!sink.into)
-        refresh_W(r, l, u0 * high, least(u1 * high, layer.n_in), j, j + width);
+    if (!sink.into) refresh_W(r, l, u0 * high, least(u1 * high, layer.n_in), panel);
 }
 
 // Items [begin, end) of a layer's gradient: its units, panel by panel.
@@ -179,7 +167,7 @@ static void bias_gradient(const Run_state& r, const Desk& d, idx l, idx rows, co
             if (sink.into && sink.add) sum += read_part(into + j, left);
             write_part(into + j, sum, left);
         }
-        if (!sink.into) squares += r.update(block_at(r, layer.b + j0, db, n, false), *sink.numbers);
+        if (!sink.into) squares += r.update(bias_at(r, layer.b + j0, db, n), *sink.numbers);
     }
     if (!sink.into) r.unit_sums[r.first_unit[l + 1] - 1] = (double)total(squares);
 }
@@ -193,7 +181,7 @@ static void gradient(const Run_state& r, const Desk& d, idx rows, int n, int of,
     }
 }
 
-// A unit of layer l: its part of theta.
+// A unit of layer l, once the gradient is whole: its part of theta, wherever that lies in W^T.
 struct Span {
     idx begin, end;
 };
@@ -207,7 +195,6 @@ INLINE Span span_of(const Layer& layer, idx unit) {
 // The whole gradient: the parts summed in order, the penalty's gradient, clipping by value.
 static void collect(const Run_state& r, idx parts, int n, int of, const Numbers& u) {
     const Problem& p = r.p;
-    real* out = r.run.dtheta ? static_cast<real*>(r.run.dtheta) : r.gradients;
     const V limit = broadcast((real)p.clip_value);
     for (idx l = 0; l < p.depth; l++) {
         const Layer& layer = p.layers[l];
@@ -221,11 +208,11 @@ static void collect(const Run_state& r, idx parts, int n, int of, const Numbers&
                 V g = read_part(r.gradients + j, left);
                 for (idx part = 1; part < parts; part++)
                     g += read_part(r.gradients + part * p.parameters + j, left);
-                if (penalise) g += penalty_slope(read_part(theta_of(r) + j, left), u);
+                if (penalise) g += penalty_slope(read_part(r.theta + j, left), u);
                 squares += g * g;
                 if (r.run.train && p.clip_value > 0) g = max(min(g, limit), -limit);
                 clipped += g * g;
-                write_part(out + j, g, left);
+                write_part(r.gradients + j, g, left);
             }
             r.unit_sums[r.first_unit[l] + unit] = (double)total(squares);
             r.clipped_sums[r.first_unit[l] + unit] = (double)total(clipped);
@@ -241,14 +228,13 @@ static void apply(const Run_state& r, int n, int of, const Numbers& u, real fact
         const Range mine = share_of(units(layer) + 1, n, of);
         for (idx unit = mine.begin; unit < mine.end; unit++) {
             const Span span = span_of(layer, unit);
-            const bool weights = unit < units(layer);
+            const idx n = span.end - span.begin;
+            real* g = r.gradients + span.begin;
             if (factor != 1)
-                for (idx j = span.begin; j < span.end; j++) r.gradients[j] *= factor;
-            r.update(block_at(r, span.begin, r.gradients + span.begin, span.end - span.begin, weights),
+                for (idx j = 0; j < n; j++) g[j] *= factor;
+            r.update(unit < units(layer) ? block_at(r, span.begin, g, n, false)
+                                         : bias_at(r, span.begin, g, n),
                      u);
-            if (weights)
-                refresh_W(r, l, (span.begin - layer.w) / layer.n_out,
-                          (span.end - layer.w) / layer.n_out, 0, layer.n_out);
         }
     }
 }

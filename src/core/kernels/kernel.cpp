@@ -3,16 +3,17 @@
 #include "../core.hpp"
 #include "../tables.hpp"
 
-#if defined(__AVX2__)
+#include <utility>  // std::integer_sequence, which leaves no code behind
+
+#if !defined(CHAINRULE_PORTABLE)
 #include <immintrin.h>
-#elif defined(__SSE2__)
-#include <emmintrin.h>
 #endif
 
 typedef REAL real;
 
 namespace chainrule {
 namespace {
+#include "differences.hpp"
 #include "step.hpp"
 
 // The general layout, and behind it that of a tiny network.
@@ -36,7 +37,6 @@ void begin(const Problem& p, const Run& run, void* at, Team* team) {
     if (r.tiny) return;
     const idx sums = r.first_unit[p.depth];  // not every way through a step writes all of them
     for (idx u = 0; u < sums; u++) r.unit_sums[u] = r.clipped_sums[u] = 0;
-    for (idx l = 0; l < p.depth; l++) refresh_W(r, l, 0, p.layers[l].n_in, 0, p.layers[l].n_out);
 }
 
 End end(void* at, idx* steps) {
@@ -67,6 +67,7 @@ void elementwise(int function, const void* from, void* to, idx n) {
 }  // namespace
 
 extern const Kernels KERNELS;
-const Kernels KERNELS = {workspace, begin, work, end, elementwise};
+const Kernels KERNELS = {workspace, begin, work, end, elementwise, outputs_scratch, outputs,
+                         differences_scratch, differences, own_outputs};
 
 }  // namespace chainrule

@@ -73,13 +73,12 @@ INLINE V penalty_slope(V theta, const Numbers& u) {
     return (theta > 0 ? one : (theta < 0 ? -one : V{})) + theta * u.l2;
 }
 
-// A block of parameters, rows x n with `ld` between rows, is stepped by g. Where asked, the penalty's
-// gradient is added to g first. Returns the register sums of g^2.
+// n parameters in one piece, stepped by g. Where asked, the penalty's gradient is added to g first.
+// Returns the register sums of g^2.
 struct Block {
     real *theta, *s0, *s1;
-    idx ld;
     const real* g;
-    idx g_ld, rows, n;
+    idx n;
     bool weights, penalise;
 };
 using Update = V (*)(const Block&, const Numbers&);
@@ -89,30 +88,27 @@ static V update(const Block& block, const Numbers& u) {
     constexpr int slots = o == O::gradient_descent ? 0 : o == O::adam || o == O::adamw ? 2 : 1;
     const real keep = block.weights ? u.keep : 1;
     const bool penalise = block.penalise;
+    real *theta = block.theta, *s0 = block.s0, *s1 = block.s1;
+    const real* g = block.g;
     V squares[4] = {};
-    for (idx i = 0; i < block.rows; i++) {
-        real *theta = block.theta + i * block.ld, *s0 = block.s0 + i * block.ld,
-             *s1 = block.s1 + i * block.ld;
-        const real* g = block.g + i * block.g_ld;
-        const auto step = [&](idx j, V& sum, auto read, auto write) __attribute__((always_inline)) {
-            V old = read(theta + j), x = read(g + j), v0 = {}, v1 = {};
-            if (penalise) x += penalty_slope(old, u);
-            sum += x * x;
-            if constexpr (slots > 0) v0 = read(s0 + j);
-            if constexpr (slots > 1) v1 = read(s1 + j);
-            write(theta + j, stepped<o>(old, x, v0, v1, u, keep));
-            if constexpr (slots > 0) write(s0 + j, v0);
-            if constexpr (slots > 1) write(s1 + j, v1);
-        };
-        idx j = 0;
-        for (; j + 4 * LANES <= block.n; j += 4 * LANES)
-            UNROLL for (int v = 0; v < 4; v++) step(j + v * LANES, squares[v], load, store);
-        for (int v = 0; j + LANES <= block.n; j += LANES, v++) step(j, squares[v], load, store);
-        const idx left = block.n - j;
-        if (left > 0)
-            step(j, squares[3], [left](const real* p) { return load_first(p, left); },
-                 [left](real* p, V v) { store_first(p, v, left); });
-    }
+    const auto step = [&](idx j, V& sum, auto read, auto write) __attribute__((always_inline)) {
+        V old = read(theta + j), x = read(g + j), v0 = {}, v1 = {};
+        if (penalise) x += penalty_slope(old, u);
+        sum += x * x;
+        if constexpr (slots > 0) v0 = read(s0 + j);
+        if constexpr (slots > 1) v1 = read(s1 + j);
+        write(theta + j, stepped<o>(old, x, v0, v1, u, keep));
+        if constexpr (slots > 0) write(s0 + j, v0);
+        if constexpr (slots > 1) write(s1 + j, v1);
+    };
+    idx j = 0;
+    for (; j + 4 * LANES <= block.n; j += 4 * LANES)
+        UNROLL for (int v = 0; v < 4; v++) step(j + v * LANES, squares[v], load, store);
+    for (int v = 0; j + LANES <= block.n; j += LANES, v++) step(j, squares[v], load, store);
+    const idx left = block.n - j;
+    if (left > 0)
+        step(j, squares[3], [left](const real* p) { return load_first(p, left); },
+             [left](real* p, V v) { store_first(p, v, left); });
     return (squares[0] + squares[1]) + (squares[2] + squares[3]);
 }
 

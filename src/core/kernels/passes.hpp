@@ -1,5 +1,5 @@
-// passes.hpp: forward and backward propagation of rows [r0, r1) of a slice, and the slice's gradient.
-// Pairs of functions in the order in which they run.
+// passes.hpp: forward propagation of rows [r0, r1) of a slice and their cost, and what the way back
+// (backward.hpp, gradient.hpp) takes from it. Functions in the order in which they run.
 #pragma once
 
 #include "plan.hpp"
@@ -12,7 +12,6 @@ struct Slice {
     double sum;         // of the batch's weights, or its number of rows
 };
 
-INLINE const real* theta_of(const Run_state& r) { return static_cast<const real*>(r.run.theta); }
 INLINE idx row_of(const Run_state& r, idx place) {
     return r.run.order ? (idx)r.run.order[place] : place;
 }
@@ -24,54 +23,88 @@ INLINE const real* const* inputs_of(const Desk& d, idx l) {
     return l == 0 ? d.inputs : d.sheets[l - 1].rows;
 }
 
-// Points at the rows of X, and fetches the targets and the shares of J.
-static void load_rows(const Run_state& r, const Desk& d, const Slice& slice, idx r0, idx r1) {
+// a^0 of rows [r0, r1), where they lie in X, or with dropout's mask beside it.
+static void load_inputs(const Run_state& r, const Desk& d, const Slice& slice, idx r0, idx r1) {
     const Problem& p = r.p;
-    const idx n_0 = p.layers[0].n_in, n_L = p.layers[p.depth - 1].n_out;
+    const idx n_0 = p.layers[0].n_in, first = slice.batch + slice.first;
     const real* X = static_cast<const real*>(p.X);
-    const real* Y = static_cast<const real*>(p.Y);
-    const double* weights = static_cast<const double*>(p.weights);
-    const bool smooth = (C)p.cost == C::cross_entropy && p.cost_setting != 0;
-    const real keep = (real)(1 - p.cost_setting), spread = (real)(p.cost_setting / (double)n_L);
-    const real even = (real)(1 / slice.sum);
-    const bool dropped = r.run.masked && p.input_rate > 0;
-    const Mask mask = dropped ? mask_of(p.seed, slice.step, 0, p.input_rate) : Mask{};
-    for (idx i = r0; i < r1; i++) d.inputs[i] = X + row_of(r, slice.batch + slice.first + i) * n_0;
-    for (idx i = r0; i < r1; i++) {
-        const idx next = slice.batch + r.run.batch + slice.first + i;
-        d.ahead[i] = next < r.run.k ? X + row_of(r, next) * n_0 : d.inputs[i];
-    }
-    if (dropped)
+    for (idx i = r0; i < r1; i++) d.inputs[i] = X + row_of(r, first + i) * n_0;
+    if (d.ahead)
         for (idx i = r0; i < r1; i++) {
-            real* x = d.dropped_inputs + i * n_0;
-            __builtin_memcpy(x, d.inputs[i], (std::size_t)n_0 * sizeof(real));
-            drop(x, nullptr, masked_row(r, slice.first + i), n_0, 0, n_0, mask);
-            d.inputs[i] = x;
+            const idx next = first + r.run.batch + i;
+            d.ahead[i] = next < r.run.k ? X + row_of(r, next) * n_0 : d.inputs[i];
         }
-    if (!Y) return;
+    if (!r.run.masked || p.input_rate == 0) return;
+    const Mask mask = mask_of(p.seed, slice.step, 0, p.input_rate);
     for (idx i = r0; i < r1; i++) {
-        const real* from = Y + row_of(r, slice.batch + slice.first + i) * n_L;
-        real* y = d.y + i * n_L;
-        if (smooth)
-            for (idx j = 0; j < n_L; j++) y[j] = keep * from[j] + spread;
-        else if (n_L == 1)
-            *y = *from;
+        real* x = d.dropped_inputs + i * n_0;
+        __builtin_memcpy(x, d.inputs[i], (std::size_t)n_0 * sizeof(real));
+        drop(x, nullptr, masked_row(r, slice.first + i), n_0, 0, n_0, mask);
+        d.inputs[i] = x;
+    }
+}
+
+// Rows of at most BYTES, each by one move: what it writes past the row, the next rows write again.
+// The last rows, and one at the end of Y, have too little behind them.
+template <int BYTES>
+static void copy_rows(const Run_state& r, idx first, idx n, idx r0, idx r1, real* y) {
+    typedef real Piece __attribute__((vector_size(BYTES), aligned(sizeof(real)), may_alias));
+    constexpr idx WIDTH = BYTES / (idx)sizeof(real);
+    const real* Y = static_cast<const real*>(r.p.Y);
+    const idx last = r.p.rows * n - WIDTH;
+    for (idx i = r0; i < r1; i++) {
+        const idx at = row_of(r, first + i) * n;
+        if (i * n + WIDTH <= r1 * n && at <= last)
+            *reinterpret_cast<Piece*>(y + i * n) = *reinterpret_cast<const Piece*>(Y + at);
         else
-            for (idx j = 0; j < n_L; j += LANES)
-                write_part(y + j, read_part(from + j, n_L - j), n_L - j);
+            for (idx j = 0; j < n; j++) y[i * n + j] = Y[at + j];
     }
+}
+
+// y of rows [r0, r1), smoothed where the cost asks for it.
+static void load_targets(const Run_state& r, const Desk& d, const Slice& slice, idx r0, idx r1) {
+    const Problem& p = r.p;
+    const idx n = p.layers[p.depth - 1].n_out, first = slice.batch + slice.first;
+    const idx bytes = n * (idx)sizeof(real);
+    if (bytes <= 16) copy_rows<16>(r, first, n, r0, r1, d.y);
+    else if (bytes <= 32) copy_rows<32>(r, first, n, r0, r1, d.y);
+    else if (bytes <= 64) copy_rows<64>(r, first, n, r0, r1, d.y);
+    else
+        for (idx i = r0; i < r1; i++)
+            __builtin_memcpy(d.y + i * n, static_cast<const real*>(p.Y) + row_of(r, first + i) * n,
+                             (std::size_t)bytes);
+    if ((C)p.cost != C::cross_entropy || p.cost_setting == 0) return;
+    const real keep = (real)(1 - p.cost_setting), spread = (real)(p.cost_setting / (double)n);
+    for (idx j = r0 * n; j < r1 * n; j++) d.y[j] = keep * d.y[j] + spread;
+}
+
+// What each entry of rows [r0, r1) counts for in J: 1/m, or the sample's weight.
+static void load_shares(const Run_state& r, const Desk& d, const Slice& slice, idx r0, idx r1) {
+    const Problem& p = r.p;
+    const idx n = p.layers[p.depth - 1].n_out;
+    const double* weights = static_cast<const double*>(p.weights);
     if (!weights) {
-        for (idx j = r0 * n_L; j < r1 * n_L; j++) d.share[j] = even;
-    } else {
-        for (idx i = r0; i < r1; i++) {
-            const double w = weights[row_of(r, slice.batch + slice.first + i)];
-            const real share = (real)(slice.sum > 0 ? w / slice.sum : 0);
-            for (idx j = 0; j < n_L; j++) d.share[i * n_L + j] = share;
-        }
+        const real even = (real)(1 / slice.sum);
+        for (idx j = r0 * n; j < r1 * n; j++) d.share[j] = even;
+        return;
     }
+    for (idx i = r0; i < r1; i++) {
+        const double w = weights[row_of(r, slice.batch + slice.first + i)];
+        const real share = (real)(slice.sum > 0 ? w / slice.sum : 0);
+        for (idx j = 0; j < n; j++) d.share[i * n + j] = share;
+    }
+}
+
+// What the passes of rows [r0, r1) need of the data.
+static void load_rows(const Run_state& r, const Desk& d, const Slice& slice, idx r0, idx r1) {
+    load_inputs(r, d, slice, r0, r1);
+    if (!r.p.Y) return;
+    load_targets(r, d, slice, r0, r1);
+    load_shares(r, d, slice, r0, r1);
     // The cost takes whole registers: what is past the last row has no share.
+    const idx n = r.p.layers[r.p.depth - 1].n_out;
     if (r1 == slice.rows)
-        for (idx j = r1 * n_L; j < round_up(r1 * n_L, LANES); j++) d.y[j] = d.share[j] = 0;
+        for (idx j = r1 * n; j < round_up(r1 * n, LANES); j++) d.y[j] = d.share[j] = 0;
 }
 
 struct TileOfLayer {
@@ -112,18 +145,41 @@ static void mix_rows(const Sheet& s, const Layer& layer, const TileOfLayer& t, i
     }
 }
 
-// Part of a layer's outputs: rows [r0, r1) of the slice, columns [c0, c1).
+// Part of a layer's outputs: rows [r0, r1) of the slice, columns [c0, c1), which are whole panels.
 struct Region {
     idx r0, r1, c0, c1;
 };
 
+// z of a last layer of one unit: a dot product for each row, a register of rows at a time.
+static void forward_one(const Run_state& r, const Desk& d, idx l, idx r0, idx r1) {
+    const Layer& layer = r.p.layers[l];
+    const Sheet& s = d.sheets[l];
+    const real* const* rows = inputs_of(d, l);
+    const real* W_T = r.theta + layer.w;
+    const idx whole = layer.n_in / LANES * LANES, left = layer.n_in - whole;
+    for (idx i = r0; i < r1; i += LANES) {
+        const idx n = least(LANES, r1 - i);
+        V c[LANES];
+        for (idx k = 0; k < LANES; k++) {
+            const real* a = rows[i + (k < n ? k : 0)];
+            V sum = {};
+            for (idx j = 0; j < whole; j += LANES) sum += load(a + j) * load(W_T + j);
+            if (left) sum += load_first(a + whole, left) * load_first(W_T + whole, left);
+            c[k] = sum;
+        }
+        const V z = totals(c) + r.theta[layer.b];
+        write_part(s.a + i, s.slope == Slope::of_relu ? (z <= 0 ? V{} : z) : z, n);
+    }
+}
+
 // z^l = a^{l-1} W^T + b, a^l = f(z^l) in a region, whole rows where f mixes them; the last layer stops
 // at z, the rest is the cost's.
 static void forward_layer(const Run_state& r, const Desk& d, const Slice& slice, idx l,
-                          const Region& at, int thread) {
+                          const Region& at) {
     const Layer& layer = r.p.layers[l];
     const Sheet& s = d.sheets[l];
     const bool last = l == r.p.depth - 1, mixed = s.slope == Slope::mixed;
+    if (last && layer.n_out == 1 && layer.n_in >= LANES) return forward_one(r, d, l, at.r0, at.r1);
     const bool dropped = r.run.masked && layer.rate > 0;
     const Mask mask = dropped ? mask_of(r.p.seed, slice.step, l + 1, layer.rate) : Mask{};
     const TileOfLayer tile = {&s, at.r0, at.c0, slice.first, layer.n_out, (real)layer.setting,
@@ -132,42 +188,33 @@ static void forward_layer(const Run_state& r, const Desk& d, const Slice& slice,
     Epilogue epilogue;
     if (!last && !mixed && !in_tile) epilogue = {activate_tile, &tile};
     product({.rows = inputs_of(d, l) + at.r0, .at = 0, .M = at.r1 - at.r0, .K = layer.n_in,
-             .N = at.c1 - at.c0, .B = theta_of(r) + layer.w + at.c0, .B_ld = layer.n_out,
-             .start = theta_of(r) + layer.b + at.c0, .start_ld = 0,
+             .N = at.c1 - at.c0, .B = r.theta + layer.w + at.c0 * layer.n_in,
+             .start = r.theta + layer.b + at.c0, .start_ld = 0,
              .C = s.a + at.r0 * s.ld + at.c0, .C_ld = s.ld, .relu = s.slope == Slope::of_relu,
-             .gate = nullptr, .B_padded = false,
-             .pack = r.packs ? r.packs + thread * r.pack : nullptr},
+             .slope = Slope::one, .slope_from = nullptr, .padded = false},
             epilogue);
     if (mixed && !last) mix_rows(s, layer, tile, at.r0, at.r1);
 }
 
-static void forward(const Run_state& r, const Desk& d, const Slice& slice, idx r0, idx r1,
-                    int thread) {
+static void forward(const Run_state& r, const Desk& d, const Slice& slice, idx r0, idx r1) {
     for (idx l = 0; l < r.p.depth; l++)
-        forward_layer(r, d, slice, l, {r0, r1, 0, r.p.layers[l].n_out}, thread);
+        forward_layer(r, d, slice, l, {r0, r1, 0, r.p.layers[l].n_out});
 }
 
-// n entries of dz, in whole registers, from da: times f'.
-INLINE void slope_times(const Sheet& s, idx at, idx n) {
-    switch (s.slope) {
-        case Slope::of_relu:
-            for (idx j = at; j < at + n; j += LANES)
-                store(s.dz + j, load(s.a + j) > 0 ? load(s.dz + j) : V{});
-            break;
-        case Slope::of_tanh:
-            for (idx j = at; j < at + n; j += LANES) {
-                const V a = load(s.a + j);
-                store(s.dz + j, load(s.dz + j) * ((1 - a) * (1 + a)));
-            }
-            break;
-        case Slope::kept:
-            for (idx j = at; j < at + n; j += LANES)
-                store(s.dz + j, load(s.dz + j) * load(s.df + j));
-            break;
-        case Slope::one:
-        case Slope::mixed: break;
-    }
+// n entries of dz, from da: times f'.
+template <Slope slope>
+static void times_slopes(real* dz, const real* from, idx n) {
+    for (idx j = 0; j < n; j += LANES)
+        write_part(dz + j, times_slope<slope>(read_part(dz + j, n - j), read_part(from + j, n - j)),
+                   n - j);
 }
+static void slope_times(const Sheet& s, idx at, idx n) {
+    if (s.slope == Slope::of_relu) times_slopes<Slope::of_relu>(s.dz + at, s.a + at, n);
+    else if (s.slope == Slope::of_tanh) times_slopes<Slope::of_tanh>(s.dz + at, s.a + at, n);
+    else if (s.slope == Slope::kept) times_slopes<Slope::kept>(s.dz + at, s.df + at, n);
+}
+
+INLINE const real* slope_from(const Sheet& s) { return s.slope == Slope::kept ? s.df : s.a; }
 
 // a^L = f(z^L) where nobody asks for the cost.
 static void output_forward(const Run_state& r, const Desk& d, idx r0, idx r1) {
@@ -186,13 +233,20 @@ static double cross_entropy_rows(const Run_state& r, const Desk& d, idx r0, idx 
     const Sheet& s = d.sheets[r.p.depth - 1];
     const idx n = r.p.layers[r.p.depth - 1].n_out;
     double J = 0;
-    for (idx i = r0; i < r1; i++) {
+    idx i = r0;
+    constexpr idx FEWEST = LANES / 4 + 1;  // rows that are worth a block
+    for (; n <= LANES && r1 - i >= FEWEST; i += least(LANES, r1 - i)) {
+        const idx at = i * n;
+        J += cross_entropy_block(s.a + at, d.y + at, d.share + at, s.dz + at, n, least(LANES, r1 - i));
+    }
+    const idx rest = i;
+    for (; i < r1; i++) {
         const real share = d.share[i * n];
         const RowCost row = cross_entropy_row(s.a + i * n, d.y + i * n, share, s.dz + i * n, n);
         d.sums[i] = row.sum;
         if (share > 0) J += (double)share * (double)row.rest;
     }
-    for (idx i = r0; i < r1; i += LANES) {
+    for (i = rest; i < r1; i += LANES) {
         const V logs = log(read_part(d.sums + i, r1 - i));
         for (idx k = 0; k < LANES && i + k < r1; k++) {
             const real share = d.share[(i + k) * n];
@@ -218,15 +272,6 @@ static double cost_of_rows(const Run_state& r, const Desk& d, idx r0, idx r1) {
     return J;
 }
 
-// The backward tile's epilogue: dz = da f'(z).
-static void slope_tile(const Epilogue& e, idx i, idx rows, idx j, idx width) {
-    const auto& t = *static_cast<const TileOfLayer*>(e.context);
-    if (t.sheet->ld == padded(width))
-        return slope_times(*t.sheet, (t.r0 + i) * t.sheet->ld, rows * t.sheet->ld);
-    for (idx row = t.r0 + i; row < t.r0 + i + rows; row++)
-        slope_times(*t.sheet, row * t.sheet->ld + j, padded(width));
-}
-
 static void unmix_rows(const Sheet& s, const Layer& layer, idx r0, idx r1) {
     for (idx row = r0; row < r1; row++) {
         real* dz = s.dz + row * s.ld;
@@ -234,25 +279,5 @@ static void unmix_rows(const Sheet& s, const Layer& layer, idx r0, idx r1) {
         if (s.dropped)
             for (idx j = 0; j < layer.n_out; j++) dz[j] *= s.df[row * s.ld + j];
         softmax_backward(dz, a, layer.n_out);
-    }
-}
-
-// da^{l-1} = dz^l W^l, dz^{l-1} = da^{l-1} f'(z^{l-1}).
-static void backward(const Run_state& r, const Desk& d, idx r0, idx r1) {
-    const Problem& p = r.p;
-    for (idx l = p.depth - 1; l > 0; l--) {
-        const Layer &layer = p.layers[l], &below = p.layers[l - 1];
-        const Sheet &s = d.sheets[l], &to = d.sheets[l - 1];
-        const TileOfLayer tile = {&to, r0, 0, 0, below.n_out, 0, nullptr, &r};
-        Epilogue epilogue;
-        const bool in_tile = to.slope == Slope::one || to.slope == Slope::of_relu;
-        if (!in_tile && to.slope != Slope::mixed) epilogue = {slope_tile, &tile};
-        const real* gate = to.slope == Slope::of_relu ? to.a + r0 * to.ld : nullptr;
-        product({.rows = s.dz_rows + r0, .at = 0, .M = r1 - r0, .K = layer.n_out,
-                        .N = layer.n_in, .B = r.W[l], .B_ld = r.W_ld[l], .start = nullptr,
-                        .start_ld = 0, .C = to.dz + r0 * to.ld, .C_ld = to.ld, .relu = false,
-                        .gate = gate, .B_padded = true, .pack = nullptr},
-                       epilogue);
-        if (to.slope == Slope::mixed) unmix_rows(to, below, r0, r1);
     }
 }

@@ -70,7 +70,7 @@ struct Sheet {
 struct Desk {
     Sheet* sheets;           // [0, L)
     const real** inputs;     // the rows of a^0: of X itself, or of `dropped_inputs`
-    const real** ahead;      // those of the next batch, to be asked for in time
+    const real** ahead;      // those of the next batch, to be asked for in time, or null
     real* dropped_inputs;
     real *y, *share;         // (rows, n_L)
     real* sums;              // (rows,), for the logarithms of a softmax
@@ -78,15 +78,16 @@ struct Desk {
 
 // A run in progress. It lies at the start of the workspace, and everything it points to after it.
 struct Run_state {
-    Problem p;
+    Problem p;           // its layers say where the run's own theta lies
     Run run;
+    const Layer* callers; // and these, where the caller's does
+    real *theta, *state;  // the run's own, see layout.hpp
     Team* team;
     Plan full;
     idx steps, done;
     End why;
     Desk* desks;
-    real** W;          // [1, L): W (n_out, ld) of the layers that propagate back, or null
-    idx* W_ld;
+    real** W;          // [1, L): W (n_out, n_in) in panels, or null where backward.hpp does without
     real* gradients;   // (parts, P), or null where the optimizer is the gradient's epilogue
     double* unit_sums; // squares of each unit of each panel of each layer, and clipped ones
     double* clipped_sums;
@@ -94,8 +95,6 @@ struct Run_state {
     double* J;         // of each part, or of each unit of rows
     double penalty;
     bool fused;
-    real* packs;  // (threads, K, PANEL), for the forward product, or null
-    idx pack;     // K * PANEL
     Update update;
     CostOf cost;
     struct TinyLayer* tiny;  // see tiny.hpp, or null
@@ -120,10 +119,13 @@ INLINE idx row_length(idx n) {
     return ld > PANEL && ld % (2 * LINE) == 0 ? ld + LINE : ld;
 }
 
-static void lay_out_desk(Desk* desk, const Problem& p, idx rows, bool masked, Arena& arena) {
+static void lay_out_desk(Desk* desk, const Problem& p, idx rows, const Run& run, Arena& arena) {
+    const bool masked = run.masked;
     auto* sheets = arena.take<Sheet>(p.depth);
     auto** inputs = arena.take<const real*>(rows);
-    auto** ahead = arena.take<const real*>(rows);
+    // A wide first layer takes long enough for its next rows to arrive meanwhile.
+    const bool wide = run.train && panels(p.layers[0]) > 1;
+    auto** ahead = wide ? arena.take<const real*>(rows) : nullptr;
     real* dropped = nullptr;
     const idx n_0 = p.layers[0].n_in, n_L = p.layers[p.depth - 1].n_out;
     if (p.input_rate > 0 && masked) dropped = arena.take<real>(rows * n_0);
@@ -156,51 +158,87 @@ static void lay_out_desk(Desk* desk, const Problem& p, idx rows, bool masked, Ar
     }
 }
 
-// The run's workspace; with no base only its size is worked out.
-static std::size_t lay_out(const Problem& p, const Run& run, int threads, char* base) {
-    Arena arena = {base, 0};
-    auto* r = arena.take<Run_state>(1);
-    const Plan plan = plan_of(p, run.batch < run.k ? run.batch : run.k);
-    const idx desks = plan.by_parts ? threads : 1;
-    auto* desk = arena.take<Desk>(desks);
-    auto** W = arena.take<real*>(p.depth);
-    auto* W_ld = arena.take<idx>(p.depth);
-    auto* first_unit = arena.take<idx>(p.depth + 1);
-    idx all_units = 0;
-    const bool back = (run.train || run.dtheta) && !run.given;
+// Where the layers of a run's own theta start: at whole lines of the cache. Returns how many reals it
+// takes; with no `to` nothing is written.
+static idx lay_out_theta(const Problem& p, Layer* to) {
+    constexpr idx LINE = 64 / (idx)sizeof(real);
+    idx at = 0;
     for (idx l = 0; l < p.depth; l++) {
         const Layer& layer = p.layers[l];
-        const idx ld = row_length(layer.n_in);
-        real* w = back && l > 0 ? arena.take<real>(layer.n_out * ld) : nullptr;
-        if (base) {
-            W[l] = w;
-            W_ld[l] = ld;
-            first_unit[l] = all_units;
+        const idx b = at + round_up(layer.n_in * layer.n_out, LINE);
+        if (to) {
+            to[l] = layer;
+            to[l].w = at;
+            to[l].b = b;
         }
-        all_units += panels(layer) * units(layer) + 1;
+        at = b + round_up(layer.n_out, LINE);
     }
-    if (base) first_unit[p.depth] = all_units;
+    return at;
+}
+
+// Whether da is had from W^T itself: see backward.hpp. By run.batch, so that a short last batch is no
+// exception.
+INLINE bool by_dots(const Layer& layer, const Run& run) {
+    return layer.n_out > PANEL && 8 * run.batch <= layer.n_out;
+}
+
+// W of the layers that propagate back, and the first of each layer's units. Returns all units.
+static idx lay_out_layers(const Problem& p, const Run& run, real** W, idx* first_unit, Arena& arena) {
+    idx all = 0;
+    for (idx l = 0; l < p.depth; l++) {
+        const Layer& layer = p.layers[l];
+        const bool back = (run.train || run.dtheta) && !run.given;
+        const bool product = back && l > 0 && !by_dots(layer, run);
+        real* w = product ? arena.take<real>(layer.n_out * padded(layer.n_in)) : nullptr;
+        if (arena.base) {
+            W[l] = w;
+            first_unit[l] = all;
+        }
+        all += panels(layer) * units(layer) + 1;
+    }
+    if (arena.base) first_unit[p.depth] = all;
+    return all;
+}
+
+// The run's workspace; with no base only its size is worked out.
+static std::size_t lay_out(const Problem& given, const Run& run, int threads, char* base) {
+    Arena arena = {base, 0};
+    auto* r = arena.take<Run_state>(1);
+    auto* layers = arena.take<Layer>(given.depth);
+    Problem p = given;
+    const bool own = !run.given;  // a given gradient's step takes each number once, and where it lies
+    if (own) p.parameters = lay_out_theta(given, base ? layers : nullptr);
+    if (own && base) p.layers = layers;
+    const Plan plan = plan_of(p, run.batch < run.k ? run.batch : run.k);
+    const idx desks = plan.by_parts ? threads : 1;
+    const bool back = run.train || run.dtheta;
+    // By run.batch and not by k, so that a run split in two takes the same path.
+    const bool fused = run.train && plan_of(p, run.batch).slices == 1 && p.clip_norm == 0 &&
+                       p.clip_value == 0 && !run.careful;
+    real* theta = own ? arena.take<real>(p.parameters) : static_cast<real*>(run.theta);
+    real* state = !own          ? static_cast<real*>(run.state)
+                  : run.train ? arena.take<real>(p.slots * p.parameters)
+                              : nullptr;
+    real* gradients = !own             ? static_cast<real*>(run.given)
+                      : back && !fused ? arena.take<real>(plan.parts * p.parameters)
+                                       : nullptr;
+    auto* desk = arena.take<Desk>(desks);
+    auto** W = arena.take<real*>(p.depth);
+    auto* first_unit = arena.take<idx>(p.depth + 1);
+    const idx all_units = lay_out_layers(p, run, W, first_unit, arena);
     auto* unit_sums = arena.take<double>(all_units);
     auto* clipped_sums = arena.take<double>(all_units);
     const idx row_units = plan.slice / ROWS + 1;
     auto* J = arena.take<double>(plan.parts > row_units ? plan.parts : row_units);
-    // By run.batch and not by k, so that a run split in two takes the same path.
-    const bool fused = run.train && plan_of(p, run.batch).slices == 1 && p.clip_norm == 0 && p.clip_value == 0 &&
-                       !run.careful;
-    real* gradients = back && !fused ? arena.take<real>(plan.parts * p.parameters)
-                                      : static_cast<real*>(run.given);
-    idx K = 0;
-    for (idx l = 0; l < p.depth; l++)
-        if (lies_badly(p.layers[l].n_out) && p.layers[l].n_in > K) K = p.layers[l].n_in;
-    real* packs = K > 0 ? arena.take<real>(threads * K * PANEL) : nullptr;
-    if (base) {
-        *r = {p, run, nullptr, plan, run.k > 0 ? (run.k + run.batch - 1) / run.batch : 0, 0,
-              End::done, desk, W, W_ld, gradients, unit_sums, clipped_sums, first_unit, J, 0, fused, packs,
-              K * PANEL,
-              update_of(p.optimizer),
-              cost_function(p.cost, p.canonical)};
-    }
+    if (base)
+        *r = {.p = p, .run = run, .callers = given.layers, .theta = theta, .state = state,
+              .team = nullptr, .full = plan,
+              .steps = run.k > 0 ? (run.k + run.batch - 1) / run.batch : 0, .done = 0,
+              .why = End::done, .desks = desk, .W = W, .gradients = gradients,
+              .unit_sums = unit_sums, .clipped_sums = clipped_sums, .first_unit = first_unit, .J = J,
+              .penalty = 0, .fused = fused, .update = update_of(p.optimizer),
+              .cost = cost_function(p.cost, p.canonical), .tiny = nullptr};
     for (idx t = 0; t < desks; t++)
-        lay_out_desk(base ? desk + t : nullptr, p, plan.slice, run.masked, arena);
+        lay_out_desk(base ? desk + t : nullptr, p, plan.slice, run, arena);
     return arena.used;
 }

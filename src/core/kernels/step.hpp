@@ -22,7 +22,7 @@ static double penalty_value(const Run_state& r) {
     double value = 0;
     if (r.run.summed || (p.l1 == 0 && p.l2 == 0)) return 0;
     for (idx l = 0; l < p.depth; l++)
-        value += penalty_of(theta_of(r) + p.layers[l].w, p.layers[l].n_in * p.layers[l].n_out, p.l1,
+        value += penalty_of(r.theta + p.layers[l].w, p.layers[l].n_in * p.layers[l].n_out, p.l1,
                             p.l2);
     return value;
 }
@@ -46,7 +46,7 @@ static void parts_of(Run_state& r, const Plan& plan, idx batch, idx m, idx step,
             const idx first = k * plan.slice, rows = least(plan.slice, m - first);
             const Slice slice = {first, rows, batch, step, sum};
             load_rows(r, d, slice, 0, rows);
-            forward(r, d, slice, 0, rows, n);
+            forward(r, d, slice, 0, rows);
             r.J[part] += cost_of_rows(r, d, 0, rows);
             if (!back) continue;
             backward(r, d, 0, rows);
@@ -72,36 +72,51 @@ static void forward_panels(const Run_state& r, const Slice& slice, idx l, int n,
     for (idx at = items.begin; at < items.end;) {
         const idx c0 = at / high * PANEL, u0 = at % high, u1 = least(high, u0 + items.end - at);
         forward_layer(r, r.desks[0], slice, l,
-                      {u0 * ROWS, least(u1 * ROWS, slice.rows), c0, least(c0 + PANEL, layer.n_out)},
-                      n);
+                      {u0 * ROWS, least(u1 * ROWS, slice.rows), c0, least(c0 + PANEL, layer.n_out)});
         at += u1 - u0;
     }
 }
 
+// Whether the team shares a layer's backward product by the units below: then each thread reads a part of W^T
+// alone, and a batch of few rows keeps all of them busy.
+INLINE bool by_units_below(const Run_state& r, idx l, int of) {
+    return of > 1 && !r.W[l] && r.desks[0].sheets[l - 1].slope != Slope::mixed;
+}
+
+// The share of thread n in a layer's backward product: units below, in whole lines.
+static void backward_units(const Run_state& r, const Slice& slice, idx l, int n, int of) {
+    const idx n_in = r.p.layers[l].n_in;
+    const Range mine = share_of((n_in + ROWS - 1) / ROWS, n, of);
+    backward_dots(r, r.desks[0], l, 0, slice.rows, mine.begin * ROWS, least(mine.end * ROWS, n_in));
+}
+
 // Forward and backward of one slice, shared by the team: each thread its rows, 16 at a time, and in
-// wide layers its panels on the way forward.
+// wide layers its columns. Whoever goes from columns to rows or to other columns waits for all.
 static void slice_rows(Run_state& r, const Slice& slice, int n, int of, bool back) {
     const Desk& d = r.desks[0];
-    const idx row_units = (slice.rows + ROWS - 1) / ROWS;
+    const idx row_units = (slice.rows + ROWS - 1) / ROWS, L = r.p.depth;
     const Range mine = share_of(row_units, n, of);
     const idx r0 = mine.begin * ROWS, r1 = least(mine.end * ROWS, slice.rows);
     if (r0 < r1) load_rows(r, d, slice, r0, r1);
-    bool met = false;  // whether the layer below is whole
-    for (idx l = 0; l < r.p.depth; l++) {
+    bool columns = false;
+    for (idx l = 0; l < L; l++) {
         const bool shared = by_panels(r, l, of);
-        if (shared) {
-            if (!met) wait(r, n);
-            forward_panels(r, slice, l, n, of);
-            wait(r, n);
-        } else if (r0 < r1) {
-            forward_layer(r, d, slice, l, {r0, r1, 0, r.p.layers[l].n_out}, n);
-        }
-        met = shared;
+        if (shared || columns) wait(r, n);
+        if (shared) forward_panels(r, slice, l, n, of);
+        else if (r0 < r1) forward_layer(r, d, slice, l, {r0, r1, 0, r.p.layers[l].n_out});
+        columns = shared;
     }
-    if (r0 >= r1) return;
+    if (columns) wait(r, n);
     for (idx u = mine.begin; u < mine.end; u++)
         r.J[u] = cost_of_rows(r, d, u * ROWS, least((u + 1) * ROWS, slice.rows));
-    if (back) backward(r, d, r0, r1);
+    columns = false;
+    for (idx l = L - 1; back && l > 0; l--) {
+        const bool shared = by_units_below(r, l, of);
+        if (shared || columns) wait(r, n);
+        if (shared) backward_units(r, slice, l, n, of);
+        else if (r0 < r1) backward_layer(r, d, l, r0, r1);
+        columns = shared;
+    }
 }
 
 // The squares of each layer's gradient; false where one is not finite.
@@ -132,6 +147,8 @@ static bool finish_step(Run_state& r, idx parts, int n, int of, const Numbers& u
         if (norm > p.clip_norm) factor = (real)(p.clip_norm / norm);
     }
     apply(r, n, of, u, factor);
+    wait(r, n);
+    refresh_all(r, n, of);
     wait(r, n);
     return true;
 }
@@ -192,35 +209,22 @@ static bool batch_step(Run_state& r, idx s, int n, int of) {
     return !back || finish_step(r, plan.parts, n, of, u, squares);
 }
 
-// Outputs of all rows, without cost.
-static void predict(Run_state& r, int n, int of) {
-    const idx n_L = r.p.layers[r.p.depth - 1].n_out, k = r.run.k;
-    const Plan plan = r.full;
-    for (idx slice = 0; slice < plan.slices; slice++) {
-        const idx first = slice * plan.slice, rows = least(plan.slice, k - first);
-        const bool own = plan.by_parts;
-        if (own && (int)(slice % of) != n) continue;
-        const Desk& d = r.desks[own ? n : 0];
-        const Range mine = own ? Range{0, (rows + ROWS - 1) / ROWS}
-                               : share_of((rows + ROWS - 1) / ROWS, n, of);
-        const idx r0 = mine.begin * ROWS, r1 = least(mine.end * ROWS, rows);
-        if (r0 >= r1) continue;
-        const Slice here = {first, rows, 0, 0, 1};
-        load_rows(r, d, here, r0, r1);
-        forward(r, d, here, r0, r1, n);
-        output_forward(r, d, r0, r1);
-        real* out = static_cast<real*>(r.run.outputs) + (first + r0) * n_L;
-        __builtin_memcpy(out, d.sheets[r.p.depth - 1].a + r0 * n_L,
-                         (std::size_t)((r1 - r0) * n_L) * sizeof(real));
-    }
-}
-
 static void work(void* workspace, int thread) {
     Run_state& r = *static_cast<Run_state*>(workspace);
     const int of = r.team ? r.team->threads : 1;
-    if (r.run.outputs) return predict(r, thread, of);
     if (r.run.given) return given_step(r, thread, of);
-    if (r.tiny) return thread == 0 ? tiny(r) : void();
-    for (idx s = 0; s < r.steps; s++)
-        if (!batch_step(r, s, thread, of)) return;
+    move_all<true>(r, thread, of);
+    wait(r, thread);
+    if (r.tiny) {
+        if (thread == 0) tiny(r);
+    } else {
+        refresh_all(r, thread, of);
+        wait(r, thread);
+        for (idx s = 0; s < r.steps; s++)
+            if (!batch_step(r, s, thread, of)) break;
+    }
+    wait(r, thread);
+    if (r.run.train && r.why != End::unsure) move_all<false>(r, thread, of);
+    if (r.run.dtheta)
+        move_theta<false>(r, static_cast<real*>(r.run.dtheta), r.gradients, thread, of);
 }

@@ -4,6 +4,9 @@
 
 #include "vec.hpp"
 
+// How f' is had in the backward pass: from a where that costs nothing, otherwise kept by the forward.
+enum class Slope { one, of_relu, of_tanh, kept, mixed };
+
 // A is read through pointers to rows and never gathered: A(i, k) = rows[i][at + k] in the forward
 // and backward products, A(i, k) = rows[k][at + i] (Transposed) in the gradient's.
 // start: (MR, .) with row stride start_ld (0: one row for all, the bias), or null for zero.
@@ -18,10 +21,20 @@ struct TileArguments {
     real* C;
     idx C_ld;
     idx width;
-    bool relu;         // C = max(C, 0)
-    const real* gate;  // or null: C = 0 where the gate, which lies as C does, is not above 0
     const real* const* ahead = nullptr;  // or rows to ask the memory for meanwhile (Transposed)
+    bool relu = false;                   // C = max(C, 0)
+    Slope slope = Slope::one;            // C = C f', which is had from `slope_from`: that lies as C does
+    const real* slope_from = nullptr;
 };
+
+// da f', where `from` is a, or f' itself.
+template <Slope slope>
+INLINE V times_slope(V da, V from) {
+    if constexpr (slope == Slope::of_relu) return from > 0 ? da : V{};
+    else if constexpr (slope == Slope::of_tanh) return da * ((1 - from) * (1 + from));
+    else if constexpr (slope == Slope::kept) return da * from;
+    else return da;
+}
 
 template <int MR, int NV, bool Tail, bool Transposed>
 static void tile(const TileArguments& t) {
@@ -43,12 +56,15 @@ static void tile(const TileArguments& t) {
     if constexpr (!Transposed) {
         UNROLL for (int i = 0; i < MR; i++) a[i] = t.rows[i] + t.at;
     }
-    const real* const* ahead = Transposed ? (t.ahead ? t.ahead : t.rows) : nullptr;
+    const real* const* ahead = Transposed ? t.ahead : nullptr;
     for (idx k = 0; k < K; k++, B += B_ld) {
-        if constexpr (Transposed) __builtin_prefetch(ahead[k] + t.at, 0, 2);
+        if (ahead) __builtin_prefetch(ahead[k] + t.at, 0, 2);
         V b[NV];
         UNROLL for (int v = 0; v < NV; v++) b[v] = read(B, v);
         const real* row = Transposed ? t.rows[k] + t.at : nullptr;
+#ifdef NEAR
+        if constexpr (Transposed) __builtin_prefetch(row + NEAR, 0, 3);
+#endif
         UNROLL for (int i = 0; i < MR; i++) {
             const V x = broadcast(Transposed ? row[i] : a[i][k]);
             UNROLL for (int v = 0; v < NV; v++) c[i][v] += x * b[v];
@@ -58,10 +74,15 @@ static void tile(const TileArguments& t) {
         UNROLL for (int i = 0; i < MR; i++)
             UNROLL for (int v = 0; v < NV; v++) c[i][v] = c[i][v] <= 0 ? V{} : c[i][v];
     }
-    if (t.gate) {
+    const auto slope = [&t, &c, read](auto times) __attribute__((always_inline)) {
         UNROLL for (int i = 0; i < MR; i++)
             UNROLL for (int v = 0; v < NV; v++)
-                c[i][v] = read(t.gate + i * t.C_ld, v) > 0 ? c[i][v] : V{};
+                c[i][v] = times(c[i][v], read(t.slope_from + i * t.C_ld, v));
+    };
+    if constexpr (!Transposed) {
+        if (t.slope == Slope::of_relu) slope(times_slope<Slope::of_relu>);
+        else if (t.slope == Slope::of_tanh) slope(times_slope<Slope::of_tanh>);
+        else if (t.slope == Slope::kept) slope(times_slope<Slope::kept>);
     }
     UNROLL for (int i = 0; i < MR; i++)
         UNROLL for (int v = 0; v < NV; v++) {

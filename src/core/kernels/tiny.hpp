@@ -181,20 +181,18 @@ static void tiny_run(Run_state& r) {
         }
     }
     for (idx l = 0; l < L; l++) {
-        gather_rows(p.layers[l], r.tiny[l].rows, static_cast<real*>(run.theta));
-        real* state = static_cast<real*>(run.state);
-        if (p.slots > 0) gather_rows(p.layers[l], r.tiny[l].s0, state);
-        if (p.slots > 1) gather_rows(p.layers[l], r.tiny[l].s1, state + p.parameters);
+        gather_rows(p.layers[l], r.tiny[l].rows, r.theta);
+        if (p.slots > 0) gather_rows(p.layers[l], r.tiny[l].s0, r.state);
+        if (p.slots > 1) gather_rows(p.layers[l], r.tiny[l].s1, r.state + p.parameters);
     }
 }
 
 static void tiny(Run_state& r) {
     const Problem& p = r.p;
     for (idx l = 0; l < p.depth; l++) {
-        const real* state = static_cast<const real*>(r.run.state);
-        spread_rows(p.layers[l], l, theta_of(r), r.tiny[l].rows);
-        if (p.slots > 0) spread_rows(p.layers[l], l, state, r.tiny[l].s0);
-        if (p.slots > 1) spread_rows(p.layers[l], l, state + p.parameters, r.tiny[l].s1);
+        spread_rows(p.layers[l], l, r.theta, r.tiny[l].rows);
+        if (p.slots > 0) spread_rows(p.layers[l], l, r.state, r.tiny[l].s0);
+        if (p.slots > 1) spread_rows(p.layers[l], l, r.state + p.parameters, r.tiny[l].s1);
     }
     switch ((O)p.optimizer) {
 #define CHAINRULE_CASE(name, slots, settings) case O::name: return tiny_run<O::name>(r);

@@ -1,11 +1,13 @@
 // vec.hpp: a register of numbers by the compiler's vector extensions, so that one source serves
 // every instruction set. kernel.cpp includes it, and what includes it, inside a namespace of its own:
-// nothing here may be shared between instruction sets. Intrinsics only where the extensions have no word: masks and square roots.
+// nothing here may be shared between instruction sets. Intrinsics only where the extensions have no
+// word, masks, square roots and powers of two, and none in portable code (CHAINRULE_PORTABLE), which any compiler
+// with vector extensions makes into whatever the machine has.
 #pragma once
 
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) && !defined(CHAINRULE_PORTABLE)
 #define VBYTES 64
-#elif defined(__AVX2__)
+#elif defined(__AVX2__) && !defined(CHAINRULE_PORTABLE)
 #define VBYTES 32
 #else
 #define VBYTES 16
@@ -22,7 +24,6 @@ using integer = IntOf<SINGLE>::type;
 typedef real V __attribute__((vector_size(VBYTES)));
 typedef integer I __attribute__((vector_size(VBYTES)));
 typedef real VU __attribute__((vector_size(VBYTES), aligned(sizeof(real)), may_alias));
-typedef double D __attribute__((vector_size(VBYTES)));
 constexpr idx LANES = VBYTES / sizeof(real);
 constexpr bool MANY_REGISTERS = VBYTES == 64
 #if defined(__aarch64__)
@@ -76,7 +77,7 @@ INLINE V root(V x) {
 #elif VBYTES == 32
     if constexpr (SINGLE) return (V)_mm256_sqrt_ps((__m256)x);
     else return (V)_mm256_sqrt_pd((__m256d)x);
-#elif defined(__SSE2__)
+#elif !defined(CHAINRULE_PORTABLE)
     if constexpr (SINGLE) return (V)_mm_sqrt_ps((__m128)x);
     else return (V)_mm_sqrt_pd((__m128d)x);
 #else
@@ -87,6 +88,14 @@ INLINE V root(V x) {
 #endif
 }
 
+#if VBYTES == 64
+// y 2^n for whole n, rounded once, also where it overflows or is subnormal.
+INLINE V scaled(V y, V n) {
+    if constexpr (SINGLE) return (V)_mm512_maskz_scalef_ps(0xFFFF, (__m512)y, (__m512)n);
+    else return (V)_mm512_maskz_scalef_pd(0xFF, (__m512d)y, (__m512d)n);
+}
+#endif
+
 INLINE V min(V a, V b) { return b < a ? b : a; }  // a where either is NaN
 INLINE V max(V a, V b) { return b > a ? b : a; }
 INLINE V abs(V x) {
@@ -94,20 +103,19 @@ INLINE V abs(V x) {
     return (V)((I)x & mask);
 }
 
+// Lanes of a, and behind them of b, by numbers known to the compiler; -1: whichever is cheapest.
+template <integer... lanes>
+INLINE V pick(V a, V b, std::integer_sequence<integer, lanes...>) {
+    return __builtin_shufflevector(a, b, lanes...);
+}
+
 // The lanes of v from `by` on, and others behind them.
 template <int by>
 INLINE V upper(V v) {
-#if VBYTES == 64
-    if constexpr (SINGLE)
-        return __builtin_shuffle(v, I{by, by + 1, by + 2, by + 3, by + 4, by + 5, by + 6, by + 7});
-    else return __builtin_shuffle(v, I{by, by + 1, by + 2, by + 3});
-#elif VBYTES == 32
-    if constexpr (SINGLE) return __builtin_shuffle(v, I{by, by + 1, by + 2, by + 3});
-    else return __builtin_shuffle(v, I{by, by + 1});
-#else
-    if constexpr (SINGLE) return __builtin_shuffle(v, I{by, by + 1});
-    else return __builtin_shuffle(v, I{by, by});
-#endif
+    constexpr auto lanes = []<integer... i>(std::integer_sequence<integer, i...>) {
+        return std::integer_sequence<integer, (i < by ? i + by : -1)...>{};
+    }(std::make_integer_sequence<integer, LANES>{});
+    return pick(v, v, lanes);
 }
 
 // The sum of the lanes, halves first: one order for every caller.

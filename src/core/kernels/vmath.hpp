@@ -47,42 +47,45 @@ INLINE V at(const real (&c)[N], V x) {  // c_0 + c_1 x + ..., by Horner's rule
 }
 }  // namespace poly
 
-// x = n log 2 + r, |r| <= log(2) / 2.
+// x = n log 2 + r, |r| <= log(2) / 2. The low bits of `shifted` are n as well.
 struct Reduced {
-    I n;
-    V r;
+    V n, r;
+    I shifted;
 };
 INLINE Reduced reduce(V x) {
     const V shifted = x * poly::LOG2E + poly::ROUND;
     const V n = shifted - poly::ROUND;
-    const V r = (x - n * poly::LN2_HIGH) - n * poly::LN2_LOW;
-    return {(I)shifted - (I)broadcast(poly::ROUND), r};
+    return {n, (x - n * poly::LN2_HIGH) - n * poly::LN2_LOW, (I)shifted};
 }
 INLINE V power_of_two(I n) { return (V)((n + poly::BIAS) << poly::MANTISSA); }
 
+#if VBYTES != 64
+INLINE V scaled(V y, V n) {
+    const I whole = (I)(n + poly::ROUND) - (I)broadcast(poly::ROUND);
+    const I half = whole >> 1;  // two factors, so that neither overflows nor is subnormal
+    return y * power_of_two(half) * power_of_two(whole - half);
+}
+#endif
+
 INLINE V exp(V x) {
-    x = x < poly::EXP_LEAST ? broadcast(poly::EXP_LEAST) : x;
-    x = x > poly::EXP_MOST ? broadcast(poly::EXP_MOST) : x;
-    const auto [n, r] = reduce(x);
-    const V y = (r * r) * poly::at(poly::EXP, r) + r + 1;
-    const I half = n >> 1;  // two factors, so that neither overflows nor is subnormal
-    return y * power_of_two(half) * power_of_two(n - half);
+    x = min(max(x, broadcast(poly::EXP_LEAST)), broadcast(poly::EXP_MOST));
+    const Reduced x_in = reduce(x);
+    const V r = x_in.r, y = (r * r) * poly::at(poly::EXP, r) + r + 1;
+    return scaled(y, x_in.n);
 }
 
-// exp(x) - 1, for x <= EXP_MOST / 2.
-INLINE V expm1(V x) {
-    x = x < poly::EXPM1_LEAST ? broadcast(poly::EXPM1_LEAST) : x;
-    const auto [n, r] = reduce(x);
-    const V y = (r * r) * poly::at(poly::EXP, r) + r;
-    const V scale = power_of_two(n);
+// exp(x) - 1 for EXPM1_LEAST <= x <= EXP_MOST / 2.
+INLINE V expm1_of(const Reduced& x) {
+    const V y = (x.r * x.r) * poly::at(poly::EXP, x.r) + x.r;
+    const V scale = power_of_two(x.shifted);  // the shift drops what is above n
     return scale * y + (scale - 1);
 }
+INLINE V expm1(V x) { return expm1_of(reduce(max(x, broadcast(poly::EXPM1_LEAST)))); }
 
 // tanh x = t / (t + 2) with t = exp(2 |x|) - 1, and the sign of x.
 INLINE V tanh(V x) {
-    V p = abs(x);
-    p = p > poly::TANH_MOST ? broadcast(poly::TANH_MOST) : p;
-    const V t = expm1(p + p);
+    const V p = min(abs(x), broadcast(poly::TANH_MOST));
+    const V t = expm1_of(reduce(p + p));
     const V y = t / (t + 2);
     const I sign = (I)x & (I)broadcast((real)-0.0);
     return (V)((I)y | sign);

@@ -1,0 +1,1 @@
+REASON: str

@@ -1,0 +1,84 @@
+// backward.hpp: da^{l-1} = dz^l W^l and dz^{l-1} = da^{l-1} f'(z^{l-1}) of rows [r0, r1) of a slice. Either
+// a product with W, which is made anew from W^T after every step; or dot products of rows of dz with
+// rows of W^T as it lies, which cost a sum over lanes for each entry: worth it where a layer is wide
+// and its batch is not.
+#pragma once
+
+#include "layout.hpp"
+
+// Entries of a block: as many as there are lanes, so that one register takes all their sums.
+constexpr idx DOT_ROWS = LANES >= 16 ? 4 : LANES >= 4 ? 2 : 1, DOT_COLUMNS = LANES / DOT_ROWS;
+
+// c += dz w, LANES columns of both; the first `n` of them where n < LANES.
+template <bool Part>
+INLINE void dot_step(V (&c)[LANES], const real* const (&dz)[DOT_ROWS],
+                     const real* const (&w)[DOT_COLUMNS], idx at, idx w_at, idx n) {
+    V a[DOT_ROWS];
+    UNROLL for (idx r = 0; r < DOT_ROWS; r++)
+        a[r] = Part ? load_first(dz[r] + at, n) : load(dz[r] + at);
+    UNROLL for (idx k = 0; k < DOT_COLUMNS; k++) {
+        const V b = Part ? load_first(w[k] + w_at, n) : load(w[k] + w_at);
+        UNROLL for (idx r = 0; r < DOT_ROWS; r++) c[r * DOT_COLUMNS + k] += a[r] * b;
+    }
+}
+
+// Rows m .. of dz with rows i .. of W^T (n_in, n_out) in panels: past `rows` and n_in the last one is
+// taken again.
+INLINE V dot_block(const Sheet& s, const real* W_T, const Layer& layer, idx m, idx rows, idx i) {
+    V c[LANES] = {};
+    const real* dz[DOT_ROWS];
+    UNROLL for (idx r = 0; r < DOT_ROWS; r++) dz[r] = s.dz + least(m + r, rows - 1) * s.ld;
+    for (idx panel = 0; panel < panels(layer); panel++) {
+        const idx j = panel * PANEL, width = panel_width(layer.n_out, panel);
+        const real* w[DOT_COLUMNS];
+        UNROLL for (idx k = 0; k < DOT_COLUMNS; k++)
+            w[k] = W_T + j * layer.n_in + least(i + k, layer.n_in - 1) * width;
+        idx at = 0;
+        if (width == PANEL)
+            UNROLL for (; at < PANEL; at += LANES) dot_step<false>(c, dz, w, j + at, at, LANES);
+        for (; at + LANES <= width; at += LANES) dot_step<false>(c, dz, w, j + at, at, LANES);
+        if (at < width) dot_step<true>(c, dz, w, j + at, at, width - at);
+    }
+    return totals(c);
+}
+
+// dz^{l-1} of rows [r0, r1) and units [i0, i1) of the layer below, f' included unless it mixes units.
+static void backward_dots(const Run_state& r, const Desk& d, idx l, idx r0, idx r1, idx i0, idx i1) {
+    const Layer& layer = r.p.layers[l];
+    const Sheet &s = d.sheets[l], &to = d.sheets[l - 1];
+    const real* W_T = r.theta + layer.w;
+    for (idx i = i0; i < i1; i += DOT_COLUMNS)
+        for (idx m = r0; m < r1; m += DOT_ROWS) {
+            alignas(64) real da[LANES];
+            store(da, dot_block(s, W_T, layer, m, r1, i));
+            const idx high = least(DOT_ROWS, r1 - m), wide = least(DOT_COLUMNS, i1 - i);
+            for (idx row = 0; row < high; row++) {
+                real* at = to.dz + (m + row) * to.ld + i;
+                if (wide == DOT_COLUMNS)
+                    __builtin_memcpy(at, da + row * DOT_COLUMNS, DOT_COLUMNS * sizeof(real));
+                else
+                    for (idx k = 0; k < wide; k++) at[k] = da[row * DOT_COLUMNS + k];
+            }
+        }
+    for (idx m = r0; m < r1; m++) slope_times(to, m * to.ld + i0, i1 - i0);
+}
+
+// da^{l-1} = dz^l W^l, dz^{l-1} = da^{l-1} f'(z^{l-1}), of rows [r0, r1).
+static void backward_layer(const Run_state& r, const Desk& d, idx l, idx r0, idx r1) {
+    const Layer &layer = r.p.layers[l], &below = r.p.layers[l - 1];
+    const Sheet &s = d.sheets[l], &to = d.sheets[l - 1];
+    const Slope slope = to.slope == Slope::mixed ? Slope::one : to.slope;
+    if (r.W[l])
+        product({.rows = s.dz_rows + r0, .at = 0, .M = r1 - r0, .K = layer.n_out, .N = layer.n_in,
+                 .B = r.W[l], .start = nullptr, .start_ld = 0, .C = to.dz + r0 * to.ld,
+                 .C_ld = to.ld, .relu = false, .slope = slope,
+                 .slope_from = slope_from(to) + r0 * to.ld, .padded = true},
+                {});
+    else
+        backward_dots(r, d, l, r0, r1, 0, layer.n_in);
+    if (to.slope == Slope::mixed) unmix_rows(to, below, r0, r1);
+}
+
+static void backward(const Run_state& r, const Desk& d, idx r0, idx r1) {
+    for (idx l = r.p.depth - 1; l > 0; l--) backward_layer(r, d, l, r0, r1);
+}
