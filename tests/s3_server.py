@@ -22,6 +22,8 @@ WHEN = "2026-01-01T00:00:00.000Z"
 def handler(folder: Path, bucket: str, seen: list[str]) -> Any:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        wbufsize = -1
 
         def log_message(self, format: str, *arguments: Any) -> None:
             seen.append(format % arguments)

@@ -189,8 +189,10 @@ def _opened(system: Any, path: str) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    # Far away each request costs tens of milliseconds: there a row group is fetched as a whole.
+    how = {"buffer_size": _BUFFER} if system.type_name == "local" else {"pre_buffer": True}
     try:
-        return pq.ParquetFile(system.open_input_file(path), buffer_size=_BUFFER, pre_buffer=False)
+        return pq.ParquetFile(system.open_input_file(path), **how)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ValueError(f"{path} is not a readable Parquet file: {_one_line(error)}") from None
 
