@@ -6,6 +6,7 @@ returns NaN where there is no C compiler.
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import subprocess
@@ -124,7 +125,7 @@ def build(source: str, *flags: str) -> Path | None:
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:
         return None
-    folder = Path(_folder().name)
+    folder = _folder()
     name = folder / str(len(list(folder.iterdir())))
     code = name.with_suffix(".c")
     code.write_text(source)
@@ -136,8 +137,10 @@ def build(source: str, *flags: str) -> Path | None:
 
 
 @cache
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory()
+def _folder() -> Path:
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def at_once(source: str, processes: int, *arguments: str) -> list[list[float]]:

@@ -14,7 +14,6 @@ import os
 from dataclasses import dataclass, replace
 from math import ceil
 from statistics import median
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ from writing import INK, LIMIT, OURS, ROOT, figure, machine, replace_block, time
 IMAGE = ROOT / "docs" / "images" / "shapes.svg"
 JUDGED, WITHIN = 50e-6, 1.3
 FOOTPRINTS = [2**k for k in range(13, 29)]
-LEAST = 0.02  # seconds of one timing
+LEAST, ENOUGH = 0.02, 0.08  # seconds of a run at least; and of a timing, see Run.timed
 
 
 @dataclass(frozen=True)
@@ -127,11 +126,9 @@ def measure(sweep: Sweep, limits: Limits, repeats: int, cores: Cores) -> list[Po
         for key, run in runs.items():
             if repeat and key[1] > 1:
                 cores.wait()
-            began = perf_counter()
-            run.train()
-            taken = (perf_counter() - began) / cases[key[0]].steps
+            taken, _ = run.timed(ENOUGH)
             if repeat:
-                times[key].add(taken, key[1] == 1 or cores.near())
+                times[key].add(taken / cases[key[0]].steps, key[1] == 1 or cores.near())
     data.cache_clear()
     found = []
     for at, case in cases.items():
@@ -209,7 +206,7 @@ def plot(points: list[Point], path: Any) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--patience", type=float, default=60, help="seconds; see bench/cores.py")
+    parser.add_argument("--patience", type=float, default=40, help="seconds; see bench/cores.py")
     parser.add_argument("--axis", choices=["width", "batch", "depth"], help="one panel, no writing")
     parser.add_argument("--write", action="store_true", help="into docs/native.md and its plot")
     given = parser.parse_args()

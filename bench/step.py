@@ -46,17 +46,17 @@ def environment(threads: int) -> dict[str, str]:
     return dict(os.environ, **named)
 
 
-def command(name: str, threads: int) -> list[str]:
-    return [sys.executable, str(HERE / "peers.py"), name, str(threads)]
+def command(name: str, threads: int, program: str = "peers.py") -> list[str]:
+    return [sys.executable, str(HERE / program), name, str(threads)]
 
 
 class Worker:
-    """A peer's process; `ask` takes one timing."""
+    """A peer's process, by a program that has some; `ask` takes one timing."""
 
-    def __init__(self, name: str, threads: int) -> None:
+    def __init__(self, name: str, threads: int, program: str = "peers.py") -> None:
         self.name, self.threads = name, threads
         self.process = subprocess.Popen(
-            command(name, threads),
+            command(name, threads, program),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -197,7 +197,7 @@ def main() -> None:
     parser.add_argument("--cases", default=",".join(str(i) for i in range(len(CASES))))
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", default="1,2")
-    parser.add_argument("--patience", type=float, default=60, help="seconds; see bench/cores.py")
+    parser.add_argument("--patience", type=float, default=40, help="seconds; see bench/cores.py")
     parser.add_argument("--steps-only", action="store_true", help="no whole processes, no writing")
     parser.add_argument("--write", action="store_true", help="into README and its plot")
     parser.add_argument("--json", type=Path, help="keep the numbers in this file")

@@ -97,6 +97,8 @@ def plot(found: Any, path: Path) -> None:
 
 def bars(axis: Any, times: dict[str, float], ours: str, yard: str, floor: float | None) -> None:
     """Horizontal bars over a logarithmic axis, the quickest on top, each with time and ratio."""
+    from matplotlib.ticker import LogLocator
+
     order = sorted(times, key=lambda name: times[name])
     colours = [OURS if n == ours else LIMIT if n == yard else OTHERS for n in order]
     values = [times[name] for name in order]
@@ -122,6 +124,8 @@ def bars(axis: Any, times: dict[str, float], ours: str, yard: str, floor: float 
             textcoords="offset points", color=LIMIT, ha="right", va="top",
         )  # fmt: skip
     axis.tick_params(axis="y", length=0)
+    if max(values) < 20 * left:  # one power of ten or none: more ticks
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.xaxis.set_major_formatter(lambda value, _: short(value))
     axis.minorticks_off()
     axis.grid(axis="x")

@@ -77,6 +77,7 @@ def figure(path: Path, rows: int, columns: int, size: tuple[float, float]) -> It
     }
     with plt.rc_context(style):
         made, axes = plt.subplots(rows, columns, figsize=size, layout="constrained")
+        made.get_layout_engine().set(w_pad=0.12, h_pad=0.1)
         yield axes
         path.parent.mkdir(exist_ok=True)
         metadata = {"Date": None} if path.suffix == ".svg" else None

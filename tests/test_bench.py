@@ -97,3 +97,24 @@ def test_a_block_is_replaced_between_its_markers_and_nothing_else(
 )
 def test_times_have_three_digits(bench: Any, seconds: float, told: str) -> None:
     assert bench("writing").time_text(seconds) == told
+
+
+def test_timings_with_near_cores_count_where_there_are_three(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cores = bench("cores")
+    timings = cores.Timings()
+    for seconds, near in ((9.0, False), (1.0, True), (8.0, False), (7.0, False), (2.0, True)):
+        timings.add(seconds, near)
+    assert timings.median() == 7.0
+    timings.add(3.0, True)
+    assert timings.median() == 2.0
+    found = iter([170e-9, 170e-9, 30e-9, 170e-9])
+    monkeypatch.setattr(cores, "handover", lambda: next(found))
+    cores.Cores(10.0).wait()
+    assert next(found) == 170e-9  # it waited for the near one and no longer
+
+
+def test_a_line_gets_from_core_to_core_in_seconds_that_can_be(bench: Any) -> None:
+    seconds = bench("cores").handover()
+    assert seconds != seconds or 1e-9 < seconds < 1e-2

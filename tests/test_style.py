@@ -29,8 +29,10 @@ MAY_IMPORT = {
     "gradcheck": SHAPE | {"engines", "training", "files"},
     "explanation": SHAPE | {"training", "files", "tables", "gradcheck"},
 }
-# Methods that reach up, at the time of the call: net.fit, net.save, history.plot, notebooks.
+# Methods that reach up, at the time of the call: net.fit, net.predict, net.save, history.plot,
+# notebooks.
 LATE = {
+    ("network", "engines"),
     ("network", "training"),
     ("network", "files"),
     ("architecture", "gradcheck"),

@@ -30,6 +30,7 @@ from .mathematics.targets import encode_target
 from .parameters import ByLayer, Floats, gather, places, size, views
 
 if TYPE_CHECKING:
+    from .engines import Predictor
     from .training.history import History
 
 __all__ = ["Gradients", "Network", "Trace"]
@@ -220,9 +221,36 @@ class Network:
         return float(J)
 
     def predict(self, X: npt.ArrayLike) -> Floats:
-        """Return the outputs y_hat = a^L for X (m, n_0), shape (m, n_L)."""
-        y_hat: Floats = self.forward(X).y_hat
-        return y_hat
+        """Return the outputs y_hat = a^L for X (m, n_0), shape (m, n_L).
+
+        Those of ``forward`` to rounding, by the native engine where it knows every layer; the bits
+        of a row do not depend on the other rows. Threads and forks may call at the same time.
+        Raises as ``forward`` does.
+        """
+        from .engines.inference import predict
+
+        return predict(self, self.inputs(X))
+
+    def predictor(self, threads: int | None = None) -> Predictor:
+        """Return ``f(X, out=None)``: the outputs, for many small calls that must not wait.
+
+        It keeps a copy of the parameters of this moment, so that later training does not change
+        it. X (m, n_0) and out (m, n_L) are C-contiguous arrays of the network's dtype that
+        share no memory; nothing is converted, and with ``out`` nothing is allocated.
+        Any thread may call. ``threads``: how many work on a large X, None for what it is worth.
+
+        >>> net = Network([2, 3, 1], hidden="tanh", output="sigmoid", dtype="float32", seed=0)
+        >>> f, X = net.predictor(), np.ones((1, 2), np.float32)
+        >>> out = np.empty((1, 1), np.float32)
+        >>> f(X, out) is out
+        True
+
+        Raises ValueError for ``threads`` below 1; ``f`` raises TypeError for what is no array,
+        ValueError for another dtype, shape or layout.
+        """
+        from .engines.inference import predictor
+
+        return predictor(self, threads)
 
     def inputs(self, X: npt.ArrayLike) -> Floats:
         """Return X as an array (m, n_0) of the network's dtype; see ``forward`` for the errors."""

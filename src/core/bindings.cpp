@@ -1,123 +1,14 @@
-// bindings.cpp: what Python sees of the core, and the only file that knows Python. Whatever is wrong
-// with an argument raises here, whoever calls, and no array is ever copied.
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
-#include <nanobind/stl/string.h>
-
-#include <cstdint>
-#include <stdexcept>
-#include <string>
+// bindings.cpp: the module, and training as Python sees it.
+#include "bindings.hpp"
 
 #include "session.hpp"
-#include "tables.hpp"
-
-namespace nb = nanobind;
-using namespace nb::literals;
 
 namespace chainrule {
 namespace {
 
-using Read = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
-using Write = nb::ndarray<nb::c_contig, nb::device::cpu>;
-
-[[noreturn]] void refuse(const std::string& message) { throw nb::value_error(message.c_str()); }
-
-const Isa& isa_named(const std::string& name) {
-    int count;
-    const Isa* all = isas(&count);
-    for (int i = 0; i < count; i++)
-        if (name == all[i].name && all[i].supported()) return all[i];
-    refuse("no instruction set '" + name + "' on this processor: see available_isas()");
-}
-
-// An argument that may also be None, or that the constructor keeps.
-template <class Array>
-Array cast(const nb::object& object, const char* name) {
-    Array array;
-    if (!nb::try_cast<Array>(object, array, false))
-        throw nb::type_error((std::string(name) + " must be a C-contiguous array in memory of this "
-                              "machine's byte order, writable if it is written to").c_str());
-    return array;
-}
-
-template <class Array>
-void check(const Array& array, const char* name, nb::dlpack::dtype dtype, std::size_t size) {
-    if (array.dtype() != dtype) refuse(std::string(name) + " has the wrong dtype");
-    if (array.size() != size)
-        refuse(std::string(name) + " must have " + std::to_string(size) + " entries, not " +
-               std::to_string(array.size()));
-    if (reinterpret_cast<std::uintptr_t>(array.data()) % array.itemsize() != 0)
-        refuse(std::string(name) + " is not aligned in memory: pass a copy");
-}
-
-// What a call writes may share memory with nothing else that it reads or writes.
-struct Span {
-    const char* name;
-    const void* at;
-    std::size_t bytes;
-    template <class Array>
-    Span(const char* name, const Array& array) : name(name), at(array.data()), bytes(array.nbytes()) {}
-    Span(const char* name, const void* at, std::size_t bytes) : name(name), at(at), bytes(bytes) {}
-};
-void check_apart(std::initializer_list<Span> written, std::initializer_list<Span> read) {
-    const auto check = [](const Span& one, const Span& two) {
-        const auto a = reinterpret_cast<std::uintptr_t>(one.at);
-        const auto b = reinterpret_cast<std::uintptr_t>(two.at);
-        if (one.bytes && two.bytes && a < b + two.bytes && b < a + one.bytes)
-            refuse(std::string(one.name) + " and " + two.name + " share memory: pass a copy of one");
-    };
-    for (const Span* one = written.begin(); one < written.end(); one++) {
-        for (const Span* two = one + 1; two < written.end(); two++) check(*one, *two);
-        for (const Span& two : read) check(*one, two);
-    }
-}
-
-int checked_threads(int threads) {
-    if (threads < 0 || threads > MOST_THREADS)
-        refuse("threads must be from 1 to " + std::to_string(MOST_THREADS) +
-               ", or 0 for what suits the size, not " + std::to_string(threads));
-    return threads;
-}
-
-nb::tuple checked_tuple(nb::handle item, std::size_t size, const char* name) {
-    nb::tuple found;
-    if (!nb::try_cast<nb::tuple>(item, found, false) || found.size() != size)
-        throw nb::type_error((std::string(name) + " must be a tuple of " + std::to_string(size)).c_str());
-    return found;
-}
-
-double checked_rate(double rate) {
-    if (!(rate >= 0 && rate < 1)) refuse("a dropout rate must be from 0 up to but not including 1");
-    return rate;
-}
-
-// The entry's number in one of the core's tables.
-int checked_entry(int number, int entries, const char* table) {
-    if (number < 0 || number >= entries)
-        refuse("the core has no " + std::string(table) + " of number " + std::to_string(number));
-    return number;
-}
-
-bool is_canonical_pair(int f, int cost) {
-    switch ((C)cost) {
-        case C::logistic: return (F)f == F::sigmoid;
-        case C::cross_entropy: return (F)f == F::softmax;
-        case C::squared_error: return (F)f == F::identity;
-        case C::poisson: return (F)f == F::exp;
-        default: return false;
-    }
-}
-
-std::size_t times(std::size_t a, std::size_t b) {
-    std::size_t product;
-    if (__builtin_mul_overflow(a, b, &product) || product > (std::size_t)PTRDIFF_MAX / 64)
-        refuse("the network's sizes are too large for this machine");
-    return product;
-}
-
 class Core {
   public:
-    // layers: (n_in, n_out, f, setting, rate) each; cost: (number, setting, canonical);
+    // layers: see layers_of; cost: (number, setting, canonical);
     // optimizer: (number, settings, slots).
     Core(const std::string& isa, nb::list layers, double input_rate, nb::tuple cost, double l1,
          double l2, std::uint64_t seed, nb::tuple optimizer, double clip_value, double clip_norm,
@@ -131,27 +22,8 @@ class Core {
         cost = checked_tuple(cost, 3, "cost");
         optimizer = checked_tuple(optimizer, 3, "optimizer");
         Problem p = {};
-        std::vector<Layer> found;
-        std::size_t at = 0, previous = 0;
-        for (nb::handle item : layers) {
-            const nb::tuple t = checked_tuple(item, 5, "a layer");
-            Layer layer = {};
-            layer.n_in = nb::cast<idx>(t[0]);
-            layer.n_out = nb::cast<idx>(t[1]);
-            if (layer.n_in < 1 || layer.n_out < 1) refuse("a layer's sizes must be at least 1");
-            if (!found.empty() && (std::size_t)layer.n_in != previous)
-                refuse("a layer's inputs must be the outputs of the layer before");
-            previous = (std::size_t)layer.n_out;
-            layer.f = checked_entry(nb::cast<int>(t[2]), ACTIVATIONS, "activation");
-            layer.setting = nb::cast<double>(t[3]);
-            layer.rate = checked_rate(nb::cast<double>(t[4]));
-            layer.w = (idx)at;
-            at += times((std::size_t)layer.n_in, (std::size_t)layer.n_out);
-            layer.b = (idx)at;
-            at = times(at + (std::size_t)layer.n_out, 1);
-            found.push_back(layer);
-        }
-        if (found.empty()) refuse("a network needs at least one layer");
+        std::size_t at = 0;
+        std::vector<Layer> found = layers_of(layers, &at);
         p.parameters = (idx)at;
         p.input_rate = checked_rate(input_rate);
         p.cost = checked_entry(nb::cast<int>(cost[0]), COSTS, "cost");
@@ -174,7 +46,7 @@ class Core {
             refuse("X must have a column for each input");
         p.rows = (idx)x.shape(0);
         check(x, "X", dtype_, times(x.shape(0), x.shape(1)));
-        check(y, "Y", dtype_, times(x.shape(0), previous));
+        check(y, "Y", dtype_, times(x.shape(0), (std::size_t)found.back().n_out));
         p.X = x.data();
         p.Y = y.data();
         if (!weights.is_none()) {
@@ -209,26 +81,73 @@ class Core {
         run.first_step = first_step;
         run.costs = static_cast<double*>(costs.data());
         run.squares = static_cast<double*>(squares.data());
-        run.train = true;
+        run.train = run.masked = true;
         const nb::gil_scoped_release release;
         return session_->run(run, threads);
     }
 
     // J over the rows that order names (None: all), and its gradient unless dtheta is None.
     double evaluate(Read theta, nb::object dtheta, nb::object order, int threads) {
-        const Problem& p = session_->problem();
         Run run = order.is_none() ? Run{} : base(cast<Read>(order, "order"));
+        if (order.is_none()) run.k = session_->problem().rows;
+        return pass(run, theta, dtheta, threads);
+    }
+
+    // The sum of weight times J over rows, without penalties, and its gradient. With a step of 0 or
+    // above, with its dropout masks: row i of `order` has row places[i] of each.
+    double sums(Read theta, nb::object dtheta, Read order, Read places, idx step, int threads) {
+        Run run = base(order);
+        check(places, "places", nb::dtype<std::int64_t>(), order.size());
+        run.places = static_cast<const std::int64_t*>(places.data());
+        for (idx i = 0; i < run.k; i++)
+            if (run.places[i] < 0) refuse("a place in a batch is 0 or above");
+        run.masked = step >= 0;
+        run.first_step = step < 0 ? 0 : step;
+        run.summed = true;
+        return pass(run, theta, dtheta, threads);
+    }
+
+    // A step from the gradient of a batch without penalties, which is overwritten.
+    void step(Write theta, Write state, Write gradient, double rate, idx number, Write squares,
+              int threads) {
+        const Problem& p = session_->problem();
+        const std::size_t P = (std::size_t)p.parameters;
+        if (number < 0) refuse("the step must be 0 or above");
         checked_threads(threads);
-        if (order.is_none()) run.k = p.rows;
+        check(theta, "theta", dtype_, P);
+        check(state, "state", dtype_, times(P, (std::size_t)p.slots));
+        check(gradient, "gradient", dtype_, P);
+        check(squares, "squares", nb::dtype<double>(), (std::size_t)p.depth);
+        check_apart({{"theta", theta}, {"state", state}, {"gradient", gradient}, {"squares", squares}},
+                    {X(), Y(), weights()});
+        Run run = {};
+        run.theta = theta.data();
+        run.state = state.data();
+        run.given = gradient.data();
+        run.batch = 1;
+        run.rates = &rate;
+        run.first_step = number;
+        run.squares = static_cast<double*>(squares.data());
+        run.train = run.careful = true;
+        const nb::gil_scoped_release release;
+        session_->run(run, threads);
+    }
+
+  private:
+    // One pass over the run's rows: returns J, and the gradient in dtheta unless it is None.
+    double pass(Run run, const Read& theta, nb::object dtheta, int threads) {
+        const Problem& p = session_->problem();
+        checked_threads(threads);
         check(theta, "theta", dtype_, (std::size_t)p.parameters);
         run.theta = const_cast<void*>(theta.data());  // read only: this run does not train
+        const std::size_t named = (std::size_t)run.k * sizeof(std::int64_t);
         if (!dtheta.is_none()) {
             const Write g = cast<Write>(dtheta, "dtheta");
             check(g, "dtheta", dtype_, (std::size_t)p.parameters);
-            check_apart({{"dtheta", g}},
-                        {{"theta", theta},
-                         {"order", run.order, (std::size_t)(run.order ? run.k : 0) * sizeof *run.order},
-                         X(), Y(), weights()});
+            check_apart({{"dtheta", g}}, {{"theta", theta},
+                                          {"order", run.order, run.order ? named : 0},
+                                          {"places", run.places, run.places ? named : 0},
+                                          X(), Y(), weights()});
             run.dtheta = g.data();
         }
         double J = 0;
@@ -240,23 +159,6 @@ class Core {
         return J;
     }
 
-    // a^L of every row of X, into outputs (rows, n_L).
-    void predict(Read theta, Write outputs, int threads) {
-        const Problem& p = session_->problem();
-        Run run = {};
-        run.k = run.batch = p.rows;
-        check(theta, "theta", dtype_, (std::size_t)p.parameters);
-        check(outputs, "outputs", dtype_, Y().bytes / real_size());
-        check_apart({{"outputs", outputs}}, {{"theta", theta}, X()});
-        checked_threads(threads);
-        if (run.k == 0) return;
-        run.theta = const_cast<void*>(theta.data());  // read only: this run does not train
-        run.outputs = outputs.data();
-        const nb::gil_scoped_release release;
-        session_->run(run, threads);
-    }
-
-  private:
     Run base(const Read& order) const {
         if (order.dtype() != nb::dtype<std::int64_t>() || order.ndim() != 1)
             refuse("order must be a flat array of int64");
@@ -350,7 +252,12 @@ NB_MODULE(_core, m) {
              "squares"_a.noconvert(), "threads"_a)
         .def("evaluate", &Core::evaluate, "theta"_a.noconvert(), "dtheta"_a.none(), "order"_a.none(),
              "threads"_a)
-        .def("predict", &Core::predict, "theta"_a.noconvert(), "outputs"_a.noconvert(), "threads"_a);
+        .def("sums", &Core::sums, "theta"_a.noconvert(), "dtheta"_a, "order"_a.noconvert(),
+             "places"_a.noconvert(), "step"_a, "threads"_a)
+        .def("step", &Core::step, "theta"_a.noconvert(), "state"_a.noconvert(),
+             "gradient"_a.noconvert(), "rate"_a, "number"_a, "squares"_a.noconvert(), "threads"_a);
+    bind_predictor(m);
+    bind_checker(m);
     m.def("tables", &tables, "The names and settings that the core knows, in its own order.");
     m.def("available_isas", &available_isas, "The instruction sets of this processor, best first.");
     m.def("processors", &processors, "The processors this process may use.");

@@ -51,9 +51,43 @@ struct Run {
     double* costs;    // (S,)
     double* squares;  // (S, L)
     void* dtheta;     // evaluate: the gradient (P,), or null for the cost alone
-    void* outputs;    // predict: (k, n_L)
-    bool train;       // update theta; otherwise one pass, without dropout
+    bool train;       // update theta; otherwise one pass
     bool careful;     // the whole gradient before any update
+    bool masked;      // with the dropout masks of each step; so does whoever trains
+    const std::int64_t* places;  // (k,) or null: which row of a mask is whose, where rows are part
+                                 // of a larger batch
+    bool summed;   // sums over the rows instead of means, and no penalties
+    void* given;   // (P,) or null: a step from this gradient, which is overwritten; no rows
+};
+
+// A layer as the numerical check of gradients sees it, over all samples: (m, n_out) each but W and b.
+struct Stage {
+    idx n_in, n_out;
+    int f;
+    double setting;
+    bool kinked, bends;  // whether f' jumps at z = 0, or f'' does
+    bool pinned;         // whether some z is exactly 0, on a kink
+    const double *W, *b;  // W^T (n_in, n_out)
+    const double *z, *a;  // as they were cached
+    const double* mask;   // of dropout on a, or null
+    const double* own;    // a as the kernels make it of z
+};
+
+// Rows that are each a sample with one z of one layer moved, and what they come to.
+enum : std::uint8_t { MET = 1, STILL = 2, BENT = 4 };
+struct Moves {
+    const Stage* stages;
+    idx depth, layer;
+    const double* Y;  // (m, n_L), smoothed
+    int cost;
+    double cost_setting;
+    bool canonical;
+    bool careful;  // note layers that stay 0
+    const std::int64_t *samples, *units;
+    const double* by;
+    double* J;
+    std::uint8_t* flags;  // MET a kink, STILL: nothing but what is exactly 0 stays so, BENT
+    std::int32_t* where;  // (rows, 2): layer from 1 and unit of the first kink met; 0: none
 };
 
 // Why a run ended.
@@ -75,6 +109,14 @@ struct Kernels {
     void (*work)(void* workspace, int thread);
     End (*end)(void* workspace, idx* steps);
     void (*elementwise)(int function, const void* x, void* y, idx n);  // for tests of accuracy
+    // a^L (rows, n_L) of X (rows, n_0), on uninitialised scratch of the caller's.
+    std::size_t (*outputs_scratch)(const Layer*, idx depth, idx rows);
+    void (*outputs)(const Layer*, idx depth, const void* theta, const void* X, void* out, idx rows,
+                    void* scratch);
+    // The moves [first, first + rows), and what the kernels make of a layer's z: float64 alone.
+    std::size_t (*differences_scratch)(const Stage*, idx depth, idx rows);
+    void (*differences)(const Moves&, idx first, idx rows, void* scratch);
+    void (*own_outputs)(const Stage&, idx samples, double* a);
 };
 
 struct Isa {

@@ -63,6 +63,18 @@ def test_broken(case):
 
 @pytest.mark.parametrize("case", AWKWARD, ids=lambda c: c.id)
 def test_right_but_awkward(case):
+    awkward(case)
+
+
+@pytest.mark.parametrize(
+    "case", [c for c in AWKWARD if c.id.startswith("net-")], ids=lambda c: c.id
+)
+@pytest.mark.parametrize("way", ["numpy"], indirect=True)
+def test_right_but_awkward_networks_without_the_core(case, way):
+    awkward(case)
+
+
+def awkward(case):
     decided = 0
     for seed in SEEDS:
         report = case.run(seed)

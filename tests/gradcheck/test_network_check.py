@@ -9,6 +9,8 @@ import chainrule as cr
 from chainrule.gradcheck import check_gradients, check_network
 from chainrule.gradcheck.verdicts import RIGHT, WRONG
 
+pytestmark = pytest.mark.usefixtures("way")
+
 
 def problem(seed=0, m=6, sizes=(4, 5, 3), **kw):
     rng = np.random.default_rng(seed)

@@ -29,7 +29,7 @@ def without(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     module = ModuleType("chainrule.engines._unbuilt")
     module.REASON = REASON  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr(engines, "_native", lambda: None)
+    monkeypatch.setattr(engines, "built", lambda: None)
     return module
 
 

@@ -32,7 +32,51 @@ class Core:
     def evaluate(
         self, theta: Any, dtheta: Any | None, order: Any | None, threads: int
     ) -> float: ...
-    def predict(self, theta: Any, outputs: Any, threads: int) -> None: ...
+    def sums(
+        self, theta: Any, dtheta: Any, order: Any, places: Any, step: int, threads: int
+    ) -> float: ...
+    def step(
+        self,
+        theta: Any,
+        state: Any,
+        gradient: Any,
+        rate: float,
+        number: int,
+        squares: Any,
+        threads: int,
+    ) -> None: ...
+
+class Predictor:
+    def __init__(
+        self,
+        isa: str,
+        layers: list[tuple[int, int, int, float, float]],
+        theta: Any,
+        threads: int,
+    ) -> None: ...
+    def __call__(self, X: Any, out: Any | None = None) -> Any: ...
+
+class Checker:
+    def __init__(
+        self,
+        isa: str,
+        stages: list[tuple[Any, ...]],
+        Y: Any,
+        cost: tuple[int, float, bool],
+    ) -> None: ...
+    def costs(
+        self,
+        layer: int,
+        samples: Any,
+        units: Any,
+        by: Any,
+        careful: bool,
+        J: Any,
+        flags: Any,
+        where: Any,
+        threads: int,
+    ) -> None: ...
+    def own(self, layer: int, a: Any) -> None: ...
 
 def tables() -> dict[str, dict[str, tuple[str, ...]]]: ...
 def available_isas() -> list[str]: ...

@@ -27,14 +27,20 @@ from .protocol import Costs, Floats, Problem
 
 __all__ = [
     "available_isas",
+    "checker",
     "evaluate",
     "gradient",
     "isa",
     "lacks",
+    "lacks_cost",
+    "lacks_layers",
     "name",
-    "predict",
+    "predictor",
     "run",
     "settings_of",
+    "step",
+    "sums",
+    "threads_of",
 ]
 
 name = "native"
@@ -43,6 +49,7 @@ _TABLES: dict[str, dict[str, tuple[str, ...]]] = _core.tables()
 _NUMBERS = {
     table: {entry: i for i, entry in enumerate(entries)} for table, entries in _TABLES.items()
 }
+_ISAS: tuple[str, ...] = tuple(_core.available_isas())
 # The core's memory and threads for a problem, for as long as the problem lives.
 _cores: WeakKeyDictionary[Problem, tuple[str, Any]] = WeakKeyDictionary()
 
@@ -54,7 +61,7 @@ def settings_of(table: str) -> dict[str, tuple[str, ...]]:
 
 def available_isas() -> list[str]:
     """Return the instruction sets that both the processor and the core have, best first."""
-    return list(_core.available_isas())
+    return list(_ISAS)
 
 
 def isa() -> str:
@@ -63,25 +70,22 @@ def isa() -> str:
     Raises ValueError if it names one that this processor or this build does not have.
     """
     wanted = os.environ.get("CHAINRULE_ISA")
-    known = available_isas()
     if not wanted:
-        return known[0]
-    if wanted not in known:
-        raise unknown("instruction set in CHAINRULE_ISA", wanted, known)
+        return _ISAS[0]
+    if wanted not in _ISAS:
+        raise unknown("instruction set in CHAINRULE_ISA", wanted, _ISAS)
     return wanted
 
 
 def lacks(problem: Problem) -> str | None:
     """Say which part of the problem the core does not know; None if it knows all."""
     net = problem.network
-    for layer in net.layers:
-        if isinstance(layer, Dense):
-            if not _known("activations", layer.activation, ACTIVATIONS):
-                return f"activation {layer.activation.name!r}"
-        elif not isinstance(layer, Dropout):
-            return f"layer {layer.kind!r}"
-    if not _known("costs", net.cost, COSTS):
-        return f"cost {net.cost.name!r}"
+    missing = lacks_layers(net)
+    if missing is not None:
+        return missing
+    missing = lacks_cost(net)
+    if missing is not None:
+        return missing
     if not _known("optimizers", problem.optimizer, OPTIMIZERS):
         return f"optimizer {problem.optimizer.name!r}"
     return None
@@ -120,7 +124,7 @@ def run(
         first_step,
         costs,
         squares,
-        _threads(problem),
+        threads_of(problem.threads),
     )
     return costs[:taken], squares[:taken]
 
@@ -143,21 +147,85 @@ def gradient(
     """
     out = None if dtheta is None else _writable("dtheta", dtheta)
     order = None if rows is None else _array("rows", rows)
-    J: float = _core_of(problem).evaluate(_array("theta", theta), out, order, _threads(problem))
+    J: float = _core_of(problem).evaluate(
+        _array("theta", theta), out, order, threads_of(problem.threads)
+    )
     return J
 
 
-def predict(network: Network, X: Floats, theta: Floats | None = None) -> Floats:
-    """Return the outputs a^L (m, n_L) of the rows of X (m, n_0), on the tiles that train."""
-    dense = [layer for layer in network.layers if isinstance(layer, Dense)]
-    outputs = np.empty((len(X), dense[-1].n_out), network.dtype)
-    problem = Problem(network, X, outputs, None, OPTIMIZERS["gradient_descent"]())
-    missing = lacks(problem)
-    if missing is not None:
-        raise ValueError(f"the native engine lacks {missing}: use network.predict")
-    core = _core_of(problem)
-    core.predict(network.theta if theta is None else theta, outputs, _threads(problem))
-    return outputs
+def sums(
+    problem: Problem,
+    theta: Floats,
+    rows: npt.NDArray[np.int64],
+    places: npt.NDArray[np.int64],
+    step: int | None,
+    dtheta: Floats,
+) -> float:
+    """Return the sum of J over some rows and its gradient; see ``reference.sums``."""
+    found: float = _core_of(problem).sums(
+        _array("theta", theta),
+        _writable("dtheta", dtheta),
+        _array("rows", rows),
+        _array("places", places),
+        -1 if step is None else step,
+        threads_of(problem.threads),
+    )
+    return found
+
+
+def step(
+    problem: Problem, theta: Floats, state: Floats, dtheta: Floats, rate: float, number: int
+) -> Costs:
+    """Take a step from a gradient; see ``reference.step``."""
+    squares = np.empty(sum(isinstance(layer, Dense) for layer in problem.network.layers))
+    _core_of(problem).step(
+        _writable("theta", theta),
+        _writable("state", state),
+        _writable("dtheta", dtheta),
+        rate,
+        number,
+        squares,
+        threads_of(problem.threads),
+    )
+    return squares
+
+
+def lacks_layers(network: Network) -> str | None:
+    """Say which layer or activation the core does not know; None if it knows all."""
+    for layer in network.layers:
+        if isinstance(layer, Dense):
+            if not _known("activations", layer.activation, ACTIVATIONS):
+                return f"activation {layer.activation.name!r}"
+        elif not isinstance(layer, Dropout):
+            return f"layer {layer.kind!r}"
+    return None
+
+
+def lacks_cost(network: Network) -> str | None:
+    """Name the cost if the core does not know it."""
+    return None if _known("costs", network.cost, COSTS) else f"cost {network.cost.name!r}"
+
+
+def predictor(network: Network, theta: Floats, threads: int | None) -> Any:
+    """Return ``f(X, out=None)``, the outputs a^L with these parameters, which are not copied.
+
+    For a network of which ``lacks_layers`` says None.
+    """
+    return _core.Predictor(isa(), _layers(network), _array("theta", theta), threads_of(threads))
+
+
+def checker(network: Network, stages: list[tuple[Any, ...]], Y: Floats) -> Any:
+    """Return the numerical check's view of cached passes in float64; see ``gradcheck.core``.
+
+    ``stages``: (W^T, b, z, a, mask or None, kinked, bends) of each numbered layer; Y (m, n_L) is
+    smoothed already. For a network of which ``lacks_layers`` and ``lacks_cost`` say None.
+    """
+    numbers = [layer[2:4] for layer in _layers(network)]
+    given = [
+        (*(None if x is None else _array("a stage", x) for x in stage[:5]), *number, *stage[5:])
+        for stage, number in zip(stages, numbers, strict=True)
+    ]
+    return _core.Checker(isa(), given, _array("Y", Y), _cost(network))
 
 
 def _core_of(problem: Problem) -> Any:
@@ -171,25 +239,11 @@ def _core_of(problem: Problem) -> Any:
 
 def _new_core(problem: Problem, level: str) -> Any:
     net, optimizer = problem.network, problem.optimizer
-    dense = [layer for layer in net.layers if isinstance(layer, Dense)]
-    rates = {layer.place: layer.rate for layer in net.layers if isinstance(layer, Dropout)}
-    layers = [
-        (
-            layer.n_in,
-            layer.n_out,
-            _NUMBERS["activations"][layer.activation.name],
-            float(next(iter(layer.activation.settings.values()), 0.0)),
-            float(rates.get(place, 0.0)),
-        )
-        for place, layer in enumerate(dense, 1)
-    ]
-    canonical = canonical_pair(dense[-1].activation, net.cost) is not None
-    setting = float(next(iter(net.cost.settings.values()), 0.0))
     return _core.Core(
         level,
-        layers,
-        float(rates.get(0, 0.0)),
-        (_NUMBERS["costs"][net.cost.name], setting, canonical),
+        _layers(net),
+        _rates(net).get(0, 0.0),
+        _cost(net),
         float(net.l1),
         float(net.l2),
         int(net.seed),
@@ -206,10 +260,39 @@ def _new_core(problem: Problem, level: str) -> Any:
     )
 
 
-def _threads(problem: Problem) -> int:
-    """Return the threads asked for; 0 leaves it to the core's cost model."""
-    if problem.threads is not None:
-        return int(problem.threads)
+def _cost(network: Network) -> tuple[int, float, bool]:
+    """Return the cost as the core takes it: (number, setting, whether from z)."""
+    canonical = canonical_pair(network.activations[-1], network.cost) is not None
+    setting = float(next(iter(network.cost.settings.values()), 0.0))
+    return _NUMBERS["costs"][network.cost.name], setting, canonical
+
+
+def _rates(network: Network) -> dict[int, float]:
+    return {
+        layer.place: float(layer.rate) for layer in network.layers if isinstance(layer, Dropout)
+    }
+
+
+def _layers(network: Network) -> list[tuple[Any, ...]]:
+    """Return each layer as the core takes it: (n_in, n_out, f, setting of f, rate of dropout)."""
+    dense = [layer for layer in network.layers if isinstance(layer, Dense)]
+    rates = _rates(network)
+    return [
+        (
+            layer.n_in,
+            layer.n_out,
+            _NUMBERS["activations"][layer.activation.name],
+            float(next(iter(layer.activation.settings.values()), 0.0)),
+            rates.get(place, 0.0),
+        )
+        for place, layer in enumerate(dense, 1)
+    ]
+
+
+def threads_of(threads: int | None) -> int:
+    """Return the threads asked for, here or in the environment; 0 leaves it to the core."""
+    if threads is not None:
+        return int(threads)
     text = os.environ.get("CHAINRULE_THREADS", "")
     if not text:
         return 0

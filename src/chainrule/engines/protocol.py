@@ -68,3 +68,14 @@ class Engine(Protocol):
 
     def evaluate(self, problem: Problem, theta: Floats, dtheta: Floats | None = None) -> float:
         """Return J over all rows, without dropout, and its gradient in ``dtheta`` if given."""
+
+
+class Predictor(Protocol):
+    """Outputs of a network with the parameters of one moment: what ``Network.predictor`` gives."""
+
+    def __call__(self, X: Floats, out: Floats | None = None) -> Floats:
+        """Return a^L (m, n_L) of X (m, n_0), written to ``out`` where that is given.
+
+        X and out are C-contiguous arrays of the network's dtype that share no memory. Raises
+        TypeError for what is no array, ValueError for any other that cannot be.
+        """

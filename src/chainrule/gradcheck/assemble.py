@@ -31,8 +31,8 @@ def summed(slopes: Estimate, weight: Array, a_prev: Array) -> Estimate:
     rounding = np.where(known, slopes.rounding, 0.0) * column
     truncation = np.where(known, slopes.bar, 0.0) * column - rounding
     size = np.abs(a_prev)
-    bars = truncation.T @ size + 2 * np.sqrt((rounding**2).T @ size**2)
-    bars += 4 * EPS * (np.abs(value).T @ size)
+    bars = (truncation + 4 * EPS * np.abs(value)).T @ size
+    bars += 2 * np.sqrt((rounding**2).T @ size**2)
     lost = ~known & (column > 0)
     if lost.any():
         bars[(lost.T.astype(float) @ (size > 0)) > 0] = np.inf

@@ -193,8 +193,9 @@ def _through(slopes: Estimate, by: Array, axis: int) -> Estimate:
     lost = ~np.isfinite(slopes.bar)
     value, bar = np.where(lost, 0, slopes.value), np.where(lost, 0, slopes.bar)
     left, bars, gone = (value.T, bar.T, lost.T) if axis == 0 else (value, bar, lost)
-    total = bars @ np.abs(by) + 8 * EPS * (np.abs(left) @ np.abs(by))
-    total = np.where(gone.astype(float) @ (by != 0) > 0, np.inf, total)
+    total = (bars + 8 * EPS * np.abs(left)) @ np.abs(by)
+    if lost.any():
+        total = np.where(gone.astype(float) @ (by != 0) > 0, np.inf, total)
     return Estimate(left @ by, total, ~np.isfinite(total), total)
 
 

@@ -23,6 +23,7 @@ from ..network import Network, shares_of, weights_of
 from ..parameters import views
 from .assemble import open_units, tensors_of
 from .check import check_settings, taylor_of
+from .core import core_of
 from .differences import EPS
 from .nudges import Nudges, Stage
 from .report import Part, Report
@@ -52,7 +53,8 @@ def check_network(
     """Check every parameter's gradient of a network on its data.
 
     ``engine``: whose gradient is checked, as ``fit`` chooses it; ``gradients`` (a flat array
-    like theta, or a function of a network that returns one) takes its place. ``training`` True
+    like theta, or a function of a network that returns one) takes its place. With
+    ``"reference"`` the native core takes no part in the differences either. ``training`` True
     applies dropout with the masks of ``at_step``; None does so where the network has dropout.
     ``seconds``: stop after that time, with what has been found.
 
@@ -95,6 +97,8 @@ def _check(
         raise ValueError(f"the cost is {J} at these parameters: check where it is finite")
     shares = shares_of(weights, len(X64), np.float64)
     nudges = nudges_of(shadow, X64, Y, shares, training, at_step)
+    if engine != "reference":
+        nudges.core = core_of(shadow, nudges)
     with Watch(sum(s.z.size for s in nudges.stages), progress, seconds) as watch:
         for l in range(len(nudges.stages), 0, -1):
             nudges.layer(l, watch)
@@ -122,7 +126,7 @@ def _check(
         taylor=taylor_of(J_of, shadow.theta, dtheta, seed, 64 * EPS * abs(J)),
         noise=4 * EPS * abs(J),
         tolerance=tolerance,
-        method="central differences of every z",
+        method="central differences of every z" + (" on the core" if nudges.core else ""),
         evaluations=nudges.rows,
         stopped=watch.stopped,
         probe=_probe(shadow, J_of),

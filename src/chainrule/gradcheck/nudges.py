@@ -24,6 +24,7 @@ import numpy.typing as npt
 from ..mathematics.activations import ACTIVATIONS, Activation
 from ..mathematics.costs import COSTS, Cost, cost_of
 from ..mathematics.names import listed
+from .core import BENDS, UNITS, Core, Moved
 from .differences import EPS, STENCIL, WIDE, Estimate, better, estimate, one_sided, wide
 from .watch import Watch
 
@@ -38,9 +39,6 @@ TRIES = (
     (2.0, 1), (2.0, -1), (2.0**-6, 0), (2.0**5, 0), (2.0**6, 1), (2.0**6, -1), (2.0**-12, 0),
     (2.0**-8, 1), (2.0**-8, -1), (2.0**10, 1), (2.0**10, -1), (2.0**-18, 0), (2.0**-24, 0),
 )  # fmt: skip
-# Where f'' jumps and f' does not: formulas of a high order must not look across. Of one's own
-# records this is not known: for them such formulas are not used.
-BENDS = {"elu": (0.0,), "softsign": (0.0,)}
 SIDED = (1.0, 2.0, 3.0, 4.0)
 # How many numbers a block of rows may hold in its widest layer: about a core's second-level cache.
 BLOCK = 2**17
@@ -79,20 +77,6 @@ class Kink:
 
 
 @dataclass(slots=True)
-class Moved:
-    """What rows with one z moved came to: J, which met a kink, which did not move at all.
-
-    ``where``: (row, layer, unit) of the first z that crossed a kink, for a few rows.
-    """
-
-    met: npt.NDArray[np.bool_]
-    still: npt.NDArray[np.bool_]
-    where: list[tuple[int, int, int]] = field(default_factory=list)
-    J: Array = field(default_factory=lambda: np.empty(0))
-    bent: Any = False
-
-
-@dataclass(slots=True)
 class Nudges:
     """A network at one point: what is needed to work out J of single samples with one z moved."""
 
@@ -110,6 +94,7 @@ class Nudges:
     estimates: dict[int, Estimate] = field(default_factory=dict)
     # Of each layer, the pairs (s, j) for which J has not moved by a single bit, near and far.
     flat: dict[int, npt.NDArray[np.bool_]] = field(default_factory=dict)
+    core: Core | None = None  # takes the passes, where it can
 
     def __post_init__(self) -> None:
         top = self.stages[-1]
@@ -164,6 +149,8 @@ class Nudges:
     def costs(self, l: int, samples: Rows, units: Rows, by: Array, careful: bool) -> Moved:
         """Return J of each sample with its z^l[unit] moved by ``by`` (R,), and what happened."""
         self.rows += len(samples)
+        if self.core is not None:
+            return self.core.costs(l, samples, units, by, careful)
         none = np.zeros(len(samples), np.bool_)
         moved = Moved(none, none.copy(), bent=none.copy())
         stage = self.stages[l - 1]
@@ -259,7 +246,8 @@ class Nudges:
             kink = Kink(layer, unit, int(samples[r]), (l, int(units[r])), float(h[r]))
             if kink not in self.kinks:
                 self.kinks.append(kink)
-        J, J0, room = moved.J.reshape(k, n), self.base[samples], noise[samples]
+        base = self.base if self.core is None else self.core.base[l - 1]
+        J, J0, room = moved.J.reshape(k, n), base[samples], noise[samples]
         if side == 2:
             found = wide(J, h, room)
         else:
@@ -294,7 +282,8 @@ class Nudges:
         top = self.stages[-1]
         if l == len(self.stages) and np.isfinite(top.z).all():
             total = total + np.max(np.abs(top.z), axis=1)
-        return 4 * EPS * np.nan_to_num(total, nan=np.inf, posinf=np.inf)
+        units = 4.0 if self.core is None else UNITS
+        return units * EPS * np.nan_to_num(total, nan=np.inf, posinf=np.inf)
 
     def layer(self, l: int, watch: Watch) -> Estimate:
         """Estimate dJ_s/dz^l for every sample and unit of layer l, as (m, n_l) arrays."""
@@ -355,6 +344,8 @@ class Nudges:
 
     def _size(self, l: int) -> int:
         """How many pairs a block holds."""
+        if self.core is not None:
+            return self.core.size(l)
         width = max(int(s.z.shape[1]) for s in self.stages[l - 1 :])
         return max(1, BLOCK // (4 * width))
 

@@ -74,11 +74,18 @@ class Checked:
 def scale_of(analytic: Array, numeric: Array) -> Array:
     """Return what an entry's error is measured by: its size, or ``FLOOR`` of the array's
     largest."""
-    size = np.maximum(np.abs(analytic), np.abs(numeric))
-    known = size[np.isfinite(size)]
-    floor = FLOOR * float(known.max()) if known.size else 0.0
-    scale: Array = np.fmax(size, floor)
+    size: Array = np.maximum(np.abs(analytic), np.abs(numeric))
+    floor = FLOOR * largest_finite(size)
+    scale: Array = np.fmax(size, floor, out=size if isinstance(size, np.ndarray) else None)
     return scale
+
+
+def largest_finite(size: Array) -> float:
+    """Return the largest of numbers from 0 on, leaving out what is not finite; 0 if none is."""
+    largest = float(np.max(size, initial=0.0))
+    if np.isfinite(largest):
+        return largest
+    return float(np.max(size, where=np.isfinite(size), initial=0.0))
 
 
 def decide(
@@ -102,14 +109,15 @@ def decide(
     with np.errstate(all="ignore"):
         scale = scale_of(analytic, numeric)
         bars = bar + slack
-        difference = np.abs(analytic - numeric)
-        wrong = difference > bars + tolerance * scale
-        room = np.where(analytic == 0, np.maximum(scale, OTHERS * others), scale)
-        right = ~wrong & (bars <= tolerance * room)
+        wrong = np.abs(analytic - numeric) > bars + tolerance * scale
+        still = analytic == 0
+        room = np.where(still, np.maximum(scale, OTHERS * others), scale) if still.any() else scale
+        right = bars <= tolerance * room
     lost = ~np.isfinite(analytic)
-    wrong = np.where(lost, np.isfinite(numeric) & np.isfinite(bars), wrong)
-    right = right & ~lost
-    found: npt.NDArray[np.int8] = np.where(
-        wrong, WRONG, np.where(right, RIGHT, UNDECIDABLE)
-    ).astype(np.int8)
+    if lost.any():
+        wrong = np.where(lost, np.isfinite(numeric) & np.isfinite(bars), wrong)
+        right = right & ~lost
+    found: npt.NDArray[np.int8] = np.full(np.shape(wrong), UNDECIDABLE, np.int8)
+    found[right] = RIGHT
+    found[wrong] = WRONG
     return found

@@ -9,18 +9,6 @@
 // Entries of a block: as many as there are lanes, so that one register takes all their sums.
 constexpr idx DOT_ROWS = LANES >= 16 ? 4 : LANES >= 4 ? 2 : 1, DOT_COLUMNS = LANES / DOT_ROWS;
 
-// The sum of x[k]'s lanes in lane k.
-template <int run = 1>
-INLINE V totals(V (&x)[LANES]) {
-    if constexpr (run < LANES) {
-        UNROLL for (int i = 0; i < LANES; i += 2 * run)
-            x[i] = weave<run, 0>(x[i], x[i + run]) + weave<run, 1>(x[i], x[i + run]);
-        return totals<run * 2>(x);
-    } else {
-        return x[0];
-    }
-}
-
 // c += dz w, LANES columns of both; the first `n` of them where n < LANES.
 template <bool Part>
 INLINE void dot_step(V (&c)[LANES], const real* const (&dz)[DOT_ROWS],

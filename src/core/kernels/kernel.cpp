@@ -13,6 +13,7 @@ typedef REAL real;
 
 namespace chainrule {
 namespace {
+#include "differences.hpp"
 #include "step.hpp"
 
 // The general layout, and behind it that of a tiny network.
@@ -66,6 +67,7 @@ void elementwise(int function, const void* from, void* to, idx n) {
 }  // namespace
 
 extern const Kernels KERNELS;
-const Kernels KERNELS = {workspace, begin, work, end, elementwise};
+const Kernels KERNELS = {workspace, begin, work, end, elementwise, outputs_scratch, outputs,
+                         differences_scratch, differences, own_outputs};
 
 }  // namespace chainrule

@@ -1,4 +1,4 @@
-// transpose.hpp: W^T to W, block by block, for the backward product.
+// transpose.hpp: lanes of several registers woven together: W^T to W, block by block, and sums over lanes.
 #pragma once
 
 #include "vec.hpp"
@@ -54,4 +54,16 @@ static void transpose(const real* from, idx from_ld, idx rows, idx columns, real
             UNROLL for (int r = 0; r < LANES; r++)
                 if (r < wide) store_first(q + r * to_ld, x[r], high);
         }
+}
+
+// The sum of x[k]'s lanes in lane k.
+template <int run = 1>
+INLINE V totals(V (&x)[LANES]) {
+    if constexpr (run < LANES) {
+        UNROLL for (int i = 0; i < LANES; i += 2 * run)
+            x[i] = weave<run, 0>(x[i], x[i + run]) + weave<run, 1>(x[i], x[i + run]);
+        return totals<run * 2>(x);
+    } else {
+        return x[0];
+    }
 }

@@ -1,0 +1,152 @@
+// bindings.hpp: what the files that know Python share, bindings*.cpp. Whatever is wrong with an argument
+// raises here, whoever calls, and no array is ever copied.
+#pragma once
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "core.hpp"
+#include "tables.hpp"
+#include "team.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace chainrule {
+
+void bind_predictor(nb::module_& m);
+void bind_checker(nb::module_& m);
+
+using Read = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
+using Write = nb::ndarray<nb::c_contig, nb::device::cpu>;
+
+[[noreturn]] inline void refuse(const std::string& message) { throw nb::value_error(message.c_str()); }
+
+inline const Isa& isa_named(const std::string& name) {
+    int count;
+    const Isa* all = isas(&count);
+    for (int i = 0; i < count; i++)
+        if (name == all[i].name && all[i].supported()) return all[i];
+    refuse("no instruction set '" + name + "' on this processor: see available_isas()");
+}
+
+// An argument that may also be None, or that the constructor keeps.
+template <class Array>
+Array cast(const nb::object& object, const char* name) {
+    Array array;
+    if (!nb::try_cast<Array>(object, array, false))
+        throw nb::type_error((std::string(name) + " must be a C-contiguous array in memory of this "
+                              "machine's byte order, writable if it is written to").c_str());
+    return array;
+}
+
+template <class Array>
+void check(const Array& array, const char* name, nb::dlpack::dtype dtype, std::size_t size) {
+    if (array.dtype() != dtype) refuse(std::string(name) + " has the wrong dtype");
+    if (array.size() != size)
+        refuse(std::string(name) + " must have " + std::to_string(size) + " entries, not " +
+               std::to_string(array.size()));
+    if (reinterpret_cast<std::uintptr_t>(array.data()) % array.itemsize() != 0)
+        refuse(std::string(name) + " is not aligned in memory: pass a copy");
+}
+
+// What a call writes may share memory with nothing else that it reads or writes.
+struct Span {
+    const char* name;
+    const void* at;
+    std::size_t bytes;
+    template <class Array>
+    Span(const char* name, const Array& array) : name(name), at(array.data()), bytes(array.nbytes()) {}
+    Span(const char* name, const void* at, std::size_t bytes) : name(name), at(at), bytes(bytes) {}
+};
+inline void check_apart(std::initializer_list<Span> written, std::initializer_list<Span> read) {
+    const auto check = [](const Span& one, const Span& two) {
+        const auto a = reinterpret_cast<std::uintptr_t>(one.at);
+        const auto b = reinterpret_cast<std::uintptr_t>(two.at);
+        if (one.bytes && two.bytes && a < b + two.bytes && b < a + one.bytes)
+            refuse(std::string(one.name) + " and " + two.name + " share memory: pass a copy of one");
+    };
+    for (const Span* one = written.begin(); one < written.end(); one++) {
+        for (const Span* two = one + 1; two < written.end(); two++) check(*one, *two);
+        for (const Span& two : read) check(*one, two);
+    }
+}
+
+inline int checked_threads(int threads) {
+    if (threads < 0 || threads > MOST_THREADS)
+        refuse("threads must be from 1 to " + std::to_string(MOST_THREADS) +
+               ", or 0 for what suits the size, not " + std::to_string(threads));
+    return threads;
+}
+
+inline nb::tuple checked_tuple(nb::handle item, std::size_t size, const char* name) {
+    nb::tuple found;
+    if (!nb::try_cast<nb::tuple>(item, found, false) || found.size() != size)
+        throw nb::type_error((std::string(name) + " must be a tuple of " + std::to_string(size)).c_str());
+    return found;
+}
+
+inline double checked_rate(double rate) {
+    if (!(rate >= 0 && rate < 1)) refuse("a dropout rate must be from 0 up to but not including 1");
+    return rate;
+}
+
+// The entry's number in one of the core's tables.
+inline int checked_entry(int number, int entries, const char* table) {
+    if (number < 0 || number >= entries)
+        refuse("the core has no " + std::string(table) + " of number " + std::to_string(number));
+    return number;
+}
+
+inline bool is_canonical_pair(int f, int cost) {
+    switch ((C)cost) {
+        case C::logistic: return (F)f == F::sigmoid;
+        case C::cross_entropy: return (F)f == F::softmax;
+        case C::squared_error: return (F)f == F::identity;
+        case C::poisson: return (F)f == F::exp;
+        default: return false;
+    }
+}
+
+inline std::size_t times(std::size_t a, std::size_t b) {
+    std::size_t product;
+    if (__builtin_mul_overflow(a, b, &product) || product > (std::size_t)PTRDIFF_MAX / 64)
+        refuse("the network's sizes are too large for this machine");
+    return product;
+}
+
+// Of (n_in, n_out, f, setting, rate) each; how many parameters they have.
+inline std::vector<Layer> layers_of(nb::list layers, std::size_t* parameters) {
+    std::vector<Layer> found;
+    std::size_t at = 0;
+    for (nb::handle item : layers) {
+        const nb::tuple t = checked_tuple(item, 5, "a layer");
+        Layer layer = {};
+        layer.n_in = nb::cast<idx>(t[0]);
+        layer.n_out = nb::cast<idx>(t[1]);
+        if (layer.n_in < 1 || layer.n_out < 1) refuse("a layer's sizes must be at least 1");
+        if (!found.empty() && layer.n_in != found.back().n_out)
+            refuse("a layer's inputs must be the outputs of the layer before");
+        layer.f = checked_entry(nb::cast<int>(t[2]), ACTIVATIONS, "activation");
+        layer.setting = nb::cast<double>(t[3]);
+        layer.rate = checked_rate(nb::cast<double>(t[4]));
+        layer.w = (idx)at;
+        at += times((std::size_t)layer.n_in, (std::size_t)layer.n_out);
+        layer.b = (idx)at;
+        at = times(at + (std::size_t)layer.n_out, 1);
+        found.push_back(layer);
+    }
+    if (found.empty()) refuse("a network needs at least one layer");
+    *parameters = at;
+    return found;
+}
+
+}  // namespace chainrule

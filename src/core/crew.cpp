@@ -1,0 +1,124 @@
+// crew.cpp: see crew.hpp.
+#include "crew.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <system_error>
+#include <thread>
+
+#include "team.hpp"
+
+namespace chainrule {
+
+namespace {
+
+constexpr std::align_val_t ALIGNMENT{64};
+constexpr double WORTH_A_THREAD = 1e7;
+
+struct Scratch {
+    void* at;
+    explicit Scratch(std::size_t size) : at(::operator new(size, ALIGNMENT)) {}
+    ~Scratch() { ::operator delete(at, ALIGNMENT); }
+    Scratch(const Scratch&) = delete;
+    Scratch& operator=(const Scratch&) = delete;
+};
+
+// One call. Who comes when no block is left touches nothing that the caller owns.
+struct Work {
+    idx blocks;
+    std::size_t scratch;
+    void (*serve)(const void*, idx, void*);
+    const void* context;
+    std::atomic<idx> next{0}, done{0};
+
+    void help(void* own) {
+        for (idx k; (k = next.fetch_add(1, std::memory_order_relaxed)) < blocks;) {
+            serve(context, k, own);
+            if (done.fetch_add(1, std::memory_order_acq_rel) + 1 == blocks) done.notify_all();
+        }
+    }
+};
+
+// The helpers of one process; they sleep between calls and end with the process. A fork has none of
+// its parent's, and may find the mutex locked: it makes a crew of its own and leaves the other alone.
+class Crew {
+  public:
+    static Crew& of_this_process() {
+        static std::atomic<Crew*> current{nullptr};
+        Crew* found = current.load(std::memory_order_acquire);
+        while (!found || found->forks_ != forks()) {
+            auto* made = new Crew;
+            if (current.compare_exchange_strong(found, made, std::memory_order_acq_rel)) return *made;
+            delete made;
+        }
+        return *found;
+    }
+
+    // Calls for helpers, unless another thread is just calling for some.
+    void call(const std::shared_ptr<Work>& work, int helpers) {
+        const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+        if (!lock.owns_lock()) return;
+        for (; threads_ < helpers; threads_++) {
+            try {
+                std::thread([this] { live(); }).detach();
+            } catch (const std::system_error&) {
+                break;
+            }
+        }
+        for (int n = 0; n < std::min(helpers, threads_); n++) waiting_.push_back(work);
+        wake_.notify_all();
+    }
+
+  private:
+    void live() {
+        for (;;) {
+            std::shared_ptr<Work> work;
+            {
+                std::unique_lock<std::mutex> lock(mutex_);
+                wake_.wait(lock, [this] { return !waiting_.empty(); });
+                work = std::move(waiting_.front());
+                waiting_.pop_front();
+            }
+            try {
+                const Scratch own(work->scratch);
+                work->help(own.at);
+            } catch (const std::bad_alloc&) {  // the caller does its part
+            }
+        }
+    }
+
+    const unsigned forks_ = forks();
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    std::deque<std::shared_ptr<Work>> waiting_;
+    int threads_ = 0;
+};
+
+}  // namespace
+
+int worth_threads(double operations) {
+    const double worth = operations / WORTH_A_THREAD;
+    return worth < 2 ? 1 : (int)std::min(worth, (double)std::min(processors(), 64));
+}
+
+void share(idx blocks, int threads, std::size_t scratch,
+           void (*serve)(const void*, idx, void*), const void* context) {
+    const Scratch own(scratch);
+    const auto work = std::make_shared<Work>();
+    work->blocks = blocks;
+    work->scratch = scratch;
+    work->serve = serve;
+    work->context = context;
+    const int helpers = (int)std::min((idx)threads, blocks) - 1;
+    if (helpers > 0) Crew::of_this_process().call(work, helpers);
+    work->help(own.at);
+    for (idx done; (done = work->done.load(std::memory_order_acquire)) < blocks;)
+        work->done.wait(done, std::memory_order_acquire);
+}
+
+}  // namespace chainrule

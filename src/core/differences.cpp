@@ -1,0 +1,60 @@
+// differences.cpp: see differences.hpp.
+#include "differences.hpp"
+
+#include "crew.hpp"
+
+namespace chainrule {
+
+namespace {
+
+constexpr idx BLOCK = 192;  // rows: whole tiles, and activations that stay in the cache
+
+struct Call {
+    const Moves* moves;
+    const Kernels* kernels;
+    idx rows;
+};
+
+void serve(const void* context, idx k, void* scratch) {
+    const Call& c = *static_cast<const Call*>(context);
+    const idx first = k * BLOCK, left = c.rows - first;
+    c.kernels->differences(*c.moves, first, left < BLOCK ? left : BLOCK, scratch);
+}
+
+}  // namespace
+
+Differences::Differences(std::vector<Stage> stages, const Moves& moves, idx samples,
+                         const Kernels* kernels)
+    : stages_(std::move(stages)), moves_(moves), samples_(samples), kernels_(kernels) {
+    for (Stage& stage : stages_) {
+        const idx n = samples * stage.n_out;
+        for (idx i = 0; i < n && stage.kinked && !stage.pinned; i++) stage.pinned = stage.z[i] == 0;
+        own_.emplace_back((std::size_t)n);
+        kernels_->own_outputs(stage, samples, own_.back().data());
+        stage.own = own_.back().data();
+    }
+    moves_.stages = stages_.data();
+    moves_.depth = (idx)stages_.size();
+}
+
+void Differences::costs(Moves moves, idx rows, int threads) const {
+    moves.stages = moves_.stages;
+    moves.depth = moves_.depth;
+    moves.Y = moves_.Y;
+    moves.cost = moves_.cost;
+    moves.cost_setting = moves_.cost_setting;
+    moves.canonical = moves_.canonical;
+    double operations = 0;  // of a row
+    for (idx l = moves.layer; l < moves.depth; l++) {
+        const Stage& stage = stages_[(std::size_t)l];
+        operations += 100.0 * (double)stage.n_out;
+        if (l > moves.layer + 1) operations += 2.0 * (double)stage.n_in * (double)stage.n_out;
+    }
+    if (threads <= 0) threads = worth_threads(operations * (double)rows);
+    const Call call = {&moves, kernels_, rows};
+    const idx block = rows < BLOCK ? rows : BLOCK;
+    share((rows + BLOCK - 1) / BLOCK, threads,
+          kernels_->differences_scratch(stages_.data(), moves.depth, block), serve, &call);
+}
+
+}  // namespace chainrule

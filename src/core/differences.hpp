@@ -1,0 +1,30 @@
+// differences.hpp: the passes of a network as its numerical check has cached them, and J of its samples
+// with one z moved each.
+#pragma once
+
+#include <vector>
+
+#include "core.hpp"
+
+namespace chainrule {
+
+class Differences {
+  public:
+    // Of each stage everything but `own`; moves: Y and the cost.
+    Differences(std::vector<Stage> stages, const Moves& moves, idx samples, const Kernels* kernels);
+
+    const std::vector<Stage>& stages() const { return stages_; }
+    idx samples() const { return samples_; }
+
+    // rows moves: layer, careful, samples, units, by; and where J, flags and `where` go.
+    void costs(Moves moves, idx rows, int threads) const;
+
+  private:
+    std::vector<Stage> stages_;
+    Moves moves_;
+    idx samples_;
+    const Kernels* kernels_;
+    std::vector<std::vector<double>> own_;
+};
+
+}  // namespace chainrule
