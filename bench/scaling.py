@@ -2,7 +2,7 @@
 
     python bench/scaling.py table FOLDER [--rows 20000000]     write a Parquet data set
     python bench/scaling.py stream FOLDER [--memory 1GB]       stream it; rows a second, peak memory
-    python bench/scaling.py memory FOLDER                      the same training from memory
+    python bench/scaling.py compare FOLDER                     streamed and from memory, in turns
     mpiexec -n 2 python bench/scaling.py stream FOLDER         on ranks
     mpiexec -n 2 python bench/scaling.py reduce                latency and bandwidth of all-reduce
     python bench/scaling.py step > STEPS                       seconds of a step, four networks
@@ -31,7 +31,7 @@ NETWORKS = {
     "tiny 4-32-16-4": ([4, 32, 16, 4], "softmax"),
     "table 30-64-32-1": ([30, 64, 32, 1], "sigmoid"),
     "digits 784-128-10": ([784, 128, 10], "softmax"),
-    "wide 784-2048-2048-10": ([784, 2048, 2048, 10], "softmax"),
+    "wide 784-1024-1024-10": ([784, 1024, 1024, 10], "softmax"),
 }
 GROUP = 250_000
 
@@ -66,10 +66,11 @@ def tell(**found: Any) -> None:
     print(json.dumps(found), flush=True)
 
 
-def choices(batch_size: int, epochs: int) -> Choices:
+def choices(batch_size: int, epochs: int, threads: int | None) -> Choices:
     return Choices(
         batch_size=batch_size,
         epochs=epochs,
+        threads=threads,
         test_share=0.005,
         validation_share=0.005,
         patience=None,
@@ -80,19 +81,21 @@ def peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
-def stream(folder: Path, memory: str, batch_size: int, epochs: int) -> None:
+def stream(folder: Path, memory: str, batch_size: int, epochs: int, threads: int | None) -> None:
     from chainrule.tables.fit_stream import fit_data_set, size_of
 
     ranks = distributed.launched()
     team = distributed.world() if ranks and ranks[1] > 1 else ALONE
     began = time.perf_counter()
-    done = fit_data_set(folder, "y", choices(batch_size, epochs), memory=size_of(memory), team=team)
+    asked = choices(batch_size, epochs, threads)
+    done = fit_data_set(folder, "y", asked, memory=size_of(memory), team=team)
     seconds = np.diff([0.0, *done.history.seconds])
     peaks = team.gather(peak())
     if team.rank == 0:
         tell(
             ranks=team.size,
-            rows_a_second=round(done.rows["train"] / seconds.min()),
+            engine=done.history.engine,
+            rows_a_second=round(done.rows["train"] * (epochs - 1) / seconds[1:].sum()),
             epochs_seconds=seconds.round(2).tolist(),
             whole_seconds=round(time.perf_counter() - began, 2),
             peak_mb=peaks,
@@ -100,27 +103,47 @@ def stream(folder: Path, memory: str, batch_size: int, epochs: int) -> None:
         )
 
 
-def in_memory(folder: Path, batch_size: int, epochs: int) -> None:
-    """The same network on as many of the rows as fit, encoded beforehand."""
-    from chainrule.tables.fit_stream import _parts
-    from chainrule.tables.statistics import encoder_of, summaries
+def encoded(folder: Path, rows: int) -> tuple[Any, Any]:
+    """The table's first rows in memory, as a network takes them."""
+    from chainrule.tables.encode_batch import encode_batch
+    from chainrule.tables.statistics import encoder_of, merged, summaries
     from chainrule.tables.streaming import open_data_set
 
     data = open_data_set(folder)
-    assert _parts(data.m, choices(batch_size, epochs))["train"].high == 1.0
-    X, y = [], []
-    for group in data.groups[:8]:
-        for rows in data.read(group, data.names):
-            encoder = encoder_of(summaries(rows.without(["y"]), "y"))
-            X.append(encoder.transform(rows, np.float32))
-            y.append(rows["y"].values)
-    net = cr.Network([29, 64, 32, 1], output="sigmoid", dtype="float32")
-    history = net.fit(
-        np.concatenate(X), np.concatenate(y), batch_size=batch_size, epochs=epochs, tolerance=None
-    )
-    seconds = np.diff([0.0, *history.seconds])
-    m = len(data.groups[:8]) * GROUP
-    tell(rows_a_second=round(m / seconds.min()), engine=history.engine, peak_mb=peak())
+    X, y, encoder = [], [], None
+    for group in data.groups[: max(rows // GROUP, 1)]:
+        if encoder is None:
+            told = merged(summaries(c.without(["y"]), "y") for c in data.read(group, data.names))
+            encoder = encoder_of(told)
+        for batch in data.batches(group, data.names):
+            X.append(encode_batch(encoder, batch, np.float32))
+            y.append(batch.column("y").to_numpy())
+    return np.concatenate(X), np.concatenate(y)
+
+
+def compare(
+    folder: Path, memory: str, batch_size: int, epochs: int, threads: int | None, rows: int
+) -> None:
+    """Rows a second of the same training streamed and from memory, in turns, three times.
+
+    The whole training counts: a stream has begun to read an epoch's rows before the epoch begins.
+    """
+    from chainrule.tables.fit_stream import fit_data_set, size_of
+
+    X, y = encoded(folder, rows)
+    asked = choices(batch_size, epochs, threads)
+    rates: dict[str, list[float]] = {"memory": [], "stream": []}
+    for _ in range(3):
+        net = cr.Network([29, 64, 32, 1], output="sigmoid", dtype="float32")
+        settings = {"batch_size": batch_size, "epochs": epochs, "tolerance": None}
+        history = net.fit(X, y, validation=0.005, threads=threads, progress=False, **settings)
+        rates["memory"].append(0.995 * len(X) * epochs / history.seconds[-1])
+        done = fit_data_set(folder, "y", asked, memory=size_of(memory))
+        rates["stream"].append(done.rows["train"] * epochs / done.history.seconds[-1])
+        assert done.history.engine == history.engine
+    found = {name: round(float(np.median(of))) for name, of in rates.items()}
+    each = [round(a / b, 2) for a, b in zip(*rates.values(), strict=True)]
+    tell(engine=history.engine, threads=threads, rows_a_second=found, memory_over_stream=each)
 
 
 def reduce() -> None:
@@ -143,37 +166,53 @@ def reduce() -> None:
         tell(ranks=team.size, seconds=found, alpha=alpha, beta_seconds_a_byte=beta)
 
 
-def step_seconds(sizes: list[int], output: str, batch_size: int) -> float:
+STEPS = 4  # of an epoch, so that what an epoch costs beside its steps hardly counts
+
+
+def samples(sizes: list[int], batch_size: int) -> tuple[Any, Any]:
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(batch_size, sizes[0])).astype(np.float32)
-    y = rng.integers(0, max(sizes[-1], 2), batch_size)
-    net = cr.Network(sizes, output=output, dtype="float32")
-    history = net.fit(X, y, batch_size=batch_size, epochs=12, tolerance=None, progress=False)
-    return float(np.diff(history.seconds).min())
+    X = rng.normal(size=(STEPS * batch_size, sizes[0])).astype(np.float32)
+    return X, rng.integers(0, max(sizes[-1], 2), len(X))
+
+
+def seconds_of(history: Any) -> float:
+    return float(np.diff(history.seconds).min()) / STEPS
+
+
+def settings_of(name: str, batch_size: int) -> dict[str, Any]:
+    """One thread, and epochs enough for a lowest time to be the network's own."""
+    epochs = 4 if name.startswith("wide") and batch_size > 512 else 12
+    return {
+        "batch_size": batch_size,
+        "epochs": epochs,
+        "tolerance": None,
+        "progress": False,
+        "threads": 1,
+    }
 
 
 def step() -> None:
     for name, (sizes, output) in NETWORKS.items():
         P = cr.Network(sizes, output=output).theta.size
-        seconds = {b: step_seconds(sizes, output, b) for b in (32, 256, 2048)}
-        tell(network=name, parameters=P, seconds=seconds)
+        seconds = {}
+        for b in (32, 256, 2048):
+            net = cr.Network(sizes, output=output, dtype="float32")
+            history = net.fit(*samples(sizes, b), **settings_of(name, b))
+            seconds[b] = seconds_of(history)
+        tell(network=name, parameters=P, engine=history.engine, seconds=seconds)
 
 
-def ranks(batch_size: int) -> None:
-    """Seconds of a step of a batch shared out over the ranks, against what the model says."""
+def ranks(batch_size: int, engine: str) -> None:
+    """Seconds of a step of a batch shared out over the ranks, of one thread each."""
     team = distributed.world()
     for name, (sizes, output) in NETWORKS.items():
-        if name.startswith("wide"):
-            continue
-        rng = np.random.default_rng(0)
-        X = rng.normal(size=(batch_size, sizes[0])).astype(np.float32)
-        y = rng.integers(0, max(sizes[-1], 2), batch_size)
         net = cr.Network(sizes, output=output, dtype="float32")
-        settings = {"batch_size": batch_size, "epochs": 30, "tolerance": None, "progress": False}
-        history = distributed.fit(net, X, y, rows="all", team=team, **settings)
+        settings = settings_of(name, batch_size)
+        X, y = samples(sizes, batch_size)
+        history = distributed.fit(net, X, y, rows="all", team=team, engine=engine, **settings)
         if team.rank == 0:
-            seconds = float(np.diff(history.seconds).min())
-            tell(network=name, batch=batch_size, ranks=team.size, step_seconds=seconds)
+            seconds = seconds_of(history)
+            tell(network=name, batch=batch_size, engine=history.engine, step_seconds=seconds)
 
 
 def predicted(
@@ -210,25 +249,29 @@ def model(lines: Path) -> None:
                 tell(network=found["network"], wire=wire, batch=batch, speedup=speedups)
 
 
+PARTS = ("table", "stream", "compare", "reduce", "step", "ranks", "model")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument(
-        "what", choices=["table", "stream", "memory", "reduce", "step", "ranks", "model"]
-    )
+    parser.add_argument("what", choices=[*PARTS])
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--rows", type=int, default=20_000_000)
     parser.add_argument("--memory", default="1GB")
     parser.add_argument("--batch-size", type=int, default=4096)
     parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--engine", default="auto")
     given = parser.parse_args()
+    of_fit = (given.folder, given.memory, given.batch_size, given.epochs, given.threads)
     if given.what == "table":
         table(given.folder, given.rows)
     elif given.what == "stream":
-        stream(given.folder, given.memory, given.batch_size, given.epochs)
-    elif given.what == "memory":
-        in_memory(given.folder, given.batch_size, given.epochs)
+        stream(*of_fit)
+    elif given.what == "compare":
+        compare(*of_fit, given.rows)
     elif given.what == "ranks":
-        ranks(given.batch_size)
+        ranks(given.batch_size, given.engine)
     elif given.what == "model":
         model(given.folder)
     else:

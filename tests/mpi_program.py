@@ -69,6 +69,25 @@ def stream(job: dict[str, Any], team: Any) -> None:
         print([f.mean.hex() for f in done.model.encoder.features])
 
 
+def many(team: Any, X: Any, y: Any) -> None:
+    """Seeds and folds over the ranks, and on each rank alone: the same bits on all."""
+    shape: dict[str, Any] = {"sizes": [5, 8, 1], "output": "sigmoid", "epochs": 3}
+    for folds in (None, 3):
+        each = cr.grid(seed=range(5), learning_rate=[0.01, 0.1])
+        found = cr.fit_many(each, X, y, folds=folds, team=team, **shape)
+        alone = cr.fit_many(each, X, y, folds=folds, **shape)
+        assert len(found) == len(alone) == 10 * (folds or 1)
+        for a, b in zip(found, alone, strict=True):
+            assert a.network is not None
+            assert b.network is not None
+            assert a.network.theta.tobytes() == b.network.theta.tobytes()
+            assert (a.cost, a.settings) == (b.cost, b.settings)
+    outputs = cr.Ensemble(one.network for one in found if one.network).predict(X)
+    assert len(set(team.gather(outputs.tobytes()))) == 1
+    if team.rank == 0:
+        print("many", team.size)
+
+
 def at(step: int, action: Any) -> Any:
     def callback(net: cr.Network, history: cr.History) -> None:
         if history.epochs == step:
@@ -85,12 +104,16 @@ def main() -> None:
         stream(job, team)
         return
     X, y, w = samples(job.get("m", 503))
+    if "many" in job:
+        many(team, X, y)
+        return
     if "cases" in job:
         thetas = {}
         for name, case in job["cases"].items():
             net, history = fit_case(case, team)
             thetas[name] = net.theta
             thetas[name + " cost"] = np.array(history.cost)
+            thetas[name + " engine"] = np.array(history.engine)
             thetas[name + " validation"] = np.array(history.validation_cost)
         if team.rank == 0:
             np.savez(job["out"], **thetas)
@@ -98,7 +121,7 @@ def main() -> None:
     settings: dict[str, Any] = {"epochs": 40, "batch_size": 40, "tolerance": None}
     settings |= job.get("fit", {})
     part = mine(job["cuts"], team.rank, len(X)) if "cuts" in job else slice(None)
-    net = network(dropout=0.1)
+    net = network(dropout=0.1, **job.get("network", {}))
     if bad == "kill":
         kill = threading.Timer(job["after"], os.kill, (os.getpid(), signal.SIGKILL))
         kill.daemon = True
@@ -121,6 +144,10 @@ def main() -> None:
         settings["sample_weight"] = w[part]
     elif bad == "network":
         net = network(dropout=0.1, seed=9)
+    elif bad == "bits":
+        theta = net.theta
+        settings["callbacks"] = at(3, lambda: theta.__setitem__(0, theta[0] + 1e-9))
+        settings["check"] = True
     if bad == "empty" or job.get("bad") == "all empty":
         part = slice(0, 0)
     if "ready" in job and team.rank == 0:

@@ -107,3 +107,30 @@ def test_streams_a_folder_on_one_process_and_on_ranks(tmp_path: Path) -> None:
     assert wrong.returncode == 2
     assert wrong.stderr.count("data has no column 'no'") == 1
     assert "Traceback" not in wrong.stderr
+
+
+def test_memory_is_kept(tmp_path: Path) -> None:
+    """The peak of the resident set, on a table whose numbers alone are more than is allowed."""
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    limit, m, n = 300, 800_000, 50
+    assert m * n * 8 > limit << 20
+    rng = np.random.default_rng(0)
+    table = pa.table({f"x{i}": rng.integers(0, 100, m, np.int8) for i in range(n)})
+    y = pa.array(table["x0"].to_numpy() > table["x1"].to_numpy())
+    pq.write_table(table.append_column("y", y), tmp_path / "a.parquet", row_group_size=100_000)
+    settings = ["--memory", f"{limit}MB", "--epochs", "2", "--batch-size", "4096", "--hidden", "8"]
+    process = subprocess.Popen(
+        [*TRAIN, "a.parquet", "-t", "y", "-o", "model", *settings],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": SOURCES, "OPENBLAS_NUM_THREADS": "1"},
+        stderr=subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    said = process.stderr.read().decode()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    process.stderr.close()
+    assert process.returncode == 0, said
+    assert used.ru_maxrss >> 10 < limit

@@ -78,7 +78,14 @@ def cases() -> Iterator[tuple[str, dict[str, Any]]]:
     for number, optimizer in enumerate(cr.OPTIMIZERS):
         yield (
             optimizer,
-            {"rows": ("own", "all")[number % 2], "fit": {**plain, "optimizer": optimizer}},
+            {
+                "rows": ("own", "all")[number % 2],
+                "fit": {
+                    **plain,
+                    "optimizer": optimizer,
+                    "engine": ("auto", "reference")[number // 2 % 2],
+                },
+            },
         )
     everything = {
         "network": {"dropout": [0.1, 0.2, 0.3], "l1": 1e-4, "l2": 1e-3},
@@ -94,8 +101,9 @@ def cases() -> Iterator[tuple[str, dict[str, Any]]]:
             "accumulate": 3,
         },
     }
-    for rows in ("own", "all"):
-        yield f"everything {rows}", {"rows": rows, **everything}
+    for rows, engine in (("own", "auto"), ("all", "reference"), ("all", "auto")):
+        case = {**everything, "fit": {**everything["fit"], "engine": engine}}
+        yield f"everything {rows} {engine}", {"rows": rows, **case}
     lbfgs = {"optimizer": "lbfgs", "batch_size": None, "epochs": 5}
     yield "lbfgs", {"rows": "own", "fit": {**plain, **lbfgs}}
     yield "given", {"rows": "own", "fit": {**plain, "validation": "own", "shuffle": False}}
@@ -139,6 +147,14 @@ def test_any_number_of_ranks_is_one_up_to_rounding(
         )
         np.testing.assert_allclose(found[name + " cost"], history.cost, rtol=rtol)
         np.testing.assert_allclose(found[name + " validation"], history.validation_cost, rtol=rtol)
+        kind = "reference" if case["fit"].get("engine") == "reference" else net_engine()
+        assert found[name + " engine"] == f"{kind} on {ranks} ranks"
+
+
+def net_engine() -> str:
+    """The engine that is taken where none is named."""
+    net = program.network()
+    return net.fit(*program.samples()[:2], epochs=1, progress=False).engine
 
 
 BAD: list[tuple[str, str]] = [
@@ -167,6 +183,45 @@ def test_bad_input_is_one_sentence_and_ends_every_rank(
     assert "theta" not in done.stdout
 
 
+OTHERS: list[tuple[dict[str, Any], str]] = [
+    ({"fit": {"optimizer": "momentum"}}, "its optimizer is 'adam.*', not 'momentum"),
+    ({"fit": {"learning_rate": 0.5}}, "its learning rate is"),
+    ({"m": 400}, "was written while training on other samples"),
+    ({"network": {"hidden": "relu"}}, "its network is"),
+]
+
+
+def test_a_checkpoint_of_another_run_is_one_sentence_on_any_rank(tmp_path: Path) -> None:
+    run = str(tmp_path / "run")
+    fit = {"epochs": 2, "checkpoint": run, "resume": True}
+    resumed(tmp_path, tmp_path / "run", 2, epochs=2)
+    for other, words in OTHERS:
+        job = {"cuts": CUTS[2], **other, "fit": {**fit, **other.get("fit", {})}}
+        one_sentence(mpi(2, job, tmp_path), words)
+
+
+def one_sentence(done: Any, words: str) -> None:
+    """Every rank ended with 2, and rank 0 alone said why."""
+    assert done.returncode == 2, done.stderr
+    own = [line for line in done.stderr.splitlines() if re.search(words, line)]
+    assert len(own) == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "theta" not in done.stdout
+
+
+def test_ranks_that_drift_apart_are_found_when_asked_for(tmp_path: Path) -> None:
+    """One rank's parameters are moved after the third epoch; the next step's check says so."""
+    done = mpi(2, {"bad": "bits", "cuts": CUTS[2], "fit": {"check": True}}, tmp_path)
+    assert done.returncode != 0
+    assert "the ranks' parameters are no longer the same bits after step 40" in done.stderr
+
+
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_seeds_and_folds_over_ranks(tmp_path: Path, ranks: int) -> None:
+    done = mpi(ranks, {"many": True}, tmp_path)
+    assert done.stdout.split() == ["many", str(ranks)], done.stderr
+
+
 def test_a_rank_that_raises_ends_the_job_and_says_which(tmp_path: Path) -> None:
     done = mpi(3, {"bad": "raise", "rank": 2, "cuts": CUTS[3]}, tmp_path, limit=30)
     assert done.returncode != 0
@@ -182,8 +237,8 @@ def test_a_rank_that_stops_working_ends_the_job_in_the_stated_time(tmp_path: Pat
     assert ") is stopped; the job ends" in done.stderr
 
 
-def resumed(folder: Path, run: Path, ranks: int, rows: str = "own") -> str:
-    fit = {"checkpoint": str(run), "resume": True}
+def resumed(folder: Path, run: Path, ranks: int, rows: str = "own", **settings: Any) -> str:
+    fit = {"checkpoint": str(run), "resume": True, **settings}
     job = {"fit": {**fit, "rows": rows}} | ({"cuts": CUTS[ranks]} if rows == "own" else {})
     done = mpi(ranks, job, folder)
     assert done.returncode == 0, done.stderr
@@ -249,6 +304,24 @@ def test_sigterm_to_the_launcher_writes_a_checkpoint(tmp_path: Path) -> None:
     assert "Traceback" not in err
     (path,) = written(run)
     assert load_network(path).checkpoint is not None
+
+
+def test_without_an_mpi_library(tmp_path: Path) -> None:
+    """mpi4py's wheel has no MPI of its own: where none is found, that is one sentence too."""
+    (tmp_path / "job.json").write_text("{}")
+    done = subprocess.run(
+        [sys.executable, str(HERE / "mpi_program.py"), "job.json"],
+        cwd=tmp_path,
+        env={**os.environ, "MPI4PY_LIBMPI": "/no/such.so"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert (
+        "needs MPI and mpi4py, and here is none (cannot load MPI library): install chainrule[mpi]"
+        in done.stderr
+    )
 
 
 def test_without_mpi4py(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

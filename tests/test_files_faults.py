@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -160,7 +161,7 @@ def test_a_temporary_name_that_is_taken_is_left_alone(
     old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "urandom", bytes)
-    taken = tmp_path / f"{atomic.TEMPORARY}{'00' * 8}.tmp"
+    taken = tmp_path / f"{atomic._prefix(old)}{'00' * 8}.tmp"
     taken.write_bytes(b"somebody's")
     with pytest.raises(OSError, match="File exists"):
         write_atomically(old, NEW)
@@ -236,3 +237,63 @@ def test_killed_at_every_system_call_the_file_is_old_or_new(old: Path) -> None:
     assert int(calls) == 12
     replaced = 2 * 8 + 1
     assert outcomes == ["old"] * replaced + ["new"] * (len(outcomes) - replaced)
+
+
+LEFT = """
+import os, sys, signal
+from chainrule.files import atomic
+real = os.fsync
+def once(descriptor):
+    os.fsync = real
+    os.kill(os.getpid(), int(sys.argv[2]))
+os.fsync = once
+atomic.write_atomically(sys.argv[1], b"half")
+"""
+
+
+def aged(path: Path) -> Path:
+    os.utime(path, (0, 0), follow_symlinks=False)
+    return path
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next_write(old: Path, tmp_path: Path) -> None:
+    assert script(LEFT, str(old), "9").returncode == -9
+    (left,) = tmp_path.glob(f"{atomic.TEMPORARY}*")
+    write_atomically(old, NEW)
+    assert left.exists()  # it is too young to be sure
+    aged(left)
+    other = tmp_path / "other"
+    write_atomically(other, OLD)
+    assert left.exists()  # another target's
+    write_atomically(old, NEW)
+    assert names(tmp_path) == ["model", "other"]
+    assert old.read_bytes() == JOINED
+
+
+def test_what_may_be_in_use_is_not_removed(old: Path, tmp_path: Path) -> None:
+    """A writer that stands still for hours goes on as if nothing had been."""
+    environment = {**os.environ, "PYTHONPATH": SOURCES}
+    command = [sys.executable, "-c", LEFT, str(old), str(int(signal.SIGSTOP))]
+    writer = subprocess.Popen(command, env=environment)
+    try:
+        _, status = os.waitpid(writer.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        (used,) = tmp_path.glob(f"{atomic.TEMPORARY}*")
+        aged(used)
+        prefix = tmp_path / atomic._prefix(old)
+        Path(f"{prefix}folder.tmp").mkdir()
+        aged(Path(f"{prefix}folder.tmp"))
+        Path(f"{prefix}link.tmp").symlink_to(old)
+        aged(Path(f"{prefix}link.tmp"))
+        os.mkfifo(f"{prefix}pipe.tmp")
+        aged(Path(f"{prefix}pipe.tmp"))
+        before = names(tmp_path)
+        write_atomically(old, NEW)
+        assert names(tmp_path) == before
+        writer.send_signal(signal.SIGCONT)
+        assert writer.wait(timeout=60) == 0
+        assert old.read_bytes() == b"half"
+        assert not used.exists()
+    finally:
+        writer.kill()
+        writer.wait()

@@ -13,6 +13,7 @@ from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
 import chainrule as cr  # noqa: E402
+from chainrule.mathematics.random import SPLIT, key, uniform  # noqa: E402
 from chainrule.tables import fit_stream  # noqa: E402
 from chainrule.tables.choices import Choices  # noqa: E402
 from chainrule.tables.columns import columns  # noqa: E402
@@ -69,9 +70,12 @@ def test_every_row_comes_once_an_epoch_whatever_the_size_of_the_buffer(
         def begun(self: Any, *args: Any, rows: Any = rows, real: Any = real, **kw: Any) -> None:
             real(self, *args, **kw)
             for epoch in range(2):
-                parts = list(self.samples.blocks(epoch, 0))
-                rows.append(np.concatenate([b.problem.X[b.order] for b in parts]))
-                assert sum(b.steps for b in parts) == self.samples.steps
+                parts, steps = [], 0
+                for block in self.samples.blocks(epoch, 0):
+                    parts.append(block.problem.X[block.order])
+                    steps += block.steps
+                rows.append(np.concatenate(parts))
+                assert steps == self.samples.steps
 
         with monkeypatch.context() as patched:
             patched.setattr(fit_stream.Run, "__init__", begun)
@@ -279,6 +283,35 @@ def test_ranks_read_row_groups_of_their_own_and_agree(folder: Path, tmp_path: Pa
         assert again.stdout.splitlines()[0] == first, again.stderr
     assert len({encoder for encoder, _, _ in seen}) == 1
     assert seen[0][1] == seen[1][1] == seen[2][1]
+
+
+def test_a_rank_without_a_row_to_train_on_takes_the_same_steps(tmp_path: Path) -> None:
+    """Its one row is held out: it adds nothing to the sums, and ends in the same bits."""
+    test = pytest.importorskip("test_distributed")
+    whole = made(600)
+    held = np.flatnonzero(uniform(key(0, SPLIT), 600) < 0.1)  # the tenth for validation
+    cut = int(held[held > 300][0])
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name, start, stop in (("a", 0, cut), ("b", cut, cut + 1)):
+        pq.write_table(whole.slice(start, stop - start), folder / f"{name}.parquet")
+    seen = []
+    for ranks in (1, 2):
+        done = test.mpi(ranks, {"stream": [str(folder)]}, tmp_path)
+        assert done.returncode == 0, done.stderr
+        seen.append(json.loads(done.stdout.splitlines()[0])["rows"])
+    assert seen[0] == seen[1]
+    assert seen[0]["train"] < cut
+
+
+def test_a_stream_is_resumed_on_the_same_number_of_ranks_alone(
+    folder: Path, tmp_path: Path
+) -> None:
+    test = pytest.importorskip("test_distributed")
+    job = {"stream": [str(folder)], "run": str(tmp_path / "run")}
+    assert test.mpi(1, job, tmp_path).returncode == 0
+    done = test.mpi(2, {**job, "resume": True}, tmp_path)
+    test.one_sentence(done, "is of another run: its ranks is 1, not 2")
 
 
 def test_ranks_are_told_of_bad_data_in_one_sentence(folder: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .engines.mpi import MpiTeam, launched, world
-from .engines.team import ALONE, Team
-from .training.distributed import Disagreement, fit, guarded
+from .engines.team import ALONE, Disagreement, Team
+from .training.distributed import fit, guarded
 
 __all__ = ["ALONE", "Disagreement", "MpiTeam", "Team", "fit", "guarded", "launched", "world"]

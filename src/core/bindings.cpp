@@ -81,26 +81,73 @@ class Core {
         run.first_step = first_step;
         run.costs = static_cast<double*>(costs.data());
         run.squares = static_cast<double*>(squares.data());
-        run.train = true;
+        run.train = run.masked = true;
         const nb::gil_scoped_release release;
         return session_->run(run, threads);
     }
 
     // J over the rows that order names (None: all), and its gradient unless dtheta is None.
     double evaluate(Read theta, nb::object dtheta, nb::object order, int threads) {
-        const Problem& p = session_->problem();
         Run run = order.is_none() ? Run{} : base(cast<Read>(order, "order"));
+        if (order.is_none()) run.k = session_->problem().rows;
+        return pass(run, theta, dtheta, threads);
+    }
+
+    // The sum of weight times J over rows, without penalties, and its gradient. With a step of 0 or
+    // above, with its dropout masks: row i of `order` has row places[i] of each.
+    double sums(Read theta, nb::object dtheta, Read order, Read places, idx step, int threads) {
+        Run run = base(order);
+        check(places, "places", nb::dtype<std::int64_t>(), order.size());
+        run.places = static_cast<const std::int64_t*>(places.data());
+        for (idx i = 0; i < run.k; i++)
+            if (run.places[i] < 0) refuse("a place in a batch is 0 or above");
+        run.masked = step >= 0;
+        run.first_step = step < 0 ? 0 : step;
+        run.summed = true;
+        return pass(run, theta, dtheta, threads);
+    }
+
+    // A step from the gradient of a batch without penalties, which is overwritten.
+    void step(Write theta, Write state, Write gradient, double rate, idx number, Write squares,
+              int threads) {
+        const Problem& p = session_->problem();
+        const std::size_t P = (std::size_t)p.parameters;
+        if (number < 0) refuse("the step must be 0 or above");
         checked_threads(threads);
-        if (order.is_none()) run.k = p.rows;
+        check(theta, "theta", dtype_, P);
+        check(state, "state", dtype_, times(P, (std::size_t)p.slots));
+        check(gradient, "gradient", dtype_, P);
+        check(squares, "squares", nb::dtype<double>(), (std::size_t)p.depth);
+        check_apart({{"theta", theta}, {"state", state}, {"gradient", gradient}, {"squares", squares}},
+                    {X(), Y(), weights()});
+        Run run = {};
+        run.theta = theta.data();
+        run.state = state.data();
+        run.given = gradient.data();
+        run.batch = 1;
+        run.rates = &rate;
+        run.first_step = number;
+        run.squares = static_cast<double*>(squares.data());
+        run.train = run.careful = true;
+        const nb::gil_scoped_release release;
+        session_->run(run, threads);
+    }
+
+  private:
+    // One pass over the run's rows: returns J, and the gradient in dtheta unless it is None.
+    double pass(Run run, const Read& theta, nb::object dtheta, int threads) {
+        const Problem& p = session_->problem();
+        checked_threads(threads);
         check(theta, "theta", dtype_, (std::size_t)p.parameters);
         run.theta = const_cast<void*>(theta.data());  // read only: this run does not train
+        const std::size_t named = (std::size_t)run.k * sizeof(std::int64_t);
         if (!dtheta.is_none()) {
             const Write g = cast<Write>(dtheta, "dtheta");
             check(g, "dtheta", dtype_, (std::size_t)p.parameters);
-            check_apart({{"dtheta", g}},
-                        {{"theta", theta},
-                         {"order", run.order, (std::size_t)(run.order ? run.k : 0) * sizeof *run.order},
-                         X(), Y(), weights()});
+            check_apart({{"dtheta", g}}, {{"theta", theta},
+                                          {"order", run.order, run.order ? named : 0},
+                                          {"places", run.places, run.places ? named : 0},
+                                          X(), Y(), weights()});
             run.dtheta = g.data();
         }
         double J = 0;
@@ -112,7 +159,6 @@ class Core {
         return J;
     }
 
-  private:
     Run base(const Read& order) const {
         if (order.dtype() != nb::dtype<std::int64_t>() || order.ndim() != 1)
             refuse("order must be a flat array of int64");
@@ -205,7 +251,11 @@ NB_MODULE(_core, m) {
              "batch_size"_a, "rates"_a.noconvert(), "first_step"_a, "costs"_a.noconvert(),
              "squares"_a.noconvert(), "threads"_a)
         .def("evaluate", &Core::evaluate, "theta"_a.noconvert(), "dtheta"_a.none(), "order"_a.none(),
-             "threads"_a);
+             "threads"_a)
+        .def("sums", &Core::sums, "theta"_a.noconvert(), "dtheta"_a, "order"_a.noconvert(),
+             "places"_a.noconvert(), "step"_a, "threads"_a)
+        .def("step", &Core::step, "theta"_a.noconvert(), "state"_a.noconvert(),
+             "gradient"_a.noconvert(), "rate"_a, "number"_a, "squares"_a.noconvert(), "threads"_a);
     bind_predictor(m);
     bind_checker(m);
     m.def("tables", &tables, "The names and settings that the core knows, in its own order.");

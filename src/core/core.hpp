@@ -51,8 +51,13 @@ struct Run {
     double* costs;    // (S,)
     double* squares;  // (S, L)
     void* dtheta;     // evaluate: the gradient (P,), or null for the cost alone
-    bool train;       // update theta; otherwise one pass, without dropout
+    bool train;       // update theta; otherwise one pass
     bool careful;     // the whole gradient before any update
+    bool masked;      // with the dropout masks of each step; so does whoever trains
+    const std::int64_t* places;  // (k,) or null: which row of a mask is whose, where rows are part
+                                 // of a larger batch
+    bool summed;   // sums over the rows instead of means, and no penalties
+    void* given;   // (P,) or null: a step from this gradient, which is overwritten; no rows
 };
 
 // A layer as the numerical check of gradients sees it, over all samples: (m, n_out) each but W and b.

@@ -95,7 +95,7 @@ idx Session::run(Run run, int threads) {
 
 idx Session::take(const Run& run, int threads) {
     idx steps = 0;
-    if (!run.train) {
+    if (!run.train || run.given) {
         attempt(run, threads, &steps);
         return steps;
     }

@@ -110,6 +110,8 @@ def _leave(team: Any, sentence: str, code: int) -> NoReturn:
 
 
 def _tell(job: Job, done: Any, voice: Voice, ranks: int) -> None:
+    from chainrule.tables.streaming import without_secrets
+
     history, rows = done.history, done.rows
     voice(
         f"{rows['train']} rows to train on, {rows['validation']} to choose the epoch, "
@@ -119,7 +121,7 @@ def _tell(job: Job, done: Any, voice: Voice, ranks: int) -> None:
     if job.as_json:
         print_json(
             {
-                "data": job.data,
+                "data": without_secrets(job.data),
                 "model": job.output,
                 "target": done.model.target.name,
                 "task": done.model.target.task,

@@ -32,6 +32,19 @@ class Core:
     def evaluate(
         self, theta: Any, dtheta: Any | None, order: Any | None, threads: int
     ) -> float: ...
+    def sums(
+        self, theta: Any, dtheta: Any, order: Any, places: Any, step: int, threads: int
+    ) -> float: ...
+    def step(
+        self,
+        theta: Any,
+        state: Any,
+        gradient: Any,
+        rate: float,
+        number: int,
+        squares: Any,
+        threads: int,
+    ) -> None: ...
 
 class Predictor:
     def __init__(

@@ -126,9 +126,9 @@ def world(timeout: float | None = None) -> MpiTeam:
     """Return the team of all ranks. Raises ImportError where mpi4py is missing."""
     try:
         from mpi4py import MPI
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:  # RuntimeError: mpi4py finds no MPI library
         raise ImportError(
-            f"training on many ranks needs MPI and mpi4py, and here is none ({error}): install "
-            "chainrule[mpi]"
+            f"training on many ranks needs MPI and mpi4py, and here is none "
+            f"({str(error).partition(chr(10))[0]}): install chainrule[mpi]"
         ) from None
     return MpiTeam(MPI.COMM_WORLD, timeout)

@@ -38,6 +38,8 @@ __all__ = [
     "predictor",
     "run",
     "settings_of",
+    "step",
+    "sums",
     "threads_of",
 ]
 
@@ -149,6 +151,43 @@ def gradient(
         _array("theta", theta), out, order, threads_of(problem.threads)
     )
     return J
+
+
+def sums(
+    problem: Problem,
+    theta: Floats,
+    rows: npt.NDArray[np.int64],
+    places: npt.NDArray[np.int64],
+    step: int | None,
+    dtheta: Floats,
+) -> float:
+    """Return the sum of J over some rows and its gradient; see ``reference.sums``."""
+    found: float = _core_of(problem).sums(
+        _array("theta", theta),
+        _writable("dtheta", dtheta),
+        _array("rows", rows),
+        _array("places", places),
+        -1 if step is None else step,
+        threads_of(problem.threads),
+    )
+    return found
+
+
+def step(
+    problem: Problem, theta: Floats, state: Floats, dtheta: Floats, rate: float, number: int
+) -> Costs:
+    """Take a step from a gradient; see ``reference.step``."""
+    squares = np.empty(sum(isinstance(layer, Dense) for layer in problem.network.layers))
+    _core_of(problem).step(
+        _writable("theta", theta),
+        _writable("state", state),
+        _writable("dtheta", dtheta),
+        rate,
+        number,
+        squares,
+        threads_of(problem.threads),
+    )
+    return squares
 
 
 def lacks_layers(network: Network) -> str | None:

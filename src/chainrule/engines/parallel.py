@@ -8,6 +8,8 @@ member alike, so parameters stay the same bits everywhere without being sent.
 
 from __future__ import annotations
 
+import os
+import socket
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,14 +19,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..mathematics.dropout import dropout_mask
-from ..mathematics.layers import Masks
-from ..mathematics.penalties import penalty, penalty_gradient
-from ..mathematics.random import DROPOUT, key
+from ..mathematics.penalties import penalty
 from ..network import Network
-from ..parameters import decays, spans, views
+from ..parameters import views
+from . import reference
 from .protocol import Costs, Floats, Problem
-from .reference import clipped, sums
 from .team import Team
 
 # Rows that are worked on at once where the gradient over all samples is asked for.
@@ -65,15 +64,49 @@ def stream_split(team: Team, batch_size: int) -> Split:
     return split
 
 
+def same_engine(team: Team, name: str, own: Any) -> Any:
+    """Return the engine that works out each member's part: the same one on all of them.
+
+    ``own``: the one that this member chose by ``name``. ``"auto"`` is the native engine where all
+    members have it for one instruction set; others could round the same step differently. Raises
+    ValueError for ``"native"`` where they have not.
+    """
+    kinds = team.gather(f"{own.name} {own.isa()}" if own.name == "native" else own.name)
+    if len(set(kinds)) == 1:
+        return own
+    if name == "native":
+        raise ValueError(
+            f"the ranks' engines differ ({', '.join(sorted(set(kinds)))}): name one instruction "
+            "set by CHAINRULE_ISA, or leave out engine"
+        )
+    return reference
+
+
+def processors() -> frozenset[int]:
+    """Return the numbers of the processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return frozenset(os.sched_getaffinity(0))
+    return frozenset(range(os.cpu_count() or 1))
+
+
+def threads_each(team: Team) -> int:
+    """Return how many threads this member may use: its processors, shared with its neighbours."""
+    own = processors()
+    mine = (socket.gethostname(), own)
+    return max(1, len(own) // team.gather(mine).count(mine))
+
+
 @dataclass(frozen=True)
 class DataParallel:
     """The engine of a team. ``m``: how many samples all members hold.
 
+    ``part``: the engine that works out this member's part of a gradient, and the step.
     ``accumulate``: the number of parts in which a member works on its rows of a batch, one by one.
     ``check``: compare a hash of the parameters over all members after every step.
     """
 
     team: Team
+    part: Any
     split: Split
     m: int
     accumulate: int = 1
@@ -82,7 +115,7 @@ class DataParallel:
     @property
     def name(self) -> str:
         """The engine's name in the history."""
-        return f"reference on {self.team.size} ranks"
+        return f"{self.part.name} on {self.team.size} ranks"
 
     def run(
         self,
@@ -98,108 +131,110 @@ class DataParallel:
 
         See ``protocol.Engine.run``. Raises RuntimeError if members' parameters ever differ.
         """
-        net, optimizer = problem.network, problem.optimizer
-        steps, parts = len(rates), spans(net.layers)
-        costs, squares = np.empty(steps), np.empty((steps, len(parts)))
-        parameters = views(theta, net.layers)
-        buffer = np.empty(theta.size + 2, theta.dtype)
-        decay = decays(net.layers, theta.dtype) if optimizer.settings.get("weight_decay") else 1
-        with np.errstate(all="ignore"):
-            for s in range(steps):
-                rows = order[s * batch_size : (s + 1) * batch_size]
-                local, places = self.split(rows)
-                size = ceil(len(local) / self.accumulate)
-                self._sum(problem, parameters, local, places, first_step + s, size, buffer)
-                costs[s] = mean_(net, parameters, buffer)
-                g = buffer[:-2]
-                squares[s] = [float(np.vdot(g[part], g[part])) for part in parts]
-                if not (isfinite(costs[s]) and np.isfinite(squares[s]).all()):
-                    return costs[: s + 1], squares[: s + 1]
-                g = clipped(problem, g)
-                rate, t = float(rates[s]), first_step + s + 1
-                optimizer.update(theta, g, state, rate, t, decay, out=(theta, state))
-                if self.check:
-                    check_same(self.team, theta, f"step {t}")
+        net, steps = problem.network, len(rates)
+        costs, squares = np.empty(steps), np.empty((steps, len(net.activations)))
+        sums = Sums(self.part, theta)
+        for s in range(steps):
+            rows, places = self.split(order[s * batch_size : (s + 1) * batch_size])
+            size = ceil(len(rows) / self.accumulate)
+            sums.add(problem, theta, rows, places, first_step + s, size)
+            costs[s], g = sums.mean(self.team, net, theta)
+            if not isfinite(costs[s]):
+                squares[s] = np.nan
+                return costs[: s + 1], squares[: s + 1]
+            rate, number = float(rates[s]), first_step + s
+            squares[s] = self.part.step(problem, theta, state, g, rate, number)
+            if not np.isfinite(squares[s]).all():
+                return costs[: s + 1], squares[: s + 1]
+            if self.check:
+                check_same(self.team, theta, f"step {number + 1}")
         return costs, squares
 
     def evaluate(self, problem: Problem, theta: Floats, dtheta: Floats | None = None) -> float:
         """Return J over all members' rows and its gradient; see ``protocol.Engine.evaluate``."""
-        parameters = views(theta, problem.network.layers)
-        buffer = np.empty(theta.size + 2, theta.dtype)
-        with np.errstate(all="ignore"):
-            local, places = self.split(np.arange(self.m))
-            self._sum(problem, parameters, local, places, None, MOST_ROWS, buffer)
-            J = mean_(problem.network, parameters, buffer)
-        if dtheta is not None:
-            dtheta[...] = buffer[:-2]
-        return J
+        sums = Sums(self.part, theta)
+        sums.add(problem, theta, *self.split(np.arange(self.m)), None, MOST_ROWS)
+        return sums.evaluated(self.team, problem.network, theta, dtheta)
 
-    def _sum(
+
+class Sums:
+    """Sums over rows, of gradients (P,), weight times J, and weight, in one array to be reduced."""
+
+    def __init__(self, part: Any, theta: Floats) -> None:
+        self._part = part
+        self._all = np.empty(theta.size + 2, theta.dtype)
+        self._one: Floats | None = None  # of further rows, where there are any
+        self._begun = False
+
+    def add(
         self,
         problem: Problem,
-        parameters: tuple[dict[str, Any], ...],
+        theta: Floats,
         rows: Rows,
         places: Rows,
         step: int | None,
         size: int,
-        buffer: Floats,
     ) -> None:
-        """Fill the buffer with gradient, cost and weight, summed over all members' rows."""
-        buffer[...] = 0
-        add_sums(problem, parameters, rows, places, step, size, buffer)
-        self.team.sum_(buffer)
+        """Add some rows' part, ``size`` rows at a time; ``places`` are those in the batch.
+
+        Dropout's masks of the step depend on the places; None: no masks.
+        """
+        for start in range(0, len(rows), max(size, 1)):
+            piece = slice(start, start + size)
+            self._add(problem, theta, rows[piece], places[piece], step)
+
+    def _add(
+        self, problem: Problem, theta: Floats, rows: Rows, places: Rows, step: int | None
+    ) -> None:
+        if not self._begun:
+            into = self._all[:-2]
+        elif self._one is None:
+            into = self._one = np.empty_like(theta)
+        else:
+            into = self._one
+        J = self._part.sums(problem, theta, rows, places, step, into)
+        w = problem.weights
+        weight = len(rows) if w is None else w[rows].sum()
+        if not self._begun:
+            self._all[-2:] = J, weight
+            self._begun = True
+            return
+        with np.errstate(all="ignore"):
+            self._all[:-2] += into
+            self._all[-2:] += J, weight
+
+    def mean(self, team: Team, net: Network, theta: Floats) -> tuple[float, Floats]:
+        """Reduce over all members; return J, and its gradient without that of the penalties.
+
+        The gradient is good until the next ``add``, which begins anew.
+        """
+        if not self._begun:
+            self._all[...] = 0
+        team.sum_(self._all)
+        total = float(self._all[-1])
+        with np.errstate(all="ignore"):
+            if total > 0:
+                self._all /= self._all.dtype.type(total)
+            else:
+                self._all[...] = 0
+        self._begun = False
+        return float(self._all[-2]) + penalties(net, theta), self._all[:-2]
+
+    def evaluated(self, team: Team, net: Network, theta: Floats, dtheta: Floats | None) -> float:
+        """Reduce over all members; return J, and write its gradient to ``dtheta`` if given."""
+        J, g = self.mean(team, net, theta)
+        if dtheta is not None:
+            reference.add_penalties(net, theta, g)
+            dtheta[...] = g
+        return J
 
 
-def add_sums(
-    problem: Problem,
-    parameters: tuple[dict[str, Any], ...],
-    rows: Rows,
-    places: Rows,
-    step: int | None,
-    size: int,
-    buffer: Floats,
-) -> None:
-    """Add gradient, cost and weight of some rows to the buffer (P + 2,), ``size`` rows at a time.
-
-    ``places`` are those in the batch, which dropout's masks of the step depend on; None: no masks.
-    """
-    part = np.empty(len(buffer) - 2, buffer.dtype)
-    for start in range(0, len(rows), max(size, 1)):
-        piece = slice(start, start + size)
-        masks = None if step is None else _masks(problem.network, step, places[piece])
-        buffer[-2] += sums(problem, parameters, rows[piece], masks, part)
-        buffer[:-2] += part
-    w = problem.weights
-    buffer[-1] += len(rows) if w is None else w[rows].sum()
-
-
-def mean_(net: Network, parameters: tuple[dict[str, Any], ...], buffer: Floats) -> float:
-    """Turn sums into means in place, add the penalty and its gradient, and return J."""
-    total = float(buffer[-1])
-    if total > 0:
-        buffer[:-1] /= buffer.dtype.type(total)
-    else:
-        buffer[...] = 0
-    J = float(buffer[-2])
-    if net.l1 != 0 or net.l2 != 0:
-        gradients = views(buffer[:-2], net.layers)
-        for theta, g in zip(parameters, gradients, strict=True):
-            if "W" in theta:
-                J += float(penalty(theta["W"], net.l1, net.l2))
-                g["W"][...] += penalty_gradient(theta["W"], net.l1, net.l2)
-    return J
-
-
-def _masks(net: Network, step: int, places: Rows) -> Masks | None:
-    """Return the function that draws the dropout masks of some places of a batch."""
-    if all(layer.kind != "dropout" for layer in net.layers):
-        return None
-
-    def draw(place: int, rate: float, shape: tuple[int, int]) -> Any:
-        stream = key(net.seed, DROPOUT, step, place)
-        return dropout_mask(shape, rate, stream, net.dtype, rows=places)
-
-    return draw
+def penalties(net: Network, theta: Floats) -> float:
+    """Return the penalties on all W."""
+    if net.l1 == 0 and net.l2 == 0:
+        return 0.0
+    found = (p["W"] for p in views(theta, net.layers) if "W" in p)
+    return sum(float(penalty(W, net.l1, net.l2)) for W in found)
 
 
 def check_same(team: Team, theta: Floats, when: str) -> None:

@@ -9,11 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ..mathematics.clipping import clip_by_norm, clip_by_value
+from ..mathematics.dropout import dropout_mask
 from ..mathematics.layers import Masks
 from ..mathematics.passes import backward_pass, cost_pass, forward_pass
-from ..network import shares_of
+from ..mathematics.penalties import penalty_gradient
+from ..mathematics.random import DROPOUT, key
+from ..network import Network, shares_of
 from ..parameters import decays, gather, spans, views
 from .protocol import Costs, Floats, Problem
+
+Rows = npt.NDArray[np.int64]
 
 name = "reference"
 
@@ -84,25 +89,65 @@ def _gradient(
 
 
 def sums(
-    problem: Problem,
-    parameters: tuple[dict[str, Any], ...],
-    rows: npt.NDArray[np.int64] | None,
-    masks: Masks | None,
-    dtheta: Floats,
+    problem: Problem, theta: Floats, rows: Rows, places: Rows, step: int | None, dtheta: Floats
 ) -> float:
-    """Return ``sum_i w_i J_i`` over some rows (None: all), without penalties, and its gradient.
+    """Return ``sum_i w_i J_i`` over some rows, without penalties, and its gradient in ``dtheta``.
 
     The weights are those of the problem, or 1; no mean is taken. What several processes find for
-    their rows of a batch adds up to what one finds for the batch.
+    their rows of a batch adds up to what one finds for the batch. ``places``: those of the rows in
+    the batch, which the dropout masks of the step depend on; None: no masks.
     """
-    net, X, Y = problem.network, problem.X, problem.Y
-    w = np.ones(len(X), net.dtype) if problem.weights is None else problem.weights.astype(net.dtype)
-    if rows is not None:
-        X, Y, w = X[rows], Y[rows], w[rows]
-    trace = forward_pass(X, net.layers, parameters, masks)
-    found, _, _ = backward_pass(trace, Y, w, net.layers, parameters, net.cost, inputs=False)
-    gather(found, net.layers, dtheta)
-    return float(cost_pass(trace, Y, w, net.layers, parameters, net.cost))
+    net, X, Y, w = problem.network, problem.X[rows], problem.Y[rows], problem.weights
+    w = np.ones(len(X), net.dtype) if w is None else w[rows].astype(net.dtype)
+    parameters = views(theta, net.layers)
+    masks = None if step is None else _masks(net, step, places)
+    with np.errstate(all="ignore"):
+        trace = forward_pass(X, net.layers, parameters, masks)
+        found, _, _ = backward_pass(trace, Y, w, net.layers, parameters, net.cost, inputs=False)
+        gather(found, net.layers, dtheta)
+        return float(cost_pass(trace, Y, w, net.layers, parameters, net.cost))
+
+
+def _masks(net: Network, step: int, places: Rows) -> Masks | None:
+    """Return the function that draws the dropout masks of some places of a batch."""
+    if all(layer.kind != "dropout" for layer in net.layers):
+        return None
+
+    def draw(place: int, rate: float, shape: tuple[int, int]) -> Any:
+        stream = key(net.seed, DROPOUT, step, place)
+        return dropout_mask(shape, rate, stream, net.dtype, rows=places)
+
+    return draw
+
+
+def step(
+    problem: Problem, theta: Floats, state: Floats, dtheta: Floats, rate: float, number: int
+) -> Costs:
+    """Take a step from the gradient of a batch without penalties, which may be overwritten.
+
+    Adds the penalties' gradient, clips, and updates theta and state in place; ``number`` counts
+    the steps from 0. Returns the squared norms (L,) of each layer's gradient before clipping; where
+    one is not finite, nothing was updated.
+    """
+    net, optimizer = problem.network, problem.optimizer
+    decay = decays(net.layers, theta.dtype) if optimizer.settings.get("weight_decay") else 1
+    with np.errstate(all="ignore"):
+        add_penalties(net, theta, dtheta)
+        squares = np.array([float(np.vdot(dtheta[p], dtheta[p])) for p in spans(net.layers)])
+        if np.isfinite(squares).all():
+            g = clipped(problem, dtheta)
+            optimizer.update(theta, g, state, rate, number + 1, decay, out=(theta, state))
+    return squares
+
+
+def add_penalties(net: Network, theta: Floats, dtheta: Floats) -> None:
+    """Add the gradient of the penalties on every W to a flat gradient."""
+    if net.l1 == 0 and net.l2 == 0:
+        return
+    pairs = zip(views(theta, net.layers), views(dtheta, net.layers), strict=True)
+    for parameters, g in pairs:
+        if "W" in parameters:
+            g["W"][...] += penalty_gradient(parameters["W"], net.l1, net.l2)
 
 
 def clipped(problem: Problem, dtheta: Floats) -> Floats:

@@ -14,6 +14,10 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 
+class Disagreement(ValueError):
+    """What is wrong on one member or between them; raised on all of them alike."""
+
+
 class Team(Protocol):
     """What training asks of a communicator."""
 

@@ -3,14 +3,18 @@
 The bytes go to a temporary file in the same folder, which is synced to the disk and then renamed
 over the target; the folder is synced too, so that the new name survives a power cut. Whoever reads
 the path meanwhile sees the old file or the new one, never a part. If the process is killed
-outright, the temporary file (its name begins with TEMPORARY) is all that stays behind.
+outright, the temporary file (its name begins with TEMPORARY) is all that stays behind; the next
+write to the same path removes it. It is known to be left by its lock, which ends with its writer.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
+import hashlib
 import os
 import stat
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +22,8 @@ from pathlib import Path
 Buffer = bytes | bytearray | memoryview
 
 TEMPORARY = ".chainrule-"
+# A temporary file that was written to so lately may be one that has no lock yet, or no more.
+SECONDS_LEFT = 60.0
 
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -44,6 +50,7 @@ def write_atomically(path: str | os.PathLike[str], data: Buffer | Iterable[Buffe
     """
     target, old = _target(path)
     buffers = (data,) if isinstance(data, (bytes, bytearray, memoryview)) else data
+    _sweep(target)
     temporary = _temporary(target)
     with _saying(path, "could not be written"), _removed_on_fault(temporary):
         _write_new(temporary, buffers, old)
@@ -132,7 +139,33 @@ def _is_kept_by_sticky_folder(old: os.stat_result, folder: os.stat_result) -> bo
 
 def _temporary(target: Path) -> Path:
     """Return a new name next to ``target``; short, since the target's own may be at the limit."""
-    return target.parent / f"{TEMPORARY}{os.urandom(8).hex()}.tmp"
+    return target.parent / f"{_prefix(target)}{os.urandom(8).hex()}.tmp"
+
+
+def _prefix(target: Path) -> str:
+    """Return how the names of a target's temporary files begin."""
+    digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()
+    return f"{TEMPORARY}{digest[:8]}-"
+
+
+def _sweep(target: Path) -> None:
+    """Remove the target's temporary files whose writers were killed; leave what is in doubt."""
+    with suppress(OSError):
+        for left in target.parent.glob(f"{_prefix(target)}*.tmp"):
+            with suppress(OSError):
+                _remove_if_left(left)
+
+
+def _remove_if_left(temporary: Path) -> None:
+    status = os.lstat(temporary)
+    if not stat.S_ISREG(status.st_mode) or time.time() - status.st_mtime < SECONDS_LEFT:
+        return
+    descriptor = os.open(temporary, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        temporary.unlink()
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -151,6 +184,8 @@ def _write_new(path: Path, buffers: Iterable[Buffer], old: os.stat_result | None
     """Create ``path`` with mode and owner of ``old``, write the buffers and sync them to disk."""
     descriptor = os.open(path, _NEW, 0o666 if old is None else 0o600)
     try:
+        with suppress(OSError):  # a file system without locks: then nothing is ever swept there
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         for buffer in buffers:
             rest = memoryview(buffer).cast("B")
             while rest:

@@ -126,8 +126,9 @@ def _empty(name: str, column: Any) -> Column:
 
 
 def _boolean(name: str, column: Any) -> Column:
-    values = [np.nan if v is None else float(v) for v in column.to_pylist()]
-    return Column(name, "boolean", np.array(values, np.float64))
+    import pyarrow as pa
+
+    return Column(name, "boolean", _floats(column.cast(pa.uint8())))
 
 
 def _integer(name: str, column: Any) -> Column:
@@ -148,20 +149,28 @@ _FLOATS = {"halffloat": "float16", "float": "float32", "double": "float64"}
 
 
 def _floats(column: Any) -> npt.NDArray[np.float64]:
-    """Read numbers straight from Arrow's buffers: its to_numpy imports pandas where it can."""
-    dtype = np.dtype(_FLOATS.get(str(column.type), str(column.type)))
     values = np.empty(len(column), np.float64)
     start = 0
     for chunk in column.chunks:
-        end, place = start + len(chunk), slice(chunk.offset, chunk.offset + len(chunk))
-        valid, data = chunk.buffers()
-        if len(chunk):
-            values[start:end] = np.frombuffer(data, dtype)[place]
-        if chunk.null_count:
-            bits = np.unpackbits(np.frombuffer(valid, np.uint8), bitorder="little")
-            values[start:end][bits[place] == 0] = np.nan
-        start = end
+        copy_numbers(chunk, values[start : start + len(chunk)])
+        start += len(chunk)
     return values
+
+
+def copy_numbers(chunk: Any, into: npt.NDArray[np.float64]) -> None:
+    """Copy an Arrow array of numbers straight from its buffers, NaN where one is missing.
+
+    Arrow's own to_numpy imports pandas where it can.
+    """
+    if not len(chunk):
+        return
+    valid, data = chunk.buffers()
+    place = slice(chunk.offset, chunk.offset + len(chunk))
+    text = str(chunk.type)
+    into[...] = np.frombuffer(data, np.dtype(_FLOATS.get(text, text)))[place]
+    if chunk.null_count:
+        bits = np.unpackbits(np.frombuffer(valid, np.uint8), bitorder="little")
+        into[bits[place] == 0] = np.nan
 
 
 def _words(name: str, column: Any) -> Column:
@@ -170,8 +179,13 @@ def _words(name: str, column: Any) -> Column:
 
 def _text(values: Sequence[Any]) -> npt.NDArray[Any]:
     words = np.empty(len(values), object)
-    words[:] = [None if v is None else v if isinstance(v, str) else spell(v) for v in values]
+    words[:] = spelled(values)
     return words
+
+
+def spelled(values: Sequence[Any]) -> list[str | None]:
+    """Write values as words, None where missing."""
+    return [None if v is None else v if isinstance(v, str) else spell(v) for v in values]
 
 
 def spell(value: Any) -> str:

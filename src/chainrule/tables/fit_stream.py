@@ -16,15 +16,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.engines import choose
-from chainrule.engines.parallel import DataParallel, stream_split
+from chainrule.engines.parallel import DataParallel, stream_split, threads_each
 from chainrule.engines.team import ALONE, Team, stacked
 from chainrule.mathematics.names import unknown
 from chainrule.network import Network
 from chainrule.training import History
 from chainrule.training.checkpoints import Checkpoints, Keeper, signature_of
 from chainrule.training.conduct import conduct, problem_of
-from chainrule.training.distributed import agree_on, agreed
+from chainrule.training.distributed import agree_on, agreed, engine_of
 from chainrule.training.progress import Progress
 from chainrule.training.run import Run
 from chainrule.training.settings import Data, settings_of
@@ -114,13 +113,16 @@ def fit_data_set(
     X, Y = (np.empty((0, n), net.dtype) for n in (net.sizes[0], net.sizes[-1]))
     given = _given(choices, meaning.task, counts, team.size, callbacks)
     settings = settings_of(net, counts["train"], counts["validation"] > 0, given)
+    processors = threads_each(team)
+    if team.size > 1 and settings.threads is None:
+        settings = replace(settings, threads=processors)
     reader = Reader(found, encoder, meaning, problem_of(net, Data(X, Y, None), settings))
     samples = _samples(reader, own, parts["train"], settings, memory, team)
-    engine, _ = choose(settings.engine, reader.problem)
-    samples = replace(samples, ahead=engine.name == "native")
+    engine = engine_of(team, settings.engine, reader.problem)
+    samples = replace(samples, ahead=engine.name == "native" and processors > 1)
     if team.size > 1:
-        b = samples.batch_size
-        engine = DataParallel(team, stream_split(team, b), counts["train"], check=check_ranks)
+        split = stream_split(team, samples.batch_size)
+        engine = DataParallel(team, engine, split, counts["train"], check=check_ranks)
     held = _held(reader, own, parts["validation"], team) if counts["validation"] else None
     progress = Progress(settings.epochs, False)
     run = Run(net, None, held, settings, engine, samples, progress, team)
@@ -129,7 +131,10 @@ def fit_data_set(
         signature = signature_of(run, [found.m, found.digest], parts["validation"].high)
         signature |= {"ranks": team.size, "rows in a block": samples.rows}
         run.keeper = agreed(team, lambda: Keeper(kept, signature, resume, team))
-    history = _train(run, choices)
+    try:
+        history = _train(run, choices)
+    finally:
+        samples.close()
     scores = _scores(reader, own, parts["test"], net, team) if counts["test"] else None
     record = _record(found, counts, choices, history, scores)
     return Streamed(TableModel(net, encoder, meaning, record), history, scores, counts)
@@ -211,7 +216,8 @@ def _samples(
     steps = np.array([ceil(sum(counts) / batch_size)])
     team.maximum_(steps)
     rows = int(rows) // batch_size * batch_size
-    return Stream(reader, own, counts, part, rows, batch_size, int(steps[0]), True, team)
+    epochs = settings.epochs
+    return Stream(reader, own, counts, part, rows, batch_size, int(steps[0]), True, team, epochs)
 
 
 def _held(reader: Reader, own: Sequence[Group], part: Part, team: Team) -> Data:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .ahead import one_ahead
+from .ahead import OneAhead
 from .columns import Columns, columns, require
 
 Rows = npt.NDArray[np.int64]
@@ -58,31 +58,38 @@ class DataSet:
         """The number of rows."""
         return sum(group.rows for group in self.groups)
 
-    def read(self, group: Group, names: Sequence[str], skip: int = 0) -> Iterator[Columns]:
-        """Yield a row group's rows after the first ``skip``, at most ``ROWS_AT_ONCE`` at a time.
+    def read(self, group: Group, names: Sequence[str]) -> Iterator[Columns]:
+        """Yield a row group's rows as columns, at most ``ROWS_AT_ONCE`` at a time.
 
         Raises ValueError that names the file if it is damaged or a column cannot be used.
         """
         import pyarrow as pa
 
+        for batch in self.batches(group, names):
+            try:
+                yield columns(pa.Table.from_batches([batch]).select(list(names)))
+            except ValueError as error:
+                raise ValueError(f"{group.path}: {error}") from None
+
+    def batches(self, group: Group, names: Sequence[str], skip: int = 0) -> Iterator[Any]:
+        """Yield a row group's rows after the first ``skip`` as Arrow's batches; see ``read``."""
+        import pyarrow as pa
+
         file = self._file(group.path)
-        batches = file.iter_batches(
+        source = file.iter_batches(
             ROWS_AT_ONCE, row_groups=[group.number], columns=list(names), use_threads=False
         )
         try:
             # Decoding needs no lock of Python's, and so costs who uses the rows no time.
-            with closing(one_ahead(batches)) as ahead:
+            with closing(OneAhead(source)) as ahead:
                 for batch in ahead:
                     if skip >= batch.num_rows:
                         skip -= batch.num_rows
                         continue
-                    part = batch.slice(skip)
+                    yield batch.slice(skip)
                     skip = 0
-                    yield columns(pa.Table.from_batches([part]).select(list(names)))
         except (pa.ArrowException, OSError) as error:
             raise ValueError(f"{group.path} cannot be read: {_one_line(error)}") from None
-        except ValueError as error:
-            raise ValueError(f"{group.path}: {error}") from None
 
     def _file(self, path: str) -> Any:
         found = self._files.pop(path, None) or _opened(self.system, path)
@@ -107,8 +114,8 @@ def open_data_set(data: str | os.PathLike[str]) -> DataSet:
     Raises ValueError, in one sentence, if there are none, one is damaged, one has other columns or
     types than the first, or there are no rows.
     """
-    name = os.fspath(data)
-    system, paths = _paths(name)
+    system, paths = _paths(os.fspath(data))
+    name = without_secrets(os.fspath(data))
     groups: list[Group] = []
     first_schema: Any = None
     at = 0
@@ -128,6 +135,17 @@ def open_data_set(data: str | os.PathLike[str]) -> DataSet:
     if not groups:
         raise ValueError(f"{name} has column names but no rows")
     return DataSet(name, tuple(groups), tuple(first_schema.names), system, sha.hexdigest())
+
+
+def without_secrets(name: str) -> str:
+    """Return a URI without user and password, for messages and files.
+
+    >>> without_secrets("s3://key:secret@bucket/table?region=eu")
+    's3://bucket/table?region=eu'
+    """
+    scheme, separator, rest = name.partition("://")
+    authority, slash, path = rest.partition("/")
+    return scheme + separator + authority.rpartition("@")[2] + slash + path if separator else name
 
 
 def _paths(name: str) -> tuple[Any, list[str]]:
@@ -153,8 +171,12 @@ def _paths(name: str) -> tuple[Any, list[str]]:
             return system, [path]
         entries = system.get_file_info(fs.FileSelector(path, recursive=True))
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise ValueError(f"{name} cannot be reached: {_one_line(error)}") from None
-    return system, _some(name, sorted(e.path for e in entries if e.path.endswith(".parquet")))
+        told = without_secrets(name)
+        why = _one_line(error).replace(name, told)
+        raise ValueError(f"{told} cannot be reached: {why}") from None
+    return system, _some(
+        without_secrets(name), sorted(e.path for e in entries if e.path.endswith(".parquet"))
+    )
 
 
 def _some(name: str, paths: list[str]) -> list[str]:
@@ -167,8 +189,10 @@ def _opened(system: Any, path: str) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    # Far away each request costs tens of milliseconds: there a row group is fetched as a whole.
+    how = {"buffer_size": _BUFFER} if system.type_name == "local" else {"pre_buffer": True}
     try:
-        return pq.ParquetFile(system.open_input_file(path), buffer_size=_BUFFER, pre_buffer=False)
+        return pq.ParquetFile(system.open_input_file(path), **how)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ValueError(f"{path} is not a readable Parquet file: {_one_line(error)}") from None
 

@@ -23,7 +23,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ..engines.team import ALONE, Team
+from ..engines.team import ALONE, Disagreement, Team
 from ..files.atomic import TEMPORARY, check_writable
 from ..files.network import Loaded, load_network, save_network
 from ..mathematics.names import spell
@@ -130,18 +130,19 @@ class Keeper:
     def restore(self, run: Run, at: Position) -> None:
         """Put the run where its last sound checkpoint stands; where there is none, leave it.
 
-        Raises ValueError for checkpoints of another run, naming what differs.
+        Raises Disagreement, a ValueError, on all members for checkpoints of another run, naming
+        what differs.
         """
         found = run.team.share(self._newest(run) if run.team.rank == 0 else None)
         if isinstance(found, str):
-            raise ValueError(found)
+            raise Disagreement(found)
         if found is None:
             return
         path, theta, names, arrays = found
         try:
             unpack(run, at, names, arrays)
         except ValueError as error:
-            raise ValueError(f"{path} is not a sound checkpoint: {error}") from None
+            raise Disagreement(f"{path} is not a sound checkpoint: {error}") from None
         run.net.theta = theta
 
     def _newest(self, run: Run) -> Any:

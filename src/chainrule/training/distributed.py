@@ -12,15 +12,24 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from ..engines import Problem, choose
 from ..engines.mpi import FAULT, MpiTeam, launched, world
-from ..engines.parallel import DataParallel, check_same, even_split, own_split
+from ..engines.parallel import (
+    DataParallel,
+    check_same,
+    even_split,
+    own_split,
+    same_engine,
+    threads_each,
+)
 from ..engines.supervise import supervise
-from ..engines.team import ALONE, Team, stacked
+from ..engines.team import ALONE, Disagreement, Team, stacked
 from ..mathematics.names import unknown
 from .checkpoints import Keeper, checkpoints_of, digest_of, signature_of
 from .conduct import conduct, problem_of
@@ -39,10 +48,6 @@ ROWS = ("own", "all")
 USAGE = 2
 # Arguments of fit that hold a rank's samples, and functions: these may differ.
 _DIFFERENT = ("validation", "sample_weight", "callbacks", "progress", "metrics")
-
-
-class Disagreement(ValueError):
-    """What is wrong on one rank or between ranks; raised on all of them alike."""
 
 
 def fit(
@@ -115,9 +120,12 @@ def _fit(
         weights = weights / weights.max()
         own = weights[first : first + len(part.X)] if rows == "own" else weights
         data = Data(data.X, data.Y, own)
+    if settings.threads is None:
+        settings = replace(settings, threads=threads_each(team))
     problem = problem_of(net, data, settings)
+    part_engine = engine_of(team, settings.engine, problem)
     split = even_split(team) if rows == "all" else own_split(first, len(data.X))
-    engine = DataParallel(team, split, m, accumulate, check)
+    engine = DataParallel(team, part_engine, split, m, accumulate, check)
     samples = InMemory(problem, m, settings.batch_size, settings.shuffle, weights, team)
     progress = Progress(settings.epochs, bool(given["progress"]) and team.rank == 0)
     run = Run(net, part, held, settings, engine, samples, progress, team)
@@ -167,6 +175,12 @@ def agree_on(team: Team, facts: dict[str, Any]) -> None:
                 )
 
 
+def engine_of(team: Team, name: str, problem: Problem) -> Any:
+    """Return the engine of every rank's part; see ``engines.parallel.same_engine``."""
+    own, _ = agreed(team, lambda: choose(name, problem))
+    return agreed(team, lambda: same_engine(team, name, own))
+
+
 def agreed(team: Team, work: Callable[[], T]) -> T:
     """Do something that may fail on some ranks; where it does on any, raise on all alike.
 
@@ -190,8 +204,6 @@ def _policy(given: dict[str, Any]) -> Any:
             raise unknown("argument", name, [*defaults()])
     if given["resume"] and given["checkpoint"] is None:
         raise ValueError("resume needs the folder of the checkpoints: give checkpoint=...")
-    if given["engine"] not in ("auto", "reference"):
-        raise ValueError("many ranks train with the reference engine: leave out engine")
     if given["checkpoint"] is None:
         return None
     return checkpoints_of(given["checkpoint"], given["checkpoint_every"])

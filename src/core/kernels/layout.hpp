@@ -17,7 +17,7 @@ template <bool in>
 static void move_theta(const Run_state& r, real* given, real* own, int n, int of) {
     idx item = 0;
     for (idx l = 0; l < r.p.depth; l++) {
-        const Layer &from = r.given[l], &to = r.p.layers[l];
+        const Layer &from = r.callers[l], &to = r.p.layers[l];
         for (idx panel = 0; panel < panels(to); panel++) {
             if (item++ % of != n) continue;
             const idx width = panel_width(to.n_out, panel), j = panel * PANEL;

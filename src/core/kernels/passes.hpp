@@ -15,6 +15,10 @@ struct Slice {
 INLINE idx row_of(const Run_state& r, idx place) {
     return r.run.order ? (idx)r.run.order[place] : place;
 }
+// Which row of the dropout masks a row of the batch has.
+INLINE idx masked_row(const Run_state& r, idx row) {
+    return r.run.places ? (idx)r.run.places[row] : row;
+}
 INLINE const real* const* inputs_of(const Desk& d, idx l) {
     return l == 0 ? d.inputs : d.sheets[l - 1].rows;
 }
@@ -30,12 +34,12 @@ static void load_inputs(const Run_state& r, const Desk& d, const Slice& slice, i
             const idx next = first + r.run.batch + i;
             d.ahead[i] = next < r.run.k ? X + row_of(r, next) * n_0 : d.inputs[i];
         }
-    if (!r.run.train || p.input_rate == 0) return;
+    if (!r.run.masked || p.input_rate == 0) return;
     const Mask mask = mask_of(p.seed, slice.step, 0, p.input_rate);
     for (idx i = r0; i < r1; i++) {
         real* x = d.dropped_inputs + i * n_0;
         __builtin_memcpy(x, d.inputs[i], (std::size_t)n_0 * sizeof(real));
-        drop(x, nullptr, slice.first + i, n_0, 0, n_0, mask);
+        drop(x, nullptr, masked_row(r, slice.first + i), n_0, 0, n_0, mask);
         d.inputs[i] = x;
     }
 }
@@ -108,6 +112,7 @@ struct TileOfLayer {
     idx r0, c0, first_row, units;
     real setting;
     const Mask* mask;
+    const Run_state* run;
 };
 
 // The forward tile's epilogue: a = f(z), and its slope where the backward pass will want it.
@@ -123,7 +128,8 @@ static void activate_tile(const Epilogue& e, idx i, idx rows, idx j, idx width) 
         const idx at = row * s.ld + j;
         real* df = s.df ? s.df + at : nullptr;
         s.f(s.a + at, df, padded(width), t.setting);
-        if (t.mask) drop(s.a + at, df, t.first_row + row, t.units, j, width, *t.mask);
+        if (!t.mask) continue;
+        drop(s.a + at, df, masked_row(*t.run, t.first_row + row), t.units, j, width, *t.mask);
     }
 }
 
@@ -135,7 +141,7 @@ static void mix_rows(const Sheet& s, const Layer& layer, const TileOfLayer& t, i
         real* mask = s.df + row * s.ld;
         __builtin_memcpy(s.dropped + row * s.ld, a, (std::size_t)layer.n_out * sizeof(real));
         for (idx j = 0; j < layer.n_out; j++) mask[j] = 1;
-        drop(a, mask, t.first_row + row, layer.n_out, 0, layer.n_out, *t.mask);
+        drop(a, mask, masked_row(*t.run, t.first_row + row), layer.n_out, 0, layer.n_out, *t.mask);
     }
 }
 
@@ -174,10 +180,10 @@ static void forward_layer(const Run_state& r, const Desk& d, const Slice& slice,
     const Sheet& s = d.sheets[l];
     const bool last = l == r.p.depth - 1, mixed = s.slope == Slope::mixed;
     if (last && layer.n_out == 1 && layer.n_in >= LANES) return forward_one(r, d, l, at.r0, at.r1);
-    const bool dropped = r.run.train && layer.rate > 0;
+    const bool dropped = r.run.masked && layer.rate > 0;
     const Mask mask = dropped ? mask_of(r.p.seed, slice.step, l + 1, layer.rate) : Mask{};
     const TileOfLayer tile = {&s, at.r0, at.c0, slice.first, layer.n_out, (real)layer.setting,
-                              dropped ? &mask : nullptr};
+                              dropped ? &mask : nullptr, &r};
     const bool in_tile = s.slope == Slope::one || s.slope == Slope::of_relu;
     Epilogue epilogue;
     if (!last && !mixed && !in_tile) epilogue = {activate_tile, &tile};

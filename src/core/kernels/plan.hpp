@@ -80,8 +80,8 @@ struct Desk {
 struct Run_state {
     Problem p;           // its layers say where the run's own theta lies
     Run run;
-    const Layer* given;  // and these, where the caller's does
-    real *theta, *state; // the run's own, see layout.hpp
+    const Layer* callers; // and these, where the caller's does
+    real *theta, *state;  // the run's own, see layout.hpp
     Team* team;
     Plan full;
     idx steps, done;
@@ -119,15 +119,16 @@ INLINE idx row_length(idx n) {
     return ld > PANEL && ld % (2 * LINE) == 0 ? ld + LINE : ld;
 }
 
-static void lay_out_desk(Desk* desk, const Problem& p, idx rows, bool train, Arena& arena) {
+static void lay_out_desk(Desk* desk, const Problem& p, idx rows, const Run& run, Arena& arena) {
+    const bool masked = run.masked;
     auto* sheets = arena.take<Sheet>(p.depth);
     auto** inputs = arena.take<const real*>(rows);
     // A wide first layer takes long enough for its next rows to arrive meanwhile.
-    const bool wide = train && panels(p.layers[0]) > 1;
+    const bool wide = run.train && panels(p.layers[0]) > 1;
     auto** ahead = wide ? arena.take<const real*>(rows) : nullptr;
     real* dropped = nullptr;
     const idx n_0 = p.layers[0].n_in, n_L = p.layers[p.depth - 1].n_out;
-    if (p.input_rate > 0 && train) dropped = arena.take<real>(rows * n_0);
+    if (p.input_rate > 0 && masked) dropped = arena.take<real>(rows * n_0);
     real* y = arena.take<real>(round_up(rows * n_L, LANES));
     real* share = arena.take<real>(round_up(rows * n_L, LANES));
     real* sums = arena.take<real>(round_up(rows, LANES));
@@ -136,13 +137,13 @@ static void lay_out_desk(Desk* desk, const Problem& p, idx rows, bool train, Are
         const Layer& layer = p.layers[l];
         const bool last = l == p.depth - 1;
         Sheet s = {};
-        s.slope = slope_of(layer.f, layer.rate > 0 && train);
+        s.slope = slope_of(layer.f, layer.rate > 0 && masked);
         s.f = activate_of(layer.f);
         s.ld = last ? layer.n_out : row_length(layer.n_out);
         const idx n = round_up(rows * s.ld, LANES);
         s.a = arena.take<real>(n);
         s.dz = arena.take<real>(n);
-        const bool mixed_mask = s.slope == Slope::mixed && layer.rate > 0 && train;
+        const bool mixed_mask = s.slope == Slope::mixed && layer.rate > 0 && masked;
         if (s.slope == Slope::kept || mixed_mask) s.df = arena.take<real>(n);
         if (mixed_mask) s.dropped = arena.take<real>(n);
         s.rows = arena.take<const real*>(rows);
@@ -186,7 +187,8 @@ static idx lay_out_layers(const Problem& p, const Run& run, real** W, idx* first
     idx all = 0;
     for (idx l = 0; l < p.depth; l++) {
         const Layer& layer = p.layers[l];
-        const bool product = (run.train || run.dtheta) && l > 0 && !by_dots(layer, run);
+        const bool back = (run.train || run.dtheta) && !run.given;
+        const bool product = back && l > 0 && !by_dots(layer, run);
         real* w = product ? arena.take<real>(layer.n_out * padded(layer.n_in)) : nullptr;
         if (arena.base) {
             W[l] = w;
@@ -204,16 +206,22 @@ static std::size_t lay_out(const Problem& given, const Run& run, int threads, ch
     auto* r = arena.take<Run_state>(1);
     auto* layers = arena.take<Layer>(given.depth);
     Problem p = given;
-    p.parameters = lay_out_theta(given, base ? layers : nullptr);
-    if (base) p.layers = layers;
+    const bool own = !run.given;  // a given gradient's step takes each number once, and where it lies
+    if (own) p.parameters = lay_out_theta(given, base ? layers : nullptr);
+    if (own && base) p.layers = layers;
     const Plan plan = plan_of(p, run.batch < run.k ? run.batch : run.k);
     const idx desks = plan.by_parts ? threads : 1;
     const bool back = run.train || run.dtheta;
     // By run.batch and not by k, so that a run split in two takes the same path.
     const bool fused = run.train && plan_of(p, run.batch).slices == 1 && p.clip_norm == 0 &&
                        p.clip_value == 0 && !run.careful;
-    auto* theta = arena.take<real>(p.parameters);
-    auto* state = run.train ? arena.take<real>(p.slots * p.parameters) : nullptr;
+    real* theta = own ? arena.take<real>(p.parameters) : static_cast<real*>(run.theta);
+    real* state = !own          ? static_cast<real*>(run.state)
+                  : run.train ? arena.take<real>(p.slots * p.parameters)
+                              : nullptr;
+    real* gradients = !own             ? static_cast<real*>(run.given)
+                      : back && !fused ? arena.take<real>(plan.parts * p.parameters)
+                                       : nullptr;
     auto* desk = arena.take<Desk>(desks);
     auto** W = arena.take<real*>(p.depth);
     auto* first_unit = arena.take<idx>(p.depth + 1);
@@ -222,9 +230,8 @@ static std::size_t lay_out(const Problem& given, const Run& run, int threads, ch
     auto* clipped_sums = arena.take<double>(all_units);
     const idx row_units = plan.slice / ROWS + 1;
     auto* J = arena.take<double>(plan.parts > row_units ? plan.parts : row_units);
-    real* gradients = back && !fused ? arena.take<real>(plan.parts * p.parameters) : nullptr;
     if (base)
-        *r = {.p = p, .run = run, .given = given.layers, .theta = theta, .state = state,
+        *r = {.p = p, .run = run, .callers = given.layers, .theta = theta, .state = state,
               .team = nullptr, .full = plan,
               .steps = run.k > 0 ? (run.k + run.batch - 1) / run.batch : 0, .done = 0,
               .why = End::done, .desks = desk, .W = W, .gradients = gradients,
@@ -232,6 +239,6 @@ static std::size_t lay_out(const Problem& given, const Run& run, int threads, ch
               .penalty = 0, .fused = fused, .update = update_of(p.optimizer),
               .cost = cost_function(p.cost, p.canonical), .tiny = nullptr};
     for (idx t = 0; t < desks; t++)
-        lay_out_desk(base ? desk + t : nullptr, p, plan.slice, run.train, arena);
+        lay_out_desk(base ? desk + t : nullptr, p, plan.slice, run, arena);
     return arena.used;
 }

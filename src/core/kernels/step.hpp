@@ -10,6 +10,7 @@ INLINE void wait(const Run_state& r, int thread) {
 
 static double batch_sum(const Run_state& r, idx batch, idx m) {
     const double* weights = static_cast<const double*>(r.p.weights);
+    if (r.run.summed) return 1;
     if (!weights) return (double)m;
     double sum = 0;
     for (idx i = 0; i < m; i++) sum += weights[row_of(r, batch + i)];
@@ -19,7 +20,7 @@ static double batch_sum(const Run_state& r, idx batch, idx m) {
 static double penalty_value(const Run_state& r) {
     const Problem& p = r.p;
     double value = 0;
-    if (p.l1 == 0 && p.l2 == 0) return 0;
+    if (r.run.summed || (p.l1 == 0 && p.l2 == 0)) return 0;
     for (idx l = 0; l < p.depth; l++)
         value += penalty_of(r.theta + p.layers[l].w, p.layers[l].n_in * p.layers[l].n_out, p.l1,
                             p.l2);
@@ -130,6 +131,35 @@ static bool squares_of_layers(const Run_state& r, double* squares) {
     return good;
 }
 
+// What follows when the whole gradient is there: the penalty's, clipping, the optimizer's step.
+static bool finish_step(Run_state& r, idx parts, int n, int of, const Numbers& u, double* squares) {
+    const Problem& p = r.p;
+    collect(r, parts, n, of, u);
+    wait(r, n);
+    if (!r.run.train) return true;
+    if (!squares_of_layers(r, squares)) {
+        if (n == 0) r.why = End::stopped;
+        return false;
+    }
+    real factor = 1;
+    if (p.clip_norm > 0) {
+        const double norm = __builtin_sqrt(sum_of(r.clipped_sums, r.first_unit[p.depth]));
+        if (norm > p.clip_norm) factor = (real)(p.clip_norm / norm);
+    }
+    apply(r, n, of, u, factor);
+    wait(r, n);
+    refresh_all(r, n, of);
+    wait(r, n);
+    return true;
+}
+
+// A step from a gradient that others have worked out.
+static void given_step(Run_state& r, int n, int of) {
+    if (n == 0) r.done = 1;
+    finish_step(r, 1, n, of, numbers_of(r.p, r.run.rates[0], r.run.first_step + 1),
+                n == 0 ? r.run.squares : nullptr);
+}
+
 // One batch. Returns whether the run goes on.
 static bool batch_step(Run_state& r, idx s, int n, int of) {
     const Problem& p = r.p;
@@ -138,7 +168,8 @@ static bool batch_step(Run_state& r, idx s, int n, int of) {
     const Plan plan = m == run.batch ? r.full : plan_of(p, m);
     const double sum = batch_sum(r, batch, m);
     const bool back = run.train || run.dtheta;
-    const Numbers u = numbers_of(p, run.train ? run.rates[s] : 0, step + 1);
+    Numbers u = numbers_of(p, run.train ? run.rates[s] : 0, step + 1);
+    if (run.summed) u.penalised = false;
     double J = 0;
     if (n == 0) r.penalty = penalty_value(r);
     if (plan.by_parts) {
@@ -175,29 +206,13 @@ static bool batch_step(Run_state& r, idx s, int n, int of) {
         if (n == 0) r.why = End::unsure;  // some of theta is changed: the caller goes back
         return false;
     }
-    if (!back) return true;
-    collect(r, plan.parts, n, of, u);
-    wait(r, n);
-    if (!run.train) return true;
-    if (!squares_of_layers(r, squares)) {
-        if (n == 0) r.why = End::stopped;
-        return false;
-    }
-    real factor = 1;
-    if (p.clip_norm > 0) {
-        const double norm = __builtin_sqrt(sum_of(r.clipped_sums, r.first_unit[p.depth]));
-        if (norm > p.clip_norm) factor = (real)(p.clip_norm / norm);
-    }
-    apply(r, n, of, u, factor);
-    wait(r, n);
-    refresh_all(r, n, of);
-    wait(r, n);
-    return true;
+    return !back || finish_step(r, plan.parts, n, of, u, squares);
 }
 
 static void work(void* workspace, int thread) {
     Run_state& r = *static_cast<Run_state*>(workspace);
     const int of = r.team ? r.team->threads : 1;
+    if (r.run.given) return given_step(r, thread, of);
     move_all<true>(r, thread, of);
     wait(r, thread);
     if (r.tiny) {

@@ -1,0 +1,92 @@
+"""Batches encoded from Arrow's buffers are what the encoder makes of tables, bit by bit."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+pa = pytest.importorskip("pyarrow")
+from hypothesis import given  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
+
+from chainrule.tables import encode_batch as module  # noqa: E402
+from chainrule.tables.columns import columns  # noqa: E402
+from chainrule.tables.encode_batch import encode_batch  # noqa: E402
+from chainrule.tables.encoder import Encoder  # noqa: E402
+
+WORDS = st.sampled_from(["a", "b", "c", "", "ü", "true", "7"])
+TYPES: dict[str, tuple[Any, Any]] = {
+    "i8": (pa.int8(), st.integers(-128, 127)),
+    "u64": (pa.uint64(), st.integers(0, 2**64 - 1)),
+    "f32": (pa.float32(), st.floats(width=32, allow_infinity=False)),
+    "f64": (pa.float64(), st.floats(-1e200, 1e200) | st.just(float("nan"))),
+    "big": (pa.float64(), st.floats(1e307, 1.7e308) | st.floats(-1.7e308, -1e307)),
+    "bool": (pa.bool_(), st.booleans()),
+    "word": (pa.string(), WORDS),
+    "long": (pa.large_string(), WORDS),
+    "coded": (pa.dictionary(pa.int8(), pa.string()), WORDS),
+    "numbered": (pa.dictionary(pa.int32(), pa.float64()), st.sampled_from([1.0, 2.5])),
+    "decimal": (pa.decimal128(9, 2), st.decimals(-999, 999, places=2, allow_nan=False)),
+    "same": (pa.int16(), st.just(5)),
+}
+
+
+@st.composite
+def tables(draw: Any) -> tuple[Any, Any]:
+    """A table to fit the encoder on, and a batch that is part of another one."""
+    names = draw(st.lists(st.sampled_from(sorted(TYPES)), min_size=1, unique=True))
+    found = []
+    for gaps in draw(st.tuples(st.booleans(), st.booleans())):
+        m = draw(st.integers(4, 12))
+        arrays = []
+        for name in names:
+            kind, values = TYPES[name]
+            one = values | st.none() if gaps else values
+            arrays.append(pa.array(draw(st.lists(one, min_size=m, max_size=m)), kind))
+        found.append(pa.RecordBatch.from_arrays(arrays, names))
+    start = draw(st.integers(0, 3))
+    return pa.Table.from_batches([found[0]]), found[1].slice(start)
+
+
+@given(tables(), st.sampled_from(["float32", "float64"]))
+def test_bits_are_those_of_the_encoder(tables: tuple[Any, Any], dtype: str) -> None:
+    table, batch = tables
+    try:
+        encoder = Encoder.fit(columns(table))
+    except ValueError:
+        return  # nothing to learn from
+    rest = columns(pa.Table.from_batches([batch]))
+    try:
+        wanted = encoder.transform(rest, dtype)
+    except ValueError as error:
+        with pytest.raises(ValueError, match=re.escape(str(error))):
+            encode_batch(encoder, batch, dtype)
+        return
+    found = encode_batch(encoder, batch, dtype)
+    assert found.flags.c_contiguous
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_usual_columns_do_not_take_the_slow_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = pa.RecordBatch.from_pydict(
+        {
+            "x": pa.array([0.5, None, 2.0, 3.0], pa.float32()),
+            "k": pa.array([1, 2, 3, 5], pa.int16()),
+            "w": ["a", "b", None, "a"],
+            "c": pa.array(["a", "b", "b", "a"]).dictionary_encode(),
+        }
+    )
+    encoder = Encoder.fit(columns(pa.Table.from_batches([batch])))
+    wanted = encoder.transform(columns(pa.Table.from_batches([batch])))
+    monkeypatch.setattr(module, "_as_a_table", None)
+    assert (encode_batch(encoder, batch, np.float64) == wanted).all()
+
+
+@pytest.mark.parametrize("value", [float("inf"), 1e300])
+def test_what_cannot_be_encoded_is_told(value: float) -> None:
+    table = pa.table({"x": [1.0, 2.0, 4.0]})
+    batch = pa.RecordBatch.from_pydict({"x": [1.0, value]})
+    with pytest.raises(ValueError, match=r"column 'x'.*row 2"):
+        encode_batch(Encoder.fit(columns(table)), batch, np.float32)
