@@ -70,6 +70,23 @@ def calls() -> dict[str, Arguments]:
             "order": np.arange(ROWS),
             "threads": 1,
         },
+        "sums": {
+            "theta": np.full(P, 0.1),
+            "dtheta": np.zeros(P),
+            "order": np.arange(ROWS),
+            "places": np.arange(ROWS),
+            "step": 3,
+            "threads": 1,
+        },
+        "step": {
+            "theta": np.full(P, 0.1),
+            "state": np.zeros((2, P)),
+            "gradient": np.ones(P),
+            "rate": 1e-3,
+            "number": 0,
+            "squares": np.zeros(2),
+            "threads": 1,
+        },
         "predict": {
             "theta": np.full(P, 0.1),
             "X": np.ones((ROWS, 5)),
@@ -83,6 +100,8 @@ def calls() -> dict[str, Arguments]:
 WRITTEN = {
     "run": ("theta", "state", "costs", "squares"),
     "evaluate": ("dtheta",),
+    "sums": ("dtheta",),
+    "step": ("theta", "state", "gradient", "squares"),
     "predict": ("out",),
     "elementwise": ("y",),
 }
