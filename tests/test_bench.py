@@ -21,13 +21,15 @@ PEERS = ["native", "numpy", "sklearn", "eager", "by_hand", "jax"]
 
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Any]:
-    """Import the modules of bench/ as its programs do, and forget them afterwards."""
+    """Import the modules of bench/ as its programs do, and undo what they did afterwards."""
     before = set(sys.modules)
     sys.path.insert(0, str(BENCH))
     try:
         yield importlib.import_module
     finally:
         sys.path.remove(str(BENCH))
+        if "torch" in sys.modules:  # its peers flush subnormal numbers, in the whole process
+            sys.modules["torch"].set_flush_denormal(False)
         for name in set(sys.modules) - before:
             if str(BENCH) in str(getattr(sys.modules[name], "__file__", None)):
                 del sys.modules[name]

@@ -116,7 +116,7 @@ def test_dropout_masks_of_a_step() -> None:
     )
     assert (one.y_hat == again.y_hat).all()
     assert (one.y_hat != next_.y_hat).any()
-    assert (plain.y_hat == net.predict(x)).all()
+    np.testing.assert_allclose(plain.y_hat, net.predict(x), rtol=1e-13)  # that one is native
     masks = net.masks(3)
     drops = [
         masks(place, rate, (7, n)) for place, rate, n in ((0, 0.2, 4), (1, 0.5, 6), (2, 0.3, 5))

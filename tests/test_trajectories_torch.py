@@ -273,7 +273,8 @@ def test_lbfgs_finds_the_minimum_that_torch_finds() -> None:
         return J
 
     minimum = chosen.step(closure)
-    history = net.fit(X, labels, optimizer="lbfgs", tolerance=1e-9, epochs=500)
+    # Below 1e-8 the decrease that a step promises is less than the last bit of J.
+    history = net.fit(X, labels, optimizer="lbfgs", tolerance=1e-8, epochs=500)
     assert history.stop is not None
     assert history.stop.reason == "gradient"
     assert net.J(X, labels) == pytest.approx(closure().item(), rel=1e-12)

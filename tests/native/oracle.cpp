@@ -7,6 +7,7 @@
 #include <random>
 #include <string>
 
+#include "../../src/core/outputs.hpp"
 #include "../../src/core/session.hpp"
 #include "../../src/core/tables.hpp"
 
@@ -14,12 +15,12 @@ using namespace chainrule;
 using Numbers = std::vector<double>;
 
 #define CHAINRULE_WORD(name, ...) #name,
-const char* const ACTIVATIONS[] = {CHAINRULE_ACTIVATIONS(CHAINRULE_WORD)};
-const char* const COSTS[] = {CHAINRULE_COSTS(CHAINRULE_WORD)};
-const char* const OPTIMIZERS[] = {CHAINRULE_OPTIMIZERS(CHAINRULE_WORD)};
-const int ACTIVATION_COUNT = (int)(sizeof ACTIVATIONS / sizeof *ACTIVATIONS);
-const int COST_COUNT = (int)(sizeof COSTS / sizeof *COSTS);
-const int OPTIMIZER_COUNT = (int)(sizeof OPTIMIZERS / sizeof *OPTIMIZERS);
+const char* const ACTIVATION_NAMES[] = {CHAINRULE_ACTIVATIONS(CHAINRULE_WORD)};
+const char* const COST_NAMES[] = {CHAINRULE_COSTS(CHAINRULE_WORD)};
+const char* const OPTIMIZER_NAMES[] = {CHAINRULE_OPTIMIZERS(CHAINRULE_WORD)};
+const int ACTIVATION_COUNT = (int)(sizeof ACTIVATION_NAMES / sizeof *ACTIVATION_NAMES);
+const int COST_COUNT = (int)(sizeof COST_NAMES / sizeof *COST_NAMES);
+const int OPTIMIZER_COUNT = (int)(sizeof OPTIMIZER_NAMES / sizeof *OPTIMIZER_NAMES);
 
 const double SLOPE = 0.1, ALPHA = 1.3, SMOOTHING = 0.1, DELTA = 0.5, QUANTILE = 0.3;
 const double EPSILON = 1e-8, DECAY = 0.01;
@@ -309,6 +310,7 @@ Result trained(const Case& c, const Data& data, const Kernels* kernels, double r
     p.weights = c.weighted ? data.weights.data() : nullptr;
     p.rows = c.rows;
     const std::size_t depth = layers.size();
+    const Outputs predictor(layers, kernels, sizeof(Real));
     Session session(p, std::move(layers), kernels);
 
     Result r;
@@ -321,9 +323,7 @@ Result trained(const Case& c, const Data& data, const Kernels* kernels, double r
     run.costs = &r.J;
     run.dtheta = dtheta.data();
     session.run(run, threads);
-    run.dtheta = nullptr;
-    run.outputs = outputs.data();
-    session.run(run, threads);
+    predictor.of(theta.data(), X.data(), outputs.data(), c.rows, threads);
 
     const idx in_order = c.rows % c.batch ? std::min(c.rows, c.batch * c.steps) : c.batch * c.steps;
     std::vector<std::int64_t> order((std::size_t)in_order);
@@ -340,7 +340,7 @@ Result trained(const Case& c, const Data& data, const Kernels* kernels, double r
     run.rates = rates.data();
     run.costs = r.costs.data();
     run.squares = r.squares.data();
-    run.train = true;
+    run.train = run.masked = true;
     session.run(run, threads);
     r.theta = numbers(theta);
     r.state = numbers(state);
@@ -395,8 +395,8 @@ void compare(const Case& c, const Data& data, const Isa& isa, const Result& want
         if (good) continue;
         failures++;
         std::printf("%s float%d, %s %s %s %s, %td rows, %td a batch: %s is %.2g away%s\n", isa.name,
-                    single ? 32 : 64, ACTIVATIONS[(int)c.hidden], ACTIVATIONS[(int)c.output],
-                    COSTS[(int)c.cost], OPTIMIZERS[(int)c.optimizer], c.rows, c.batch, part.name, far,
+                    single ? 32 : 64, ACTIVATION_NAMES[(int)c.hidden], ACTIVATION_NAMES[(int)c.output],
+                    COST_NAMES[(int)c.cost], OPTIMIZER_NAMES[(int)c.optimizer], c.rows, c.batch, part.name, far,
                     same(part.found, part.again) ? "" : ", and other bits on two threads");
     }
 }
