@@ -15,12 +15,9 @@ using namespace chainrule;
 using Numbers = std::vector<double>;
 
 #define CHAINRULE_WORD(name, ...) #name,
-const char* const ACTIVATION_NAMES[] = {CHAINRULE_ACTIVATIONS(CHAINRULE_WORD)};
-const char* const COST_NAMES[] = {CHAINRULE_COSTS(CHAINRULE_WORD)};
-const char* const OPTIMIZER_NAMES[] = {CHAINRULE_OPTIMIZERS(CHAINRULE_WORD)};
-const int ACTIVATION_COUNT = (int)(sizeof ACTIVATION_NAMES / sizeof *ACTIVATION_NAMES);
-const int COST_COUNT = (int)(sizeof COST_NAMES / sizeof *COST_NAMES);
-const int OPTIMIZER_COUNT = (int)(sizeof OPTIMIZER_NAMES / sizeof *OPTIMIZER_NAMES);
+const char* const ACTIVATION[] = {CHAINRULE_ACTIVATIONS(CHAINRULE_WORD)};
+const char* const COST[] = {CHAINRULE_COSTS(CHAINRULE_WORD)};
+const char* const OPTIMIZER[] = {CHAINRULE_OPTIMIZERS(CHAINRULE_WORD)};
 
 const double SLOPE = 0.1, ALPHA = 1.3, SMOOTHING = 0.1, DELTA = 0.5, QUANTILE = 0.3;
 const double EPSILON = 1e-8, DECAY = 0.01;
@@ -310,7 +307,7 @@ Result trained(const Case& c, const Data& data, const Kernels* kernels, double r
     p.weights = c.weighted ? data.weights.data() : nullptr;
     p.rows = c.rows;
     const std::size_t depth = layers.size();
-    const Outputs predictor(layers, kernels, sizeof(Real));
+    const std::vector<Layer> inferring = layers;
     Session session(p, std::move(layers), kernels);
 
     Result r;
@@ -323,7 +320,8 @@ Result trained(const Case& c, const Data& data, const Kernels* kernels, double r
     run.costs = &r.J;
     run.dtheta = dtheta.data();
     session.run(run, threads);
-    predictor.of(theta.data(), X.data(), outputs.data(), c.rows, threads);
+    Outputs(inferring, kernels, sizeof(Real))
+        .of(theta.data(), X.data(), outputs.data(), c.rows, threads);
 
     const idx in_order = c.rows % c.batch ? std::min(c.rows, c.batch * c.steps) : c.batch * c.steps;
     std::vector<std::int64_t> order((std::size_t)in_order);
@@ -395,8 +393,8 @@ void compare(const Case& c, const Data& data, const Isa& isa, const Result& want
         if (good) continue;
         failures++;
         std::printf("%s float%d, %s %s %s %s, %td rows, %td a batch: %s is %.2g away%s\n", isa.name,
-                    single ? 32 : 64, ACTIVATION_NAMES[(int)c.hidden], ACTIVATION_NAMES[(int)c.output],
-                    COST_NAMES[(int)c.cost], OPTIMIZER_NAMES[(int)c.optimizer], c.rows, c.batch, part.name, far,
+                    single ? 32 : 64, ACTIVATION[(int)c.hidden], ACTIVATION[(int)c.output],
+                    COST[(int)c.cost], OPTIMIZER[(int)c.optimizer], c.rows, c.batch, part.name, far,
                     same(part.found, part.again) ? "" : ", and other bits on two threads");
     }
 }
@@ -470,19 +468,19 @@ int main() {
         Case c = {};
         c.hidden = (F)f;
         c.optimizer = (O)o;
-        c.cost = (C)(number % COST_COUNT);
-        c.output = output_for(c.cost, number / COST_COUNT);
+        c.cost = (C)(number % COSTS);
+        c.output = output_for(c.cost, number / COSTS);
         c.weighted = number % 3 == 0;
         if (number % 4 == 1) c.l1 = 1e-3, c.l2 = 1e-2;
         if (number % 5 == 1) c.clip_value = 0.02;
         if (number % 5 < 2) c.clip_norm = 0.05;
         return c;
     };
-    for (int f = 0; f < ACTIVATION_COUNT; f++)
-        for (int o = 0; o < OPTIMIZER_COUNT; o++) check(made(f, o), small[number % 4]);
+    for (int f = 0; f < ACTIVATIONS; f++)
+        for (int o = 0; o < OPTIMIZERS; o++) check(made(f, o), small[number % 4]);
     for (const Shape& shape : large)
         for (int f : {(int)F::tanh, (int)F::relu, (int)F::gelu})
-            check(made(f, number % OPTIMIZER_COUNT), shape);
+            check(made(f, number % OPTIMIZERS), shape);
     std::printf("%d networks, %d comparisons, %d failed; J, gradient and outputs at most %.2g (float64) "
                 "and %.2g (float32) away\n", number, compared, failures, worst[0], worst[1]);
     return failures > 0;
