@@ -31,13 +31,6 @@ ISAS = native.available_isas()
 DRIFT = {"float64": 1e-10, "float32": 2e-3}  # what 50 steps may make of rounding
 
 
-@pytest.fixture(params=ISAS)
-def isa(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("CHAINRULE_ISA", request.param)
-    assert native.isa() == request.param
-    return str(request.param)
-
-
 @cache
 def expected(hidden: str, output: str, cost: str, optimizer: str, dtype: str) -> Any:
     p = problem([5, 7, 4, 3], hidden, output, cost, optimizer, dtype)

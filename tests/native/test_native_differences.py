@@ -26,12 +26,6 @@ native = pytest.importorskip("chainrule.engines.native", reason="the core is not
 ISAS = native.available_isas()
 
 
-@pytest.fixture(params=ISAS)
-def isa(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("CHAINRULE_ISA", request.param)
-    return str(request.param)
-
-
 def passes(
     sizes: list[int], hidden: Any, output: str, cost: Any, m: int = 9, seed: int = 0, **more: Any
 ) -> tuple[Any, Nudges, Core]:

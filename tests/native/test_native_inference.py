@@ -24,12 +24,6 @@ DTYPES = ("float64", "float32")
 ISAS = native.available_isas()
 
 
-@pytest.fixture(params=ISAS)
-def isa(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("CHAINRULE_ISA", request.param)
-    return str(request.param)
-
-
 def samples(m: int, n: int, dtype: str, seed: int = 0) -> Any:
     return np.random.default_rng(seed).normal(size=(m, n)).astype(dtype)
 

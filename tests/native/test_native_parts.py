@@ -19,14 +19,6 @@ from chainrule.mathematics.optimizers import OPTIMIZERS
 
 native = pytest.importorskip("chainrule.engines.native", reason="the core is not built")
 
-ISAS = native.available_isas()
-
-
-@pytest.fixture(params=ISAS)
-def isa(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("CHAINRULE_ISA", request.param)
-    return str(request.param)
-
 
 DTYPES = ["float64", "float32"]
 SHAPES = [

@@ -25,12 +25,6 @@ SHAPES = [
 ]
 
 
-@pytest.fixture(params=native.available_isas())
-def isa(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("CHAINRULE_ISA", request.param)
-    return str(request.param)
-
-
 def equal(first: Any, second: Any) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
