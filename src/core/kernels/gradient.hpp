@@ -87,37 +87,100 @@ static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, 
     }
 }
 
+// Rows [i0, i1) of one panel of a wide layer's W^T: each tile of dW^T goes into the optimizer while it is in
+// the first cache. Returns the sum of dW^2.
+static double step_rows(const Run_state& r, const Desk& d, idx l, idx rows, idx panel, idx i0, idx i1,
+                        const Numbers& u) {
+    const Layer& layer = r.p.layers[l];
+    const Sheet& s = d.sheets[l];
+    const idx width = panel_width(layer.n_out, panel), j = panel * PANEL;
+    const int NV = (int)((width + LANES - 1) / LANES);
+    const idx most = most_rows(NV), tiles = (i1 - i0 + most - 1) / most;
+    alignas(64) real scratch[12 * PANEL];
+    double sum = 0;
+    for (idx tile = 0, i = i0, next; tile < tiles; tile++, i = next) {
+        next = i0 + (i1 - i0) * (tile + 1) / tiles;
+        const Tile run = width % LANES ? tile_of<true, true>((int)(next - i), NV)
+                                       : tile_of<false, true>((int)(next - i), NV);
+        const Block block = block_at(r, layer.w + j * layer.n_in + i * width, scratch,
+                                     (next - i) * width, u.penalised);
+        fetch(block, r.p.slots);
+        run({inputs_of(d, l), i, rows, s.dz + j, s.ld, nullptr, 0, scratch, width, width,
+             l == 0 ? d.ahead : nullptr});
+        sum += (double)total(r.update(block, u));
+    }
+    return sum;
+}
+
+// The same for few samples: their outer products are summed in registers and never stored.
+template <O o>
+static V few_rows_by(const Block& given, const real* const* a, idx at, const real* dz, idx dz_ld, idx rows,
+                     idx width, const Numbers& u) {
+    const Block block = given;
+    V squares[MOST_NV] = {};
+    for (idx j = 0; j < block.n; j += width, at++) {
+        if (width == PANEL) {
+            V g[MOST_NV] = {};
+            for (idx m = 0; m < rows; m++) {
+                const V x = broadcast(a[m][at]);
+                UNROLL for (int v = 0; v < MOST_NV; v++) g[v] += x * load(dz + m * dz_ld + v * LANES);
+            }
+            UNROLL for (int v = 0; v < MOST_NV; v++)
+                step_register<o>(block, j + v * LANES, g[v], squares[v], u, load, store);
+            continue;
+        }
+        for (idx v = 0; v < width; v += LANES) {
+            const idx n = least(LANES, width - v);
+            V g = {};
+            for (idx m = 0; m < rows; m++) g += broadcast(a[m][at]) * load_first(dz + m * dz_ld + v, n);
+            step_register<o>(block, j + v, g, squares[0], u,
+                             [n](const real* p) { return load_first(p, n); },
+                             [n](real* p, V x) { store_first(p, x, n); });
+        }
+    }
+    for (int v = 1; v < MOST_NV; v++) squares[0] += squares[v];
+    return squares[0];
+}
+
+static double few_rows(const Run_state& r, const Desk& d, idx l, idx rows, idx panel, idx i0, idx i1,
+                       const Numbers& u) {
+    const Layer& layer = r.p.layers[l];
+    const Sheet& s = d.sheets[l];
+    const idx width = panel_width(layer.n_out, panel), j = panel * PANEL;
+    const Block block = block_at(r, layer.w + j * layer.n_in + i0 * width, nullptr, (i1 - i0) * width,
+                                 u.penalised);
+    return (double)total(r.few(block, inputs_of(d, l), i0, s.dz + j, s.ld, rows, width, u));
+}
+
+// The same rows of dW^T, into a buffer.
+static void keep_rows(const Run_state& r, const Desk& d, idx l, idx rows, idx panel, idx i0, idx i1,
+                      const Sink& sink) {
+    const Layer& layer = r.p.layers[l];
+    const Sheet& s = d.sheets[l];
+    const idx width = panel_width(layer.n_out, panel), j = panel * PANEL;
+    const int NV = (int)((width + LANES - 1) / LANES);
+    const idx most = most_rows(NV), tiles = (i1 - i0 + most - 1) / most;
+    for (idx tile = 0, i = i0, next; tile < tiles; tile++, i = next) {
+        next = i0 + (i1 - i0) * (tile + 1) / tiles;
+        const Tile run = width % LANES ? tile_of<true, true>((int)(next - i), NV)
+                                       : tile_of<false, true>((int)(next - i), NV);
+        real* C = sink.into + layer.w + j * layer.n_in + i * width;
+        run({inputs_of(d, l), i, rows, s.dz + j, s.ld, sink.add ? C : nullptr, width, C, width, width,
+             l == 0 ? d.ahead : nullptr});
+    }
+}
+
 // Units of one panel of a wider layer: the panel of dz stays in the cache while rows of W^T go by.
 static void wide_gradient(const Run_state& r, const Desk& d, idx l, idx rows, idx panel, idx u0,
                           idx u1, const Sink& sink) {
     const Layer& layer = r.p.layers[l];
-    const Sheet& s = d.sheets[l];
-    const idx high = unit_rows(layer), width = panel_width(layer.n_out, panel), j = panel * PANEL;
-    const int NV = (int)((width + LANES - 1) / LANES);
-    alignas(64) real scratch[12 * PANEL];
+    const idx high = unit_rows(layer);
     double* sums = r.unit_sums + r.first_unit[l] + panel * units(layer);
-    const real* const* ahead = l == 0 ? d.ahead : nullptr;
     for (idx u = u0; u < u1; u++) {
-        const idx end = least((u + 1) * high, layer.n_in), most = most_rows(NV);
-        const idx tiles = (end - u * high + most - 1) / most;
-        if (!sink.into) sums[u] = 0;
-        for (idx tile = 0, i = u * high, next; tile < tiles; tile++, i = next) {
-            next = u * high + (end - u * high) * (tile + 1) / tiles;
-            const Tile run = width % LANES ? tile_of<true, true>((int)(next - i), NV)
-                                           : tile_of<false, true>((int)(next - i), NV);
-            const idx at = layer.w + j * layer.n_in + i * width;
-            if (sink.into) {
-                real* C = sink.into + at;
-                run({inputs_of(d, l), i, rows, s.dz + j, s.ld, sink.add ? C : nullptr, width, C,
-                     width, width, ahead});
-                continue;
-            }
-            const Block block =
-                block_at(r, at, scratch, (next - i) * width, sink.numbers->penalised);
-            fetch(block, r.p.slots);
-            run({inputs_of(d, l), i, rows, s.dz + j, s.ld, nullptr, 0, scratch, width, width, ahead});
-            sums[u] += (double)total(r.update(block, *sink.numbers));
-        }
+        const idx end = least((u + 1) * high, layer.n_in);
+        if (sink.into) keep_rows(r, d, l, rows, panel, u * high, end, sink);
+        else sums[u] = r.few ? few_rows(r, d, l, rows, panel, u * high, end, *sink.numbers)
+                       : step_rows(r, d, l, rows, panel, u * high, end, *sink.numbers);
     }
     if (!sink.into) refresh_W(r, l, u0 * high, least(u1 * high, layer.n_in), panel);
 }
@@ -170,6 +233,15 @@ static void bias_gradient(const Run_state& r, const Desk& d, idx l, idx rows, co
         if (!sink.into) squares += r.update(bias_at(r, layer.b + j0, db, n), *sink.numbers);
     }
     if (!sink.into) r.unit_sums[r.first_unit[l + 1] - 1] = (double)total(squares);
+}
+
+static Few few_of(int o) {
+    switch ((O)o) {
+#define CHAINRULE_CASE(name, slots, settings) case O::name: return few_rows_by<O::name>;
+        CHAINRULE_OPTIMIZERS(CHAINRULE_CASE)
+#undef CHAINRULE_CASE
+    }
+    return nullptr;
 }
 
 // The share of thread n of `of` in the slice's gradient.
