@@ -13,6 +13,7 @@
 #include "product.hpp"
 #include "transpose.hpp"
 
+constexpr idx FEW = 8;  // samples: see few.hpp
 constexpr idx ROWS = 16;  // a unit of rows: what threads share of a slice; whole registers if flat
 constexpr idx SMALL = 256 << 10, SLICE = 128 << 10, MOST_PARTS = 16, LARGEST_SLICE = 1024;
 
@@ -200,9 +201,6 @@ INLINE bool by_dots(const Layer& layer, const Run& run) {
     return layer.n_out > PANEL && 8 * run.batch <= layer.n_out;
 }
 
-#ifndef FEW
-#define FEW 16
-#endif
 // Whether a layer's backward and update are one pass over W^T. By run.batch too.
 INLINE bool in_one_pass(const Problem& p, const Run& run, idx l, bool fused) {
     return fused && l > 0 && p.layers[l].n_out > PANEL && run.batch <= FEW &&
@@ -277,4 +275,15 @@ static std::size_t lay_out(const Problem& given, const Run& run, int threads, ch
     for (idx t = 0; t < desks; t++)
         lay_out_desk(base ? desk + t : nullptr, p, plan.slice, run, arena);
     return arena.used;
+}
+
+// n parameters from theta[at] on.
+INLINE Block block_at(const Run_state& r, idx at, const real* g, idx n, bool penalise) {
+    real* s0 = r.state + at;
+    return {r.theta + at, s0, s0 + r.p.parameters, g, n, true, penalise};
+}
+INLINE Block bias_at(const Run_state& r, idx at, const real* g, idx n) {
+    Block block = block_at(r, at, g, n, false);
+    block.weights = false;
+    return block;
 }
