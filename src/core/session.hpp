@@ -23,6 +23,7 @@ class Session {
   private:
     idx take(const Run& run, int threads);
     End attempt(const Run& run, int threads, idx* steps);
+    const Kernels& kernels_for(const Run& run) const;
     int sensible_threads(const Run& run) const;
     int chosen_threads(const Run& run);
 

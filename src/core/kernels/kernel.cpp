@@ -1,5 +1,6 @@
 // kernel.cpp: the kernels, compiled once per instruction set and dtype; CMake gives REAL,
-// REAL_IS_FLOAT, KERNELS (the name of the table below) and the compiler's flags.
+// REAL_IS_FLOAT, KERNELS (the name of the table below), NARROW (that of the next narrower one, if any) and
+// the compiler's flags.
 #include "../core.hpp"
 #include "../tables.hpp"
 
@@ -67,8 +68,14 @@ void elementwise(int function, const void* from, void* to, idx n) {
 
 }  // namespace
 
+#if !defined(NARROW)
+constexpr const Kernels* narrow = nullptr;
+#else
+extern const Kernels NARROW;
+constexpr const Kernels* narrow = &NARROW;
+#endif
 extern const Kernels KERNELS;
 const Kernels KERNELS = {workspace, begin, work, end, elementwise, outputs_scratch, outputs,
-                         differences_scratch, differences, own_outputs};
+                         differences_scratch, differences, own_outputs, LANES, narrow};
 
 }  // namespace chainrule
