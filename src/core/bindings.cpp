@@ -1,4 +1,6 @@
 // bindings.cpp: the module, and training as Python sees it.
+#include <algorithm>
+
 #include "bindings.hpp"
 
 #include "session.hpp"
@@ -62,7 +64,7 @@ class Core {
         const Problem& p = session_->problem();
         const std::size_t P = (std::size_t)p.parameters;
         if (batch < 1) refuse("the batch size must be at least 1");
-        times((std::size_t)batch, 1);
+        batch = std::min(batch, idx{1} << 40);  // more rows than there are, and sums that fit
         if (first_step < 0) refuse("the first step must be 0 or above");
         Run run = base(order);
         const std::size_t steps = ((std::size_t)run.k + (std::size_t)batch - 1) / (std::size_t)batch;

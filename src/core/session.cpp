@@ -23,13 +23,13 @@ const Kernels& Session::kernels_for(const Run& run) const {
 }
 
 // One thread for what is small: a barrier costs a fraction of a microsecond, a step of this many
-// operations some tens of them.
+// operations some tens of them. Moving W takes about as long as the operations of some samples do.
 int Session::sensible_threads(const Run& run) const {
-    double operations = 0;
-    for (const Layer& layer : layers_) operations += (double)layer.n_in * (double)layer.n_out;
-    operations *= (run.train || run.dtheta ? 6.0 : 2.0) * (double)std::min(run.batch, run.k);
-    constexpr double WORTH_A_THREAD = 2.5e6;
-    const double threads = operations / WORTH_A_THREAD;
+    double weights = 0;
+    for (const Layer& layer : layers_) weights += (double)layer.n_in * (double)layer.n_out;
+    constexpr double WORTH_A_THREAD = 1.5e6, MOVING_W = 4;
+    const double samples = (double)std::min(run.batch, run.k) + MOVING_W;
+    const double threads = weights * samples * (run.train || run.dtheta ? 6.0 : 2.0) / WORTH_A_THREAD;
     if (threads < 2) return 1;
     return (int)std::min(threads, (double)std::min(processors_, 64));
 }

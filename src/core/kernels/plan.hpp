@@ -43,6 +43,13 @@ static Plan plan_of(const Problem& p, idx m) {
     return {slice, slices, by_parts ? (slices < MOST_PARTS ? slices : MOST_PARTS) : 1, by_parts};
 }
 
+// A last batch of m rows, fewer than the others have: cut up as they are, into no more than they need.
+static Plan shortened(const Plan& full, idx m) {
+    const idx slices = m > full.slice ? (m + full.slice - 1) / full.slice : 1;
+    const bool by_parts = full.by_parts && slices > 1;
+    return {full.slice, slices, by_parts ? least(slices, full.parts) : 1, by_parts};
+}
+
 // A unit of a layer's gradient: this many rows of W^T. The bias is one more unit at the end.
 INLINE idx unit_rows(const Layer& layer) {
     if (layer.n_out > PANEL) return 12;
@@ -240,11 +247,11 @@ static std::size_t lay_out(const Problem& given, const Run& run, int threads, ch
     const bool own = !run.given;  // a given gradient's step takes each number once, and where it lies
     if (own) p.parameters = lay_out_theta(given, base ? layers : nullptr);
     if (own && base) p.layers = layers;
-    const Plan plan = plan_of(p, run.batch < run.k ? run.batch : run.k);
+    // By run.batch and not by k, so that a run split in two takes the same path.
+    const Plan plan = plan_of(p, run.batch);
     const idx desks = plan.by_parts ? threads : 1;
     const bool back = run.train || run.dtheta;
-    // By run.batch and not by k, so that a run split in two takes the same path.
-    const bool fused = run.train && plan_of(p, run.batch).slices == 1 && p.clip_norm == 0 &&
+    const bool fused = run.train && plan.slices == 1 && p.clip_norm == 0 &&
                        p.clip_value == 0 && !run.careful;
     bool one_pass = false;
     for (idx l = 1; l < p.depth; l++) one_pass = one_pass || in_one_pass(p, run, l, fused);

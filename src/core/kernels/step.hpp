@@ -188,7 +188,7 @@ static bool batch_step(Run_state& r, idx s, int n, int of) {
     const Problem& p = r.p;
     const Run& run = r.run;
     const idx batch = s * run.batch, m = least(run.batch, run.k - batch), step = run.first_step + s;
-    const Plan plan = m == run.batch ? r.full : plan_of(p, m);
+    const Plan plan = m == run.batch ? r.full : shortened(r.full, m);
     const double sum = batch_sum(r, batch, m);
     const bool back = run.train || run.dtheta;
     Numbers u = numbers_of(p, run.train ? run.rates[s] : 0, step + 1);
