@@ -38,6 +38,15 @@ def encode_batch(encoder: Encoder, batch: Any, dtype: Any) -> Array:
     return out
 
 
+def encode_rows(encoder: Encoder, batch: Any, rows: npt.NDArray[np.int64], out: Array) -> None:
+    """Encode some rows of a ``pyarrow.RecordBatch`` into ``out``, (len(rows), n), C-contiguous."""
+    found = encode_batch(encoder, batch, out.dtype)
+    if len(rows) == len(found):
+        out[...] = found
+    else:
+        found.take(rows, 0, out=out, mode="clip")
+
+
 def _as_a_table(encoder: Encoder, batch: Any, dtype: Any) -> Array:
     import pyarrow as pa
 
