@@ -48,8 +48,8 @@ MOST_HELD = 100_000
 MOST_BUFFERED = 1 << 20
 # Memory that Python, NumPy and Arrow take before the first row, and Arrow's own buffers.
 BASE = 250 << 20
-# Blocks in memory: one that is trained on, one that waits, one that is filled.
-BLOCKS = 3
+# Blocks in memory: one that is trained on, one that is filled.
+BLOCKS = 2
 # In stochastic descent, blocks of fewer rows cost more in calls than they save.
 FEWEST_BUFFERED = 1024
 

@@ -11,37 +11,38 @@ on another thread meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import count
 from math import ceil
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.engines import Engine
+from chainrule.engines import Engine, Problem
 from chainrule.engines.parallel import MOST_ROWS, DataParallel, Sums
 from chainrule.engines.team import Team
 from chainrule.mathematics.random import ORDER, key, permutation
 from chainrule.training.samples import Block, sums_of_batches
 
-from .ahead import OneAhead
+from .ahead import Ahead
 from .spool import Spool
 from .stream_reader import Part, Piece, Reader
 from .streaming import Group
 
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.int64]
-Loaded = tuple[Array, Array, Rows]
+Loaded = tuple[int, Rows]
 
 
 def in_blocks(
-    pieces: Iterator[Piece], rows: int, m: int, empty: Callable[[], tuple[Array, Array]]
-) -> Iterator[tuple[Array, Array]]:
-    """Put m rows of X and Y that come in pieces into blocks of ``rows``; the last may be short.
+    pieces: Iterator[Piece], rows: int, m: int, slots: Iterator[tuple[Array, Array]]
+) -> Iterator[int]:
+    """Put m rows that come in pieces into blocks of ``rows``; the last may be short.
 
-    ``empty`` gives X and Y of ``rows`` rows to fill.
+    Each block goes to the next of ``slots``, X and Y. Yield how many rows it got.
     """
     filled = 0
     for piece in pieces:
@@ -50,12 +51,12 @@ def in_blocks(
             if not filled:
                 size = min(rows, m)
                 m -= size
-                X, Y = empty()
+                X, Y = next(slots)
             take = min(piece.rows - at, size - filled)
             piece.fill(at, X[filled : filled + take], Y[filled : filled + take])
             filled, at = filled + take, at + take
             if filled == size:
-                yield X[:size], Y[:size]
+                yield size
                 filled = 0
 
 
@@ -84,8 +85,10 @@ class Stream:
     spool: Spool | None = None
     # The next epoch's blocks, which are read while the last of this one is trained on.
     begun: dict[tuple[int, int], Any] = field(default_factory=dict, compare=False)
-    # Blocks to be filled again: memory that is new to a process costs as much as the decoding.
-    spare: list[tuple[Array, Array]] = field(default_factory=list, compare=False)
+    # The problem of all blocks, once there is one. Its rows are two slots: a block is trained on in
+    # one of them, and the next fills the other. So the engine keeps its threads, and no memory is
+    # asked for anew, which costs as much as decoding does.
+    kept: list[Problem] = field(default_factory=list, compare=False)
 
     def blocks(self, epoch: int, first: int) -> Iterator[Block]:
         """Yield the blocks of an epoch from the one that holds the batch numbered ``first``.
@@ -94,62 +97,73 @@ class Stream:
         """
         in_block = self.rows // self.batch_size
         begin = min(first, self.steps - 1) // in_block
-        own = sum(self.counts)
-        total = ceil(self.steps / in_block)
-        held = ceil(own / self.rows)
-        source = self.begun.pop((epoch, begin), None) or self._begin(epoch, begin)
+        total, held = ceil(self.steps / in_block), ceil(sum(self.counts) / self.rows)
+        source = self.begun.pop((epoch, begin), None) or self._begin(epoch, begin, 0)
         try:
             for number in range(begin, total):
-                X, Y, order = next(source) if number < held else self._nothing()
+                slot, order = next(source) if number < held else (0, np.empty(0, np.int64))
                 if number == held - 1 and self.ahead and epoch + 1 < self.epochs:
-                    self.begun[epoch + 1, 0] = self._begin(epoch + 1, 0)
-                problem = replace(self.reader.problem, X=X, Y=Y)
+                    self.begun[epoch + 1, 0] = self._begin(epoch + 1, 0, 1 - slot)
                 start = number * in_block
-                yield Block(
-                    problem, order, self.batch_size, start, min(in_block, self.steps - start)
-                )
-                if X.base is not None and Y.base is not None:
-                    self.spare.append((X.base, Y.base))
+                steps = min(in_block, self.steps - start)
+                yield Block(self._problem(), order, self.batch_size, start, steps)
         finally:
             source.close()
 
-    def _begin(self, epoch: int, begin: int) -> Any:
-        source = self._loaded(epoch, begin)
-        return OneAhead(source) if self.ahead else source
+    def _begin(self, epoch: int, begin: int, slot: int) -> Any:
+        """Start to fill blocks, the first one in a slot that is not in use."""
+        self._problem()
+        source = self._loaded(epoch, begin, slot)
+        return Ahead(source) if self.ahead else source
+
+    def _problem(self) -> Problem:
+        if not self.kept:
+            X, Y = self.reader.empty(2 * self._slot_rows)
+            self.kept.append(replace(self.reader.problem, X=X, Y=Y))
+        return self.kept[0]
+
+    @property
+    def _slot_rows(self) -> int:
+        return min(self.rows, sum(self.counts))
+
+    def _slot(self, number: int) -> tuple[Array, Array]:
+        problem, rows = self._problem(), self._slot_rows
+        place = slice(number * rows, (number + 1) * rows)
+        return problem.X[place], problem.Y[place]
 
     def close(self) -> None:
         """End the thread that reads for an epoch that is not wanted any more, and the spool."""
-        for source in self.begun.values():
-            source.close()
-        self.begun.clear()
+        self._stop()
         if self.spool is not None:
             self.spool.close()
 
-    def _nothing(self) -> Loaded:
-        return *self.reader.empty(0), np.empty(0, np.int64)
+    def _stop(self) -> None:
+        for source in self.begun.values():
+            source.close()
+        self.begun.clear()
 
-    def _loaded(self, epoch: int, begin: int) -> Generator[Loaded, None, None]:
-        """Yield X, Y and the order of rows of each block from the one numbered ``begin`` on."""
+    def _loaded(self, epoch: int, begin: int, slot: int) -> Generator[Loaded, None, None]:
+        """Yield the slot and the order of rows of each block from the one numbered ``begin`` on."""
         skip, seed = begin * self.rows, self.reader.problem.network.seed
         m = sum(self.counts) - skip
-        blocks = in_blocks(self._pieces(epoch, skip), self.rows, m, self._empty)
-        for number, (X, Y) in enumerate(blocks, begin):
-            stream = key(seed, ORDER, epoch, self.team.rank, number)
-            yield X, Y, permutation(len(X), stream) if self.shuffle else np.arange(len(X))
-
-    def _empty(self) -> tuple[Array, Array]:
-        return self.spare.pop() if self.spare else self.reader.empty(self.rows)
+        slots = (self._slot((slot + n) % 2) for n in count())
+        for n, size in enumerate(in_blocks(self._pieces(epoch, skip), self.rows, m, slots)):
+            stream = key(seed, ORDER, epoch, self.team.rank, begin + n)
+            order = permutation(size, stream) if self.shuffle else np.arange(size)
+            used = (slot + n) % 2
+            order += used * self._slot_rows
+            yield used, order
 
     def _pieces(self, epoch: int, skip: int) -> Iterator[Piece]:
         """Yield an epoch's rows after the first ``skip``."""
         n, rank, seed = len(self.groups), self.team.rank, self.reader.problem.network.seed
         order = permutation(n, key(seed, ORDER, epoch, rank)) if self.shuffle else range(n)
         for place in order:
-            count = self.counts[place]
-            if skip >= count:
-                skip -= count
+            rows = self.counts[place]
+            if skip >= rows:
+                skip -= rows
             elif self.spool is not None and self.spool.holds:
-                yield Piece(count - skip, partial(self._from_spool, int(place), skip))
+                yield Piece(rows - skip, partial(self._from_spool, int(place), skip))
                 skip = 0
             else:
                 yield from self.reader.pieces(self.groups[place], self.part, skip)
@@ -170,7 +184,11 @@ class Stream:
         return found
 
     def evaluate(self, engine: Engine, theta: Array, dtheta: Array | None) -> float:
-        """Return J over all ranks' samples in a pass over them; its gradient goes to ``dtheta``."""
+        """Return J over all ranks' samples in a pass over them; its gradient goes to ``dtheta``.
+
+        No block of an epoch is good after it.
+        """
+        self._stop()
         part = engine.part if isinstance(engine, DataParallel) else engine
         sums = Sums(part, theta)
         for block in replace(self, shuffle=False, epochs=0).blocks(0, 0):

@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .ahead import OneAhead
+from .ahead import Ahead
 from .columns import Columns, columns, require
 
 Rows = npt.NDArray[np.int64]
 
 ROWS_AT_ONCE = 16384
+_BATCHES = 2  # decoded ahead of who uses them
 _BUFFER = 1 << 16  # bytes of a column read at once
 _OPEN_FILES = 4
 
@@ -81,7 +82,7 @@ class DataSet:
         )
         try:
             # Decoding needs no lock of Python's, and so costs who uses the rows no time.
-            with closing(OneAhead(source)) as ahead:
+            with closing(Ahead(source, _BATCHES)) as ahead:
                 for batch in ahead:
                     if skip >= batch.num_rows:
                         skip -= batch.num_rows
