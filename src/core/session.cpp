@@ -3,30 +3,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <new>
 
 namespace chainrule {
-
-namespace {
-constexpr std::align_val_t ALIGNMENT{64};
-}
-
-Allocation::~Allocation() {
-    if (at) ::operator delete(at, ALIGNMENT);
-}
-
-void* Allocation::need(std::size_t needed) {
-    if (needed > size) {
-        if (at) ::operator delete(at, ALIGNMENT);
-        at = nullptr;
-        size = 0;
-        at = ::operator new(needed, ALIGNMENT);
-        size = needed;
-        std::memset(at, 0, size);
-    }
-    return at;
-}
 
 Session::Session(const Problem& problem, std::vector<Layer> layers, const Kernels* kernels)
     : layers_(std::move(layers)), problem_(problem), kernels_(kernels), processors_(processors()) {

@@ -5,16 +5,10 @@
 #include <mutex>
 #include <vector>
 
+#include "memory.hpp"
 #include "team.hpp"
 
 namespace chainrule {
-
-struct Allocation {
-    void* at = nullptr;
-    std::size_t size = 0;
-    ~Allocation();
-    void* need(std::size_t size);
-};
 
 class Session {
   public:

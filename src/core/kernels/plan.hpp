@@ -31,8 +31,14 @@ static Plan plan_of(const Problem& p, idx m) {
     idx slice = small ? SLICE / (row * (idx)sizeof(real)) / ROWS * ROWS : LARGEST_SLICE;
     slice = slice < 2 * ROWS ? 2 * ROWS : slice > LARGEST_SLICE ? LARGEST_SLICE : slice;
     if (slice > m) slice = m > 0 ? round_up(m, ROWS) : ROWS;
-    const idx slices = m > slice ? (m + slice - 1) / slice : 1;
+    idx slices = m > slice ? (m + slice - 1) / slice : 1;
     const bool by_parts = small && slices > 1;
+    if (by_parts && slices < MOST_PARTS) {  // few: then as many for each of 2, 4, ... threads
+        idx even = 2;
+        while (even < slices) even *= 2;
+        slice = round_up((m + even - 1) / even, ROWS);
+        slices = (m + slice - 1) / slice;
+    }
     return {slice, slices, by_parts ? (slices < MOST_PARTS ? slices : MOST_PARTS) : 1, by_parts};
 }
 
