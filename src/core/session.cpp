@@ -60,11 +60,12 @@ idx Session::run(Run run, int threads) {
     return steps;
 }
 
-// A call as it is chosen. Of every few calls a part of the steps is taken the other way first, so that
-// a choice made while other threads had work does not outlast them.
+// A call as it is chosen. A small part of its steps is taken the other way first, where the team might
+// be faster by its threads, and the last times count alone: so that a choice made while other threads
+// had work does not outlast them.
 void Session::chosen(Run run, idx* steps) {
-    constexpr long TRY_EVERY = 8, TRY_WHOLE_EVERY = 32;
-    constexpr idx SHARE = 16;
+    constexpr long TRY_ALONE_EVERY = 4, TRY_WHOLE_EVERY = 32;
+    constexpr idx SHARE = 32;
     const idx all = run.train && !run.given ? (run.k + run.batch - 1) / run.batch : 1;
     const long call = paces_[run.train].calls++;
     const int many = sensible_threads(run);
@@ -73,7 +74,7 @@ void Session::chosen(Run run, idx* steps) {
         timed(run, call % TRY_WHOLE_EVERY == 1 ? other : now, steps);
         return;
     }
-    if (call % TRY_EVERY == 1) {
+    if (call > 0 && (now == 1 || call % TRY_ALONE_EVERY == 1)) {
         Run part = run;
         const idx tried = all / SHARE;
         part.k = tried * run.batch;
@@ -96,11 +97,7 @@ End Session::timed(const Run& run, int threads, idx* steps) {
     const auto began = std::chrono::steady_clock::now();
     const End end = take(run, threads, steps);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-    if (run.k > 0 && !first) {
-        double& pace = paces_[run.train].seconds[threads > 1];
-        const double now = took.count() / (double)run.k;
-        pace = pace > 0 ? (pace + now) / 2 : now;
-    }
+    if (run.k > 0 && !first) paces_[run.train].seconds[threads > 1] = took.count() / (double)run.k;
     return end;
 }
 

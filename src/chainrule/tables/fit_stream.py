@@ -135,7 +135,7 @@ def fit_data_set(
     if team.size > 1:
         split = stream_split(team, samples.batch_size)
         engine = DataParallel(team, engine, split, counts["train"], check=check_ranks)
-    held = agreed(team, lambda: read_once(reader, own, parts, samples.spool))
+    held = agreed(team, lambda: read_once(reader, own, parts, samples.spool, samples.slots()))
     progress = Progress(settings.epochs, False)
     validation = Data(*held["validation"], None) if counts["validation"] else None
     run = Run(net, None, validation, settings, engine, samples, progress, team)

@@ -120,14 +120,25 @@ def places_of(target: TargetEncoder, column: Column) -> Array:
 
 
 def read_once(
-    reader: Reader, groups: Sequence[Group], parts: Mapping[str, Part], spool: Spool | None
+    reader: Reader,
+    groups: Sequence[Group],
+    parts: Mapping[str, Part],
+    spool: Spool | None,
+    scratch: tuple[Array, Array],
 ) -> dict[str, tuple[Array, Array]]:
-    """Read all parts but ``train`` into memory; meanwhile write that one to the spool."""
+    """Read all parts but ``train`` into memory; meanwhile write that one to the spool.
+
+    ``scratch``: X and Y of any rows; all of it is written to, so that it is not new to the process
+    any more when it is needed in a hurry.
+    """
     held = {name: part for name, part in parts.items() if name != "train"}
     counts = {n: sum(int(p.mask(group).sum()) for group in groups) for n, p in held.items()}
     found = {name: reader.empty(count) for name, count in counts.items()}
     filled = dict.fromkeys(found, 0)
-    X_piece, Y_piece = reader.empty(ROWS_AT_ONCE if spool else 0)
+    room = len(scratch[0])
+    if room < ROWS_AT_ONCE:
+        scratch, room = reader.empty(ROWS_AT_ONCE), ROWS_AT_ONCE
+    at = 0
     wanted = spool is not None
     began = last = time.monotonic()
     for group in groups:
@@ -137,7 +148,9 @@ def read_once(
                 piece.fill(0, *(rows[place] for rows in found[name]))
                 filled[name] += piece.rows
             elif spool is not None and wanted:
-                X, Y = X_piece[: piece.rows], Y_piece[: piece.rows]
+                at = at if at + piece.rows <= room else 0
+                X, Y = (rows[at : at + piece.rows] for rows in scratch)
+                at += piece.rows
                 piece.fill(0, X, Y)
                 wanted = spool.write(X, Y, time.monotonic() - last)
                 last = time.monotonic()

@@ -23,8 +23,9 @@ import numpy.typing as npt
 
 from chainrule.engines import Engine, Problem
 from chainrule.engines.parallel import MOST_ROWS, DataParallel, Sums
+from chainrule.engines.rows import permutation
 from chainrule.engines.team import Team
-from chainrule.mathematics.random import ORDER, key, permutation
+from chainrule.mathematics.random import ORDER, key
 from chainrule.training.samples import Block, sums_of_batches
 
 from .ahead import Ahead
@@ -125,6 +126,10 @@ class Stream:
     @property
     def _slot_rows(self) -> int:
         return min(self.rows, sum(self.counts))
+
+    def slots(self) -> tuple[Array, Array]:
+        """Return the memory that blocks are filled into: X and Y of both slots."""
+        return self._problem().X, self._problem().Y
 
     def _slot(self, number: int) -> tuple[Array, Array]:
         problem, rows = self._problem(), self._slot_rows
