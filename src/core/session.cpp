@@ -60,21 +60,20 @@ idx Session::run(Run run, int threads) {
     return steps;
 }
 
-// A call as it is chosen. A small part of its steps is taken the other way first, where the team might
-// be faster by its threads, and the last times count alone: so that a choice made while other threads
-// had work does not outlast them.
+// A call as it is chosen. Now and then a small part of its steps is taken the other way first, more often
+// where that is the team's, which has more to win; and the last times count alone. So a choice made
+// while other threads had work does not outlast them.
 void Session::chosen(Run run, idx* steps) {
-    constexpr long TRY_ALONE_EVERY = 4, TRY_WHOLE_EVERY = 32;
     constexpr idx SHARE = 32;
     const idx all = run.train && !run.given ? (run.k + run.batch - 1) / run.batch : 1;
     const long call = paces_[run.train].calls++;
     const int many = sensible_threads(run);
     const int now = chosen_threads(run), other = now == 1 ? many : 1;
     if (all < SHARE) {
-        timed(run, call % TRY_WHOLE_EVERY == 1 ? other : now, steps);
+        timed(run, call % (now == 1 ? 8 : 32) == 1 ? other : now, steps);
         return;
     }
-    if (call > 0 && (now == 1 || call % TRY_ALONE_EVERY == 1)) {
+    if (call > 0 && (now == 1 || call % 4 == 1)) {
         Run part = run;
         const idx tried = all / SHARE;
         part.k = tried * run.batch;

@@ -125,26 +125,24 @@ def fit_data_set(
         settings = replace(settings, threads=processors)
     reader = Reader(found, encoder, meaning, problem_of(net, Data(X, Y, None), settings))
     samples = _samples(reader, own, parts, settings, memory, team)
-    kept_on_disk = agreed(
-        team,
-        lambda: spool_for(spool, samples.counts, net.sizes[:: len(net.sizes) - 1], net.dtype, say),
-    )
     engine = engine_of(team, settings.engine, reader.problem)
     ahead = engine.name == "native" and processors > 1
-    samples = replace(samples, ahead=ahead, spool=kept_on_disk)
+    widths = net.sizes[0], net.sizes[-1]
+    encoded = agreed(team, lambda: spool_for(spool, samples.counts, widths, net.dtype, say))
+    samples = replace(samples, ahead=ahead, spool=encoded)
     if team.size > 1:
         split = stream_split(team, samples.batch_size)
         engine = DataParallel(team, engine, split, counts["train"], check=check_ranks)
-    held = agreed(team, lambda: read_once(reader, own, parts, samples.spool, samples.slots()))
-    progress = Progress(settings.epochs, False)
-    validation = Data(*held["validation"], None) if counts["validation"] else None
-    run = Run(net, None, validation, settings, engine, samples, progress, team)
-    if checkpoint is not None:
-        kept = replace(checkpoint, encoder=_state(reader))
-        signature = signature_of(run, [found.m, found.digest], parts["validation"].high)
-        signature |= {"ranks": team.size, "rows in a block": samples.rows}
-        run.keeper = agreed(team, lambda: Keeper(kept, signature, resume, team))
     try:
+        held = agreed(team, lambda: read_once(reader, own, parts, encoded, samples.slots()))
+        validation = Data(*held["validation"], None) if counts["validation"] else None
+        progress = Progress(settings.epochs, False)
+        run = Run(net, None, validation, settings, engine, samples, progress, team)
+        if checkpoint is not None:
+            kept = replace(checkpoint, encoder=_state(reader))
+            signature = signature_of(run, [found.m, found.digest], parts["validation"].high)
+            signature |= {"ranks": team.size, "rows in a block": samples.rows}
+            run.keeper = agreed(team, lambda: Keeper(kept, signature, resume, team))
         history = _train(run, choices)
     finally:
         samples.close()

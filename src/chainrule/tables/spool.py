@@ -22,16 +22,19 @@ Array = npt.NDArray[Any]
 AUTO: Final = "auto"
 # Left free on the disk, for whoever else writes there.
 MARGIN: Final = 1 << 30
-# The spool ends when so many more pieces took longer than decoding than took less.
+# A piece is slow if it takes so many times what decoding takes, which needs a processor besides.
+# The spool ends when so many more pieces were slow than were not.
+SLOWER: Final = 4
 PATIENCE: Final = 16
+DECODED: Final = "every epoch decodes the Parquet files again"
 _IN_MEMORY: Final = ("tmpfs", "ramfs")
 
 
 class Spool:
     """X and Y of the rows of row groups, of which ``counts[place]`` each, written and then read.
 
-    Every row group is written from its first row on, and is read when all are. What is wrong is
-    told once to ``say``; then nothing is held any more.
+    Rows are written in the order of the row groups, and can be read when all are there. What goes
+    wrong is told once to ``say``; from then on nothing is held.
     """
 
     def __init__(
@@ -44,39 +47,25 @@ class Spool:
     ) -> None:
         self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
         self._say = say
-        self._counts = list(counts)
+        self._first = [0, *np.cumsum(counts).tolist()]
         self._bytes = [n * np.dtype(dtype).itemsize for n in widths]
-        self._first = [0, *np.cumsum(self._counts).tolist()]
+        self._written = 0
+        self._decoding = 0.0
         self._slow = 0
         self._ended = False
-        self.written = 0
-        # The seconds in which a row can be decoded; to read one should not take longer.
-        self.pace = float("inf")
 
     @property
     def holds(self) -> bool:
         """Say whether every row can be read."""
-        return not self._ended and self.written == self._first[-1]
+        return not self._ended and self._written == self._first[-1]
 
-    def write(self, X: Array, Y: Array, others: float) -> bool:
-        """Write the next rows; ``others``: the seconds that their decoding took.
-
-        Return whether more is wanted.
-        """
+    def write(self, X: Array, Y: Array, decoding: float) -> bool:
+        """Write the next rows, which took so many seconds to decode; say whether to go on."""
         began = time.monotonic()
-        row = self.written
-        try:
-            while len(X) and not self._ended:
-                place = int(np.searchsorted(self._first, row, "right")) - 1
-                n = min(len(X), self._first[place + 1] - row)
-                x, y = self._places(place, row - self._first[place])
-                _whole(os.pwrite, self._file.fileno(), X[:n], x)
-                _whole(os.pwrite, self._file.fileno(), Y[:n], y)
-                X, Y, row = X[n:], Y[n:], row + n
-        except OSError as error:
-            self._end(f"could not be written ({error.strerror})")
-        self.written = row
-        self._timed(time.monotonic() - began, others, "written")
+        if self._move(os.pwrite, self._written, X, Y, "written"):
+            self._written += len(X)
+            self._decoding += decoding
+            self._timed(time.monotonic() - began, len(X), "written")
         return not self._ended
 
     def read(self, place: int, at: int, X: Array, Y: Array) -> bool:
@@ -84,33 +73,32 @@ class Spool:
         if not self.holds:
             return False
         began = time.monotonic()
+        if self._move(_read, self._first[place] + at, X, Y, "read"):
+            self._timed(time.monotonic() - began, len(X), "read")
+        return not self._ended
+
+    def _move(self, move: Callable[..., int], row: int, X: Array, Y: Array, done: str) -> bool:
+        x, y = self._bytes
         try:
-            x, y = self._places(place, at)
-            _whole(_read, self._file.fileno(), X, x)
-            _whole(_read, self._file.fileno(), Y, y)
+            _whole(move, self._file.fileno(), X, row * x)
+            _whole(move, self._file.fileno(), Y, self._first[-1] * x + row * y)
         except OSError as error:
-            self._end(f"could not be read ({error.strerror})")
+            self._end(f"could not be {done} ({error.strerror})")
             return False
-        self._timed(time.monotonic() - began, self.pace * len(X), "read")
         return True
 
-    def _places(self, place: int, at: int) -> tuple[int, int]:
-        """Return where row ``at`` of a row group has its X and its Y."""
-        x, y = self._bytes
-        first = self._first[place] * (x + y)
-        return first + at * x, first + self._counts[place] * x + at * y
-
-    def _timed(self, seconds: float, others: float, done: str) -> None:
-        self._slow = max(self._slow + (1 if seconds > others else -1), 0)
+    def _timed(self, seconds: float, rows: int, done: str) -> None:
+        usual = self._decoding / self._written * rows
+        self._slow = max(self._slow + (1 if seconds > SLOWER * usual else -1), 0)
         if self._slow > PATIENCE:
-            self._end(f"is {done} more slowly than rows are decoded")
+            self._end(f"is {done} more slowly than the data are decoded")
 
     def _end(self, why: str) -> None:
         if not self._ended:
             self._ended = True
-            # Other threads may be reading: they find nothing there, and decode.
+            # Another thread may be reading: it finds nothing there, and decodes.
             os.ftruncate(self._file.fileno(), 0)
-            self._say(f"the temporary file {why}: every epoch decodes the Parquet files again")
+            self._say(f"the temporary file {why}: {DECODED}")
 
     def close(self) -> None:
         """Give the file's room back; nothing may be read or written any more."""
@@ -120,7 +108,7 @@ class Spool:
 
 def _whole(move: Callable[..., int], fd: int, rows: Array, at: int) -> None:
     """Read or write all bytes of some rows, which the system may do in parts."""
-    left = memoryview(rows).cast("B") if rows.size else memoryview(b"")
+    left = rows.reshape(-1).view(np.uint8).data
     while len(left):
         moved = move(fd, left, at)
         if not moved:
@@ -149,6 +137,7 @@ def spool_for(
     named = folder != AUTO
     found = folder if named else next(filter(_on_disk, _temporary()), None)
     if found is None:
+        say(f"no folder on a disk takes temporary files (TMPDIR names one): {DECODED}")
         return None
     try:
         free = shutil.disk_usage(found).free
@@ -160,11 +149,11 @@ def spool_for(
                 f"--spool {folder} is no folder to write temporary files to ({error.strerror}): "
                 "name another, or none"
             ) from None
-        say(f"no temporary file in {found} ({error.strerror}): every epoch decodes the files")
+        say(f"there can be no temporary file in {found} ({error.strerror}): {DECODED}")
         return None
     say(
         f"{found} has {free / 1e9:.1f} GB free, too little for a temporary file of "
-        f"{needed / 1e9:.1f} GB: every epoch decodes the Parquet files"
+        f"{needed / 1e9:.1f} GB: {DECODED}"
     )
     return None
 

@@ -135,12 +135,11 @@ def read_once(
     counts = {n: sum(int(p.mask(group).sum()) for group in groups) for n, p in held.items()}
     found = {name: reader.empty(count) for name, count in counts.items()}
     filled = dict.fromkeys(found, 0)
-    room = len(scratch[0])
-    if room < ROWS_AT_ONCE:
-        scratch, room = reader.empty(ROWS_AT_ONCE), ROWS_AT_ONCE
+    if len(scratch[0]) < ROWS_AT_ONCE:
+        scratch = reader.empty(ROWS_AT_ONCE)
     at = 0
     wanted = spool is not None
-    began = last = time.monotonic()
+    last = time.monotonic()
     for group in groups:
         for name, piece in reader.split(group, parts if wanted else held):
             if name != "train":
@@ -148,12 +147,10 @@ def read_once(
                 piece.fill(0, *(rows[place] for rows in found[name]))
                 filled[name] += piece.rows
             elif spool is not None and wanted:
-                at = at if at + piece.rows <= room else 0
+                at = at if at + piece.rows <= len(scratch[0]) else 0
                 X, Y = (rows[at : at + piece.rows] for rows in scratch)
                 at += piece.rows
                 piece.fill(0, X, Y)
                 wanted = spool.write(X, Y, time.monotonic() - last)
                 last = time.monotonic()
-    if spool is not None and spool.holds:
-        spool.pace = (time.monotonic() - began) / max(spool.written, 1)
     return found

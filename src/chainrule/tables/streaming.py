@@ -10,7 +10,7 @@ import glob
 import hashlib
 import os
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +44,8 @@ class Group:
 class DataSet:
     """A Parquet data set: its row groups in order, and the names of its columns.
 
-    ``digest`` is that of the footers, which hold the sizes and extremes of every column's pieces.
+    ``digest`` is that of the footers, which hold the sizes and extremes of every column's pieces;
+    ``marks`` are each file's size and time of change when it was first read.
     """
 
     name: str
@@ -52,6 +53,7 @@ class DataSet:
     names: tuple[str, ...]
     system: Any
     digest: str = ""
+    marks: Mapping[str, Any] = field(default_factory=dict, compare=False)
     _files: OrderedDict[str, Any] = field(default_factory=OrderedDict, compare=False)
 
     @property
@@ -93,7 +95,11 @@ class DataSet:
             raise ValueError(f"{group.path} cannot be read: {_one_line(error)}") from None
 
     def _file(self, path: str) -> Any:
-        found = self._files.pop(path, None) or _opened(self.system, path)
+        found = self._files.pop(path, None)
+        if found is None or self.system.type_name == "local":
+            if _mark(self.system, path) != self.marks[path]:
+                raise ValueError(f"{path} has changed since it was first read: start again")
+            found = found or _opened(self.system, path)
         self._files[path] = found
         if len(self._files) > _OPEN_FILES:
             self._files.popitem(last=False)[1].close()
@@ -121,7 +127,9 @@ def open_data_set(data: str | os.PathLike[str]) -> DataSet:
     first_schema: Any = None
     at = 0
     sha = hashlib.sha256()
+    marks = {}
     for path in paths:
+        marks[path] = _mark(system, path)
         file = _opened(system, path)
         if first_schema is None:
             first_schema = file.schema_arrow
@@ -135,7 +143,7 @@ def open_data_set(data: str | os.PathLike[str]) -> DataSet:
         sha.update(_footer(system, path))
     if not groups:
         raise ValueError(f"{name} has column names but no rows")
-    return DataSet(name, tuple(groups), tuple(first_schema.names), system, sha.hexdigest())
+    return DataSet(name, tuple(groups), tuple(first_schema.names), system, sha.hexdigest(), marks)
 
 
 def without_secrets(name: str) -> str:
@@ -196,6 +204,16 @@ def _opened(system: Any, path: str) -> Any:
         return pq.ParquetFile(system.open_input_file(path), **how)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ValueError(f"{path} is not a readable Parquet file: {_one_line(error)}") from None
+
+
+def _mark(system: Any, path: str) -> Any:
+    import pyarrow as pa
+
+    try:
+        info = system.get_file_info(path)
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(f"{path} cannot be read: {_one_line(error)}") from None
+    return info.size, info.mtime_ns
 
 
 def _footer(system: Any, path: str) -> bytes:
