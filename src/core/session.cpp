@@ -13,6 +13,15 @@ Session::Session(const Problem& problem, std::vector<Layer> layers, const Kernel
     problem_.depth = (idx)layers_.size();
 }
 
+// Few units leave most of a wide register empty, and a narrow one answers sooner. Where several outputs of many
+// rows lie in one piece, the wide one is the faster all the same.
+const Kernels& Session::kernels_for(const Run& run) const {
+    idx most = 0;
+    for (const Layer& layer : layers_) most = std::max(most, layer.n_out);
+    const bool few = kernels_->narrow && most <= kernels_->narrow->lanes;
+    return few && (run.batch == 1 || layers_.back().n_out == 1) ? *kernels_->narrow : *kernels_;
+}
+
 // One thread for what is small: a barrier costs a fraction of a microsecond, a step of this many
 // operations some tens of them.
 int Session::sensible_threads(const Run& run) const {
@@ -41,11 +50,12 @@ End Session::attempt(const Run& run, int threads, idx* steps) {
     }
     ThreadTeam* team = threads > 1 ? team_.get() : nullptr;
     if (team) threads = team->threads;
-    void* at = workspace_.need(kernels_->workspace(problem_, run, threads));
-    kernels_->begin(problem_, run, at, team);
-    if (team) team_->run(kernels_->work, at);
-    else kernels_->work(at, 0);
-    return kernels_->end(at, steps);
+    const Kernels& kernels = kernels_for(run);
+    void* at = workspace_.need(kernels.workspace(problem_, run, threads));
+    kernels.begin(problem_, run, at, team);
+    if (team) team_->run(kernels.work, at);
+    else kernels.work(at, 0);
+    return kernels.end(at, steps);
 }
 
 idx Session::run(Run run, int threads) {

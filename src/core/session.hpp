@@ -25,6 +25,7 @@ class Session {
     End timed(const Run& run, int threads, idx* steps);
     End take(const Run& run, int threads, idx* steps);
     End attempt(const Run& run, int threads, idx* steps);
+    const Kernels& kernels_for(const Run& run) const;
     int sensible_threads(const Run& run) const;
     int chosen_threads(const Run& run) const;
 
