@@ -1,7 +1,6 @@
 // bindings_rows.cpp: orders of rows and Arrow's batches as Python sees them.
 #include "bindings.hpp"
 #include "order.hpp"
-#include "rows.hpp"
 
 namespace chainrule {
 namespace {
@@ -32,26 +31,27 @@ const T& pointed(nb::handle capsule, const char* name) {
     return *found;
 }
 
+// Bytes of a number of one of Arrow's types, 0 if it is none that the core reads.
 std::size_t size_of(char type) {
     switch (type) {
         case 'c': case 'C': return 1;
         case 's': case 'S': return 2;
         case 'i': case 'I': case 'f': return 4;
-        default: return 8;
+        case 'l': case 'L': case 'g': return 8;
+        default: return 0;
     }
 }
 
-// The batch's column of that number as rows.hpp has it.
-Numbers column_of(const ArrowSchema& schema, const ArrowArray& batch, idx number) {
+ArrowNumbers column_of(const ArrowSchema& schema, const ArrowArray& batch, idx number) {
     if (number < 0 || number >= batch.n_children || number >= schema.n_children)
         refuse("the batch has no column " + std::to_string(number));
     const char* format = schema.children[number]->format;
     const ArrowArray& array = *batch.children[number];
-    if (!known_type(format[0]) || format[1] || array.n_buffers != 2 || array.dictionary)
+    if (!size_of(format[0]) || format[1] || array.n_buffers != 2 || array.dictionary)
         refuse("column " + std::to_string(number) + " of the batch holds no numbers");
     if (array.length < batch.offset + batch.length)
         refuse("column " + std::to_string(number) + " of the batch is too short");
-    Numbers found = {};
+    ArrowNumbers found = {};
     found.type = format[0];
     const std::int64_t first = array.offset + batch.offset;
     found.values = static_cast<const char*>(array.buffers[1]) + (std::size_t)first * size_of(found.type);
@@ -61,8 +61,9 @@ Numbers column_of(const ArrowSchema& schema, const ArrowArray& batch, idx number
 }
 
 // features: (number of the column, place, mean, scale, missing) each; out: (m, width).
-bool standardised(nb::handle schema_capsule, nb::handle array_capsule, nb::list features, Read rows,
-                  Write out) {
+bool standardised(const std::string& isa, nb::handle schema_capsule, nb::handle array_capsule,
+                  nb::list features, Read rows, Write out) {
+    const Isa& set = isa_named(isa);
     const auto& schema = pointed<ArrowSchema>(schema_capsule, "arrow_schema");
     const auto& batch = pointed<ArrowArray>(array_capsule, "arrow_array");
     const bool single = out.dtype() == nb::dtype<float>();
@@ -76,10 +77,10 @@ bool standardised(nb::handle schema_capsule, nb::handle array_capsule, nb::list 
     for (idx i = 0; i < m; i++)
         if (chosen[i] < (i ? chosen[i - 1] + 1 : 0) || chosen[i] >= batch.length)
             refuse("rows must be rows of the batch in ascending order");
-    std::vector<Numbers> columns;
+    std::vector<ArrowNumbers> columns;
     for (nb::handle item : features) {
         const nb::tuple t = checked_tuple(item, 5, "a feature");
-        Numbers column = column_of(schema, batch, nb::cast<idx>(t[0]));
+        ArrowNumbers column = column_of(schema, batch, nb::cast<idx>(t[0]));
         column.place = nb::cast<idx>(t[1]);
         column.mean = nb::cast<double>(t[2]);
         column.scale = nb::cast<double>(t[3]);
@@ -89,9 +90,8 @@ bool standardised(nb::handle schema_capsule, nb::handle array_capsule, nb::list 
         columns.push_back(column);
     }
     const nb::gil_scoped_release release;
-    const idx count = (idx)columns.size();
-    return single ? standardise(columns.data(), count, chosen, m, static_cast<float*>(out.data()), width)
-                  : standardise(columns.data(), count, chosen, m, static_cast<double*>(out.data()), width);
+    return (single ? set.of_float : set.of_double)
+        ->standardise(columns.data(), (idx)columns.size(), chosen, m, out.data(), width);
 }
 
 void ordered(std::uint64_t key, Write order) {
@@ -103,7 +103,7 @@ void ordered(std::uint64_t key, Write order) {
 }  // namespace
 
 void bind_rows(nb::module_& m) {
-    m.def("standardised", &standardised, "schema"_a, "array"_a, "features"_a, "rows"_a.noconvert(),
+    m.def("standardised", &standardised, "isa"_a, "schema"_a, "array"_a, "features"_a, "rows"_a.noconvert(),
           "out"_a.noconvert(), "See engines.rows.");
     m.def("permutation", &ordered, "key"_a, "order"_a.noconvert(), "See engines.rows.");
 }

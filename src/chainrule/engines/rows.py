@@ -41,9 +41,12 @@ def standardise(
     False, and leaves anything in ``out``, where a number is not finite and without the native core.
     Raises ValueError for columns of other types, rows that are not there, and places outside.
     """
-    if built() is None:
+    native = built()
+    if native is None:
         return False
     from . import _core
 
-    done: bool = _core.standardised(*batch.__arrow_c_array__(), list(features), rows, out)
+    done: bool = _core.standardised(
+        native.isa(), *batch.__arrow_c_array__(), list(features), rows, out
+    )
     return done
