@@ -46,7 +46,6 @@ def standardise(
         return False
     from . import _core
 
-    done: bool = _core.standardised(
-        native.isa(), *batch.__arrow_c_array__(), list(features), rows, out
-    )
+    schema, columns = batch.__arrow_c_array__()
+    done: bool = _core.standardised(native.isa(), schema, columns, list(features), rows, out)
     return done

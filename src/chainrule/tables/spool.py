@@ -27,7 +27,9 @@ MARGIN: Final = 1 << 30
 SLOWER: Final = 4
 PATIENCE: Final = 16
 DECODED: Final = "every epoch decodes the Parquet files again"
-_IN_MEMORY: Final = ("tmpfs", "ramfs")
+# File systems whose files take memory, and a folder that is not on one of them.
+_IN_MEMORY = "tmpfs ramfs"
+_ON_DISK = "/var/tmp"
 
 
 class Spool:
@@ -135,7 +137,7 @@ def spool_for(
         return None
     needed = sum(counts) * sum(widths) * np.dtype(dtype).itemsize
     named = folder != AUTO
-    found = folder if named else next(filter(_on_disk, _temporary()), None)
+    found = folder if named else next(iter(_temporary()), None)
     if found is None:
         say(f"no folder on a disk takes temporary files (TMPDIR names one): {DECODED}")
         return None
@@ -159,19 +161,24 @@ def spool_for(
 
 
 def _temporary() -> list[str]:
+    """Return the folders for temporary files that are on a disk, the preferred one first."""
     try:
-        return [tempfile.gettempdir(), "/var/tmp"]
+        folders = [tempfile.gettempdir(), _ON_DISK]
     except OSError:  # none can be written to
         return []
+    return [folder for folder in folders if kind_of(folder) not in (None, *_IN_MEMORY.split())]
 
 
-def _on_disk(folder: str) -> bool:
-    """Say whether a folder is there and its files do not take memory."""
+def kind_of(folder: str) -> str | None:
+    """Return a folder's kind of file system, "" if that is unknown, None if it is not there."""
     try:
-        device = os.stat(folder).st_dev  # noqa: PTH116
+        device = Path(folder).stat().st_dev
+    except OSError:
+        return None
+    number = f"{os.major(device)}:{os.minor(device)}"
+    try:
         mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return Path(folder).is_dir()
-    number = f"{os.major(device)}:{os.minor(device)}"
+        return ""
     kinds = (line.partition(" - ")[2].split()[0] for line in mounts if line.split()[2] == number)
-    return next(kinds, "") not in _IN_MEMORY
+    return next(kinds, "")
