@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <new>
 
 namespace chainrule {
@@ -87,7 +88,7 @@ void Session::chosen(Run run, idx* steps) {
         Run part = run;
         const idx tried = all / SHARE;
         part.k = tried * run.batch;
-        if (timed(part, other, steps) != End::done) return;
+        if (timed(part, other, steps) != End::done || !std::isfinite(run.costs[*steps - 1])) return;
         run.order += part.k;
         run.k -= part.k;
         run.rates += tried;
