@@ -158,14 +158,15 @@ def test_a_limit_of_the_system_costs_no_training(folder: Path, tmp_path: Path) -
     command = [sys.executable, "-m", "chainrule", "train", str(folder), "-t", "y", "--epochs", "3",
                "--batch-size", "32", "--spool", str(tmp_path)]  # fmt: skip
     models = []
-    for name, limit in (("whole", None), ("limited", 1 << 16)):
+    for name, limit in (("whole", None), ("limited", 1 << 16), ("without", None)):
 
         def limited(limit: int | None = limit) -> None:
             if limit is not None:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
         done = subprocess.run(
-            [*command, "-o", str(tmp_path / name)],
+            [*command, "-o", name, *(["--spool", "none"] if name == "without" else [])],
+            cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": SOURCES},
             preexec_fn=limited,
             capture_output=True,
@@ -177,7 +178,7 @@ def test_a_limit_of_the_system_costs_no_training(folder: Path, tmp_path: Path) -
         told = "the temporary file could not be written (File too large): every epoch decodes"
         assert (told in done.stderr) == (limit is not None)
         models.append(cr.load(tmp_path / name).theta.tobytes())
-    assert models[0] == models[1]
+    assert models[0] == models[1] == models[2]
 
 
 def test_which_folder_it_goes_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -288,6 +289,7 @@ def test_a_block_stays_as_it_is_while_the_next_is_filled(
 ) -> None:
     seen: dict[bool, list[Any]] = {True: [], False: []}
     working: list[Ahead] = []
+    plain: dict[str, float] = {}
 
     class Noted(Ahead):
         def __init__(self, *given: Any) -> None:
@@ -298,7 +300,7 @@ def test_a_block_stays_as_it_is_while_the_next_is_filled(
     monkeypatch.setattr(fit_stream, "MOST_BUFFERED", 1024)
     real = fit_stream.Run.__init__
 
-    def begun(self: Any, *args: Any, **kw: Any) -> None:
+    def looked_at(self: Any, *args: Any, **kw: Any) -> None:
         real(self, *args, **kw)
         for ahead in (False, True):
             samples = fit_stream.replace(self.samples, ahead=ahead, begun={}, kept=[])
@@ -310,11 +312,14 @@ def test_a_block_stays_as_it_is_while_the_next_is_filled(
                             pass
                     X, Y = block.problem.X[block.order], block.problem.Y[block.order]
                     seen[ahead].append(np.hstack([X, Y]).tobytes())
-            samples._stop()
+            J = samples.evaluate(self.engine, self.net.theta, None)
+            assert not any(one._thread.is_alive() for one in working)
+            assert J == plain.setdefault("J", J)
 
-    monkeypatch.setattr(fit_stream.Run, "__init__", begun)
+    monkeypatch.setattr(fit_stream.Run, "__init__", looked_at)
     fit_data_set(folder, "y", CHOICES, memory=MEMORY)
     assert len(working) >= 3
+    assert not any(one._thread.is_alive() for one in working)
     assert len(seen[True]) == 9
     assert seen[True] == seen[False]
     assert len(set(seen[True])) == 9

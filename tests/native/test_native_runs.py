@@ -249,7 +249,9 @@ def test_threads_that_are_chosen_change_no_bits_and_stop_where_one_does(step: in
             costs: list[Any] = []
             for call in range(12):
                 order = np.arange(len(each.X))[: batch * (80 - call) - 3]
-                told = native.run(each, theta, state, order, batch, np.full(80 - call, 1e-3), call)
+                told = native.run(
+                    each, theta, state, order, batch, np.linspace(1e-2, 1e-3, 80 - call), call
+                )
                 costs += told
             found.append((*costs, theta, state))
         for one, two in zip(*found, strict=True):

@@ -91,14 +91,25 @@ class DataSet:
                         continue
                     yield batch.slice(skip)
                     skip = 0
+            if self._local:
+                self._check(group.path)
         except (pa.ArrowException, OSError) as error:
+            self._check(group.path)
             raise ValueError(f"{group.path} cannot be read: {_one_line(error)}") from None
+
+    @property
+    def _local(self) -> bool:
+        """Say whether to ask for a file's mark costs next to nothing."""
+        return bool(self.system.type_name == "local")
+
+    def _check(self, path: str) -> None:
+        if _mark(self.system, path) != self.marks[path]:
+            raise ValueError(f"{path} has changed since it was first read: start again")
 
     def _file(self, path: str) -> Any:
         found = self._files.pop(path, None)
-        if found is None or self.system.type_name == "local":
-            if _mark(self.system, path) != self.marks[path]:
-                raise ValueError(f"{path} has changed since it was first read: start again")
+        if found is None or self._local:
+            self._check(path)
             found = found or _opened(self.system, path)
         self._files[path] = found
         if len(self._files) > _OPEN_FILES:
