@@ -270,7 +270,7 @@ static std::size_t lay_out(const Problem& given, const Run& run, int threads, ch
               .steps = run.k > 0 ? (run.k + run.batch - 1) / run.batch : 0, .done = 0,
               .why = End::done, .desks = desk, .W = W, .da_parts = da_parts, .gradients = gradients,
               .unit_sums = unit_sums, .clipped_sums = clipped_sums, .first_unit = first_unit, .J = J,
-              .penalty = 0, .fused = fused, .one_pass = one_pass, .update = update_of(p.optimizer),
+              .penalty = 0, .fused = fused, .one_pass = one_pass, .few = nullptr, .update = update_of(p.optimizer),
               .cost = cost_function(p.cost, p.canonical), .tiny = nullptr};
     for (idx t = 0; t < desks; t++)
         lay_out_desk(base ? desk + t : nullptr, p, plan.slice, run, arena);
