@@ -10,6 +10,7 @@ pa = pytest.importorskip("pyarrow")
 from hypothesis import given  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
+from chainrule.engines import rows  # noqa: E402
 from chainrule.tables import encode_batch as module  # noqa: E402
 from chainrule.tables.columns import columns  # noqa: E402
 from chainrule.tables.encode_batch import encode_batch  # noqa: E402
@@ -69,6 +70,26 @@ def test_bits_are_those_of_the_encoder(tables: tuple[Any, Any], dtype: str) -> N
     np.testing.assert_array_equal(found, wanted)
 
 
+@given(tables(), st.data())
+def test_some_rows_are_those_of_all_with_and_without_the_core(
+    tables: tuple[Any, Any], data: Any
+) -> None:
+    table, batch = tables
+    try:
+        encoder = Encoder.fit(columns(table))
+        wanted = encode_batch(encoder, batch, np.float32)
+    except ValueError:
+        return
+    chosen = np.flatnonzero(data.draw(st.lists(st.booleans(), max_size=batch.num_rows)))
+    found = np.full((len(chosen), wanted.shape[1]), 7, np.float32)
+    with pytest.MonkeyPatch.context() as patched:
+        if data.draw(st.booleans()):
+            patched.setattr(rows, "built", lambda: None)
+        module.encode_rows(encoder, batch, chosen, found)
+    np.testing.assert_array_equal(found, wanted[chosen])
+
+
+@pytest.mark.skipif(rows.built() is None, reason="the core is not built")
 def test_usual_columns_do_not_take_the_slow_way(monkeypatch: pytest.MonkeyPatch) -> None:
     batch = pa.RecordBatch.from_pydict(
         {

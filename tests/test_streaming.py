@@ -20,6 +20,7 @@ from chainrule.tables.columns import columns  # noqa: E402
 from chainrule.tables.encoder import Encoder  # noqa: E402
 from chainrule.tables.fit_stream import fit_data_set, size_of  # noqa: E402
 from chainrule.tables.model import TableModel  # noqa: E402
+from chainrule.tables.spool import AUTO  # noqa: E402
 from chainrule.tables.statistics import encoder_of, merged, summaries  # noqa: E402
 from chainrule.tables.streaming import is_data_set, open_data_set, shared_out  # noqa: E402
 from chainrule.training.checkpoints import written  # noqa: E402
@@ -163,7 +164,9 @@ def test_stopped_and_resumed_in_the_middle_of_an_epoch(
             patched.setattr(descent, "_agree", agree)
             patched.setattr(descent, "FEWEST_STEPS", 1)
             kept = cr.Checkpoints(run, epochs=999)
-            part = fit_data_set(folder, "y", CHOICES, memory=memory, checkpoint=kept)
+            # A run goes on in the same bits with and without a spool.
+            spool = AUTO if step % 2 else None
+            part = fit_data_set(folder, "y", CHOICES, memory=memory, checkpoint=kept, spool=spool)
         assert part.history.stop is not None
         assert part.history.stop.reason == "interrupted"
         TableModel.load(written(run)[-1])

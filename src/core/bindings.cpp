@@ -260,6 +260,7 @@ NB_MODULE(_core, m) {
              "gradient"_a.noconvert(), "rate"_a, "number"_a, "squares"_a.noconvert(), "threads"_a);
     bind_predictor(m);
     bind_checker(m);
+    bind_rows(m);
     m.def("tables", &tables, "The names and settings that the core knows, in its own order.");
     m.def("available_isas", &available_isas, "The instruction sets of this processor, best first.");
     m.def("processors", &processors, "The processors this process may use.");

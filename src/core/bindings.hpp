@@ -26,6 +26,7 @@ namespace chainrule {
 
 void bind_predictor(nb::module_& m);
 void bind_checker(nb::module_& m);
+void bind_rows(nb::module_& m);
 
 using Read = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
 using Write = nb::ndarray<nb::c_contig, nb::device::cpu>;

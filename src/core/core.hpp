@@ -90,6 +90,17 @@ struct Moves {
     std::int32_t* where;  // (rows, 2): layer from 1 and unit of the first kink met; 0: none
 };
 
+// A column of numbers, and where in a row it goes. `type` is Arrow's letter: c C s S i I l L f g.
+struct ArrowNumbers {
+    char type;
+    const void* values;         // the first row's
+    const std::uint8_t* valid;  // a bit for each row, or null: every row has a value
+    idx valid_first;            // the first row's bit
+    double mean, scale;
+    bool missing;  // the next place says with a 1 that there is no value
+    idx place;
+};
+
 // Why a run ended.
 enum class End : int { done, stopped, unsure };
 
@@ -117,6 +128,10 @@ struct Kernels {
     std::size_t (*differences_scratch)(const Stage*, idx depth, idx rows);
     void (*differences)(const Moves&, idx first, idx rows, void* scratch);
     void (*own_outputs)(const Stage&, idx samples, double* a);
+    // (x - mean) / scale of some rows, in ascending order, into out (m, width); 0 where there is no
+    // value or NaN. False if a number is not finite: then out holds anything.
+    bool (*standardise)(const ArrowNumbers* columns, idx count, const std::int64_t* rows, idx m, void* out,
+                        idx width);
     idx lanes;              // numbers of a register
     const Kernels* narrow;  // of registers half as wide, or null
 };

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <new>
 
 namespace chainrule {
@@ -36,16 +37,11 @@ int Session::sensible_threads(const Run& run) const {
 
 // The team or the caller alone, whichever was faster of late: on a processor that others use too, a
 // team waits for whoever is not running. Both give the same bits, so that either can be tried.
-int Session::chosen_threads(const Run& run) {
+int Session::chosen_threads(const Run& run) const {
     const int many = sensible_threads(run);
-    Pace& pace = paces_[run.train];
-    if (many == 1) return 1;
-    constexpr long TRY_EVERY = 32;
-    const long call = pace.calls++ % TRY_EVERY;
+    const Pace& pace = paces_[run.train];
     const bool known = pace.seconds[0] > 0 && pace.seconds[1] > 0;
-    const bool alone_is_faster = known && pace.seconds[0] < pace.seconds[1];
-    if (call == 1) return alone_is_faster ? many : 1;
-    return alone_is_faster ? 1 : many;
+    return many > 1 && known && pace.seconds[0] < pace.seconds[1] ? 1 : many;
 }
 
 End Session::attempt(const Run& run, int threads, idx* steps) {
@@ -69,35 +65,64 @@ idx Session::run(Run run, int threads) {
         forks_ = forks();
     }
     const std::lock_guard<std::mutex> lock(busy_);
-    const bool chosen = threads <= 0;
-    if (chosen) threads = chosen_threads(run);
-    const auto began = std::chrono::steady_clock::now();
-    const idx steps = take(run, threads);
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-    if (chosen && run.k > 0 && paces_[run.train].calls > 1) {  // the first call made the team
-        double& pace = paces_[run.train].seconds[threads > 1];
-        const double now = took.count() / (double)run.k;
-        pace = pace > 0 ? (pace + now) / 2 : now;
-    }
+    idx steps = 0;
+    if (threads <= 0 && sensible_threads(run) > 1) chosen(run, &steps);
+    else take(run, threads > 0 ? threads : 1, &steps);
     return steps;
 }
 
-idx Session::take(const Run& run, int threads) {
-    idx steps = 0;
-    if (!run.train || run.given) {
-        attempt(run, threads, &steps);
-        return steps;
+// A call as it is chosen. Now and then a small part of its steps is taken the other way first, more often
+// where that is the team's, which has more to win; and the last times count alone. So a choice made
+// while other threads had work does not outlast them.
+void Session::chosen(Run run, idx* steps) {
+    constexpr idx SHARE = 32;
+    const idx all = run.train && !run.given ? (run.k + run.batch - 1) / run.batch : 1;
+    const long call = paces_[run.train].calls++;
+    const int many = sensible_threads(run);
+    const int now = chosen_threads(run), other = now == 1 ? many : 1;
+    if (all < SHARE) {
+        timed(run, call % (now == 1 ? 8 : 32) == 1 ? other : now, steps);
+        return;
     }
+    if (call > 0 && (now == 1 || call % 4 == 1)) {
+        Run part = run;
+        const idx tried = all / SHARE;
+        part.k = tried * run.batch;
+        if (timed(part, other, steps) != End::done || !std::isfinite(run.costs[*steps - 1])) return;
+        run.order += part.k;
+        run.k -= part.k;
+        run.rates += tried;
+        run.first_step += tried;
+        run.costs += tried;
+        run.squares += tried * problem_.depth;
+    }
+    idx rest = 0;
+    timed(run, chosen_threads(run), &rest);
+    *steps += rest;
+}
+
+// Takes steps and notes what a row took.
+End Session::timed(const Run& run, int threads, idx* steps) {
+    const bool first = threads > 1 && !team_;  // which makes the team
+    const auto began = std::chrono::steady_clock::now();
+    const End end = take(run, threads, steps);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+    if (run.k > 0 && !first) paces_[run.train].seconds[threads > 1] = took.count() / (double)run.k;
+    return end;
+}
+
+// Leaves in *steps how many were taken or tried.
+End Session::take(const Run& run, int threads, idx* steps) {
+    const End end = attempt(run, threads, steps);
     // Where the optimizer is the gradient's epilogue, a gradient that is not finite shows when part of
     // the run's own theta has changed already. Then the run is taken again, to the step before.
-    if (attempt(run, threads, &steps) != End::unsure) return steps;
-    if (steps > 1) {
+    if (end == End::unsure && run.train && !run.given && *steps > 1) {
         Run again = run;
-        again.k = (steps - 1) * run.batch;
+        again.k = (*steps - 1) * run.batch;
         idx taken = 0;
         attempt(again, threads, &taken);
     }
-    return steps;
+    return end;
 }
 
 }  // namespace chainrule

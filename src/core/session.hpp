@@ -21,11 +21,13 @@ class Session {
     const Problem& problem() const { return problem_; }
 
   private:
-    idx take(const Run& run, int threads);
+    void chosen(Run run, idx* steps);
+    End timed(const Run& run, int threads, idx* steps);
+    End take(const Run& run, int threads, idx* steps);
     End attempt(const Run& run, int threads, idx* steps);
     const Kernels& kernels_for(const Run& run) const;
     int sensible_threads(const Run& run) const;
-    int chosen_threads(const Run& run);
+    int chosen_threads(const Run& run) const;
 
     std::vector<Layer> layers_;
     Problem problem_;

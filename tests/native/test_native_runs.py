@@ -232,3 +232,28 @@ def test_fit_uses_the_native_engine() -> None:
         histories.append(net.fit(X, y, epochs=5, engine=engine, progress=False))
     assert [h.engine for h in histories] == ["native", "reference"]
     assert distance(histories[0].cost, histories[1].cost) < 1e-10
+
+
+@pytest.mark.parametrize("step", [0, 1, 2, 31, 32, 70])
+def test_threads_that_are_chosen_change_no_bits_and_stop_where_one_does(step: int) -> None:
+    """A call that tries threads on part of its steps is one call for whoever asks."""
+    sizes, batch = [20, 64, 64, 2], 512
+    for bad in (False, True):
+        p = problem(sizes, "relu", dtype="float32", m=batch * 80, threads=1)
+        chosen = problem(sizes, "relu", dtype="float32", m=batch * 80, threads=None)
+        if bad:
+            p.X[step * batch] = chosen.X[step * batch] = np.inf
+        found = []
+        for each in (p, chosen):
+            theta = each.network.theta.copy()
+            state = each.optimizer.init(theta)
+            costs: list[Any] = []
+            for call in range(12):
+                order = np.arange(len(each.X))[: batch * (80 - call) - 3]
+                told = native.run(
+                    each, theta, state, order, batch, np.linspace(1e-2, 1e-3, 80 - call), call
+                )
+                costs += told
+            found.append((*costs, theta, state))
+        for one, two in zip(*found, strict=True):
+            np.testing.assert_array_equal(one, two)

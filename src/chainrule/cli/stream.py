@@ -44,6 +44,7 @@ class Job:
     choices: Any
     output: str
     memory: str | None
+    spool: str
     kept: Any
     resume: bool
     as_json: bool
@@ -85,6 +86,7 @@ def _work(job: Job, voice: Voice, team: Any) -> None:
             team=team,
             checkpoint=job.kept,
             resume=job.resume,
+            spool=None if job.spool == "none" else job.spool,
             say=voice,
         )
     except Diverged as error:

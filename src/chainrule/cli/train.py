@@ -99,6 +99,12 @@ def _sizes(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
     metavar="SIZE",
     help="Stream a Parquet file, folder, glob or URI within so much memory.  [default: 1GB]",
 )
+@click.option(
+    "--spool",
+    default="auto",
+    metavar="FOLDER",
+    help="For the temporary file of a stream's encoded rows, or none.  [default: by TMPDIR]",
+)
 @click.option("--force", is_flag=True, help="Overwrite a file that is no model.")
 @common
 def train(
@@ -110,6 +116,7 @@ def train(
     checkpoint_every: str | None,
     resume: bool,
     memory: str | None,
+    spool: str,
     as_json: bool,
     quiet: bool,
     debug: bool,
@@ -146,7 +153,7 @@ def train(
         def allowed() -> None:
             _check_output(output, data, force)
 
-        job = Job(data, target, choices, output, memory, kept, resume, as_json, allowed)
+        job = Job(data, target, choices, output, memory, spool, kept, resume, as_json, allowed)
         train_stream(job, voice)
         return
     if target is None:

@@ -5,52 +5,47 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
-from typing import Any, Final
-
-AHEAD: Final = 1
+from typing import Any
 
 
-class OneAhead(Iterator[Any]):
-    """Iterates over ``source`` on another thread, ``AHEAD`` items ahead of who takes them.
+class Ahead(Iterator[Any]):
+    """Iterates over ``source`` on another thread, so many ``items`` ahead of who takes them.
 
-    It begins at once. What the source raises is raised where its next item would have come. To be
-    closed when no more is wanted; then the thread has ended.
+    It begins at once; the source is asked for one item more whenever one is taken. What it raises
+    is raised where its next item would have come. To be closed when no more is wanted; then the
+    thread has ended.
     """
 
-    def __init__(self, source: Iterator[Any]) -> None:
-        self._waiting: queue.Queue[tuple[bool, Any]] = queue.Queue(maxsize=AHEAD)
-        self._stopped = threading.Event()
+    def __init__(self, source: Iterator[Any], items: int = 1) -> None:
+        self._made: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
+        self._wanted = threading.Semaphore(items)
+        self._stopped = False
         self._thread = threading.Thread(target=self._work, args=(source,), daemon=True)
         self._thread.start()
 
     def _work(self, source: Iterator[Any]) -> None:
         try:
-            for item in source:
-                if not self._put((True, item)):
-                    return
-            self._put((False, None))
+            self._wanted.acquire()
+            while not self._stopped:
+                self._made.put((True, next(source)))
+                self._wanted.acquire()
+        except StopIteration:
+            self._made.put((False, None))
         except BaseException as error:
-            self._put((False, error))
-
-    def _put(self, item: tuple[bool, Any]) -> bool:
-        while not self._stopped.is_set():
-            try:
-                self._waiting.put(item, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
+            self._made.put((False, error))
 
     def __next__(self) -> Any:
-        if self._stopped.is_set():
+        if self._stopped:
             raise StopIteration
-        more, item = self._waiting.get()
+        more, item = self._made.get()
         if more:
+            self._wanted.release()
             return item
         self.close()
         raise StopIteration if item is None else item
 
     def close(self) -> None:
         """End the thread, after the item it is at."""
-        self._stopped.set()
+        self._stopped = True
+        self._wanted.release()
         self._thread.join()

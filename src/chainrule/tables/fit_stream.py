@@ -32,10 +32,14 @@ from .choices import Choices, as_json, check, complete, smaller_rate
 from .columns import require
 from .fit import Diverged, finite
 from .model import OUTPUTS, TableModel, score
+from .spool import AUTO, spool_for
 from .statistics import Summary, encoder_of, merged, summaries, target_of
-from .stream_samples import Part, Reader, Stream
+from .stream_reader import Part, Reader, read_once
+from .stream_samples import Stream
 from .streaming import DataSet, Group, open_data_set, shared_out
+from .target import TargetEncoder
 
+Array = npt.NDArray[Any]
 Say = Callable[[str], None]
 
 # Rows held out for validation, and for the test, are at most so many: they are in memory.
@@ -44,8 +48,8 @@ MOST_HELD = 100_000
 MOST_BUFFERED = 1 << 20
 # Memory that Python, NumPy and Arrow take before the first row, and Arrow's own buffers.
 BASE = 250 << 20
-# Blocks in memory: one that is trained on, one that waits, one that is filled.
-BLOCKS = 3
+# Blocks in memory: one that is trained on, one that is filled.
+BLOCKS = 2
 # In stochastic descent, blocks of fewer rows cost more in calls than they save.
 FEWEST_BUFFERED = 1024
 
@@ -74,13 +78,16 @@ def fit_data_set(
     checkpoint: Checkpoints | None = None,
     resume: bool = False,
     check_ranks: bool = False,
+    spool: str | None = AUTO,
     say: Say = _silent,
     callbacks: Sequence[Callable[[Network, History], Any]] = (),
 ) -> Streamed:
     """Train a network on a Parquet data set of any size within about ``memory`` bytes a process.
 
     Each rank of the team reads row groups of its own. ``check_ranks``: compare parameters over all
-    ranks after every step. The choices of the fit of a table apply, but for L-BFGS.
+    ranks after every step. ``spool``: the folder for a temporary file of encoded rows, None for no
+    such file; rows are then decoded in every epoch. The choices of the fit of a table apply, but
+    for L-BFGS.
 
     Raises ValueError, in one sentence and on all ranks alike, for what cannot be trained with, and
     Diverged.
@@ -117,25 +124,29 @@ def fit_data_set(
     if team.size > 1 and settings.threads is None:
         settings = replace(settings, threads=processors)
     reader = Reader(found, encoder, meaning, problem_of(net, Data(X, Y, None), settings))
-    samples = _samples(reader, own, parts["train"], settings, memory, team)
+    samples = _samples(reader, own, parts, settings, memory, team)
     engine = engine_of(team, settings.engine, reader.problem)
-    samples = replace(samples, ahead=engine.name == "native" and processors > 1)
+    ahead = engine.name == "native" and processors > 1
+    widths = net.sizes[0], net.sizes[-1]
+    encoded = agreed(team, lambda: spool_for(spool, samples.counts, widths, net.dtype, say))
+    samples = replace(samples, ahead=ahead, spool=encoded)
     if team.size > 1:
         split = stream_split(team, samples.batch_size)
         engine = DataParallel(team, engine, split, counts["train"], check=check_ranks)
-    held = _held(reader, own, parts["validation"], team) if counts["validation"] else None
-    progress = Progress(settings.epochs, False)
-    run = Run(net, None, held, settings, engine, samples, progress, team)
-    if checkpoint is not None:
-        kept = replace(checkpoint, encoder=_state(reader))
-        signature = signature_of(run, [found.m, found.digest], parts["validation"].high)
-        signature |= {"ranks": team.size, "rows in a block": samples.rows}
-        run.keeper = agreed(team, lambda: Keeper(kept, signature, resume, team))
     try:
+        held = agreed(team, lambda: read_once(reader, own, parts, encoded, samples.slots()))
+        validation = Data(*held["validation"], None) if counts["validation"] else None
+        progress = Progress(settings.epochs, False)
+        run = Run(net, None, validation, settings, engine, samples, progress, team)
+        if checkpoint is not None:
+            kept = replace(checkpoint, encoder=_state(reader))
+            signature = signature_of(run, [found.m, found.digest], parts["validation"].high)
+            signature |= {"ranks": team.size, "rows in a block": samples.rows}
+            run.keeper = agreed(team, lambda: Keeper(kept, signature, resume, team))
         history = _train(run, choices)
     finally:
         samples.close()
-    scores = _scores(reader, own, parts["test"], net, team) if counts["test"] else None
+    scores = _scores(meaning, *held["test"], net, team) if counts["test"] else None
     record = _record(found, counts, choices, history, scores)
     return Streamed(TableModel(net, encoder, meaning, record), history, scores, counts)
 
@@ -200,35 +211,40 @@ def _given(
 
 
 def _samples(
-    reader: Reader, own: Sequence[Group], part: Part, settings: Any, memory: int, team: Team
+    reader: Reader,
+    own: Sequence[Group],
+    parts: dict[str, Part],
+    settings: Any,
+    memory: int,
+    team: Team,
 ) -> Stream:
     net = reader.problem.network
     batch_size = settings.batch_size // team.size
     bytes_a_row = (net.sizes[0] + net.sizes[-1]) * net.dtype.itemsize + 16
-    rows = min((memory - BASE) // (BLOCKS * bytes_a_row), MOST_BUFFERED)
+    counts = {n: [int(part.mask(group).sum()) for group in own] for n, part in parts.items()}
+    taken = BASE + bytes_a_row * sum(sum(counts[n]) for n in ("validation", "test"))
+    rows = min((memory - taken) // (BLOCKS * bytes_a_row), MOST_BUFFERED)
     if rows < max(batch_size, FEWEST_BUFFERED):
-        least = BASE + BLOCKS * bytes_a_row * max(batch_size, FEWEST_BUFFERED)
+        least = taken + BLOCKS * bytes_a_row * max(batch_size, FEWEST_BUFFERED)
         raise ValueError(
             f"--memory {memory >> 20}MB is too little: give at least {(least >> 20) + 1}MB, or a "
             "smaller batch"
         )
-    counts = [int(part.mask(group).sum()) for group in own]
-    steps = np.array([ceil(sum(counts) / batch_size)])
+    own_rows = counts["train"]
+    steps = np.array([ceil(sum(own_rows) / batch_size)])
     team.maximum_(steps)
     rows = int(rows) // batch_size * batch_size
-    epochs = settings.epochs
-    return Stream(reader, own, counts, part, rows, batch_size, int(steps[0]), True, team, epochs)
-
-
-def _held(reader: Reader, own: Sequence[Group], part: Part, team: Team) -> Data:
-    """Read this rank's validation rows into memory."""
-    net = reader.problem.network
-    X, Y = np.empty((0, net.sizes[0]), net.dtype), np.empty((0, net.sizes[-1]), net.dtype)
-    pairs = agreed(team, lambda: [pair for group in own for pair in reader.rows(group, part)])
-    return Data(
-        np.concatenate([X, *(x for x, _ in pairs)]),
-        np.concatenate([Y, *(y for _, y in pairs)]),
-        None,
+    return Stream(
+        reader,
+        own,
+        own_rows,
+        parts["train"],
+        rows,
+        batch_size,
+        int(steps[0]),
+        True,
+        team,
+        settings.epochs,
     )
 
 
@@ -244,18 +260,9 @@ def _train(run: Run, choices: Choices) -> History:
     return history
 
 
-def _scores(
-    reader: Reader, own: Sequence[Group], part: Part, net: Network, team: Team
-) -> dict[str, Any]:
-    outputs = [np.empty((0, net.sizes[-1]), net.dtype)]
-    true = [np.empty((0, net.sizes[-1]), net.dtype)]
-    for group in own:
-        for X, Y in reader.rows(group, part):
-            outputs.append(net.predict(X))
-            true.append(Y)
-    y_hat, Y = (stacked(team, np.concatenate(rows)) for rows in (outputs, true))
-    values: npt.NDArray[Any] = reader.target.decode(Y)
-    return score(reader.target, values, y_hat)
+def _scores(target: TargetEncoder, X: Array, Y: Array, net: Network, team: Team) -> dict[str, Any]:
+    y_hat, Y = (stacked(team, rows) for rows in (net.predict(X), Y))
+    return score(target, target.decode(Y), y_hat)
 
 
 def _state(reader: Reader) -> tuple[Any, dict[str, npt.NDArray[Any]]]:

@@ -5,13 +5,16 @@ each full buffer is one block, whose rows are taken in random order (Xu et al., 
 machine learning with CorgiPile", SIGMOD 2022: this trains as a full shuffle does where a buffer
 holds several row groups, or rows were written in random order). What is in a block follows from
 seed, epoch and row counts alone, so a run can be resumed within an epoch without reading what came
-before. Files are decoded on another thread meanwhile.
+before, and its rows are the same whether they are decoded or come from the spool. Blocks are filled
+on another thread meanwhile.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import count
 from math import ceil
 from typing import Any
 
@@ -20,116 +23,42 @@ import numpy.typing as npt
 
 from chainrule.engines import Engine, Problem
 from chainrule.engines.parallel import MOST_ROWS, DataParallel, Sums
+from chainrule.engines.rows import permutation
 from chainrule.engines.team import Team
-from chainrule.mathematics.random import ORDER, SPLIT, key, permutation, uniform
+from chainrule.mathematics.random import ORDER, key
 from chainrule.training.samples import Block, sums_of_batches
 
-from .ahead import OneAhead
-from .columns import Column, columns
-from .encode_batch import encode_batch
-from .encoder import Encoder
-from .streaming import DataSet, Group
-from .target import TargetEncoder
+from .ahead import Ahead
+from .spool import Spool
+from .stream_reader import Part, Piece, Reader
+from .streaming import Group
 
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.int64]
-Loaded = tuple[Array, Array, Rows]
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Which rows of a data set are meant: those whose random number is from ``low`` to ``high``."""
-
-    seed: int
-    low: float
-    high: float
-
-    def mask(self, group: Group) -> npt.NDArray[np.bool_]:
-        """Say for each row of a row group whether it is one of the part."""
-        u = uniform(key(self.seed, SPLIT), group.rows, group.first)
-        return (u >= self.low) & (u < self.high)
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Reads and encodes rows of a data set."""
-
-    data: DataSet
-    encoder: Encoder
-    target: TargetEncoder
-    problem: Problem  # without samples
-
-    def rows(self, group: Group, part: Part, skip: int = 0) -> Iterator[tuple[Array, Array]]:
-        """Yield X and Y of a row group's rows in a part, after the first ``skip`` of them."""
-        mask = part.mask(group)
-        chosen = np.flatnonzero(mask)[skip:]
-        if not len(chosen):
-            return
-        at = int(chosen[0])
-        mask[:at] = False
-        names = [*self.encoder.names, self.target.name]
-        for batch in self.data.batches(group, names, at):
-            keep = np.flatnonzero(mask[at : at + batch.num_rows])
-            at += batch.num_rows
-            if not len(keep):
-                continue
-            X, Y = self._encoded(group, batch)
-            if len(keep) < len(X):
-                X, Y = X.take(keep, 0), Y.take(keep, 0)
-            yield X, Y
-
-    def _encoded(self, group: Group, batch: Any) -> tuple[Array, Array]:
-        import pyarrow as pa
-
-        net, name = self.problem.network, self.target.name
-        try:
-            X = encode_batch(self.encoder, batch, net.dtype)
-            column = columns(pa.Table.from_batches([batch]).select([name]))[name]
-            values = places_of(self.target, column)
-            return X, net.targets(self.target.encode(values, net.dtype), len(X))
-        except ValueError as error:
-            raise ValueError(f"{group.path}: {error}") from None
-
-
-def places_of(target: TargetEncoder, column: Column) -> Array:
-    """Read the target's values, of numbers for classes by binary search."""
-    if not target.classes or column.kind == "text":
-        return target.values_of(column)
-    known = np.array([{"false": "0", "true": "1"}.get(c, c) for c in target.classes], np.float64)
-    order = np.argsort(known, kind="stable")
-    found = np.searchsorted(known[order], column.values).clip(max=len(known) - 1)
-    places: Rows = order[found]
-    if not (known[places] == column.values).all():
-        return target.values_of(column)  # which says what is wrong
-    return places
+Loaded = tuple[int, Rows]
 
 
 def in_blocks(
-    pieces: Iterator[tuple[Array, Array]], rows: int, m: int, spare: list[tuple[Array, Array]]
-) -> Iterator[tuple[Array, Array]]:
-    """Put m rows of X and Y that come in pieces into blocks of ``rows``; the last may be short.
+    pieces: Iterator[Piece], rows: int, m: int, slots: Iterator[tuple[Array, Array]]
+) -> Iterator[int]:
+    """Put m rows that come in pieces into blocks of ``rows``; the last may be short.
 
-    ``spare``: blocks that are no longer used, to be filled again.
+    Each block goes to the next of ``slots``, X and Y. Yield how many rows it got.
     """
     filled = 0
-    for X, Y in pieces:
+    for piece in pieces:
         at = 0
-        while at < len(X):
+        while at < piece.rows:
             if not filled:
                 size = min(rows, m)
                 m -= size
-                X_block, Y_block = spare.pop() if spare else _block(rows, X, Y)
-            take = min(len(X) - at, size - filled)
-            X_block[filled : filled + take] = X[at : at + take]
-            Y_block[filled : filled + take] = Y[at : at + take]
+                X, Y = next(slots)
+            take = min(piece.rows - at, size - filled)
+            piece.fill(at, X[filled : filled + take], Y[filled : filled + take])
             filled, at = filled + take, at + take
             if filled == size:
-                yield X_block[:size], Y_block[:size]
+                yield size
                 filled = 0
-
-
-def _block(rows: int, X: Array, Y: Array) -> tuple[Array, Array]:
-    return np.empty((rows, X.shape[1]), X.dtype), np.empty((rows, Y.shape[1]), Y.dtype)
 
 
 @dataclass(frozen=True)
@@ -154,10 +83,13 @@ class Stream:
     team: Team
     epochs: int
     ahead: bool = False
+    spool: Spool | None = None
     # The next epoch's blocks, which are read while the last of this one is trained on.
     begun: dict[tuple[int, int], Any] = field(default_factory=dict, compare=False)
-    # Blocks to be filled again: memory that is new to a process costs as much as the decoding.
-    spare: list[tuple[Array, Array]] = field(default_factory=list, compare=False)
+    # The problem of all blocks, once there is one. Its rows are two slots: a block is trained on in
+    # one of them, and the next fills the other. So the engine keeps its threads, and no memory is
+    # asked for anew, which costs as much as decoding does.
+    kept: list[Problem] = field(default_factory=list, compare=False)
 
     def blocks(self, epoch: int, first: int) -> Iterator[Block]:
         """Yield the blocks of an epoch from the one that holds the batch numbered ``first``.
@@ -166,58 +98,86 @@ class Stream:
         """
         in_block = self.rows // self.batch_size
         begin = min(first, self.steps - 1) // in_block
-        own = sum(self.counts)
-        total = ceil(self.steps / in_block)
-        held = ceil(own / self.rows)
-        source = self.begun.pop((epoch, begin), None) or self._begin(epoch, begin)
+        total, held = ceil(self.steps / in_block), ceil(sum(self.counts) / self.rows)
+        source = self.begun.pop((epoch, begin), None) or self._begin(epoch, begin, 0)
         try:
             for number in range(begin, total):
-                X, Y, order = next(source) if number < held else self._nothing()
+                slot, order = next(source) if number < held else (0, np.empty(0, np.int64))
                 if number == held - 1 and self.ahead and epoch + 1 < self.epochs:
-                    self.begun[epoch + 1, 0] = self._begin(epoch + 1, 0)
-                problem = replace(self.reader.problem, X=X, Y=Y)
+                    self.begun[epoch + 1, 0] = self._begin(epoch + 1, 0, 1 - slot)
                 start = number * in_block
-                yield Block(
-                    problem, order, self.batch_size, start, min(in_block, self.steps - start)
-                )
-                if X.base is not None and Y.base is not None:
-                    self.spare.append((X.base, Y.base))
+                steps = min(in_block, self.steps - start)
+                yield Block(self._problem(), order, self.batch_size, start, steps)
         finally:
             source.close()
 
-    def _begin(self, epoch: int, begin: int) -> Any:
-        source = self._loaded(epoch, begin)
-        return OneAhead(source) if self.ahead else source
+    def _begin(self, epoch: int, begin: int, slot: int) -> Any:
+        """Start to fill blocks, the first one in a slot that is not in use."""
+        self._problem()
+        source = self._loaded(epoch, begin, slot)
+        return Ahead(source) if self.ahead else source
+
+    def _problem(self) -> Problem:
+        if not self.kept:
+            X, Y = self.reader.empty(2 * self._slot_rows)
+            self.kept.append(replace(self.reader.problem, X=X, Y=Y))
+        return self.kept[0]
+
+    @property
+    def _slot_rows(self) -> int:
+        return min(self.rows, sum(self.counts))
+
+    def slots(self) -> tuple[Array, Array]:
+        """Return the memory that blocks are filled into: X and Y of both slots."""
+        return self._problem().X, self._problem().Y
+
+    def _slot(self, number: int) -> tuple[Array, Array]:
+        problem, rows = self._problem(), self._slot_rows
+        place = slice(number * rows, (number + 1) * rows)
+        return problem.X[place], problem.Y[place]
 
     def close(self) -> None:
-        """End the thread that reads for an epoch that is not wanted any more."""
+        """End the thread that reads for an epoch that is not wanted any more, and the spool."""
+        self._stop()
+        if self.spool is not None:
+            self.spool.close()
+
+    def _stop(self) -> None:
         for source in self.begun.values():
             source.close()
         self.begun.clear()
 
-    def _nothing(self) -> Loaded:
-        net = self.reader.problem.network
-        X, Y = (np.empty((0, n), net.dtype) for n in (net.sizes[0], net.sizes[-1]))
-        return X, Y, np.empty(0, np.int64)
-
-    def _loaded(self, epoch: int, begin: int) -> Generator[Loaded, None, None]:
-        """Yield X, Y and the order of rows of each block from the one numbered ``begin`` on."""
+    def _loaded(self, epoch: int, begin: int, slot: int) -> Generator[Loaded, None, None]:
+        """Yield the slot and the order of rows of each block from the one numbered ``begin`` on."""
         skip, seed = begin * self.rows, self.reader.problem.network.seed
-        blocks = in_blocks(self._read(epoch, skip), self.rows, sum(self.counts) - skip, self.spare)
-        for number, (X, Y) in enumerate(blocks, begin):
-            stream = key(seed, ORDER, epoch, self.team.rank, number)
-            yield X, Y, permutation(len(X), stream) if self.shuffle else np.arange(len(X))
+        m = sum(self.counts) - skip
+        slots = (self._slot((slot + n) % 2) for n in count())
+        for n, size in enumerate(in_blocks(self._pieces(epoch, skip), self.rows, m, slots)):
+            stream = key(seed, ORDER, epoch, self.team.rank, begin + n)
+            order = permutation(size, stream) if self.shuffle else np.arange(size)
+            used = (slot + n) % 2
+            order += used * self._slot_rows
+            yield used, order
 
-    def _read(self, epoch: int, skip: int) -> Iterator[tuple[Array, Array]]:
-        """Yield X and Y of an epoch's rows after the first ``skip``, some thousand at a time."""
+    def _pieces(self, epoch: int, skip: int) -> Iterator[Piece]:
+        """Yield an epoch's rows after the first ``skip``."""
         n, rank, seed = len(self.groups), self.team.rank, self.reader.problem.network.seed
         order = permutation(n, key(seed, ORDER, epoch, rank)) if self.shuffle else range(n)
         for place in order:
-            if skip >= self.counts[place]:
-                skip -= self.counts[place]
-                continue
-            yield from self.reader.rows(self.groups[place], self.part, skip)
-            skip = 0
+            rows = self.counts[place]
+            if skip >= rows:
+                skip -= rows
+            elif self.spool is not None and self.spool.holds:
+                yield Piece(rows - skip, partial(self._from_spool, int(place), skip))
+                skip = 0
+            else:
+                yield from self.reader.pieces(self.groups[place], self.part, skip)
+                skip = 0
+
+    def _from_spool(self, place: int, skip: int, at: int, X: Array, Y: Array) -> None:
+        spool = self.spool
+        if spool is None or not spool.read(place, skip + at, X, Y):
+            self.reader.fill(self.groups[place], self.part, skip + at, X, Y)
 
     def batch_weights(self, rows: Rows, count: int) -> npt.NDArray[np.float64]:
         """Return the number of rows in each of ``count`` batches, over all ranks."""
@@ -229,7 +189,11 @@ class Stream:
         return found
 
     def evaluate(self, engine: Engine, theta: Array, dtheta: Array | None) -> float:
-        """Return J over all ranks' samples in a pass over them; its gradient goes to ``dtheta``."""
+        """Return J over all ranks' samples in a pass over them; its gradient goes to ``dtheta``.
+
+        No block of an epoch is good after it.
+        """
+        self._stop()
         part = engine.part if isinstance(engine, DataParallel) else engine
         sums = Sums(part, theta)
         for block in replace(self, shuffle=False, epochs=0).blocks(0, 0):

@@ -10,7 +10,7 @@ import glob
 import hashlib
 import os
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .ahead import OneAhead
+from .ahead import Ahead
 from .columns import Columns, columns, require
 
 Rows = npt.NDArray[np.int64]
 
 ROWS_AT_ONCE = 16384
+_BATCHES = 2  # decoded ahead of who uses them
 _BUFFER = 1 << 16  # bytes of a column read at once
 _OPEN_FILES = 4
 
@@ -43,7 +44,8 @@ class Group:
 class DataSet:
     """A Parquet data set: its row groups in order, and the names of its columns.
 
-    ``digest`` is that of the footers, which hold the sizes and extremes of every column's pieces.
+    ``digest`` is that of the footers, which hold the sizes and extremes of every column's pieces;
+    ``marks`` are each file's size and time of change when it was first read.
     """
 
     name: str
@@ -51,6 +53,7 @@ class DataSet:
     names: tuple[str, ...]
     system: Any
     digest: str = ""
+    marks: Mapping[str, Any] = field(default_factory=dict, compare=False)
     _files: OrderedDict[str, Any] = field(default_factory=OrderedDict, compare=False)
 
     @property
@@ -81,18 +84,33 @@ class DataSet:
         )
         try:
             # Decoding needs no lock of Python's, and so costs who uses the rows no time.
-            with closing(OneAhead(source)) as ahead:
+            with closing(Ahead(source, _BATCHES)) as ahead:
                 for batch in ahead:
                     if skip >= batch.num_rows:
                         skip -= batch.num_rows
                         continue
                     yield batch.slice(skip)
                     skip = 0
+            if self._local:
+                self._check(group.path)
         except (pa.ArrowException, OSError) as error:
+            self._check(group.path)
             raise ValueError(f"{group.path} cannot be read: {_one_line(error)}") from None
 
+    @property
+    def _local(self) -> bool:
+        """Say whether to ask for a file's mark costs next to nothing."""
+        return bool(self.system.type_name == "local")
+
+    def _check(self, path: str) -> None:
+        if _mark(self.system, path) != self.marks[path]:
+            raise ValueError(f"{path} has changed since it was first read: start again")
+
     def _file(self, path: str) -> Any:
-        found = self._files.pop(path, None) or _opened(self.system, path)
+        found = self._files.pop(path, None)
+        if found is None or self._local:
+            self._check(path)
+            found = found or _opened(self.system, path)
         self._files[path] = found
         if len(self._files) > _OPEN_FILES:
             self._files.popitem(last=False)[1].close()
@@ -120,7 +138,9 @@ def open_data_set(data: str | os.PathLike[str]) -> DataSet:
     first_schema: Any = None
     at = 0
     sha = hashlib.sha256()
+    marks = {}
     for path in paths:
+        marks[path] = _mark(system, path)
         file = _opened(system, path)
         if first_schema is None:
             first_schema = file.schema_arrow
@@ -134,7 +154,7 @@ def open_data_set(data: str | os.PathLike[str]) -> DataSet:
         sha.update(_footer(system, path))
     if not groups:
         raise ValueError(f"{name} has column names but no rows")
-    return DataSet(name, tuple(groups), tuple(first_schema.names), system, sha.hexdigest())
+    return DataSet(name, tuple(groups), tuple(first_schema.names), system, sha.hexdigest(), marks)
 
 
 def without_secrets(name: str) -> str:
@@ -195,6 +215,16 @@ def _opened(system: Any, path: str) -> Any:
         return pq.ParquetFile(system.open_input_file(path), **how)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ValueError(f"{path} is not a readable Parquet file: {_one_line(error)}") from None
+
+
+def _mark(system: Any, path: str) -> Any:
+    import pyarrow as pa
+
+    try:
+        info = system.get_file_info(path)
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(f"{path} cannot be read: {_one_line(error)}") from None
+    return info.size, info.mtime_ns
 
 
 def _footer(system: Any, path: str) -> bytes:

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..engines import Engine, Problem
+from ..engines.rows import permutation
 from ..engines.team import ALONE, Team
-from ..mathematics.random import ORDER, key, permutation
+from ..mathematics.random import ORDER, key
 
 Floats = npt.NDArray[np.floating[Any]]
 Rows = npt.NDArray[np.int64]

@@ -15,6 +15,7 @@ typedef REAL real;
 namespace chainrule {
 namespace {
 #include "differences.hpp"
+#include "rows.hpp"
 #include "step.hpp"
 
 // The general layout, and behind it that of a tiny network.
@@ -76,6 +77,6 @@ constexpr const Kernels* narrow = &NARROW;
 #endif
 extern const Kernels KERNELS;
 const Kernels KERNELS = {workspace, begin, work, end, elementwise, outputs_scratch, outputs,
-                         differences_scratch, differences, own_outputs, LANES, narrow};
+                         differences_scratch, differences, own_outputs, standardise, LANES, narrow};
 
 }  // namespace chainrule

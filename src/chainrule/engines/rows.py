@@ -1,0 +1,51 @@
+"""What the native core does with rows of data, besides training on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..mathematics import random
+from . import built
+
+__all__ = ["permutation", "standardise"]
+
+
+def permutation(m: int, key: int) -> npt.NDArray[np.int64]:
+    """Return 0 .. m - 1 in random order: see ``mathematics.random.permutation``.
+
+    By the native core where it was built, several times faster; the same order either way.
+    """
+    if built() is None:
+        return random.permutation(m, key)
+    from . import _core
+
+    order = np.empty(m, np.int64)
+    _core.permutation(key, order)
+    return order
+
+
+def standardise(
+    batch: Any,
+    features: Sequence[tuple[int, int, float, float, bool]],
+    rows: npt.NDArray[np.int64],
+    out: npt.NDArray[np.floating[Any]],
+) -> bool:
+    """Write (x - mean) / scale of columns of numbers of an Arrow batch to ``out``, (len(rows), n).
+
+    ``features``: number of the column, place in a row, mean, scale, missing. Where there is no
+    value, or NaN, a row has 0, and with ``missing`` 1 in the next place. ``rows`` ascend. Returns
+    False, and leaves anything in ``out``, where a number is not finite and without the native core.
+    Raises ValueError for columns of other types, rows that are not there, and places outside.
+    """
+    native = built()
+    if native is None:
+        return False
+    from . import _core
+
+    schema, columns = batch.__arrow_c_array__()
+    done: bool = _core.standardised(native.isa(), schema, columns, list(features), rows, out)
+    return done

@@ -1,0 +1,156 @@
+"""Reading rows of a Parquet data set as a network takes them: decoded, chosen by part, encoded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.engines import Problem
+from chainrule.mathematics.random import SPLIT, key, uniform
+
+from .columns import Column, columns
+from .encode_batch import encode_rows
+from .encoder import Encoder
+from .spool import Spool
+from .streaming import ROWS_AT_ONCE, DataSet, Group
+from .target import TargetEncoder
+
+Array = npt.NDArray[Any]
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which rows of a data set are meant: those whose random number is from ``low`` to ``high``."""
+
+    seed: int
+    low: float
+    high: float
+
+    def mask(self, group: Group) -> npt.NDArray[np.bool_]:
+        """Say for each row of a row group whether it is one of the part."""
+        u = uniform(key(self.seed, SPLIT), group.rows, group.first)
+        return (u >= self.low) & (u < self.high)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Rows that follow one another; ``fill(at, X, Y)`` writes those from ``at`` on to X and Y."""
+
+    rows: int
+    fill: Callable[[int, Array, Array], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads and encodes rows of a data set."""
+
+    data: DataSet
+    encoder: Encoder
+    target: TargetEncoder
+    problem: Problem  # without samples
+
+    def empty(self, rows: int) -> tuple[Array, Array]:
+        """Return X and Y of so many rows, to be filled."""
+        net = self.problem.network
+        return np.empty((rows, net.sizes[0]), net.dtype), np.empty((rows, net.sizes[-1]), net.dtype)
+
+    def pieces(self, group: Group, part: Part, skip: int = 0) -> Iterator[Piece]:
+        """Yield a row group's rows in a part, after the first ``skip`` of them."""
+        at = int(np.flatnonzero(part.mask(group))[skip]) if skip else 0
+        for _, piece in self.split(group, {"": part}, at):
+            yield piece
+
+    def fill(self, group: Group, part: Part, skip: int, X: Array, Y: Array) -> None:
+        """Write a row group's rows in a part to X and Y, from the one numbered ``skip`` on."""
+        filled = 0
+        for piece in self.pieces(group, part, skip):
+            take = min(piece.rows, len(X) - filled)
+            piece.fill(0, X[filled : filled + take], Y[filled : filled + take])
+            filled += take
+            if filled == len(X):
+                return
+
+    def split(
+        self, group: Group, parts: Mapping[str, Part], at: int = 0
+    ) -> Iterator[tuple[str, Piece]]:
+        """Yield a row group's rows from the one numbered ``at`` on, with the part each is in."""
+        masks = {name: part.mask(group) for name, part in parts.items()}
+        if not any(mask[at:].any() for mask in masks.values()):
+            return
+        names = [*self.encoder.names, self.target.name]
+        for batch in self.data.batches(group, names, at):
+            for name, mask in masks.items():
+                keep = np.flatnonzero(mask[at : at + batch.num_rows])
+                if len(keep):
+                    yield name, Piece(len(keep), partial(self._encode, group, batch, keep))
+            at += batch.num_rows
+
+    def _encode(self, group: Group, batch: Any, keep: Rows, at: int, X: Array, Y: Array) -> None:
+        import pyarrow as pa
+
+        net, name = self.problem.network, self.target.name
+        rows = keep[at : at + len(X)]
+        try:
+            encode_rows(self.encoder, batch, rows, X)
+            column = columns(pa.Table.from_batches([batch.select([name])]))[name]
+            values = places_of(self.target, column)
+            Y[...] = net.targets(self.target.encode(values, net.dtype), batch.num_rows)[rows]
+        except ValueError as error:
+            raise ValueError(f"{group.path}: {error}") from None
+
+
+def places_of(target: TargetEncoder, column: Column) -> Array:
+    """Read the target's values, of numbers for classes by binary search."""
+    if not target.classes or column.kind == "text":
+        return target.values_of(column)
+    known = np.array([{"false": "0", "true": "1"}.get(c, c) for c in target.classes], np.float64)
+    order = np.argsort(known, kind="stable")
+    found = np.searchsorted(known[order], column.values).clip(max=len(known) - 1)
+    places: Rows = order[found]
+    if not (known[places] == column.values).all():
+        return target.values_of(column)  # which says what is wrong
+    return places
+
+
+def read_once(
+    reader: Reader,
+    groups: Sequence[Group],
+    parts: Mapping[str, Part],
+    spool: Spool | None,
+    scratch: tuple[Array, Array],
+) -> dict[str, tuple[Array, Array]]:
+    """Read all parts but ``train`` into memory; meanwhile write that one to the spool.
+
+    ``scratch``: X and Y of any rows; all of it is written to, so that it is not new to the process
+    any more when it is needed in a hurry.
+    """
+    held = {name: part for name, part in parts.items() if name != "train"}
+    counts = {n: sum(int(p.mask(group).sum()) for group in groups) for n, p in held.items()}
+    found = {name: reader.empty(count) for name, count in counts.items()}
+    filled = dict.fromkeys(found, 0)
+    if len(scratch[0]) < ROWS_AT_ONCE:
+        scratch = reader.empty(ROWS_AT_ONCE)
+    at = 0
+    wanted = spool is not None
+    last = time.monotonic()
+    for group in groups:
+        for name, piece in reader.split(group, parts if wanted else held):
+            if name != "train":
+                place = slice(filled[name], filled[name] + piece.rows)
+                piece.fill(0, *(rows[place] for rows in found[name]))
+                filled[name] += piece.rows
+            elif spool is not None and wanted:
+                at = at if at + piece.rows <= len(scratch[0]) else 0
+                X, Y = (rows[at : at + piece.rows] for rows in scratch)
+                at += piece.rows
+                piece.fill(0, X, Y)
+                wanted = spool.write(X, Y, time.monotonic() - last)
+                last = time.monotonic()
+    return found
