@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "bindings.hpp"
-
 #include "session.hpp"
 
 namespace chainrule {
