@@ -2,8 +2,6 @@
 // raises here, whoever calls, and no array is ever copied.
 #pragma once
 
-#include <cstdio>  // nanobind writes to stderr and leaves this to others
-
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>

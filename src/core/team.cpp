@@ -3,8 +3,10 @@
 #include "team.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 
 #if defined(__linux__)
@@ -31,12 +33,25 @@ void pause_once() {
 #endif
 }
 
+// The whole number that text begins with, or 0; moves text behind it. Not by the C library, whose
+// functions for it have new names since glibc 2.38: see older_glibc.cpp.
+long whole_number(const char*& text) {
+    while (*text == ' ') text++;
+    long found = 0;
+    text = std::from_chars(text, text + std::strlen(text), found).ptr;
+    return found;
+}
+
 #if defined(__linux__)
 // Numbers from a file, or 0 where there are none.
 void read_numbers(const char* path, long& one, long& two) {
     one = two = 0;
     if (std::FILE* file = std::fopen(path, "r")) {
-        if (std::fscanf(file, "%ld %ld", &one, &two) < 1) one = 0;
+        char line[64];
+        if (const char* text = std::fgets(line, sizeof line, file)) {
+            one = whole_number(text);
+            two = whole_number(text);
+        }
         std::fclose(file);
     }
 }
@@ -60,7 +75,7 @@ unsigned forks() { return forks_so_far.load(std::memory_order_relaxed); }
 int processors() {
     int found = (int)std::thread::hardware_concurrency();
     if (const char* text = std::getenv("OMP_NUM_THREADS"))
-        if (const int limit = std::atoi(text); limit > 0) found = std::min(found, limit);
+        if (const long limit = whole_number(text); limit > 0) found = (int)std::min((long)found, limit);
 #if defined(__linux__)
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof set, &set) == 0) found = std::min(found, CPU_COUNT(&set));
