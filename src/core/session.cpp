@@ -48,9 +48,8 @@ int Session::sensible_threads(const Run& run) const {
 
 // The team or the caller alone, whichever was faster of late: on a processor that others use too, a
 // team waits for whoever is not running. Both give the same bits, so that either can be tried.
-int Session::chosen_threads(const Run& run) {
+int Session::chosen_threads(Pace& pace, const Run& run) const {
     const int many = sensible_threads(run);
-    Pace& pace = paces_[run.train];
     if (many == 1) return 1;
     constexpr long TRY_EVERY = 32;
     const long call = pace.calls++ % TRY_EVERY;
@@ -60,53 +59,49 @@ int Session::chosen_threads(const Run& run) {
     return alone_is_faster ? 1 : many;
 }
 
-End Session::attempt(const Run& run, int threads, idx* steps) {
-    if (threads > 1 && (!team_ || !team_->alive() || team_->asked != threads)) {
-        if (team_ && !team_->alive()) (void)team_.release();  // belongs to the parent of a fork
-        team_ = std::make_unique<ThreadTeam>(threads);
-    }
-    ThreadTeam* team = threads > 1 ? team_.get() : nullptr;
+End Session::attempt(Tools& tools, const Run& run, int threads, idx* steps) const {
+    if (threads > 1 && (!tools.team || tools.team->asked != threads))
+        tools.team = std::make_unique<ThreadTeam>(threads);
+    ThreadTeam* team = threads > 1 ? tools.team.get() : nullptr;
     if (team) threads = team->threads;
-    void* at = workspace_.need(kernels_->workspace(problem_, run, threads));
+    void* at = tools.workspace.need(kernels_->workspace(problem_, run, threads));
     kernels_->begin(problem_, run, at, team);
-    if (team) team_->run(kernels_->work, at);
+    if (team) team->run(kernels_->work, at);
     else kernels_->work(at, 0);
     return kernels_->end(at, steps);
 }
 
 idx Session::run(Run run, int threads) {
-    if (forks_ != forks()) {  // another thread's run may have been under way, and its lock is held
-        new (&busy_) std::mutex;
-        forks_ = forks();
-    }
-    const std::lock_guard<std::mutex> lock(busy_);
+    Tools& tools = tools_.get();
+    const std::lock_guard<std::mutex> lock(tools.busy);
+    Pace& pace = tools.paces[run.train];
     const bool chosen = threads <= 0;
-    if (chosen) threads = chosen_threads(run);
+    if (chosen) threads = chosen_threads(pace, run);
     const auto began = std::chrono::steady_clock::now();
-    const idx steps = take(run, threads);
+    const idx steps = take(tools, run, threads);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-    if (chosen && run.k > 0 && paces_[run.train].calls > 1) {  // the first call made the team
-        double& pace = paces_[run.train].seconds[threads > 1];
+    if (chosen && run.k > 0 && pace.calls > 1) {  // the first call made the team
+        double& seconds = pace.seconds[threads > 1];
         const double now = took.count() / (double)run.k;
-        pace = pace > 0 ? (pace + now) / 2 : now;
+        seconds = seconds > 0 ? (seconds + now) / 2 : now;
     }
     return steps;
 }
 
-idx Session::take(const Run& run, int threads) {
+idx Session::take(Tools& tools, const Run& run, int threads) const {
     idx steps = 0;
     if (!run.train || run.given) {
-        attempt(run, threads, &steps);
+        attempt(tools, run, threads, &steps);
         return steps;
     }
     // Where the optimizer is the gradient's epilogue, a gradient that is not finite shows when part of
     // the run's own theta has changed already. Then the run is taken again, to the step before.
-    if (attempt(run, threads, &steps) != End::unsure) return steps;
+    if (attempt(tools, run, threads, &steps) != End::unsure) return steps;
     if (steps > 1) {
         Run again = run;
         again.k = (steps - 1) * run.batch;
         idx taken = 0;
-        attempt(again, threads, &taken);
+        attempt(tools, again, threads, &taken);
     }
     return steps;
 }

@@ -12,18 +12,10 @@
 #if defined(__linux__)
 #include <sched.h>
 #endif
-#if !defined(_WIN32)
-#include <pthread.h>
-#endif
 
 namespace chainrule {
 
 namespace {
-
-std::atomic<unsigned> forks_so_far{0};
-#if !defined(_WIN32)
-[[maybe_unused]] const int forks_are_counted = pthread_atfork(nullptr, nullptr, [] { forks_so_far++; });
-#endif
 
 void pause_once() {
 #if defined(__x86_64__)
@@ -70,8 +62,6 @@ double control_group() {
 
 }  // namespace
 
-unsigned forks() { return forks_so_far.load(std::memory_order_relaxed); }
-
 int processors() {
     int found = (int)std::thread::hardware_concurrency();
     if (const char* text = std::getenv("OMP_NUM_THREADS"))
@@ -86,7 +76,7 @@ int processors() {
 }
 
 ThreadTeam::ThreadTeam(int threads)
-    : asked(threads), spins_(threads > processors() ? 0 : 4000), forks_(forks()) {
+    : asked(threads), spins_(threads > processors() ? 0 : 4000) {
     this->barrier = meet;
     others_.reserve((std::size_t)threads);
     try {
@@ -100,16 +90,10 @@ ThreadTeam::ThreadTeam(int threads)
 }
 
 ThreadTeam::~ThreadTeam() {
-    if (!alive()) {  // a fork's copy: there is nobody to wait for
-        for (auto& other : others_) other.detach();
-        return;
-    }
     leaving_ = true;
     arrive();
     for (auto& other : others_) other.join();
 }
-
-bool ThreadTeam::alive() const { return forks_ == forks(); }
 
 void ThreadTeam::run(void (*function)(void*, int), void* context) {
     function_ = function;
