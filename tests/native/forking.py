@@ -3,9 +3,10 @@
     python tests/native/forking.py [forks] [threads]
 
 Every other child trains on the problem that a thread of its parent was training on just then, from
-two threads at once. All let go of it while they train on one of their own, do the rest, and end as any
-interpreter does. One that takes longer than a minute says where it hangs, and ends. Exits with 1
-where a child did anything but end well with the bits of the first time.
+two threads at once. All let go of it while they train on one of their own, do the rest, and end as
+any interpreter does. One that takes longer than a minute says where it is, each minute, and is waited
+for, since a busy machine is no fault. Exits with 1 where a child did anything but end well with the
+bits of the first time.
 """
 
 import faulthandler
@@ -68,7 +69,7 @@ KINDS = [train, fit, predict, check]
 
 def in_child(expected: dict[Any, bytes], inherit: bool) -> None:
     """Do everything once, and end as any interpreter does."""
-    faulthandler.dump_traceback_later(SECONDS, exit=True)
+    faulthandler.dump_traceback_later(SECONDS, repeat=True)
     found: list[bytes] = []
     if inherit:
         other = threading.Thread(target=lambda: found.append(train()))
