@@ -4,9 +4,9 @@
 
 Every other child trains on the problem that a thread of its parent was training on just then, from
 two threads at once. All let go of it while they train on one of their own, do the rest, and end as
-any interpreter does. One that takes longer than a minute says where it is, each minute, and is waited
-for, since a busy machine is no fault. Exits with 1 where a child did anything but end well with the
-bits of the first time.
+any interpreter does. One that takes longer than a minute says where it is, each minute, and is
+waited for, since a busy machine is no fault. Exits with 1 where a child did anything but end well
+with the bits of the first time.
 """
 
 import faulthandler
