@@ -139,7 +139,8 @@ def _policy(checkpoint: Any, every: str | int | None, resume: bool) -> Checkpoin
 
 
 def _keeper(run: Run, policy: Checkpoints, data: Data, held: Data | None, resume: bool) -> Keeper:
-    from .checkpoints import Keeper, digest_of, signature_of
+    from .checkpoints import Keeper, signature_of
+    from .digest import digest_of
 
     return Keeper(policy, signature_of(run, digest_of(data), digest_of(held)), resume)
 

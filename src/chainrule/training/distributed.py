@@ -31,8 +31,9 @@ from ..engines.parallel import (
 from ..engines.supervise import supervise
 from ..engines.team import ALONE, Disagreement, Team, stacked
 from ..mathematics.names import unknown
-from .checkpoints import Keeper, checkpoints_of, digest_of, signature_of
+from .checkpoints import Keeper, checkpoints_of, signature_of
 from .conduct import conduct, problem_of
+from .digest import digest_of
 from .history import History
 from .progress import Progress
 from .run import Run
