@@ -26,6 +26,7 @@ IMAGE = ROOT / "docs" / "images" / "shapes.svg"
 JUDGED, WITHIN = 50e-6, 1.3
 FOOTPRINTS = [2**k for k in range(13, 29)]
 LEAST, ENOUGH = 0.02, 0.08  # seconds of a run at least; and of a timing, see Run.timed
+FEWEST, MOST = 10, 2000  # steps of a run, which copies theta once in and once out
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def measure(sweep: Sweep, limits: Limits, repeats: int, cores: Cores) -> list[Po
     for at, shape in sweep.points.items():
         case = case_of(*shape)
         steps = ceil(LEAST / (2 * max(limits.floors(case)) + 1e-6))
-        cases[at] = replace(case, steps=min(steps, 2000))
+        cases[at] = replace(case, steps=min(max(steps, FEWEST), MOST))
         for threads in {1, limits.cores}:
             runs[at, threads] = trained(cases[at], native, "float32", threads)
     times = {key: Timings() for key in runs}

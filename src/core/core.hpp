@@ -117,6 +117,8 @@ struct Kernels {
     std::size_t (*differences_scratch)(const Stage*, idx depth, idx rows);
     void (*differences)(const Moves&, idx first, idx rows, void* scratch);
     void (*own_outputs)(const Stage&, idx samples, double* a);
+    idx lanes;              // numbers of a register
+    const Kernels* narrow;  // of registers half as wide, or null
 };
 
 struct Isa {

@@ -3,35 +3,22 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
-#include <new>
 
 namespace chainrule {
-
-namespace {
-constexpr std::align_val_t ALIGNMENT{64};
-}
-
-Allocation::~Allocation() {
-    if (at) ::operator delete(at, ALIGNMENT);
-}
-
-void* Allocation::need(std::size_t needed) {
-    if (needed > size) {
-        if (at) ::operator delete(at, ALIGNMENT);
-        at = nullptr;
-        size = 0;
-        at = ::operator new(needed, ALIGNMENT);
-        size = needed;
-        std::memset(at, 0, size);
-    }
-    return at;
-}
 
 Session::Session(const Problem& problem, std::vector<Layer> layers, const Kernels* kernels)
     : layers_(std::move(layers)), problem_(problem), kernels_(kernels), processors_(processors()) {
     problem_.layers = layers_.data();
     problem_.depth = (idx)layers_.size();
+}
+
+// Few units leave most of a wide register empty, and a narrow one answers sooner. Where several outputs of many
+// rows lie in one piece, the wide one is the faster all the same.
+const Kernels& Session::kernels_for(const Run& run) const {
+    idx most = 0;
+    for (const Layer& layer : layers_) most = std::max(most, layer.n_out);
+    const bool few = kernels_->narrow && most <= kernels_->narrow->lanes;
+    return few && (run.batch == 1 || layers_.back().n_out == 1) ? *kernels_->narrow : *kernels_;
 }
 
 // One thread for what is small: a barrier costs a fraction of a microsecond, a step of this many
@@ -64,11 +51,12 @@ End Session::attempt(Tools& tools, const Run& run, int threads, idx* steps) cons
         tools.team = std::make_unique<ThreadTeam>(threads);
     ThreadTeam* team = threads > 1 ? tools.team.get() : nullptr;
     if (team) threads = team->threads;
-    void* at = tools.workspace.need(kernels_->workspace(problem_, run, threads));
-    kernels_->begin(problem_, run, at, team);
-    if (team) team->run(kernels_->work, at);
-    else kernels_->work(at, 0);
-    return kernels_->end(at, steps);
+    const Kernels& kernels = kernels_for(run);
+    void* at = tools.workspace.need(kernels.workspace(problem_, run, threads));
+    kernels.begin(problem_, run, at, team);
+    if (team) team->run(kernels.work, at);
+    else kernels.work(at, 0);
+    return kernels.end(at, steps);
 }
 
 idx Session::run(Run run, int threads) {

@@ -6,16 +6,10 @@
 #include <vector>
 
 #include "forks.hpp"
+#include "memory.hpp"
 #include "team.hpp"
 
 namespace chainrule {
-
-struct Allocation {
-    void* at = nullptr;
-    std::size_t size = 0;
-    ~Allocation();
-    void* need(std::size_t size);
-};
 
 class Session {
   public:
@@ -46,6 +40,7 @@ class Session {
 
     idx take(Tools& tools, const Run& run, int threads) const;
     End attempt(Tools& tools, const Run& run, int threads, idx* steps) const;
+    const Kernels& kernels_for(const Run& run) const;
     int sensible_threads(const Run& run) const;
     int chosen_threads(Pace& pace, const Run& run) const;
 

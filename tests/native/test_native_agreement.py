@@ -134,6 +134,49 @@ def test_steps_of_any_shape(
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@settings(max_examples=60, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 300), min_size=2, max_size=5),
+    batch=st.integers(1, 10),
+    hidden=st.lists(st.sampled_from(["tanh", "relu", "gelu", "softmax", "identity"]), min_size=4),
+    optimizer=st.sampled_from(list(OPTIMIZERS)),
+    rate=st.sampled_from([0.0, 0.3]),
+    penalty=st.sampled_from([0.0, 1e-2]),
+    which=st.integers(0, len(ISAS) - 1),
+    threads=st.integers(1, 4),
+)
+def test_steps_of_few_samples_through_wide_layers(
+    dtype: str,
+    sizes: list[int],
+    batch: int,
+    hidden: list[str],
+    optimizer: str,
+    rate: float,
+    penalty: float,
+    which: int,
+    threads: int,
+) -> None:
+    """There backward and update are one pass over W, which must be had before its step."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CHAINRULE_ISA", ISAS[which])
+        p = problem(
+            sizes,
+            hidden[: len(sizes) - 2],
+            dtype=dtype,
+            m=3 * batch + 1,  # the last batch of an epoch is shorter
+            optimizer=optimizer,
+            weights=penalty > 0,
+            dropout=rate,
+            l1=penalty,
+            l2=penalty,
+            threads=threads,
+        )
+        found, wanted = trained(native, p, batch, 3), trained(reference, p, batch, 3)
+    for got, want in zip(found[2:], wanted[2:], strict=True):
+        assert distance(got, want) <= (1e-9 if dtype == "float64" else 1e-2)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("m", [1, 700, 3000])
 @pytest.mark.parametrize("sizes", [[3, 1], [4, 32, 16, 4], [40, 300, 260, 2]])
 def test_whole_data_at_once(isa: str, dtype: str, m: int, sizes: list[int]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -159,3 +161,12 @@ def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHAINRULE_THREADS", "2")
     assert np.isfinite(native.evaluate(p, p.network.theta))
     assert native.isa() == native.available_isas()[0]
+
+
+def test_the_engine_is_imported_when_first_asked_for() -> None:
+    program = (
+        "import sys, chainrule as cr; before = 'chainrule.engines.native' in sys.modules;"
+        "print(before, cr.engines.native.available_isas())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == f"False {native.available_isas()}\n", done.stderr

@@ -20,6 +20,8 @@ SHAPES = [
     ([5, 7, 3], 37, 10),  # one slice, padded
     ([20, 300, 290, 2], 300, 100),  # one slice, shared rows
     ([4, 32, 16, 4], 3000, 2000),  # parts
+    ([20, 300, 290, 70, 2], 30, 7),  # backward and update in one pass
+    ([150, 700, 2], 8, 1),  # the same, one sample
     ([40, 300, 260, 2], 2500, 2100),  # several slices of a large network
     ([70, 512, 512, 3], 200, 100),  # rows of W that lie badly, so that panels are packed
 ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 from ..mathematics.names import unknown
@@ -63,7 +63,13 @@ def built() -> Any:
     just then would wait for it forever.
     """
     try:
-        from . import native  # type: ignore[attr-defined, unused-ignore]
+        return import_module(".native", __name__)
     except ImportError:
         return None
-    return sys.modules.get(native.__name__)
+
+
+def __getattr__(name: str) -> Any:
+    """Give ``chainrule.engines.native``, which is imported when it is first asked for."""
+    if name == "native" and built() is not None:
+        return built()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

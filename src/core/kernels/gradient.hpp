@@ -2,7 +2,7 @@
 // tile's epilogue or into a buffer; and what follows when the whole gradient must be seen first.
 #pragma once
 
-#include "backward.hpp"
+#include "few.hpp"
 
 // Where gradients go: into the optimizer (into == null), or into a flat array, added or not.
 struct Sink {
@@ -10,17 +10,6 @@ struct Sink {
     bool add;
     const Numbers* numbers;
 };
-
-// n parameters from theta[at] on.
-INLINE Block block_at(const Run_state& r, idx at, const real* g, idx n, bool penalise) {
-    real* s0 = r.state + at;
-    return {r.theta + at, s0, s0 + r.p.parameters, g, n, true, penalise};
-}
-INLINE Block bias_at(const Run_state& r, idx at, const real* g, idx n) {
-    Block block = block_at(r, at, g, n, false);
-    block.weights = false;
-    return block;
-}
 
 // Asks for a block's lines while the tile that will change them is still at work.
 INLINE void fetch(const Block& block, idx slots) {
@@ -36,6 +25,13 @@ INLINE void fetch(const Block& block, idx slots) {
 constexpr idx TURNED = 2048;
 constexpr idx CHUNK = 512;  // of a bias
 
+// The tile of `rows` rows of dW^T and `width` columns.
+INLINE Tile gradient_tile(idx rows, idx width) {
+    const int NV = (int)((width + LANES - 1) / LANES);
+    return width % LANES ? tile_of<true, true>((int)rows, NV) : tile_of<false, true>((int)rows, NV);
+}
+INLINE idx most_rows_of(idx width) { return most_rows((int)((width + LANES - 1) / LANES)); }
+
 // Units of a layer of at most PANEL outputs: rows of W^T that lie in one piece, so that the optimizer
 // takes a unit at once, in whole registers.
 static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, idx u0, idx u1,
@@ -43,7 +39,6 @@ static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, 
     const Layer& layer = r.p.layers[l];
     const Sheet& s = d.sheets[l];
     const idx n = layer.n_out, high = unit_rows(layer);
-    const int NV = (int)((n + LANES - 1) / LANES);
     // Few outputs leave most lanes empty: then the inputs lie along the lanes, where they can.
     const bool turned = l > 0 && n < LANES && layer.n_in >= LANES;
     alignas(64) real scratch[TURNED], across[TURNED];
@@ -55,12 +50,10 @@ static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, 
             const idx wide = i1 - i0, ld = round_up(wide, LANES);
             for (idx j = 0; j < wide; j += PANEL) {
                 const idx width = least(PANEL, wide - j);
-                const int columns = (int)((width + LANES - 1) / LANES);
                 for (idx i = 0, next; i < n; i = next) {
-                    next = least(i + most_rows(columns), n);
-                    const Tile run = width % LANES ? tile_of<true, true>((int)(next - i), columns)
-                                                   : tile_of<false, true>((int)(next - i), columns);
-                    run({s.dz_rows, i, rows, below.a + i0 + j, below.ld, nullptr, 0,
+                    next = least(i + most_rows_of(width), n);
+                    gradient_tile(next - i, width)(
+                        {s.dz_rows, i, rows, below.a + i0 + j, below.ld, nullptr, 0,
                          across + i * ld + j, ld, width});
                 }
             }
@@ -69,13 +62,11 @@ static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, 
                 for (idx j = 0; j < entries; j++)
                     into[j] = sink.add ? into[j] + scratch[j] : scratch[j];
         } else {
-            const idx most = most_rows(NV), tiles = (i1 - i0 + most - 1) / most;
+            const idx most = most_rows_of(n), tiles = (i1 - i0 + most - 1) / most;
             for (idx tile = 0, i = 0; tile < tiles; tile++) {
                 const idx next = (i1 - i0) * (tile + 1) / tiles;
-                const Tile run = n % LANES ? tile_of<true, true>((int)(next - i), NV)
-                                           : tile_of<false, true>((int)(next - i), NV);
                 real* C = into + i * n;
-                run({inputs_of(d, l), i0 + i, rows, s.dz, s.ld, sink.add ? C : nullptr, n, C, n, n});
+                gradient_tile(next - i, n)({inputs_of(d, l), i0 + i, rows, s.dz, s.ld, sink.add ? C : nullptr, n, C, n, n});
                 i = next;
             }
         }
@@ -87,37 +78,45 @@ static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, 
     }
 }
 
+// Rows [i0, i1) of one panel of a wide layer's dW^T, tile by tile: into a buffer, or each tile into the
+// optimizer while it is in the first cache. Returns the sum of dW^2 of what was stepped.
+static double wide_rows(const Run_state& r, const Desk& d, idx l, idx rows, idx panel, idx i0, idx i1,
+                        const Sink& sink) {
+    const Layer& layer = r.p.layers[l];
+    const Sheet& s = d.sheets[l];
+    const idx width = panel_width(layer.n_out, panel), j = panel * PANEL;
+    const idx most = most_rows_of(width), tiles = (i1 - i0 + most - 1) / most;
+    const real* const* ahead = l == 0 ? d.ahead : nullptr;
+    alignas(64) real scratch[12 * PANEL];
+    double sum = 0;
+    for (idx tile = 0, i = i0, next; tile < tiles; tile++, i = next) {
+        next = i0 + (i1 - i0) * (tile + 1) / tiles;
+        const Tile run = gradient_tile(next - i, width);
+        const idx at = layer.w + j * layer.n_in + i * width;
+        if (sink.into) {
+            real* C = sink.into + at;
+            run({inputs_of(d, l), i, rows, s.dz + j, s.ld, sink.add ? C : nullptr, width, C, width, width,
+                 ahead});
+            continue;
+        }
+        const Block block = block_at(r, at, scratch, (next - i) * width, sink.numbers->penalised);
+        fetch(block, r.p.slots);
+        run({inputs_of(d, l), i, rows, s.dz + j, s.ld, nullptr, 0, scratch, width, width, ahead});
+        sum += (double)total(r.update(block, *sink.numbers));
+    }
+    return sum;
+}
+
 // Units of one panel of a wider layer: the panel of dz stays in the cache while rows of W^T go by.
 static void wide_gradient(const Run_state& r, const Desk& d, idx l, idx rows, idx panel, idx u0,
                           idx u1, const Sink& sink) {
     const Layer& layer = r.p.layers[l];
-    const Sheet& s = d.sheets[l];
-    const idx high = unit_rows(layer), width = panel_width(layer.n_out, panel), j = panel * PANEL;
-    const int NV = (int)((width + LANES - 1) / LANES);
-    alignas(64) real scratch[12 * PANEL];
+    const idx high = unit_rows(layer);
     double* sums = r.unit_sums + r.first_unit[l] + panel * units(layer);
-    const real* const* ahead = l == 0 ? d.ahead : nullptr;
     for (idx u = u0; u < u1; u++) {
-        const idx end = least((u + 1) * high, layer.n_in), most = most_rows(NV);
-        const idx tiles = (end - u * high + most - 1) / most;
-        if (!sink.into) sums[u] = 0;
-        for (idx tile = 0, i = u * high, next; tile < tiles; tile++, i = next) {
-            next = u * high + (end - u * high) * (tile + 1) / tiles;
-            const Tile run = width % LANES ? tile_of<true, true>((int)(next - i), NV)
-                                           : tile_of<false, true>((int)(next - i), NV);
-            const idx at = layer.w + j * layer.n_in + i * width;
-            if (sink.into) {
-                real* C = sink.into + at;
-                run({inputs_of(d, l), i, rows, s.dz + j, s.ld, sink.add ? C : nullptr, width, C,
-                     width, width, ahead});
-                continue;
-            }
-            const Block block =
-                block_at(r, at, scratch, (next - i) * width, sink.numbers->penalised);
-            fetch(block, r.p.slots);
-            run({inputs_of(d, l), i, rows, s.dz + j, s.ld, nullptr, 0, scratch, width, width, ahead});
-            sums[u] += (double)total(r.update(block, *sink.numbers));
-        }
+        const idx i0 = u * high, i1 = least(i0 + high, layer.n_in);
+        sums[u] = r.few ? few_rows(r, d, l, rows, panel, i0, i1, *sink.numbers)
+                        : wide_rows(r, d, l, rows, panel, i0, i1, sink);
     }
     if (!sink.into) refresh_W(r, l, u0 * high, least(u1 * high, layer.n_in), panel);
 }

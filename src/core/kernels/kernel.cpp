@@ -1,5 +1,6 @@
 // kernel.cpp: the kernels, compiled once per instruction set and dtype; CMake gives REAL,
-// REAL_IS_FLOAT, KERNELS (the name of the table below) and the compiler's flags.
+// REAL_IS_FLOAT, KERNELS (the name of the table below), NARROW (that of the next narrower one, if any) and
+// the compiler's flags.
 #include "../core.hpp"
 #include "../tables.hpp"
 
@@ -34,6 +35,7 @@ void begin(const Problem& p, const Run& run, void* at, Team* team) {
     lay_out_all(p, run, team ? team->threads : 1, static_cast<char*>(at));
     Run_state& r = *static_cast<Run_state*>(at);
     r.team = team;
+    r.few = r.fused && r.run.batch <= FEW ? few_of(r.p.optimizer) : nullptr;
     if (r.tiny) return;
     const idx sums = r.first_unit[p.depth];  // not every way through a step writes all of them
     for (idx u = 0; u < sums; u++) r.unit_sums[u] = r.clipped_sums[u] = 0;
@@ -66,8 +68,14 @@ void elementwise(int function, const void* from, void* to, idx n) {
 
 }  // namespace
 
+#if !defined(NARROW)
+constexpr const Kernels* narrow = nullptr;
+#else
+extern const Kernels NARROW;
+constexpr const Kernels* narrow = &NARROW;
+#endif
 extern const Kernels KERNELS;
 const Kernels KERNELS = {workspace, begin, work, end, elementwise, outputs_scratch, outputs,
-                         differences_scratch, differences, own_outputs};
+                         differences_scratch, differences, own_outputs, LANES, narrow};
 
 }  // namespace chainrule

@@ -4,7 +4,7 @@
 // products have W as well. The caller's theta stays as it was until the run is done.
 #pragma once
 
-#include "passes.hpp"
+#include "forward.hpp"
 
 // n reals from the caller's array to the run's own, or back.
 template <bool in>

@@ -83,32 +83,39 @@ struct Block {
 };
 using Update = V (*)(const Block&, const Numbers&);
 
+constexpr int slots_of(O o) {
+    return o == O::gradient_descent ? 0 : o == O::adam || o == O::adamw ? 2 : 1;
+}
+
+// The register of parameters at `j` of a block, stepped by g.
+template <O o, class Read, class Write>
+INLINE void step_register(const Block& block, idx j, V g, V& squares, const Numbers& u, Read read, Write write) {
+    V theta = read(block.theta + j), s0 = {}, s1 = {};
+    if (block.penalise) g += penalty_slope(theta, u);
+    squares += g * g;
+    if constexpr (slots_of(o) > 0) s0 = read(block.s0 + j);
+    if constexpr (slots_of(o) > 1) s1 = read(block.s1 + j);
+    write(block.theta + j, stepped<o>(theta, g, s0, s1, u, block.weights ? u.keep : 1));
+    if constexpr (slots_of(o) > 0) write(block.s0 + j, s0);
+    if constexpr (slots_of(o) > 1) write(block.s1 + j, s1);
+}
+
 template <O o>
-static V update(const Block& block, const Numbers& u) {
-    constexpr int slots = o == O::gradient_descent ? 0 : o == O::adam || o == O::adamw ? 2 : 1;
-    const real keep = block.weights ? u.keep : 1;
-    const bool penalise = block.penalise;
-    real *theta = block.theta, *s0 = block.s0, *s1 = block.s1;
+static V update(const Block& given, const Numbers& u) {
+    const Block block = given;  // so that no store can change it
     const real* g = block.g;
     V squares[4] = {};
-    const auto step = [&](idx j, V& sum, auto read, auto write) __attribute__((always_inline)) {
-        V old = read(theta + j), x = read(g + j), v0 = {}, v1 = {};
-        if (penalise) x += penalty_slope(old, u);
-        sum += x * x;
-        if constexpr (slots > 0) v0 = read(s0 + j);
-        if constexpr (slots > 1) v1 = read(s1 + j);
-        write(theta + j, stepped<o>(old, x, v0, v1, u, keep));
-        if constexpr (slots > 0) write(s0 + j, v0);
-        if constexpr (slots > 1) write(s1 + j, v1);
-    };
     idx j = 0;
     for (; j + 4 * LANES <= block.n; j += 4 * LANES)
-        UNROLL for (int v = 0; v < 4; v++) step(j + v * LANES, squares[v], load, store);
-    for (int v = 0; j + LANES <= block.n; j += LANES, v++) step(j, squares[v], load, store);
+        UNROLL for (int v = 0; v < 4; v++)
+            step_register<o>(block, j + v * LANES, load(g + j + v * LANES), squares[v], u, load, store);
+    for (int v = 0; j + LANES <= block.n; j += LANES, v++)
+        step_register<o>(block, j, load(g + j), squares[v], u, load, store);
     const idx left = block.n - j;
     if (left > 0)
-        step(j, squares[3], [left](const real* p) { return load_first(p, left); },
-             [left](real* p, V v) { store_first(p, v, left); });
+        step_register<o>(block, j, load_first(g + j, left), squares[3], u,
+                         [left](const real* p) { return load_first(p, left); },
+                         [left](real* p, V v) { store_first(p, v, left); });
     return (squares[0] + squares[1]) + (squares[2] + squares[3]);
 }
 

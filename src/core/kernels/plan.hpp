@@ -13,6 +13,7 @@
 #include "product.hpp"
 #include "transpose.hpp"
 
+constexpr idx FEW = 8;  // samples: see few.hpp
 constexpr idx ROWS = 16;  // a unit of rows: what threads share of a slice; whole registers if flat
 constexpr idx SMALL = 256 << 10, SLICE = 128 << 10, MOST_PARTS = 16, LARGEST_SLICE = 1024;
 
@@ -31,8 +32,14 @@ static Plan plan_of(const Problem& p, idx m) {
     idx slice = small ? SLICE / (row * (idx)sizeof(real)) / ROWS * ROWS : LARGEST_SLICE;
     slice = slice < 2 * ROWS ? 2 * ROWS : slice > LARGEST_SLICE ? LARGEST_SLICE : slice;
     if (slice > m) slice = m > 0 ? round_up(m, ROWS) : ROWS;
-    const idx slices = m > slice ? (m + slice - 1) / slice : 1;
+    idx slices = m > slice ? (m + slice - 1) / slice : 1;
     const bool by_parts = small && slices > 1;
+    if (by_parts && slices < MOST_PARTS) {  // few: then as many for each of 2, 4, ... threads
+        idx even = 2;
+        while (even < slices) even *= 2;
+        slice = round_up((m + even - 1) / even, ROWS);
+        slices = (m + slice - 1) / slice;
+    }
     return {slice, slices, by_parts ? (slices < MOST_PARTS ? slices : MOST_PARTS) : 1, by_parts};
 }
 
@@ -49,6 +56,13 @@ INLINE idx units(const Layer& layer) {
 // Panels of columns of a layer. Where there are several, panels come first when the threads share a
 // product: then a thread reads and changes few panels of W^T, and finds them in its own cache.
 INLINE idx panels(const Layer& layer) { return (layer.n_out + PANEL - 1) / PANEL; }
+
+// Panels come in groups where backward and update are one pass: see onepass.hpp.
+constexpr idx MOST_GROUPS = 4;
+INLINE idx panels_of_group(const Layer& layer) { return (panels(layer) + MOST_GROUPS - 1) / MOST_GROUPS; }
+INLINE idx groups(const Layer& layer) {
+    return (panels(layer) + panels_of_group(layer) - 1) / panels_of_group(layer);
+}
 
 // The n-th of `of` equal shares of `total`.
 struct Range {
@@ -76,6 +90,9 @@ struct Desk {
     real* sums;              // (rows,), for the logarithms of a softmax
 };
 
+using Few = V (*)(const Block&, const real* const* a, idx at, const real* dz, idx dz_ld, idx rows, idx width,
+                  const Numbers&);
+
 // A run in progress. It lies at the start of the workspace, and everything it points to after it.
 struct Run_state {
     Problem p;           // its layers say where the run's own theta lies
@@ -88,13 +105,15 @@ struct Run_state {
     End why;
     Desk* desks;
     real** W;          // [1, L): W (n_out, n_in) in panels, or null where backward.hpp does without
+    real** da_parts;   // [1, L): da^{l-1} by groups of panels (groups, batch, n_in), or null: see onepass.hpp
     real* gradients;   // (parts, P), or null where the optimizer is the gradient's epilogue
     double* unit_sums; // squares of each unit of each panel of each layer, and clipped ones
     double* clipped_sums;
     idx* first_unit;   // [0, L]
     double* J;         // of each part, or of each unit of rows
     double penalty;
-    bool fused;
+    bool fused, one_pass;
+    Few few;
     Update update;
     CostOf cost;
     struct TinyLayer* tiny;  // see tiny.hpp, or null
@@ -182,16 +201,28 @@ INLINE bool by_dots(const Layer& layer, const Run& run) {
     return layer.n_out > PANEL && 8 * run.batch <= layer.n_out;
 }
 
-// W of the layers that propagate back, and the first of each layer's units. Returns all units.
-static idx lay_out_layers(const Problem& p, const Run& run, real** W, idx* first_unit, Arena& arena) {
+// Whether a layer's backward and update are one pass over W^T. By run.batch too.
+INLINE bool in_one_pass(const Problem& p, const Run& run, idx l, bool fused) {
+    return fused && l > 0 && p.layers[l].n_out > PANEL && run.batch <= FEW &&
+           (F)p.layers[l - 1].f != F::softmax;
+}
+
+// W of the layers that propagate back by products, or what da is summed from, and the first of each layer's
+// units. Returns all units.
+static idx lay_out_layers(const Problem& p, const Run& run, bool fused, real** W, real** da_parts,
+                          idx* first_unit, Arena& arena) {
     idx all = 0;
     for (idx l = 0; l < p.depth; l++) {
         const Layer& layer = p.layers[l];
         const bool back = (run.train || run.dtheta) && !run.given;
-        const bool product = back && l > 0 && !by_dots(layer, run);
+        const bool one_pass = in_one_pass(p, run, l, fused);
+        const bool product = back && l > 0 && !one_pass && !by_dots(layer, run);
         real* w = product ? arena.take<real>(layer.n_out * padded(layer.n_in)) : nullptr;
+        const idx parts = groups(layer) * run.batch * padded(layer.n_in);
+        real* da = one_pass ? arena.take<real>(parts) : nullptr;
         if (arena.base) {
             W[l] = w;
+            da_parts[l] = da;
             first_unit[l] = all;
         }
         all += panels(layer) * units(layer) + 1;
@@ -215,6 +246,8 @@ static std::size_t lay_out(const Problem& given, const Run& run, int threads, ch
     // By run.batch and not by k, so that a run split in two takes the same path.
     const bool fused = run.train && plan_of(p, run.batch).slices == 1 && p.clip_norm == 0 &&
                        p.clip_value == 0 && !run.careful;
+    bool one_pass = false;
+    for (idx l = 1; l < p.depth; l++) one_pass = one_pass || in_one_pass(p, run, l, fused);
     real* theta = own ? arena.take<real>(p.parameters) : static_cast<real*>(run.theta);
     real* state = !own          ? static_cast<real*>(run.state)
                   : run.train ? arena.take<real>(p.slots * p.parameters)
@@ -224,8 +257,9 @@ static std::size_t lay_out(const Problem& given, const Run& run, int threads, ch
                                        : nullptr;
     auto* desk = arena.take<Desk>(desks);
     auto** W = arena.take<real*>(p.depth);
+    auto** da_parts = arena.take<real*>(p.depth);
     auto* first_unit = arena.take<idx>(p.depth + 1);
-    const idx all_units = lay_out_layers(p, run, W, first_unit, arena);
+    const idx all_units = lay_out_layers(p, run, fused, W, da_parts, first_unit, arena);
     auto* unit_sums = arena.take<double>(all_units);
     auto* clipped_sums = arena.take<double>(all_units);
     const idx row_units = plan.slice / ROWS + 1;
@@ -234,11 +268,22 @@ static std::size_t lay_out(const Problem& given, const Run& run, int threads, ch
         *r = {.p = p, .run = run, .callers = given.layers, .theta = theta, .state = state,
               .team = nullptr, .full = plan,
               .steps = run.k > 0 ? (run.k + run.batch - 1) / run.batch : 0, .done = 0,
-              .why = End::done, .desks = desk, .W = W, .gradients = gradients,
+              .why = End::done, .desks = desk, .W = W, .da_parts = da_parts, .gradients = gradients,
               .unit_sums = unit_sums, .clipped_sums = clipped_sums, .first_unit = first_unit, .J = J,
-              .penalty = 0, .fused = fused, .update = update_of(p.optimizer),
+              .penalty = 0, .fused = fused, .one_pass = one_pass, .few = nullptr, .update = update_of(p.optimizer),
               .cost = cost_function(p.cost, p.canonical), .tiny = nullptr};
     for (idx t = 0; t < desks; t++)
         lay_out_desk(base ? desk + t : nullptr, p, plan.slice, run, arena);
     return arena.used;
+}
+
+// n parameters from theta[at] on.
+INLINE Block block_at(const Run_state& r, idx at, const real* g, idx n, bool penalise) {
+    real* s0 = r.state + at;
+    return {r.theta + at, s0, s0 + r.p.parameters, g, n, true, penalise};
+}
+INLINE Block bias_at(const Run_state& r, idx at, const real* g, idx n) {
+    Block block = block_at(r, at, g, n, false);
+    block.weights = false;
+    return block;
 }

@@ -119,6 +119,29 @@ static void slice_rows(Run_state& r, const Slice& slice, int n, int of, bool bac
     }
 }
 
+// Backward and update of a batch in one slice, once its cost is known to be finite: layer by layer, since what
+// a layer passes back is had from W before its step.
+static void step_layers(Run_state& r, idx rows, int n, int of, const Numbers& u) {
+    const Desk& d = r.desks[0];
+    const Sink sink = {nullptr, false, &u};
+    const Range mine = share_of((rows + ROWS - 1) / ROWS, n, of);
+    const idx r0 = mine.begin * ROWS, r1 = least(mine.end * ROWS, rows);
+    for (idx l = r.p.depth - 1; l >= 0; l--) {
+        const Layer& layer = r.p.layers[l];
+        if (r.da_parts[l]) {
+            one_pass(r, d, l, rows, share_of(groups(layer) * one_pass_units(layer), n, of), u);
+            wait(r, n);
+            sum_parts(r, d, l, rows, n, of);
+            wait(r, n);
+        } else {
+            if (l > 0 && r0 < r1) backward_layer(r, d, l, r0, r1);
+            if (l > 0) wait(r, n);
+            weight_gradient(r, d, l, rows, share_of(panels(layer) * units(layer), n, of), sink);
+        }
+        if (n == (int)(l % of)) bias_gradient(r, d, l, rows, sink);
+    }
+}
+
 // The squares of each layer's gradient; false where one is not finite.
 static bool squares_of_layers(const Run_state& r, double* squares) {
     bool good = true;
@@ -180,7 +203,7 @@ static bool batch_step(Run_state& r, idx s, int n, int of) {
         for (idx k = 0; k < plan.slices; k++) {
             const idx first = k * plan.slice;
             const Slice slice = {first, least(plan.slice, m - first), batch, step, sum};
-            slice_rows(r, slice, n, of, back);
+            slice_rows(r, slice, n, of, back && !r.one_pass);
             wait(r, n);
             J += sum_of(r.J, (slice.rows + ROWS - 1) / ROWS);
             if (r.fused) break;
@@ -200,7 +223,8 @@ static bool batch_step(Run_state& r, idx s, int n, int of) {
         return false;
     }
     if (r.fused) {
-        gradient(r, r.desks[0], m, n, of, {nullptr, false, &u});
+        if (r.one_pass) step_layers(r, m, n, of, u);
+        else gradient(r, r.desks[0], m, n, of, {nullptr, false, &u});
         wait(r, n);
         if (squares_of_layers(r, squares)) return true;
         if (n == 0) r.why = End::unsure;  // some of theta is changed: the caller goes back

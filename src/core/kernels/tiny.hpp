@@ -3,7 +3,7 @@
 // of part of one is slow to read back) and nothing is called that can be inlined.
 #pragma once
 
-#include "gradient.hpp"
+#include "onepass.hpp"
 
 constexpr idx TINY_INPUTS = 64, TINY_DEPTH = 8;
 

@@ -1,4 +1,4 @@
-// passes.hpp: forward propagation of rows [r0, r1) of a slice and their cost, and what the way back
+// forward.hpp: forward propagation of rows [r0, r1) of a slice and their cost, and what the way back
 // (backward.hpp, gradient.hpp) takes from it. Functions in the order in which they run.
 #pragma once
 

@@ -1,0 +1,85 @@
+// onepass.hpp: backward and update of a wide layer in one pass over W^T, for batches of few rows, whose time is
+// that of reading W^T and writing it back. Each thread takes the panels by which it multiplied on the way
+// forward, so that it finds them in its own cache: da^{l-1} is then a sum over panels, and it is taken in
+// the order of the groups that panels come in, however many threads there are.
+#pragma once
+
+#include "gradient.hpp"
+
+constexpr idx UNIT = 48;  // rows of W^T: whole tiles, and whole registers of units below
+
+INLINE idx one_pass_units(const Layer& layer) { return (layer.n_in + UNIT - 1) / UNIT; }
+
+// da[m] = sum_j dz[m][j] W^T[.][j] over the panels [first, last), for units [i0, i1) of the layer below.
+template <bool whole>
+INLINE void dots(const Run_state& r, const Sheet& s, const Layer& layer, idx m, idx first, idx last, idx i0,
+                 idx tall, real* da) {
+    V c[LANES] = {};
+    for (idx panel = first; panel < last; panel++) {
+        const idx j = panel * PANEL, width = panel_width(layer.n_out, panel);
+        const real* W_T = r.theta + layer.w + j * layer.n_in + i0 * width;
+        const real* dz = s.dz + m * s.ld + j;
+        if (width == PANEL) {
+            V z[MOST_NV];
+            UNROLL for (int v = 0; v < MOST_NV; v++) z[v] = load(dz + v * LANES);
+            UNROLL for (idx k = 0; k < LANES; k++) {
+                const real* w = W_T + (whole ? k : least(k, tall - 1)) * PANEL;
+                UNROLL for (int v = 0; v < MOST_NV; v++) c[k] += z[v] * load(w + v * LANES);
+            }
+            continue;
+        }
+        for (idx v = 0; v < width; v += LANES) {
+            const idx n = least(LANES, width - v);
+            const V z = load_first(dz + v, n);
+            for (idx k = 0; k < LANES; k++)
+                c[k] += z * load_first(W_T + (whole ? k : least(k, tall - 1)) * width + v, n);
+        }
+    }
+    write_part(da, totals(c), tall);
+}
+
+static void propagate_rows(const Run_state& r, const Sheet& s, const Layer& layer, idx rows, idx first,
+                           idx last, idx i0, idx i1, real* da, idx da_ld) {
+    for (idx i = i0; i < i1; i += LANES)
+        for (idx m = 0; m < rows; m++) {
+            const idx tall = least(LANES, i1 - i);
+            real* to = da + m * da_ld + i;
+            if (tall == LANES) dots<true>(r, s, layer, m, first, last, i, tall, to);
+            else dots<false>(r, s, layer, m, first, last, i, tall, to);
+        }
+}
+
+// Items [begin, end) of a layer: its units of rows, group by group of panels. Each gives its part of da^{l-1}
+// and is then stepped.
+static void one_pass(const Run_state& r, const Desk& d, idx l, idx rows, Range items, const Numbers& u) {
+    const Layer& layer = r.p.layers[l];
+    const Sheet& s = d.sheets[l];
+    const idx units = one_pass_units(layer), ld = padded(layer.n_in), per = panels_of_group(layer);
+    for (idx item = items.begin; item < items.end; item++) {
+        const idx group = item / units, i0 = item % units * UNIT, i1 = least(i0 + UNIT, layer.n_in);
+        const idx first = group * per, last = least(first + per, panels(layer));
+        double sum = 0;
+        propagate_rows(r, s, layer, rows, first, last, i0, i1, r.da_parts[l] + group * rows * ld, ld);
+        for (idx panel = first; panel < last; panel++)
+            sum += few_rows(r, d, l, rows, panel, i0, i1, u);
+        r.unit_sums[r.first_unit[l] + item] = sum;
+    }
+}
+
+// dz^{l-1} from the groups' parts: the share of thread n, units of the layer below in whole lines.
+static void sum_parts(const Run_state& r, const Desk& d, idx l, idx rows, int n, int of) {
+    const Layer& layer = r.p.layers[l];
+    const Sheet& to = d.sheets[l - 1];
+    const idx ld = padded(layer.n_in);
+    const Range mine = share_of((layer.n_in + ROWS - 1) / ROWS, n, of);
+    const idx i0 = mine.begin * ROWS, i1 = least(mine.end * ROWS, layer.n_in);
+    for (idx m = 0; m < rows && i0 < i1; m++) {
+        for (idx i = i0; i < i1; i += LANES) {
+            const real* part = r.da_parts[l] + m * ld + i;
+            V sum = load(part);
+            for (idx group = 1; group < groups(layer); group++) sum += load(part + group * rows * ld);
+            write_part(to.dz + m * to.ld + i, sum, i1 - i);
+        }
+        slope_times(to, m * to.ld + i0, i1 - i0);
+    }
+}
