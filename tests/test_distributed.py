@@ -107,6 +107,8 @@ def cases() -> Iterator[tuple[str, dict[str, Any]]]:
     lbfgs = {"optimizer": "lbfgs", "batch_size": None, "epochs": 5}
     yield "lbfgs", {"rows": "own", "fit": {**plain, **lbfgs}}
     yield "given", {"rows": "own", "fit": {**plain, "validation": "own", "shuffle": False}}
+    own = {"validation": "own", "shuffle": False, "class_weight": "balanced"}
+    yield "given weighed", {"rows": "own", "fit": {**plain, **own}}
     yield "whole", {"rows": "own", "fit": {**plain, "batch_size": None, "epochs": 20}}
     yield "lone", {"rows": "own", "fit": {**plain, "batch_size": 2, "epochs": 1}}
     yield "single", {"rows": "own", "network": {"dtype": "float32"}, "fit": plain}

@@ -47,6 +47,21 @@ def test_class_weight_is_a_sample_weight_of_the_class() -> None:
     assert (balanced.predict(X) == 0).sum() > (unbalanced.predict(X) == 0).sum()
 
 
+@pytest.mark.parametrize("class_weight", ["balanced", {0: 5.0, 1: 1.0}])
+def test_classes_weigh_in_eval_set_what_they_weigh_in_training(class_weight: Any) -> None:
+    X, y = CANCER
+    train, held = np.arange(400), np.arange(400, len(y))
+    ill = (y[train] == 0).mean()
+    by_class = [0.5 / ill, 0.5 / (1 - ill)] if class_weight == "balanced" else [5.0, 1.0]
+    given = classifier(class_weight=class_weight, max_iter=4)
+    curves = [
+        given.fit(X[train], y[train], eval_set=(X[held], y[held], *weight)).validation_loss_curve_
+        for weight in ((), (np.array(by_class)[y[held]],), (np.ones(len(held)),))
+    ]
+    np.testing.assert_allclose(curves[0], curves[1], rtol=1e-12)
+    assert abs(np.array(curves[0]) - curves[2]).max() > 1e-6
+
+
 def test_whole_sample_weights_are_repetitions() -> None:
     w = RNG.randint(0, 4, 60)
     settings = {"batch_size": 1000, "max_iter": 30}

@@ -227,6 +227,32 @@ def test_balanced_class_weights() -> None:
     np.testing.assert_allclose(history.cost, again.cost, rtol=1e-12)
 
 
+@pytest.mark.parametrize("class_weight", ["balanced", {0: 1.0, 1: 2.0, 2: 5.0}])
+def test_classes_weigh_in_validation_what_they_weigh_in_training(class_weight: Any) -> None:
+    X = np.random.default_rng(0).standard_normal((16, 4))
+    y = np.array([0] * 8 + [1] * 4 + [0, 0, 1, 2])
+    # Of 12 samples in 2 classes: 12 / (2 * 8), 12 / (2 * 4); a class that was not there weighs 1.
+    factors = [0.75, 1.5, 1.0] if class_weight == "balanced" else [1.0, 2.0, 5.0]
+    weights, own = np.array(factors)[y], np.array([1.0, 2.0, 3.0, 4.0])
+    common: Any = {"epochs": 3, "metrics": "r2"}
+    for brought, wanted in ((), (weights[12:],)), ((own,), (own,)):
+        one, other = network(), network()
+        history = one.fit(
+            X[:12],
+            y[:12],
+            class_weight=class_weight,
+            validation=(X[12:], y[12:], *brought),
+            **common,
+        )
+        again = other.fit(
+            X[:12], y[:12], sample_weight=weights[:12], validation=(X[12:], y[12:], *wanted),
+            **common,
+        )  # fmt: skip
+        np.testing.assert_allclose(history.validation_cost, again.validation_cost, rtol=1e-12)
+        found, known = (h.validation_metrics["r2"] for h in (history, again))
+        np.testing.assert_allclose(found, known, rtol=1e-12)
+
+
 def test_two_classes_on_one_output_take_class_weights() -> None:
     X, y = data()
     y = (y > 0).astype(int)

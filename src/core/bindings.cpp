@@ -83,7 +83,7 @@ class Core {
         run.costs = static_cast<double*>(costs.data());
         run.squares = static_cast<double*>(squares.data());
         run.train = run.masked = true;
-        const nb::gil_scoped_release release;
+        const Unlocked unlocked;
         return session_->run(run, threads);
     }
 
@@ -130,7 +130,7 @@ class Core {
         run.first_step = number;
         run.squares = static_cast<double*>(squares.data());
         run.train = run.careful = true;
-        const nb::gil_scoped_release release;
+        const Unlocked unlocked;
         session_->run(run, threads);
     }
 
@@ -155,7 +155,7 @@ class Core {
         run.costs = &J;
         if (run.k == 0) refuse("there are no rows to evaluate");
         run.batch = run.k;
-        const nb::gil_scoped_release release;
+        const Unlocked unlocked;
         session_->run(run, threads);
         return J;
     }
@@ -242,6 +242,8 @@ void elementwise(const std::string& isa, int function, Read x, Write y) {
 
 NB_MODULE(_core, m) {
     using namespace chainrule;
+    // A fork never ends its parent's other threads, nor Python its daemons: what they hold is no leak.
+    nb::set_leak_warnings(false);
     m.doc() = "The native core: see chainrule.engines.native.";
     nb::class_<Core>(m, "Core")
         .def(nb::init<const std::string&, nb::list, double, nb::tuple, double, double, std::uint64_t,

@@ -2,17 +2,17 @@
 // raises here, whoever calls, and no array is ever copied.
 #pragma once
 
-#include <cstdio>  // nanobind writes to stderr and leaves this to others
-
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 
+#include <chrono>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core.hpp"
@@ -23,6 +23,26 @@ namespace nb = nanobind;
 using namespace nb::literals;
 
 namespace chainrule {
+
+// Lets other threads of Python run meanwhile. A daemon thread that comes back when the interpreter is
+// ending is ended by Python (before 3.14) in a way that no C++ caller bears, and the process aborts: it
+// waits here for the end of the process instead, as it does in 3.14.
+class Unlocked {
+  public:
+    Unlocked() = default;
+    ~Unlocked() {
+        try {
+            PyEval_RestoreThread(state_);
+        } catch (...) {
+            for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+        }
+    }
+    Unlocked(const Unlocked&) = delete;
+    Unlocked& operator=(const Unlocked&) = delete;
+
+  private:
+    PyThreadState* state_ = PyEval_SaveThread();
+};
 
 void bind_predictor(nb::module_& m);
 void bind_checker(nb::module_& m);

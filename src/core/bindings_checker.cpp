@@ -73,7 +73,7 @@ class Checker {
         m.flags = static_cast<std::uint8_t*>(flags.data());
         m.where = static_cast<std::int32_t*>(where.data());
         if (rows == 0) return;
-        const nb::gil_scoped_release release;
+        const Unlocked unlocked;
         differences_->costs(m, (idx)rows, threads);
     }
 

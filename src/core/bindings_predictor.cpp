@@ -87,7 +87,7 @@ class Predictor {
         if (data_ < to.end() && to.begin() < data_ + size_)
             refuse("out shares memory with theta: pass another array");
         if (outputs_->takes_long(rows)) {
-            const nb::gil_scoped_release release;
+            const Unlocked unlocked;
             outputs_->of(data_, from.begin(), to.begin(), rows, threads_);
         } else {
             outputs_->of(data_, from.begin(), to.begin(), rows, 1);

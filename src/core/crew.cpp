@@ -11,6 +11,7 @@
 #include <system_error>
 #include <thread>
 
+#include "forks.hpp"
 #include "team.hpp"
 
 namespace chainrule {
@@ -44,21 +45,9 @@ struct Work {
     }
 };
 
-// The helpers of one process; they sleep between calls and end with the process. A fork has none of
-// its parent's, and may find the mutex locked: it makes a crew of its own and leaves the other alone.
+// The helpers of one process; they sleep between calls and end with the process.
 class Crew {
   public:
-    static Crew& of_this_process() {
-        static std::atomic<Crew*> current{nullptr};
-        Crew* found = current.load(std::memory_order_acquire);
-        while (!found || found->forks_ != forks()) {
-            auto* made = new Crew;
-            if (current.compare_exchange_strong(found, made, std::memory_order_acq_rel)) return *made;
-            delete made;
-        }
-        return *found;
-    }
-
     // Calls for helpers, unless another thread is just calling for some.
     void call(const std::shared_ptr<Work>& work, int helpers) {
         const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
@@ -92,12 +81,13 @@ class Crew {
         }
     }
 
-    const unsigned forks_ = forks();
     std::mutex mutex_;
     std::condition_variable wake_;
     std::deque<std::shared_ptr<Work>> waiting_;
     int threads_ = 0;
 };
+
+constinit OfThisProcess<Crew> crew;
 
 }  // namespace
 
@@ -115,7 +105,7 @@ void share(idx blocks, int threads, std::size_t scratch,
     work->serve = serve;
     work->context = context;
     const int helpers = (int)std::min((idx)threads, blocks) - 1;
-    if (helpers > 0) Crew::of_this_process().call(work, helpers);
+    if (helpers > 0) crew.get().call(work, helpers);
     work->help(own.at);
     for (idx done; (done = work->done.load(std::memory_order_acquire)) < blocks;)
         work->done.wait(done, std::memory_order_acquire);

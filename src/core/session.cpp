@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <new>
 
 namespace chainrule {
 
@@ -37,58 +36,53 @@ int Session::sensible_threads(const Run& run) const {
 
 // The team or the caller alone, whichever was faster of late: on a processor that others use too, a
 // team waits for whoever is not running. Both give the same bits, so that either can be tried.
-int Session::chosen_threads(const Run& run) const {
+int Session::chosen_threads(const Pace& pace, const Run& run) const {
     const int many = sensible_threads(run);
-    const Pace& pace = paces_[run.train];
     const bool known = pace.seconds[0] > 0 && pace.seconds[1] > 0;
     return many > 1 && known && pace.seconds[0] < pace.seconds[1] ? 1 : many;
 }
 
-End Session::attempt(const Run& run, int threads, idx* steps) {
-    if (threads > 1 && (!team_ || !team_->alive() || team_->asked != threads)) {
-        if (team_ && !team_->alive()) (void)team_.release();  // belongs to the parent of a fork
-        team_ = std::make_unique<ThreadTeam>(threads);
-    }
-    ThreadTeam* team = threads > 1 ? team_.get() : nullptr;
+End Session::attempt(Tools& tools, const Run& run, int threads, idx* steps) const {
+    if (threads > 1 && (!tools.team || tools.team->asked != threads))
+        tools.team = std::make_unique<ThreadTeam>(threads);
+    ThreadTeam* team = threads > 1 ? tools.team.get() : nullptr;
     if (team) threads = team->threads;
     const Kernels& kernels = kernels_for(run);
-    void* at = workspace_.need(kernels.workspace(problem_, run, threads));
+    void* at = tools.workspace.need(kernels.workspace(problem_, run, threads));
     kernels.begin(problem_, run, at, team);
-    if (team) team_->run(kernels.work, at);
+    if (team) team->run(kernels.work, at);
     else kernels.work(at, 0);
     return kernels.end(at, steps);
 }
 
 idx Session::run(Run run, int threads) {
-    if (forks_ != forks()) {  // another thread's run may have been under way, and its lock is held
-        new (&busy_) std::mutex;
-        forks_ = forks();
-    }
-    const std::lock_guard<std::mutex> lock(busy_);
+    Tools& tools = tools_.get();
+    const std::lock_guard<std::mutex> lock(tools.busy);
     idx steps = 0;
-    if (threads <= 0 && sensible_threads(run) > 1) chosen(run, &steps);
-    else take(run, threads > 0 ? threads : 1, &steps);
+    if (threads <= 0 && sensible_threads(run) > 1) chosen(tools, run, &steps);
+    else take(tools, run, threads > 0 ? threads : 1, &steps);
     return steps;
 }
 
 // A call as it is chosen. Now and then a small part of its steps is taken the other way first, more often
 // where that is the team's, which has more to win; and the last times count alone. So a choice made
 // while other threads had work does not outlast them.
-void Session::chosen(Run run, idx* steps) {
+void Session::chosen(Tools& tools, Run run, idx* steps) const {
     constexpr idx SHARE = 32;
+    Pace& pace = tools.paces[run.train];
     const idx all = run.train && !run.given ? (run.k + run.batch - 1) / run.batch : 1;
-    const long call = paces_[run.train].calls++;
+    const long call = pace.calls++;
     const int many = sensible_threads(run);
-    const int now = chosen_threads(run), other = now == 1 ? many : 1;
+    const int now = chosen_threads(pace, run), other = now == 1 ? many : 1;
     if (all < SHARE) {
-        timed(run, call % (now == 1 ? 8 : 32) == 1 ? other : now, steps);
+        timed(tools, run, call % (now == 1 ? 8 : 32) == 1 ? other : now, steps);
         return;
     }
     if (call > 0 && (now == 1 || call % 4 == 1)) {
         Run part = run;
         const idx tried = all / SHARE;
         part.k = tried * run.batch;
-        if (timed(part, other, steps) != End::done || !std::isfinite(run.costs[*steps - 1])) return;
+        if (timed(tools, part, other, steps) != End::done || !std::isfinite(run.costs[*steps - 1])) return;
         run.order += part.k;
         run.k -= part.k;
         run.rates += tried;
@@ -97,30 +91,30 @@ void Session::chosen(Run run, idx* steps) {
         run.squares += tried * problem_.depth;
     }
     idx rest = 0;
-    timed(run, chosen_threads(run), &rest);
+    timed(tools, run, chosen_threads(pace, run), &rest);
     *steps += rest;
 }
 
 // Takes steps and notes what a row took.
-End Session::timed(const Run& run, int threads, idx* steps) {
-    const bool first = threads > 1 && !team_;  // which makes the team
+End Session::timed(Tools& tools, const Run& run, int threads, idx* steps) const {
+    const bool first = threads > 1 && !tools.team;  // which makes the team
     const auto began = std::chrono::steady_clock::now();
-    const End end = take(run, threads, steps);
+    const End end = take(tools, run, threads, steps);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-    if (run.k > 0 && !first) paces_[run.train].seconds[threads > 1] = took.count() / (double)run.k;
+    if (run.k > 0 && !first) tools.paces[run.train].seconds[threads > 1] = took.count() / (double)run.k;
     return end;
 }
 
 // Leaves in *steps how many were taken or tried.
-End Session::take(const Run& run, int threads, idx* steps) {
-    const End end = attempt(run, threads, steps);
+End Session::take(Tools& tools, const Run& run, int threads, idx* steps) const {
+    const End end = attempt(tools, run, threads, steps);
     // Where the optimizer is the gradient's epilogue, a gradient that is not finite shows when part of
     // the run's own theta has changed already. Then the run is taken again, to the step before.
     if (end == End::unsure && run.train && !run.given && *steps > 1) {
         Run again = run;
         again.k = (*steps - 1) * run.batch;
         idx taken = 0;
-        attempt(again, threads, &taken);
+        attempt(tools, again, threads, &taken);
     }
     return end;
 }

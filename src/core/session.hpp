@@ -5,6 +5,7 @@
 #include <mutex>
 #include <vector>
 
+#include "forks.hpp"
 #include "memory.hpp"
 #include "team.hpp"
 
@@ -13,6 +14,9 @@ namespace chainrule {
 class Session {
   public:
     Session(const Problem& problem, std::vector<Layer> layers, const Kernels* kernels);
+    ~Session() { tools_.drop(); }
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
 
     // Takes the run's steps; returns how many were taken or tried. After a step whose cost or
     // gradient is not finite, theta and state are as they were before it.
@@ -21,27 +25,32 @@ class Session {
     const Problem& problem() const { return problem_; }
 
   private:
-    void chosen(Run run, idx* steps);
-    End timed(const Run& run, int threads, idx* steps);
-    End take(const Run& run, int threads, idx* steps);
-    End attempt(const Run& run, int threads, idx* steps);
+    // What a row has taken of late, of passes and of training: alone, and with the team.
+    struct Pace {
+        double seconds[2] = {0, 0};
+        long calls = 0;
+    };
+    // What runs work with, one at a time.
+    struct Tools {
+        std::mutex busy;
+        Allocation workspace;
+        std::unique_ptr<ThreadTeam> team;
+        Pace paces[2];
+    };
+
+    void chosen(Tools& tools, Run run, idx* steps) const;
+    End timed(Tools& tools, const Run& run, int threads, idx* steps) const;
+    End take(Tools& tools, const Run& run, int threads, idx* steps) const;
+    End attempt(Tools& tools, const Run& run, int threads, idx* steps) const;
     const Kernels& kernels_for(const Run& run) const;
     int sensible_threads(const Run& run) const;
-    int chosen_threads(const Run& run) const;
+    int chosen_threads(const Pace& pace, const Run& run) const;
 
     std::vector<Layer> layers_;
     Problem problem_;
     const Kernels* kernels_;
     const int processors_;
-    unsigned forks_ = forks();
-    Allocation workspace_;
-    std::unique_ptr<ThreadTeam> team_;
-    // What a row has taken of late, of passes and of training: alone, and with the team.
-    struct Pace {
-        double seconds[2] = {0, 0};
-        long calls = 0;
-    } paces_[2];
-    std::mutex busy_;
+    OfThisProcess<Tools> tools_;
 };
 
 }  // namespace chainrule

@@ -3,25 +3,19 @@
 #include "team.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 
 #if defined(__linux__)
 #include <sched.h>
 #endif
-#if !defined(_WIN32)
-#include <pthread.h>
-#endif
 
 namespace chainrule {
 
 namespace {
-
-std::atomic<unsigned> forks_so_far{0};
-#if !defined(_WIN32)
-[[maybe_unused]] const int forks_are_counted = pthread_atfork(nullptr, nullptr, [] { forks_so_far++; });
-#endif
 
 void pause_once() {
 #if defined(__x86_64__)
@@ -31,12 +25,25 @@ void pause_once() {
 #endif
 }
 
+// The whole number that text begins with, or 0; moves text behind it. Not by the C library, whose
+// functions for it have new names since glibc 2.38: see older_glibc.cpp.
+long whole_number(const char*& text) {
+    while (*text == ' ') text++;
+    long found = 0;
+    text = std::from_chars(text, text + std::strlen(text), found).ptr;
+    return found;
+}
+
 #if defined(__linux__)
 // Numbers from a file, or 0 where there are none.
 void read_numbers(const char* path, long& one, long& two) {
     one = two = 0;
     if (std::FILE* file = std::fopen(path, "r")) {
-        if (std::fscanf(file, "%ld %ld", &one, &two) < 1) one = 0;
+        char line[64];
+        if (const char* text = std::fgets(line, sizeof line, file)) {
+            one = whole_number(text);
+            two = whole_number(text);
+        }
         std::fclose(file);
     }
 }
@@ -55,12 +62,10 @@ double control_group() {
 
 }  // namespace
 
-unsigned forks() { return forks_so_far.load(std::memory_order_relaxed); }
-
 int processors() {
     int found = (int)std::thread::hardware_concurrency();
     if (const char* text = std::getenv("OMP_NUM_THREADS"))
-        if (const int limit = std::atoi(text); limit > 0) found = std::min(found, limit);
+        if (const long limit = whole_number(text); limit > 0) found = (int)std::min((long)found, limit);
 #if defined(__linux__)
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof set, &set) == 0) found = std::min(found, CPU_COUNT(&set));
@@ -71,7 +76,7 @@ int processors() {
 }
 
 ThreadTeam::ThreadTeam(int threads)
-    : asked(threads), spins_(threads > processors() ? 0 : 4000), forks_(forks()) {
+    : asked(threads), spins_(threads > processors() ? 0 : 4000) {
     this->barrier = meet;
     others_.reserve((std::size_t)threads);
     try {
@@ -85,16 +90,10 @@ ThreadTeam::ThreadTeam(int threads)
 }
 
 ThreadTeam::~ThreadTeam() {
-    if (!alive()) {  // a fork's copy: there is nobody to wait for
-        for (auto& other : others_) other.detach();
-        return;
-    }
     leaving_ = true;
     arrive();
     for (auto& other : others_) other.join();
 }
-
-bool ThreadTeam::alive() const { return forks_ == forks(); }
 
 void ThreadTeam::run(void (*function)(void*, int), void* context) {
     function_ = function;

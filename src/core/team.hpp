@@ -13,7 +13,7 @@ namespace chainrule {
 constexpr int MOST_THREADS = 1024;
 
 // `threads` counts the caller, who is thread 0; it is less than what was asked for where the system
-// gives no more. After a fork the others are gone: see `alive`.
+// gives no more. After a fork the others are gone, and the team is to be left alone: see forks.hpp.
 class ThreadTeam : public Team {
   public:
     explicit ThreadTeam(int threads);
@@ -23,7 +23,6 @@ class ThreadTeam : public Team {
 
     // Runs function(context, thread) on every thread and returns when all are done.
     void run(void (*function)(void*, int), void* context);
-    bool alive() const;
 
     const int asked;
 
@@ -36,7 +35,6 @@ class ThreadTeam : public Team {
     void* context_ = nullptr;
     bool leaving_ = false;
     int spins_;
-    unsigned forks_;
     std::atomic<bool> complete_{false};
     alignas(64) std::atomic<std::uint32_t> phase_{0};
     alignas(64) std::atomic<int> arrived_{0};
@@ -46,8 +44,5 @@ class ThreadTeam : public Team {
 // The processors this process may use: affinity, the limits of its control group, and
 // OMP_NUM_THREADS, by which joblib and others divide them among processes.
 int processors();
-
-// How often this process's forebears have forked to make it; it changes in a child.
-unsigned forks();
 
 }  // namespace chainrule

@@ -67,7 +67,7 @@ class Backprop(
         net = self._network(samples, first, incremental)
         held = None
         if eval_set is not None:
-            held = own_samples(self, eval_set)
+            held = own_samples(self, eval_set, y)
         elif self.early_stopping and not incremental:
             samples, held = hold_out(self, samples, net.seed)
         elif self.early_stopping:

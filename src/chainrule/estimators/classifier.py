@@ -37,6 +37,15 @@ def takes_steps(estimator: Any) -> bool:
     return True
 
 
+def _one_label(y: Any) -> npt.NDArray[Any]:
+    labels = np.asarray(y)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        raise ValueError("class_weight needs one label a sample: give sample_weight instead")
+    return labels
+
+
 class BackpropClassifier(ClassifierMixin, Backprop):  # type: ignore[misc]
     """A classifier trained by backpropagation, with the parameters of ``MLPClassifier`` and more.
 
@@ -46,9 +55,10 @@ class BackpropClassifier(ClassifierMixin, Backprop):  # type: ignore[misc]
     cost, whatever the batch size.
 
     ``loss``: "log_loss", or "cross_entropy(0.1)" with smoothed labels, any of ``COSTS``, a record.
-    ``class_weight``: None, "balanced" or {label: weight}. ``schedule``: "auto" (one cycle from
-    ``learning_rate_init`` up and down to 0, of as many epochs as it takes), None, or any of
-    ``SCHEDULES``. ``standardize``: columns are brought to mean 0 and deviation 1.
+    ``class_weight``: None, "balanced" or {label: weight}; of ``eval_set`` too, unless it has
+    weights of its own. ``schedule``: "auto" (one cycle from ``learning_rate_init`` up and down to
+    0, of as many epochs as it takes), None, or any of ``SCHEDULES``. ``standardize``: columns are
+    brought to mean 0 and deviation 1.
     ``categorical_features``: "from_dtype", or names, numbers or a mask of columns. ``init``: any of
     ``INITIALIZERS``. ``l1``, ``dropout``, ``clip_norm``, ``clip_value``: as in ``Network`` and
     ``fit``. ``scoring``: what early stopping looks at: None (accuracy), "loss", or any scorer.
@@ -168,24 +178,20 @@ class BackpropClassifier(ClassifierMixin, Backprop):  # type: ignore[misc]
             )
         return output, found
 
-    def _class_factors(self, y: Any) -> npt.NDArray[np.float64] | None:
+    def _class_factors(self, y: Any, counted: Any) -> npt.NDArray[np.float64] | None:
         if self.class_weight is None:
             return None
-        labels = np.asarray(y)
-        if labels.ndim == 2 and labels.shape[1] == 1:
-            labels = labels[:, 0]
-        if labels.ndim != 1:
-            raise ValueError("class_weight needs one label a sample: give sample_weight instead")
+        labels, counted = _one_label(y), _one_label(counted)
         if isinstance(self.class_weight, str):
             if self.class_weight != "balanced":
                 raise ValueError(
                     f"class_weight must be None, 'balanced' or a dict, not {self.class_weight!r}"
                 )
-            present = np.unique(labels)
+            present = np.unique(counted)
             found = dict(
                 zip(
                     present.tolist(),
-                    compute_class_weight("balanced", classes=present, y=labels).tolist(),
+                    compute_class_weight("balanced", classes=present, y=counted).tolist(),
                     strict=True,
                 )
             )

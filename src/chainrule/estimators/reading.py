@@ -38,12 +38,18 @@ class Reads:
     def _read_y(self, y: Any, reset: bool, weights: Any) -> Floats:
         raise NotImplementedError
 
-    def _class_factors(self, y: Any) -> npt.NDArray[np.float64] | None:
-        """Return the weight of each sample's class, or None."""
+    def _class_factors(self, y: Any, counted: Any) -> npt.NDArray[np.float64] | None:
+        """Return the weight of each sample's class, or None; "balanced" counts ``counted``."""
         return None
 
-    def _samples(self, X: Any, y: Any, weight: Any, reset: bool) -> Samples:
-        """Read, check and encode samples; with ``reset`` learn how."""
+    def _samples(
+        self, X: Any, y: Any, weight: Any, reset: bool, learnt_from: Any = None
+    ) -> Samples:
+        """Read, check and encode samples; with ``reset`` learn how.
+
+        ``learnt_from``: y of the training samples, where these are to validate on. Their classes
+        weigh what they weigh in training, unless they have weights of their own.
+        """
         found = self._read_X(X, reset)
         m = found.m if isinstance(found, Columns) else len(found)
         weights = self._weights(weight, m)
@@ -56,7 +62,8 @@ class Reads:
             raise ValueError(
                 f"Found input variables with inconsistent numbers of samples: {m}, {len(Y)}"
             )
-        factors = self._class_factors(y)
+        own = learnt_from is not None and weights is not None
+        factors = None if own else self._class_factors(y, y if learnt_from is None else learnt_from)
         total = weights if factors is None else factors if weights is None else weights * factors
         if total is not None and not total.sum() > 0:
             raise ValueError(NO_WEIGHT)

@@ -24,7 +24,7 @@ class Samples:
         return float(len(self.X) if self.weights is None else self.weights.sum())
 
 
-def own_samples(estimator: Any, eval_set: Any) -> Samples:
+def own_samples(estimator: Any, eval_set: Any, y_trained: Any) -> Samples:
     """Read the user's own validation samples; an error says that it is about eval_set."""
     if isinstance(eval_set, list) and len(eval_set) == 1:
         eval_set = eval_set[0]
@@ -32,7 +32,9 @@ def own_samples(estimator: Any, eval_set: Any) -> Samples:
         raise ValueError("eval_set must be (X, y) or (X, y, sample_weight)")
     X, y, *weight = eval_set
     try:
-        found: Samples = estimator._samples(X, y, weight[0] if weight else None, reset=False)
+        found: Samples = estimator._samples(
+            X, y, weight[0] if weight else None, reset=False, learnt_from=y_trained
+        )
     except (ValueError, TypeError) as error:
         raise type(error)(f"eval_set: {error}") from None
     return found

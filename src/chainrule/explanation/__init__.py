@@ -6,7 +6,8 @@ the function.
 
 from __future__ import annotations
 
-from .chain import Expansion, Factor, expand
+from .chain import Expansion, expand
+from .factors import Factor
 from .health import Finding, findings
 from .illustration import Illustration, illustrate
 from .page import Page, explain

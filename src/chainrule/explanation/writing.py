@@ -13,7 +13,8 @@ from .render_mathml import markup, mathml
 from .render_text import text
 
 if TYPE_CHECKING:
-    from .chain import Expansion, Factor, Path
+    from .chain import Expansion, Path
+    from .factors import Factor
     from .numerical import Floats, Numerical
 
 _SHOWN = 6

@@ -14,7 +14,8 @@ from ..mathematics.names import listed
 from ..network import Network
 from ..parameters import views
 from .differences import EPS, Estimate
-from .nudges import Nudges, Stage
+from .nudges import Nudges
+from .stages import Stage
 from .verdicts import UNCHECKED, UNDECIDABLE, Checked, decide
 
 Array = npt.NDArray[Any]

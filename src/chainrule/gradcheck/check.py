@@ -9,17 +9,11 @@ from typing import Any
 import numpy as np
 
 from .differences import EPS, SAFETY, taylor_order
+from .directions import along_directions
 from .functions import Subject
+from .levels import largest_gradient, noise_level, takes_complex
 from .report import GradientError, Report
-from .sweep import (
-    Sweep,
-    along_directions,
-    choose,
-    largest_gradient,
-    noise_level,
-    sweep_leaf,
-    takes_complex,
-)
+from .sweep import Sweep, choose, sweep_leaf
 from .verdicts import TOLERANCE, UNCHECKED, WRONG, Checked
 from .watch import Watch
 

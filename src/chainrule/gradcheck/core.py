@@ -21,7 +21,8 @@ from ..network import Network
 from .differences import EPS
 
 if TYPE_CHECKING:
-    from .nudges import Nudges, Stage
+    from .nudges import Nudges
+    from .stages import Stage
 
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.intp]

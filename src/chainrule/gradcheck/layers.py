@@ -21,8 +21,9 @@ from .differences import EPS, STENCIL, Estimate, estimate
 from .functions import Subject
 from .identify import single
 from .model import Link, Model
-from .nudges import STEP, Nudges, Stage
+from .nudges import STEP, Nudges
 from .report import Part, Report
+from .stages import Stage
 from .verdicts import RIGHT, UNDECIDABLE, WRONG, decide
 
 Array = npt.NDArray[Any]

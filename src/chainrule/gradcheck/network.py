@@ -25,8 +25,9 @@ from .assemble import open_units, tensors_of
 from .check import check_settings, taylor_of
 from .core import core_of
 from .differences import EPS
-from .nudges import Nudges, Stage
+from .nudges import Nudges
 from .report import Part, Report
+from .stages import Stage
 from .verdicts import RIGHT, TOLERANCE, UNCHECKED, UNDECIDABLE, WRONG, Checked
 from .watch import Watch
 

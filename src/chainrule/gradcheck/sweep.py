@@ -7,7 +7,6 @@ step if the function takes complex numbers, then with smaller and larger steps.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,17 +16,16 @@ import numpy.typing as npt
 
 from .differences import (
     EPS,
-    SAFETY,
     STENCIL,
     Estimate,
     better,
     estimate,
-    noise_of,
     one_sided,
     power_of_two,
 )
 from .functions import Subject
 from .kinks import Flip, flips_between
+from .levels import complex_along, rms, size
 from .tree import Leaf
 from .verdicts import RIGHT, UNDECIDABLE, WRONG, Checked, decide
 from .watch import Watch
@@ -37,7 +35,6 @@ Array = npt.NDArray[Any]
 RUNGS = (2.0**-6, 2.0**-12, 2.0**-18, 2.0**-24, 2.0**4, 2.0**8)
 # A wrong entry must be rejected by every step down to this one.
 CONFIRMED = 2.0**-12
-TINY = 1e-30
 
 
 @dataclass(slots=True)
@@ -98,100 +95,6 @@ class Sweep:
         return complex_along(self.subject, {leaf.path: direction})
 
 
-def complex_along(subject: Subject, direction: Mapping[tuple[Any, ...], Array]) -> float | None:
-    """Return the directional derivative by the complex step, or None if J takes no complex
-    numbers."""
-    from .tree import rebuild
-
-    arrays = {
-        leaf.path: leaf.value + 1j * TINY * direction.get(leaf.path, np.zeros(leaf.shape))
-        for leaf in subject.leaves
-    }
-    subject.evaluations += 1
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("error")
-        try:
-            found: Any = subject.cost(rebuild(subject.template, arrays))
-            if isinstance(found, Mapping):
-                found = next(found[k] for k in ("loss", "J", "cost", "Loss", "Cost") if k in found)
-            elif isinstance(found, tuple):
-                found = found[0]
-            J = complex(np.asarray(found).reshape(()))
-        except Exception:  # whatever their code cannot do with complex numbers
-            return None
-    if not np.isfinite(J) or abs(J.real - subject.J0) > 1e-9 * max(abs(subject.J0), 1e-300):
-        return None
-    return J.imag / TINY
-
-
-def takes_complex(
-    subject: Subject, rng: np.random.Generator, noise: float, step: float
-) -> frozenset[str]:
-    """Name the leaves along which the complex step agrees with central differences, twice."""
-    found: set[str] = set()
-    for leaf in subject.leaves:
-        rms = _size(leaf)
-        agrees = 0
-        for _ in range(2):
-            v = rng.standard_normal(leaf.shape)
-            exact = complex_along(subject, {leaf.path: v})
-            if exact is None:
-                return frozenset()
-            h = step * rms
-            values = np.array([subject.at({leaf.path: leaf.value + k * h * v})[0] for k in STENCIL])
-            central = estimate(values[:, None], subject.J0, h, noise)
-            off = abs(float(central.value[0]) - exact)
-            agrees += off <= central.bar[0] and central.bar[0] <= 1e-4 * abs(exact)
-        if agrees == 2:
-            found.add(leaf.name)
-    return frozenset(found)
-
-
-def noise_level(subject: Subject, rng: np.random.Generator) -> float:
-    """Bound the error of one value of J by what its values at very close points scatter.
-
-    The spacing is relative to the parameters' own size. The closest points are the least
-    disturbed by
-    a kink among them; where they are stairs, as of a float32 inside, wider ones are taken.
-    """
-    floor = subject.resolution * abs(subject.J0)
-    levels: list[float] = []
-    for _ in range(3):
-        J = subject.along(
-            [_size(leaf) * rng.standard_normal(leaf.shape) for leaf in subject.leaves]
-        )
-        found = None
-        for spacing in (1e-10, 1e-8, 1e-6, 1e-4, 1e-2):
-            found = noise_of([J(k * spacing) for k in range(7)])
-            if found is not None:
-                levels.append(found)
-                break
-        if found is None:
-            # J stands still close by: saturated, or a staircase. The first tread bounds the noise.
-            treads = (abs(J(side * t) - subject.J0) for t in (0.1, 0.5) for side in (1, -1))
-            levels.append(max(treads) / SAFETY)
-    # The middle one: a kink may have spoilt one, chance have flattered another.
-    return max(SAFETY * sorted(levels)[1], 2 * floor)
-
-
-def _rms(value: Array | None) -> float:
-    """The scale of an array's entries: their root mean square, 1 if all are 0."""
-    return 1.0 if value is None or not value.size else float(np.sqrt(np.mean(value**2))) or 1.0
-
-
-def _size(leaf: Leaf) -> float:
-    return _rms(leaf.value)
-
-
-def largest_gradient(subject: Subject) -> float:
-    """Return the largest gradient of any array, times the size of that array's entries."""
-    pairs = zip(subject.leaves, subject.analytic, strict=True)
-    sizes = [
-        float(np.max(np.abs(np.nan_to_num(a)), initial=0.0)) * _size(leaf) for leaf, a in pairs
-    ]
-    return max(sizes)
-
-
 def sweep_leaf(
     sweep: Sweep,
     leaf: Leaf,
@@ -221,7 +124,7 @@ def sweep_leaf(
 def _judge(sweep: Sweep, checked: Checked, done: npt.NDArray[np.intp], slack: float) -> None:
     a, n, bar = (x.ravel()[done] for x in (checked.analytic, checked.numeric, checked.bar))
     checked.verdict.reshape(-1)[done] = decide(
-        a, n, bar, sweep.tolerance, slack, sweep.largest / _rms(checked.parameter)
+        a, n, bar, sweep.tolerance, slack, sweep.largest / rms(checked.parameter)
     )
 
 
@@ -272,7 +175,7 @@ def _settle(
         exact = sweep.complex_derivative(leaf, index)
         if exact is not None and abs(exact - found.value[0]) <= found.bar[0]:
             # The gradient is rounded too, by some eps of the largest of its array.
-            off = 64 * EPS * (abs(exact) + sweep.largest / _size(leaf))
+            off = 64 * EPS * (abs(exact) + sweep.largest / size(leaf))
             known = np.array([off])
             return Estimate(np.array([exact]), known, found.kinked, known), kinked, False
     agreed = _agrees(a, found)
@@ -339,45 +242,6 @@ def _reason(a: float, found: Estimate, sides: Sequence[Estimate]) -> str:
             f"{left:.6g} on the left and {right:.6g} on the right"
         )
     return f"rounding noise of J is above the difference (known to ± {found.bar[0]:.1e})"
-
-
-def along_directions(
-    sweep: Sweep, tensors: Sequence[Checked], rng: np.random.Generator, watch: Watch, count: int = 3
-) -> None:
-    """Check g · v along random directions v through each array: few evaluations however many
-    entries.
-
-    The verdict on an array stands in all its entries; ``numeric`` holds nothing but the verdict's
-    own slopes, one for each direction, in ``reasons``.
-    """
-    subject = sweep.subject
-    for leaf, t in zip(subject.leaves, tensors, strict=True):
-        rms = _size(leaf)
-        slopes, found = [], []
-        for _ in range(count):
-            v = rng.standard_normal(leaf.shape)
-            v /= float(np.linalg.norm(v)) or 1.0
-            best = None
-            for rung in (1.0, *RUNGS[:4]):
-                h = float(power_of_two(np.array(sweep.step * rung * rms)))
-                values = [subject.at({leaf.path: leaf.value + k * h * v})[0] for k in STENCIL]
-                new = estimate(np.array(values)[:, None], subject.J0, h, sweep.noise)
-                best = new if best is None else better(best, new)
-                if best.bar[0] <= sweep.tolerance * abs(best.value[0]):
-                    break
-            assert best is not None
-            slopes.append(float(np.sum(t.analytic * v)))
-            found.append((float(best.value[0]), float(best.bar[0])))
-            if not watch.step(max(1, leaf.value.size // count)):
-                return
-        numeric, bar = (np.array(column) for column in zip(*found, strict=True))
-        verdicts = decide(np.array(slopes), numeric, bar, sweep.tolerance)
-        worst = next(v for v in (WRONG, UNDECIDABLE, RIGHT) if (verdicts == v).any())
-        t.verdict[...] = worst
-        k = int(np.argmax(np.abs(np.array(slopes) - numeric)))
-        t.reasons[0] = (
-            f"along a random direction g·v = {slopes[k]:.8g}, numerically {numeric[k]:.8g}"
-        )
 
 
 def choose(

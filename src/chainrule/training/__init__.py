@@ -17,7 +17,15 @@ from .metrics import METRICS, Metric
 from .progress import Progress
 from .run import Run
 from .samples import InMemory
-from .settings import Callback, Data, data_of, settings_of, split_validation, with_class_weight
+from .settings import (
+    Callback,
+    Data,
+    class_factors,
+    data_of,
+    settings_of,
+    split_validation,
+    weighed,
+)
 
 if TYPE_CHECKING:
     from ..network import Network
@@ -67,7 +75,8 @@ def fit(
     set the monitored validation cost or metric, has not improved by more than this share of
     itself; None: only a validation set can stop it. ``validation``: None, a share to hold out,
     (X, y) or (X, y, sample_weight); the parameters of the best epoch on it are kept.
-    ``class_weight``: ``"balanced"`` or weights by label. ``schedule``: of ``SCHEDULES``.
+    ``class_weight``: ``"balanced"`` or weights by label, for validation too unless (X, y) brings
+    weights of its own; metrics follow the same weights. ``schedule``: of ``SCHEDULES``.
     ``clip_value``, ``clip_norm``: limits of the gradient, in this order. ``callbacks``: functions
     of (network, history), called after each epoch; one that returns True stops. ``metrics``: names
     of ``METRICS`` or records. ``record="explain"`` keeps snapshots of theta. ``progress``: a
@@ -97,8 +106,9 @@ def fit(
         name: value for name, value in locals().items() if name not in ("net", "X", "y", "carried")
     }
     policy = _policy(checkpoint, checkpoint_every, resume)
-    data = with_class_weight(net, data_of(net, X, y, sample_weight, "X"), class_weight)
-    data, held = split_validation(net, data, validation)
+    data = data_of(net, X, y, sample_weight, "X")
+    factors = class_factors(net, data, class_weight)
+    data, held = split_validation(net, weighed(data, factors), validation, factors)
     settings = settings_of(net, len(data.X), held is not None, given)
     problem = problem_of(net, data, settings)
     chosen, why = choose(settings.engine, problem)
@@ -129,7 +139,8 @@ def _policy(checkpoint: Any, every: str | int | None, resume: bool) -> Checkpoin
 
 
 def _keeper(run: Run, policy: Checkpoints, data: Data, held: Data | None, resume: bool) -> Keeper:
-    from .checkpoints import Keeper, digest_of, signature_of
+    from .checkpoints import Keeper, signature_of
+    from .digest import digest_of
 
     return Keeper(policy, signature_of(run, digest_of(data), digest_of(held)), resume)
 

@@ -31,13 +31,23 @@ from ..engines.parallel import (
 from ..engines.supervise import supervise
 from ..engines.team import ALONE, Disagreement, Team, stacked
 from ..mathematics.names import unknown
-from .checkpoints import Keeper, checkpoints_of, digest_of, signature_of
+from .checkpoints import Keeper, checkpoints_of, signature_of
 from .conduct import conduct, problem_of
+from .digest import digest_of
 from .history import History
 from .progress import Progress
 from .run import Run
 from .samples import InMemory
-from .settings import Data, data_of, held_out, settings_of, taken, with_class_weight
+from .settings import (
+    Data,
+    Weights,
+    class_factors,
+    data_of,
+    held_out,
+    settings_of,
+    taken,
+    weighed,
+)
 
 if TYPE_CHECKING:
     from ..network import Network
@@ -108,10 +118,9 @@ def _fit(
     given = {**defaults(), **given}
     policy = agreed(team, lambda: _policy(given))
     data = agreed(team, lambda: _checked(net, X, y, given["sample_weight"], rows))
-    data = agreed(
-        team, lambda: with_class_weight(net, data, given["class_weight"], _of(team, rows))
-    )
-    data, held = _split(net, data, given["validation"], team, rows)
+    factors = agreed(team, lambda: class_factors(net, data, given["class_weight"], _of(team, rows)))
+    data = agreed(team, lambda: weighed(data, factors))
+    data, held = _split(net, data, given["validation"], factors, team, rows)
     part, first, m = _part(data, team, rows)
     settings = agreed(team, lambda: settings_of(net, m, held is not None, given))
     weights = _weights(data, team, rows)
@@ -247,7 +256,7 @@ def _weights(data: Data, team: Team, rows: str) -> npt.NDArray[np.float64] | Non
 
 
 def _split(
-    net: Network, data: Data, validation: Any, team: Team, rows: str
+    net: Network, data: Data, validation: Any, factors: Weights, team: Team, rows: str
 ) -> tuple[Data, Data | None]:
     """Return this rank's training samples and the part of the validation set it answers for."""
     agree_on(team, {"kind of validation": type(validation).__name__})
@@ -257,6 +266,10 @@ def _split(
         X, y, weight = (*validation, None, None)[:3]
         empty = rows == "own"
         held = agreed(team, lambda: data_of(net, X, y, weight, "validation", empty))
+        if factors is not None:
+            agree_on(team, {"weights of validation": weight is not None})
+        if weight is None:
+            held = agreed(team, lambda: weighed(held, factors))
         return data, _part(held, team, rows)[0]
     agree_on(team, {"validation": validation})
     part, first, m = _part(data, team, rows)

@@ -99,37 +99,43 @@ def data_of(
     return Data(inputs, Y, None if weight is None else weights_of(weight, len(inputs)))
 
 
-def with_class_weight(net: Network, data: Data, class_weight: Any, team: Team = ALONE) -> Data:
-    """Multiply the sample weights by the weight of each sample's class.
+def class_factors(net: Network, data: Data, class_weight: Any, team: Team = ALONE) -> Weights:
+    """Return the weight of each class, or None.
 
-    ``class_weight``: ``"balanced"`` (m / (number of classes * samples of the class), by weight,
-    over the whole team), or a mapping or sequence from label to weight. Raises ValueError for other
-    costs and other labels.
+    ``class_weight``: None, ``"balanced"`` (m / (number of classes * samples of the class), by
+    weight, over the whole team; 1 for a class without samples), or a mapping or sequence from label
+    to weight. Raises ValueError for other costs and other labels.
     """
     if class_weight is None:
-        return data
+        return None
     if net.cost.target not in ("classes", "probability"):
         raise ValueError(f"class_weight needs a cost of classes, not {net.cost.name!r}")
-    if data.Y.shape[1] == 1:
-        labels = (data.Y[:, 0] > 0.5).astype(np.int64)
-    elif net.cost.target == "classes":
-        labels = np.argmax(data.Y, axis=1)
-    else:
+    if data.Y.shape[1] > 1 and net.cost.target != "classes":
         raise ValueError("class_weight needs one label a sample: give sample_weight instead")
     n_classes = max(data.Y.shape[1], 2)
-    weights = np.ones(len(labels)) if data.weights is None else data.weights
-    if isinstance(class_weight, str):
-        if class_weight != "balanced":
-            raise unknown("class_weight", class_weight, ["balanced"])
-        counts = np.bincount(labels, weights, n_classes).astype(np.float64)
-        team.sum_(counts)
-        present = counts > 0
-        factors = np.where(
-            present, counts.sum() / (present.sum() * np.where(present, counts, 1)), 0
-        )
-    else:
-        factors = np.array([_class_factor(class_weight, label) for label in range(n_classes)])
-    return Data(data.X, data.Y, weights_of(weights * factors[labels], len(labels)))
+    if not isinstance(class_weight, str):
+        return np.array([_class_factor(class_weight, label) for label in range(n_classes)])
+    if class_weight != "balanced":
+        raise unknown("class_weight", class_weight, ["balanced"])
+    counts = np.bincount(_labels(data), data.weights, n_classes).astype(np.float64)
+    team.sum_(counts)
+    present = counts > 0
+    return np.where(present, counts.sum() / (present.sum() * np.where(present, counts, 1)), 1)
+
+
+def weighed(data: Data, factors: Weights) -> Data:
+    """Multiply the sample weights by the weight of each sample's class; None: as they are."""
+    if factors is None:
+        return data
+    weights = factors[_labels(data)] * (1.0 if data.weights is None else data.weights)
+    return Data(data.X, data.Y, weights_of(weights, len(data.X)))
+
+
+def _labels(data: Data) -> npt.NDArray[np.int64]:
+    if data.Y.shape[1] == 1:
+        return (data.Y[:, 0] > 0.5).astype(np.int64)
+    found: npt.NDArray[np.int64] = np.argmax(data.Y, axis=1)
+    return found
 
 
 def _class_factor(class_weight: Any, label: int) -> float:
@@ -160,20 +166,23 @@ def held_out(seed: int, m: int, share: Any) -> npt.NDArray[np.bool_]:
     return found
 
 
-def split_validation(net: Network, data: Data, validation: Any) -> tuple[Data, Data | None]:
+def split_validation(
+    net: Network, data: Data, validation: Any, factors: Weights
+) -> tuple[Data, Data | None]:
     """Return training and validation data: none, a share held out at random, or the caller's own.
 
+    The caller's own is weighed by class, ``factors``, unless it has weights.
     Raises ValueError for a share outside (0, 1), one that leaves either part empty, and a part in
     which every weight is 0.
     """
-    training, held = _split(net, data, validation)
+    training, held = _split(net, data, validation, factors)
     for part, name in ((training, "training"), (held, "validation")):
         if part is not None and part.weights is not None and not part.weights.any():
             raise ValueError(f"the weights of all {len(part.X)} {name} samples are 0")
     return training, held
 
 
-def _split(net: Network, data: Data, validation: Any) -> tuple[Data, Data | None]:
+def _split(net: Network, data: Data, validation: Any, factors: Weights) -> tuple[Data, Data | None]:
     if validation is None:
         return data, None
     if isinstance(validation, (tuple, list)):
@@ -181,7 +190,7 @@ def _split(net: Network, data: Data, validation: Any) -> tuple[Data, Data | None
             raise ValueError("validation must be a share, (X, y) or (X, y, sample_weight)")
         weight = validation[2] if len(validation) == 3 else None
         own = data_of(net, validation[0], validation[1], weight, "validation")
-        return data, own
+        return data, own if weight is not None else weighed(own, factors)
     held = held_out(net.seed, len(data.X), validation)
     return taken(data, np.flatnonzero(~held)), taken(data, np.flatnonzero(held))
 
