@@ -66,7 +66,8 @@ static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, 
             for (idx tile = 0, i = 0; tile < tiles; tile++) {
                 const idx next = (i1 - i0) * (tile + 1) / tiles;
                 real* C = into + i * n;
-                gradient_tile(next - i, n)({inputs_of(d, l), i0 + i, rows, s.dz, s.ld, sink.add ? C : nullptr, n, C, n, n});
+                gradient_tile(next - i, n)(
+                    {inputs_of(d, l), i0 + i, rows, s.dz, s.ld, sink.add ? C : nullptr, n, C, n, n});
                 i = next;
             }
         }

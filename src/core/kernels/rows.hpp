@@ -2,7 +2,7 @@
 // time, so that what is written row by row is still in the cache when the next columns come.
 #pragma once
 
-
+#include "vec.hpp"
 
 constexpr idx ROWS_AT_ONCE = 128, COLUMNS_AT_ONCE = 16, WORTH_A_RUN = 32;
 
