@@ -26,7 +26,7 @@ IMAGE = ROOT / "docs" / "images" / "shapes.svg"
 JUDGED, WITHIN = 50e-6, 1.3
 FOOTPRINTS = [2**k for k in range(13, 29)]
 LEAST, ENOUGH = 0.02, 0.08  # seconds of a run at least; and of a timing, see Run.timed
-FEWEST, MOST = 10, 2000  # steps of a run, which copies theta once in and once out
+FEWEST, MOST = 20, 2000  # steps of a run, which copies theta once in and once out
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def measure(sweep: Sweep, limits: Limits, repeats: int, cores: Cores) -> list[Po
         for key, run in runs.items():
             if repeat and key[1] > 1:
                 cores.wait()
-            taken, _ = run.timed(ENOUGH)
+            taken, _ = run.timed(ENOUGH, least=2)
             if repeat:
                 times[key].add(taken / cases[key[0]].steps, key[1] == 1 or cores.near())
     data.cache_clear()

@@ -137,7 +137,7 @@ def test_steps_of_any_shape(
 @settings(max_examples=60, deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 300), min_size=2, max_size=5),
-    batch=st.integers(1, 10),
+    batch=st.integers(1, 18),
     hidden=st.lists(st.sampled_from(["tanh", "relu", "gelu", "softmax", "identity"]), min_size=4),
     optimizer=st.sampled_from(list(OPTIMIZERS)),
     rate=st.sampled_from([0.0, 0.3]),

@@ -22,13 +22,14 @@ INLINE void dot_step(V (&c)[LANES], const real* const (&dz)[DOT_ROWS],
     }
 }
 
-// Rows m .. of dz with rows i .. of W^T (n_in, n_out) in panels: past `rows` and n_in the last one is
-// taken again.
-INLINE V dot_block(const Sheet& s, const real* W_T, const Layer& layer, idx m, idx rows, idx i) {
+// Rows m .. of dz with rows i .. of W^T (n_in, n_out), over its panels [first, last): past `rows` and n_in
+// the last one is taken again.
+INLINE V dot_block(const Sheet& s, const real* W_T, const Layer& layer, idx m, idx rows, idx i, idx first,
+                   idx last) {
     V c[LANES] = {};
     const real* dz[DOT_ROWS];
     UNROLL for (idx r = 0; r < DOT_ROWS; r++) dz[r] = s.dz + least(m + r, rows - 1) * s.ld;
-    for (idx panel = 0; panel < panels(layer); panel++) {
+    for (idx panel = first; panel < last; panel++) {
         const idx j = panel * PANEL, width = panel_width(layer.n_out, panel);
         const real* w[DOT_COLUMNS];
         UNROLL for (idx k = 0; k < DOT_COLUMNS; k++)
@@ -42,24 +43,31 @@ INLINE V dot_block(const Sheet& s, const real* W_T, const Layer& layer, idx m, i
     return totals(c);
 }
 
-// dz^{l-1} of rows [r0, r1) and units [i0, i1) of the layer below, f' included unless it mixes units.
-static void backward_dots(const Run_state& r, const Desk& d, idx l, idx r0, idx r1, idx i0, idx i1) {
-    const Layer& layer = r.p.layers[l];
-    const Sheet &s = d.sheets[l], &to = d.sheets[l - 1];
+// da^{l-1} of rows [r0, r1) and units [i0, i1) of the layer below, from some panels: to `da`, whose rows are
+// those of the slice.
+static void dots(const Run_state& r, const Sheet& s, const Layer& layer, idx r0, idx r1, idx i0, idx i1,
+                 idx first, idx last, real* to, idx ld) {
     const real* W_T = r.theta + layer.w;
     for (idx i = i0; i < i1; i += DOT_COLUMNS)
         for (idx m = r0; m < r1; m += DOT_ROWS) {
             alignas(64) real da[LANES];
-            store(da, dot_block(s, W_T, layer, m, r1, i));
+            store(da, dot_block(s, W_T, layer, m, r1, i, first, last));
             const idx high = least(DOT_ROWS, r1 - m), wide = least(DOT_COLUMNS, i1 - i);
             for (idx row = 0; row < high; row++) {
-                real* at = to.dz + (m + row) * to.ld + i;
+                real* at = to + (m + row) * ld + i;
                 if (wide == DOT_COLUMNS)
                     __builtin_memcpy(at, da + row * DOT_COLUMNS, DOT_COLUMNS * sizeof(real));
                 else
                     for (idx k = 0; k < wide; k++) at[k] = da[row * DOT_COLUMNS + k];
             }
         }
+}
+
+// dz^{l-1} of rows [r0, r1) and units [i0, i1) of the layer below, f' included unless it mixes units.
+static void backward_dots(const Run_state& r, const Desk& d, idx l, idx r0, idx r1, idx i0, idx i1) {
+    const Layer& layer = r.p.layers[l];
+    const Sheet &s = d.sheets[l], &to = d.sheets[l - 1];
+    dots(r, s, layer, r0, r1, i0, i1, 0, panels(layer), to.dz, to.ld);
     for (idx m = r0; m < r1; m++) slope_times(to, m * to.ld + i0, i1 - i0);
 }
 

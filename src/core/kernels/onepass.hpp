@@ -12,7 +12,7 @@ INLINE idx one_pass_units(const Layer& layer) { return (layer.n_in + UNIT - 1) /
 
 // da[m] = sum_j dz[m][j] W^T[.][j] over the panels [first, last), for units [i0, i1) of the layer below.
 template <bool whole>
-INLINE void dots(const Run_state& r, const Sheet& s, const Layer& layer, idx m, idx first, idx last, idx i0,
+INLINE void dots_of_one(const Run_state& r, const Sheet& s, const Layer& layer, idx m, idx first, idx last, idx i0,
                  idx tall, real* da) {
     V c[LANES] = {};
     for (idx panel = first; panel < last; panel++) {
@@ -38,14 +38,17 @@ INLINE void dots(const Run_state& r, const Sheet& s, const Layer& layer, idx m, 
     write_part(da, totals(c), tall);
 }
 
+// The same for all samples: some at a time as backward.hpp has it, the others one by one.
 static void propagate_rows(const Run_state& r, const Sheet& s, const Layer& layer, idx rows, idx first,
                            idx last, idx i0, idx i1, real* da, idx da_ld) {
-    for (idx i = i0; i < i1; i += LANES)
-        for (idx m = 0; m < rows; m++) {
+    const idx blocks = rows / DOT_ROWS * DOT_ROWS;
+    dots(r, s, layer, 0, blocks, i0, i1, first, last, da, da_ld);
+    for (idx m = blocks; m < rows; m++)
+        for (idx i = i0; i < i1; i += LANES) {
             const idx tall = least(LANES, i1 - i);
             real* to = da + m * da_ld + i;
-            if (tall == LANES) dots<true>(r, s, layer, m, first, last, i, tall, to);
-            else dots<false>(r, s, layer, m, first, last, i, tall, to);
+            if (tall == LANES) dots_of_one<true>(r, s, layer, m, first, last, i, tall, to);
+            else dots_of_one<false>(r, s, layer, m, first, last, i, tall, to);
         }
 }
 
@@ -61,7 +64,8 @@ static void one_pass(const Run_state& r, const Desk& d, idx l, idx rows, Range i
         double sum = 0;
         propagate_rows(r, s, layer, rows, first, last, i0, i1, r.da_parts[l] + group * rows * ld, ld);
         for (idx panel = first; panel < last; panel++)
-            sum += few_rows(r, d, l, rows, panel, i0, i1, u);
+            sum += r.few ? few_rows(r, d, l, rows, panel, i0, i1, u)
+                         : wide_rows(r, d, l, rows, panel, i0, i1, {nullptr, false, &u});
         r.unit_sums[r.first_unit[l] + item] = sum;
     }
 }

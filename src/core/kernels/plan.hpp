@@ -210,8 +210,8 @@ INLINE bool by_dots(const Layer& layer, const Run& run) {
 
 // Whether a layer's backward and update are one pass over W^T. By run.batch too.
 INLINE bool in_one_pass(const Problem& p, const Run& run, idx l, bool fused) {
-    return fused && l > 0 && p.layers[l].n_out > PANEL && run.batch <= FEW &&
-           (F)p.layers[l - 1].f != F::softmax;
+    const bool few = run.batch <= FEW || (run.batch <= 2 * FEW && by_dots(p.layers[l], run));
+    return fused && few && l > 0 && p.layers[l].n_out > PANEL && (F)p.layers[l - 1].f != F::softmax;
 }
 
 // W of the layers that propagate back by products, or what da is summed from, and the first of each layer's
