@@ -11,6 +11,6 @@ settings.register_profile(
 settings.register_profile("attack", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
-# A shell's background jobs are started with Ctrl-C ignored, and keep to that: the tests of it could not run.
+# A shell starts its background jobs with Ctrl-C ignored: there the tests of it could not run.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
