@@ -116,8 +116,9 @@ static void wide_gradient(const Run_state& r, const Desk& d, idx l, idx rows, id
     double* sums = r.unit_sums + r.first_unit[l] + panel * units(layer);
     for (idx u = u0; u < u1; u++) {
         const idx i0 = u * high, i1 = least(i0 + high, layer.n_in);
-        sums[u] = r.few ? few_rows(r, d, l, rows, panel, i0, i1, *sink.numbers)
-                        : wide_rows(r, d, l, rows, panel, i0, i1, sink);
+        const double sum = r.few ? few_rows(r, d, l, rows, panel, i0, i1, *sink.numbers)
+                                 : wide_rows(r, d, l, rows, panel, i0, i1, sink);
+        if (!sink.into) sums[u] = sum;  // the sums of what is kept follow in `collect`
     }
     if (!sink.into) refresh_W(r, l, u0 * high, least(u1 * high, layer.n_in), panel);
 }
