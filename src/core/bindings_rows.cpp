@@ -89,14 +89,14 @@ bool standardised(const std::string& isa, nb::handle schema_capsule, nb::handle 
             refuse("a feature's place is outside of out");
         columns.push_back(column);
     }
-    const nb::gil_scoped_release release;
+    const Unlocked unlocked;
     return (single ? set.of_float : set.of_double)
         ->standardise(columns.data(), (idx)columns.size(), chosen, m, out.data(), width);
 }
 
 void ordered(std::uint64_t key, Write order) {
     check(order, "order", nb::dtype<std::int64_t>(), order.size());
-    const nb::gil_scoped_release release;
+    const Unlocked unlocked;
     permutation(key, (idx)order.size(), static_cast<std::int64_t*>(order.data()));
 }
 
