@@ -36,10 +36,9 @@ int Session::sensible_threads(const Run& run) const {
 
 // The team or the caller alone, whichever was faster of late: on a processor that others use too, a
 // team waits for whoever is not running. Both give the same bits, so that either can be tried.
-int Session::chosen_threads(const Pace& pace, const Run& run) const {
-    const int many = sensible_threads(run);
+int Session::chosen_threads(const Pace& pace, int many) {
     const bool known = pace.seconds[0] > 0 && pace.seconds[1] > 0;
-    return many > 1 && known && pace.seconds[0] < pace.seconds[1] ? 1 : many;
+    return known && pace.seconds[0] < pace.seconds[1] ? 1 : many;
 }
 
 End Session::attempt(Tools& tools, const Run& run, int threads, idx* steps) const {
@@ -59,21 +58,21 @@ idx Session::run(Run run, int threads) {
     Tools& tools = tools_.get();
     const std::lock_guard<std::mutex> lock(tools.busy);
     idx steps = 0;
-    if (threads <= 0 && sensible_threads(run) > 1) chosen(tools, run, &steps);
-    else take(tools, run, threads > 0 ? threads : 1, &steps);
+    const int many = threads > 0 ? threads : sensible_threads(run);
+    if (threads <= 0 && many > 1) chosen(tools, run, many, &steps);
+    else take(tools, run, many, &steps);
     return steps;
 }
 
 // A call as it is chosen. Now and then a small part of its steps is taken the other way first, more often
 // where that is the team's, which has more to win; and the last times count alone. So a choice made
 // while other threads had work does not outlast them.
-void Session::chosen(Tools& tools, Run run, idx* steps) const {
+void Session::chosen(Tools& tools, Run run, int many, idx* steps) const {
     constexpr idx SHARE = 32;
     Pace& pace = tools.paces[run.train];
     const idx all = run.train && !run.given ? (run.k + run.batch - 1) / run.batch : 1;
     const long call = pace.calls++;
-    const int many = sensible_threads(run);
-    const int now = chosen_threads(pace, run), other = now == 1 ? many : 1;
+    const int now = chosen_threads(pace, many), other = now == 1 ? many : 1;
     if (all < SHARE) {
         timed(tools, run, call % (now == 1 ? 8 : 32) == 1 ? other : now, steps);
         return;
@@ -91,7 +90,7 @@ void Session::chosen(Tools& tools, Run run, idx* steps) const {
         run.squares += tried * problem_.depth;
     }
     idx rest = 0;
-    timed(tools, run, chosen_threads(pace, run), &rest);
+    timed(tools, run, chosen_threads(pace, many), &rest);
     *steps += rest;
 }
 

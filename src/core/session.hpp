@@ -38,13 +38,13 @@ class Session {
         Pace paces[2];
     };
 
-    void chosen(Tools& tools, Run run, idx* steps) const;
+    void chosen(Tools& tools, Run run, int many, idx* steps) const;
     End timed(Tools& tools, const Run& run, int threads, idx* steps) const;
     End take(Tools& tools, const Run& run, int threads, idx* steps) const;
     End attempt(Tools& tools, const Run& run, int threads, idx* steps) const;
     const Kernels& kernels_for(const Run& run) const;
     int sensible_threads(const Run& run) const;
-    int chosen_threads(const Pace& pace, const Run& run) const;
+    static int chosen_threads(const Pace& pace, int many);
 
     std::vector<Layer> layers_;
     Problem problem_;

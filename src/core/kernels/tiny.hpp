@@ -91,15 +91,10 @@ INLINE double tiny_cost(const Run_state& r, const Layer& top, V z, const real* y
 }
 
 template <O o>
-INLINE void tiny_step(const TinyLayer& t, idx row, V g, const Numbers& u, real keep) {
-    constexpr int slots = o == O::gradient_descent ? 0 : o == O::adam || o == O::adamw ? 2 : 1;
-    V s0 = {}, s1 = {};
-    const idx at = row * LANES;
-    if constexpr (slots > 0) s0 = load(t.s0 + at);
-    if constexpr (slots > 1) s1 = load(t.s1 + at);
-    store(t.rows + at, stepped<o>(load(t.rows + at), g, s0, s1, u, keep));
-    if constexpr (slots > 0) store(t.s0 + at, s0);
-    if constexpr (slots > 1) store(t.s1 + at, s1);
+INLINE void tiny_step(const TinyLayer& t, idx row, V g, const Numbers& u, bool weights) {
+    const Block block = {t.rows, t.s0, t.s1, nullptr, 0, weights, false};
+    V squares = {};  // of what is stepped once; they are had from dz
+    step_register<o>(block, row * LANES, g, squares, u, load, store);
 }
 
 template <O o>
@@ -161,15 +156,15 @@ static void tiny_run(Run_state& r) {
                 for (idx j = 0; j < layer.n_out; j++) {
                     const V d = broadcast(dzs[j]);
                     da += d * load(t.rows + (first + j) * LANES);
-                    tiny_step<o>(t, first + j, a_below * d, u, u.keep);
+                    tiny_step<o>(t, first + j, a_below * d, u, true);
                 }
             }
             for (idx k = 0; k < layer.n_in; k++) {
                 const V g = broadcast(below[k]) * dz;
                 squares += g * g;
-                tiny_step<o>(t, k, g, u, u.keep);
+                tiny_step<o>(t, k, g, u, true);
             }
-            tiny_step<o>(t, layer.n_in, dz, u, 1);
+            tiny_step<o>(t, layer.n_in, dz, u, false);
             const double sum = (double)total(squares);
             run.squares[s * L + l] = sum;
             good = good && finite(sum);
