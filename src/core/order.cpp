@@ -7,6 +7,8 @@
 #include <memory>
 #include <vector>
 
+#include "splitmix.hpp"
+
 namespace chainrule {
 
 namespace {
@@ -16,14 +18,7 @@ struct Item {
     std::int64_t place;
 };
 
-constexpr std::uint64_t GAMMA = 0x9E3779B97F4A7C15u;
 constexpr idx MOST_BUCKET_BITS = 11;  // the ends of so many buckets stay in the cache
-
-std::uint64_t mix(std::uint64_t x) {
-    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
-    x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
-    return x ^ (x >> 31);
-}
 
 int bits_of(idx n) {
     int bits = 0;

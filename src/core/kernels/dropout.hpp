@@ -3,13 +3,7 @@
 
 #include "vec.hpp"
 
-constexpr std::uint64_t GAMMA = 0x9E3779B97F4A7C15u, DROPOUT_PURPOSE = 2;
-
-INLINE std::uint64_t mix(std::uint64_t x) {
-    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
-    x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
-    return x ^ (x >> 31);
-}
+constexpr std::uint64_t DROPOUT_PURPOSE = 2;
 
 struct Mask {
     std::uint64_t key, least;  // kept where the top 53 bits are at least this

@@ -2,6 +2,7 @@
 // REAL_IS_FLOAT, KERNELS (the name of the table below), NARROW (that of the next narrower one, if any) and
 // the compiler's flags.
 #include "../core.hpp"
+#include "../splitmix.hpp"
 #include "../tables.hpp"
 
 #include <utility>  // std::integer_sequence, which leaves no code behind
