@@ -28,7 +28,7 @@ def encode_batch(encoder: Encoder, batch: Any, dtype: Any) -> Array:
 
     Raises ValueError as ``Encoder.encode`` does.
     """
-    out = np.empty((batch.num_rows, sum(f.width for f in encoder.features)), dtype)
+    out = np.empty((batch.num_rows, encoder.width), dtype)
     encode_rows(encoder, batch, np.arange(batch.num_rows), out)
     return out
 

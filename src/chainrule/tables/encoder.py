@@ -65,6 +65,11 @@ class Encoder:
         return [feature.name for feature in self.features]
 
     @property
+    def width(self) -> int:
+        """Return the number of columns of the matrix."""
+        return sum(feature.width for feature in self.features)
+
+    @property
     def feature_names(self) -> list[str]:
         """Return the name of each column of the matrix: ``age``, ``city=Bern``, ..."""
         return [name for feature in self.features for name in feature.names]
@@ -85,7 +90,7 @@ class Encoder:
         of a number, infinity, and a number too far from the ones trained on for ``dtype``.
         """
         warnings: list[str] = []
-        out = np.empty((columns.m, sum(f.width for f in self.features)), dtype)
+        out = np.empty((columns.m, self.width), dtype)
         place = 0
         for feature in self.features:
             column = self._find(columns, feature)

@@ -34,7 +34,7 @@ from .fit import Diverged, finite
 from .model import OUTPUTS, TableModel, score
 from .spool import AUTO, spool_for
 from .statistics import Summary, encoder_of, merged, summaries, target_of
-from .stream_reader import Part, Reader, read_once
+from .stream_reader import Part, Reader, read_once, rows_of
 from .stream_samples import Stream
 from .streaming import DataSet, Group, open_data_set, shared_out
 from .target import TargetEncoder
@@ -104,12 +104,13 @@ def fit_data_set(
     encoder = encoder_of(told, choices.drop)
     for line in (sentence, *encoder.notes):
         say(line)
-    counts = _counts(own, parts, team)
+    here = rows_of(parts, own)
+    counts = _counts(here, team)
     choices = complete(choices, counts["train"])
     if choices.optimizer == "lbfgs":
         raise ValueError("lbfgs needs all rows at once, and a stream has a part: use adam, say")
     net = Network(
-        [sum(f.width for f in encoder.features), *choices.hidden, meaning.n_out],
+        [encoder.width, *choices.hidden, meaning.n_out],
         hidden=choices.activation,
         output=OUTPUTS[meaning.task],
         seed=choices.seed,
@@ -124,7 +125,7 @@ def fit_data_set(
     if team.size > 1 and settings.threads is None:
         settings = replace(settings, threads=processors)
     reader = Reader(found, encoder, meaning, problem_of(net, Data(X, Y, None), settings))
-    samples = _samples(reader, own, parts, settings, memory, team)
+    samples = _samples(reader, own, parts["train"], here, settings, memory, team)
     engine = engine_of(team, settings.engine, reader.problem)
     ahead = engine.name == "native" and processors > 1
     widths = net.sizes[0], net.sizes[-1]
@@ -134,7 +135,7 @@ def fit_data_set(
         split = stream_split(team, samples.batch_size)
         engine = DataParallel(team, engine, split, counts["train"], check=check_ranks)
     try:
-        held = agreed(team, lambda: read_once(reader, own, parts, encoded, samples.slots()))
+        held = agreed(team, lambda: read_once(reader, own, parts, here, encoded, samples.slots()))
         validation = Data(*held["validation"], None) if counts["validation"] else None
         progress = Progress(settings.epochs, False)
         run = Run(net, None, validation, settings, engine, samples, progress, team)
@@ -169,10 +170,10 @@ def _parts(m: int, choices: Choices) -> dict[str, Part]:
     return {name: Part(choices.seed, *ends) for name, ends in ranges.items()}
 
 
-def _counts(own: Sequence[Group], parts: dict[str, Part], team: Team) -> dict[str, int]:
-    found = np.array([sum(int(p.mask(g).sum()) for g in own) for p in parts.values()])
+def _counts(here: dict[str, list[int]], team: Team) -> dict[str, int]:
+    found = np.array([sum(rows) for rows in here.values()])
     team.sum_(found)
-    return dict(zip(parts, found.tolist(), strict=True))
+    return dict(zip(here, found.tolist(), strict=True))
 
 
 def _statistics(
@@ -213,7 +214,8 @@ def _given(
 def _samples(
     reader: Reader,
     own: Sequence[Group],
-    parts: dict[str, Part],
+    part: Part,
+    counts: dict[str, list[int]],
     settings: Any,
     memory: int,
     team: Team,
@@ -221,7 +223,6 @@ def _samples(
     net = reader.problem.network
     batch_size = settings.batch_size // team.size
     bytes_a_row = (net.sizes[0] + net.sizes[-1]) * net.dtype.itemsize + 16
-    counts = {n: [int(part.mask(group).sum()) for group in own] for n, part in parts.items()}
     taken = BASE + bytes_a_row * sum(sum(counts[n]) for n in ("validation", "test"))
     rows = min((memory - taken) // (BLOCKS * bytes_a_row), MOST_BUFFERED)
     if rows < max(batch_size, FEWEST_BUFFERED):
@@ -230,15 +231,14 @@ def _samples(
             f"--memory {memory >> 20}MB is too little: give at least {(least >> 20) + 1}MB, or a "
             "smaller batch"
         )
-    own_rows = counts["train"]
-    steps = np.array([ceil(sum(own_rows) / batch_size)])
+    steps = np.array([ceil(sum(counts["train"]) / batch_size)])
     team.maximum_(steps)
     rows = int(rows) // batch_size * batch_size
     return Stream(
         reader,
         own,
-        own_rows,
-        parts["train"],
+        counts["train"],
+        part,
         rows,
         batch_size,
         int(steps[0]),

@@ -23,6 +23,7 @@ from .target import TargetEncoder
 
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,25 @@ class Part:
     low: float
     high: float
 
-    def mask(self, group: Group) -> npt.NDArray[np.bool_]:
+    def mask(self, group: Group) -> Mask:
         """Say for each row of a row group whether it is one of the part."""
-        u = uniform(key(self.seed, SPLIT), group.rows, group.first)
-        return (u >= self.low) & (u < self.high)
+        return masks_of({"": self}, group)[""]
+
+
+def masks_of(parts: Mapping[str, Part], group: Group) -> dict[str, Mask]:
+    """Return each part's mask; the rows' numbers are drawn once for all parts of one seed."""
+    seeds = {part.seed for part in parts.values()}
+    u = {seed: uniform(key(seed, SPLIT), group.rows, group.first) for seed in seeds}
+    return {n: (u[p.seed] >= p.low) & (u[p.seed] < p.high) for n, p in parts.items()}
+
+
+def rows_of(parts: Mapping[str, Part], groups: Sequence[Group]) -> dict[str, list[int]]:
+    """Return how many rows of each group are in each part."""
+    found: dict[str, list[int]] = {name: [] for name in parts}
+    for group in groups:
+        for name, mask in masks_of(parts, group).items():
+            found[name].append(int(mask.sum()))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +97,7 @@ class Reader:
         self, group: Group, parts: Mapping[str, Part], at: int = 0
     ) -> Iterator[tuple[str, Piece]]:
         """Yield a row group's rows from the one numbered ``at`` on, with the part each is in."""
-        masks = {name: part.mask(group) for name, part in parts.items()}
+        masks = masks_of(parts, group)
         if not any(mask[at:].any() for mask in masks.values()):
             return
         names = [*self.encoder.names, self.target.name]
@@ -123,17 +139,17 @@ def read_once(
     reader: Reader,
     groups: Sequence[Group],
     parts: Mapping[str, Part],
+    counts: Mapping[str, Sequence[int]],
     spool: Spool | None,
     scratch: tuple[Array, Array],
 ) -> dict[str, tuple[Array, Array]]:
     """Read all parts but ``train`` into memory; meanwhile write that one to the spool.
 
-    ``scratch``: X and Y of any rows; all of it is written to, so that it is not new to the process
-    any more when it is needed in a hurry.
+    ``counts``: see ``rows_of``. ``scratch``: X and Y of any rows; all of it is written to, so that
+    it is not new to the process any more when it is needed in a hurry.
     """
     held = {name: part for name, part in parts.items() if name != "train"}
-    counts = {n: sum(int(p.mask(group).sum()) for group in groups) for n, p in held.items()}
-    found = {name: reader.empty(count) for name, count in counts.items()}
+    found = {name: reader.empty(sum(counts[name])) for name in held}
     filled = dict.fromkeys(found, 0)
     if len(scratch[0]) < ROWS_AT_ONCE:
         scratch = reader.empty(ROWS_AT_ONCE)
