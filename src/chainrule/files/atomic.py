@@ -1,4 +1,4 @@
-"""Writing a file as a whole or not at all, on POSIX systems.
+"""Writing a file as a whole or not at all.
 
 The bytes go to a temporary file in the same folder, which is synced to the disk and then renamed
 over the target; the folder is synced too, so that the new name survives a power cut. Whoever reads
@@ -9,8 +9,6 @@ write to the same path removes it. It is known to be left by its lock, which end
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import hashlib
 import os
 import stat
@@ -18,6 +16,8 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from . import system
 
 Buffer = bytes | bytearray | memoryview
 
@@ -32,9 +32,6 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC  # O_EXCL follows no link either
-# What fsync answers where a file system cannot sync a folder, and need not.
-_NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF}
 
 
 def write_atomically(path: str | os.PathLike[str], data: Buffer | Iterable[Buffer]) -> None:
@@ -56,7 +53,7 @@ def write_atomically(path: str | os.PathLike[str], data: Buffer | Iterable[Buffe
         _write_new(temporary, buffers, old)
         temporary.replace(target)
     with _saying(path, "was written, but may not survive a power cut"):
-        _sync_folder(target.parent)
+        system.sync_folder(target.parent)
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
@@ -71,7 +68,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     temporary = _temporary(target)
     try:
         with _removed_on_fault(temporary):
-            os.close(os.open(temporary, _NEW, 0o600))
+            os.close(os.open(temporary, system.NEW, 0o600))
             temporary.unlink()
     except OSError as error:
         why = error.strerror or error
@@ -120,21 +117,12 @@ def _target(path: str | os.PathLike[str]) -> tuple[Path, os.stat_result | None]:
         raise ValueError(
             f"{name} cannot be written: the folder {folder} is read-only; choose another"
         )
-    if old is not None and _is_kept_by_sticky_folder(old, folder.stat()):
+    if old is not None and system.kept_by_sticky_folder(old, folder.stat()):
         raise ValueError(
             f"{name} belongs to another user, and in {folder} only its owner may replace it;"
             " name another file"
         )
     return target, old
-
-
-def _is_kept_by_sticky_folder(old: os.stat_result, folder: os.stat_result) -> bool:
-    """Tell whether a folder like /tmp forbids renaming over this file: it is somebody else's."""
-    return bool(folder.st_mode & stat.S_ISVTX) and os.geteuid() not in {
-        0,
-        old.st_uid,
-        folder.st_uid,
-    }
 
 
 def _temporary(target: Path) -> Path:
@@ -160,10 +148,10 @@ def _remove_if_left(temporary: Path) -> None:
     status = os.lstat(temporary)
     if not stat.S_ISREG(status.st_mode) or time.time() - status.st_mtime < SECONDS_LEFT:
         return
-    descriptor = os.open(temporary, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = os.open(temporary, system.READ | system.flags("O_NOFOLLOW"))
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        temporary.unlink()
+        if system.lock(descriptor):
+            temporary.unlink()
     finally:
         os.close(descriptor)
 
@@ -182,37 +170,17 @@ def _removed_on_fault(temporary: Path) -> Iterator[None]:
 
 def _write_new(path: Path, buffers: Iterable[Buffer], old: os.stat_result | None) -> None:
     """Create ``path`` with mode and owner of ``old``, write the buffers and sync them to disk."""
-    descriptor = os.open(path, _NEW, 0o666 if old is None else 0o600)
+    descriptor = os.open(path, system.NEW, 0o666 if old is None else 0o600)
     try:
         with suppress(OSError):  # a file system without locks: then nothing is ever swept there
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            system.lock(descriptor)
         for buffer in buffers:
             rest = memoryview(buffer).cast("B")
             while rest:
                 rest = rest[os.write(descriptor, rest) :]
         if old is not None:
-            _take_over(descriptor, old)
+            system.take_over(descriptor, old)
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _take_over(descriptor: int, old: os.stat_result) -> None:
-    """Give an open file the owner and mode of ``old``; only root may give a file away."""
-    new = os.fstat(descriptor)
-    if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
-        with suppress(PermissionError):
-            os.fchown(descriptor, old.st_uid, old.st_gid)
-    os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in _NO_SYNC:
-            raise
     finally:
         os.close(descriptor)
 

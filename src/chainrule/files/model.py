@@ -29,6 +29,7 @@ from .header import (
     header_bytes,
     strict_json,
 )
+from .system import READ
 
 Array = npt.NDArray[Any]
 
@@ -180,7 +181,7 @@ def _checked(path: str | os.PathLike[str]) -> tuple[dict[str, Any], bytes]:
     if regular_file(path) is None:
         raise Refusal("does not exist")
     # Should a pipe have taken the file's place since, then opening it must not wait.
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+    with os.fdopen(os.open(path, READ), "rb") as file:
         size = os.fstat(file.fileno()).st_size
         head = file.read(16)
         if not head:

@@ -9,8 +9,6 @@ orders and dropout masks are functions of seed and step.
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import re
 import time
@@ -25,6 +23,7 @@ import numpy.typing as npt
 from ..engines.team import ALONE, Disagreement, Team
 from ..files.atomic import TEMPORARY, check_writable
 from ..files.network import Loaded, load_network, save_network
+from ..files.system import lock_folder, unlock_folder
 from ..mathematics.names import spell
 from .descent import Position
 from .run import Run
@@ -34,8 +33,6 @@ Encoder = tuple[Any, Mapping[str, npt.NDArray[Any]]]
 
 NAME: Final = "step-{:012d}.safetensors"
 _NAME: Final = re.compile(r"step-(\d{12,})\.safetensors")
-# What flock answers on file systems that have no locks.
-_NO_LOCKS: Final = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,9 +203,7 @@ class Keeper:
     def close(self) -> None:
         """Give up the folder's lock."""
         if self._lock is not None:
-            # Not by closing alone: a process forked meanwhile would go on holding it.
-            fcntl.flock(self._lock, fcntl.LOCK_UN)
-            os.close(self._lock)
+            unlock_folder(self._lock)
             self._lock = None
 
 
@@ -222,24 +217,15 @@ def _locked(folder: Path) -> int | None:
     """Create the folder if need be and lock it, so that two runs never write to one."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise ValueError(
-            f"{folder} cannot be a folder of checkpoints: {error.strerror or error}"
-        ) from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return lock_folder(folder)
     except BlockingIOError:
-        os.close(lock)
         raise ValueError(
             f"{folder} is in use by another run: wait for it, or name another folder"
         ) from None
     except OSError as error:
-        os.close(lock)
-        if error.errno not in _NO_LOCKS:
-            raise
-        return None
-    return lock
+        raise ValueError(
+            f"{folder} cannot be a folder of checkpoints: {error.strerror or error}"
+        ) from None
 
 
 def _difference(path: Path, name: str, was: Any, now: Any) -> str:
