@@ -22,6 +22,7 @@ import tempfile
 import threading
 import time
 import warnings
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
@@ -128,11 +129,38 @@ def forked(folder: Path, expected: dict[Any, bytes]) -> str | None:
     return None if code == 0 else f"a forked worker {SAYS.get(code, f'ended with {code}')}"
 
 
+class Samples:
+    """Memory and open files in each tenth of the time, in arrays: a list would be what grows."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.memory = [array("d") for _ in range(10)]
+        self.files = [array("q") for _ in range(10)]
+
+    def add(self, at: float, memory: float, files: int) -> None:
+        tenth = min(int(10 * at / self.seconds), 9)
+        self.memory[tenth].append(memory)
+        self.files[tenth].append(files)
+
+    def judged(self, wrong: list[str]) -> dict[str, Any]:
+        """Compare the last tenth's samples with the second's; add to ``wrong`` what grew."""
+        memory = [round(median(tenth), 1) for tenth in self.memory if tenth]
+        files = [min(tenth) for tenth in self.files if tenth]
+        if len(memory) < 3:
+            wrong.append("too short a time to judge by")
+        elif memory[-1] - memory[1] > LEAST:
+            wrong.append(f"memory grew by {memory[-1] - memory[1]:.1f} MB")
+        # Working threads have files open now and then; the fewest seen is what none of them holds.
+        if files and files[-1] > files[0]:
+            wrong.append(f"{files[-1] - files[0]} files were left open")
+        return {"memory_mb": memory, "files": files}
+
+
 def soak(seconds: float, threads: int) -> dict[str, Any]:
     """Repeat for so many seconds; return counts, growth of memory and of open files."""
     wrong: list[str] = []
     counts = {"rounds": 0, "forks": 0}
-    samples: list[tuple[float, float, int]] = []
+    samples = Samples(seconds)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         expected = {one: one(folder, "first") for one in kinds()}
@@ -147,7 +175,7 @@ def soak(seconds: float, threads: int) -> dict[str, Any]:
                     except Exception as error:
                         wrong.append(f"{one.__name__} in thread {number}: {error!r}")
                 counts["rounds"] += 1
-                samples.append((time.monotonic() - began, *standing()))
+                samples.add(time.monotonic() - began, *standing())
 
         workers = [threading.Thread(target=work, args=(n,)) for n in range(1, threads + 1)]
         for worker in workers:
@@ -156,26 +184,7 @@ def soak(seconds: float, threads: int) -> dict[str, Any]:
             fault = forked(folder, expected)
             wrong += [] if fault is None else [fault]
             counts["forks"] += 1
-    return {**counts, **judged(samples, seconds, wrong), "wrong": wrong}
-
-
-def judged(
-    samples: list[tuple[float, float, int]], seconds: float, wrong: list[str]
-) -> dict[str, Any]:
-    """Compare the last tenth's samples with the second's; add to ``wrong`` what grew."""
-    tenths: list[list[tuple[float, int]]] = [[] for _ in range(10)]
-    for at, memory, files in samples:
-        tenths[min(int(10 * at / seconds), 9)].append((memory, files))
-    memory = [round(median(m for m, _ in tenth), 1) for tenth in tenths if tenth]
-    files = [min(f for _, f in tenth) for tenth in tenths if tenth]
-    if len(memory) < 3:
-        wrong.append("too short a time to judge by")
-    elif memory[-1] - memory[1] > LEAST:
-        wrong.append(f"memory grew by {memory[-1] - memory[1]:.1f} MB")
-    # Working threads have files open now and then; the fewest seen is what none of them holds.
-    if files and files[-1] > files[0]:
-        wrong.append(f"{files[-1] - files[0]} files were left open")
-    return {"memory_mb": memory, "files": files}
+    return {**counts, **samples.judged(wrong), "wrong": wrong}
 
 
 def main() -> None:

@@ -42,7 +42,7 @@ INLINE V activation(V z, real setting, V& df) {
         return a;
     } else if constexpr (f == F::relu) {
         df = z > 0 ? one : V{};
-        return z <= 0 ? V{} : z;  // NaN stays NaN
+        return relu(z);
     } else if constexpr (f == F::leaky_relu) {
         df = z > 0 ? one : broadcast(setting);
         return z > 0 ? z : z * setting;

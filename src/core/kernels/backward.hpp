@@ -76,9 +76,9 @@ static void backward_layer(const Run_state& r, const Desk& d, idx l, idx r0, idx
     const Layer &layer = r.p.layers[l], &below = r.p.layers[l - 1];
     const Sheet &s = d.sheets[l], &to = d.sheets[l - 1];
     const Slope slope = to.slope == Slope::mixed ? Slope::one : to.slope;
-    if (r.W[l])
+    if (d.W[l])
         product({.rows = s.dz_rows + r0, .at = 0, .M = r1 - r0, .K = layer.n_out, .N = layer.n_in,
-                 .B = r.W[l], .start = nullptr, .start_ld = 0, .C = to.dz + r0 * to.ld,
+                 .B = d.W[l], .start = nullptr, .start_ld = 0, .C = to.dz + r0 * to.ld,
                  .C_ld = to.ld, .relu = false, .slope = slope,
                  .slope_from = slope_from(to) + r0 * to.ld, .padded = true},
                 {});

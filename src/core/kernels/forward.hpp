@@ -168,7 +168,7 @@ static void forward_one(const Run_state& r, const Desk& d, idx l, idx r0, idx r1
             c[k] = sum;
         }
         const V z = totals(c) + r.theta[layer.b];
-        write_part(s.a + i, s.slope == Slope::of_relu ? (z <= 0 ? V{} : z) : z, n);
+        write_part(s.a + i, s.slope == Slope::of_relu ? relu(z) : z, n);
     }
 }
 

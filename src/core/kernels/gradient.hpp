@@ -9,6 +9,7 @@ struct Sink {
     real* into;
     bool add;
     const Numbers* numbers;
+    idx chain = LARGEST_SLICE;  // rows whose products are summed before they are added to those before
 };
 
 // Asks for a block's lines while the tile that will change them is still at work.
@@ -30,6 +31,18 @@ INLINE Tile gradient_tile(idx rows, idx width) {
     const int NV = (int)((width + LANES - 1) / LANES);
     return width % LANES ? tile_of<true, true>((int)rows, NV) : tile_of<false, true>((int)rows, NV);
 }
+// A tile of dW^T, from all rows: t.rows and t.B are those of the first.
+static void run_chains(Tile run, TileArguments t, idx rows, idx chain, bool add) {
+    for (idx k = 0; k < rows; k += chain) {
+        t.K = least(chain, rows - k);
+        t.plus = k > 0 || add ? t.C : nullptr;
+        run(t);
+        t.rows += t.K;
+        t.B += t.K * t.B_ld;
+        if (t.ahead) t.ahead += t.K;
+    }
+}
+
 INLINE idx most_rows_of(idx width) { return most_rows((int)((width + LANES - 1) / LANES)); }
 
 // Units of a layer of at most PANEL outputs: rows of W^T that lie in one piece, so that the optimizer
@@ -52,9 +65,10 @@ static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, 
                 const idx width = least(PANEL, wide - j);
                 for (idx i = 0, next; i < n; i = next) {
                     next = least(i + most_rows_of(width), n);
-                    gradient_tile(next - i, width)(
-                        {s.dz_rows, i, rows, below.a + i0 + j, below.ld, nullptr, 0,
-                         across + i * ld + j, ld, width});
+                    run_chains(gradient_tile(next - i, width),
+                               {s.dz_rows, i, rows, below.a + i0 + j, below.ld, nullptr, 0,
+                                across + i * ld + j, ld, width},
+                               rows, sink.chain, false);
                 }
             }
             transpose(across, ld, n, wide, scratch, n);
@@ -65,9 +79,9 @@ static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, 
             const idx most = most_rows_of(n), tiles = (i1 - i0 + most - 1) / most;
             for (idx tile = 0, i = 0; tile < tiles; tile++) {
                 const idx next = (i1 - i0) * (tile + 1) / tiles;
-                real* C = into + i * n;
-                gradient_tile(next - i, n)(
-                    {inputs_of(d, l), i0 + i, rows, s.dz, s.ld, sink.add ? C : nullptr, n, C, n, n});
+                run_chains(gradient_tile(next - i, n),
+                           {inputs_of(d, l), i0 + i, rows, s.dz, s.ld, nullptr, 0, into + i * n, n, n},
+                           rows, sink.chain, sink.add);
                 i = next;
             }
         }
@@ -75,7 +89,7 @@ static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, 
         const Block block =
             block_at(r, layer.w + i0 * n, scratch, entries, sink.numbers->penalised);
         r.unit_sums[r.first_unit[l] + u] = (double)total(r.update(block, *sink.numbers));
-        refresh_W(r, l, i0, i1, 0);
+        refresh_W(r, d, l, i0, i1, 0);
     }
 }
 
@@ -95,14 +109,15 @@ static double wide_rows(const Run_state& r, const Desk& d, idx l, idx rows, idx 
         const Tile run = gradient_tile(next - i, width);
         const idx at = layer.w + j * layer.n_in + i * width;
         if (sink.into) {
-            real* C = sink.into + at;
-            run({inputs_of(d, l), i, rows, s.dz + j, s.ld, sink.add ? C : nullptr, width, C, width, width,
-                 ahead});
+            run_chains(run,
+                       {inputs_of(d, l), i, rows, s.dz + j, s.ld, nullptr, 0, sink.into + at, width, width,
+                        nullptr, ahead},
+                       rows, sink.chain, sink.add);
             continue;
         }
         const Block block = block_at(r, at, scratch, (next - i) * width, sink.numbers->penalised);
         fetch(block, r.p.slots);
-        run({inputs_of(d, l), i, rows, s.dz + j, s.ld, nullptr, 0, scratch, width, width, ahead});
+        run({inputs_of(d, l), i, rows, s.dz + j, s.ld, nullptr, 0, scratch, width, width, nullptr, ahead});
         sum += (double)total(r.update(block, *sink.numbers));
     }
     return sum;
@@ -120,7 +135,7 @@ static void wide_gradient(const Run_state& r, const Desk& d, idx l, idx rows, id
                                  : wide_rows(r, d, l, rows, panel, i0, i1, sink);
         if (!sink.into) sums[u] = sum;  // the sums of what is kept follow in `collect`
     }
-    if (!sink.into) refresh_W(r, l, u0 * high, least(u1 * high, layer.n_in), panel);
+    if (!sink.into) refresh_W(r, d, l, u0 * high, least(u1 * high, layer.n_in), panel);
 }
 
 // Items [begin, end) of a layer's gradient: its units, panel by panel.
@@ -150,6 +165,11 @@ INLINE V column_sum(const real* x, idx ld, idx rows, Read read) {
     return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
+INLINE V chain_sum(const real* dz, idx ld, idx rows, idx left) {
+    if (left >= LANES) return column_sum(dz, ld, rows, load);
+    return column_sum(dz, ld, rows, [left](const real* p) { return load_first(p, left); });
+}
+
 static void bias_gradient(const Run_state& r, const Desk& d, idx l, idx rows, const Sink& sink) {
     const Layer& layer = r.p.layers[l];
     const Sheet& s = d.sheets[l];
@@ -161,11 +181,9 @@ static void bias_gradient(const Run_state& r, const Desk& d, idx l, idx rows, co
         for (idx j = 0; j < n; j += LANES) {
             const real* dz = s.dz + j0 + j;
             const idx left = n - j;
-            V sum = left >= LANES ? column_sum(dz, s.ld, rows, load)
-                                  : column_sum(dz, s.ld, rows, [left](const real* p) {
-                                        return load_first(p, left);
-                                    });
-            if (sink.into && sink.add) sum += read_part(into + j, left);
+            V sum = sink.into && sink.add ? read_part(into + j, left) : V{};
+            for (idx k = 0; k < rows; k += sink.chain)
+                sum += chain_sum(dz + k * s.ld, s.ld, least(sink.chain, rows - k), left);
             write_part(into + j, sum, left);
         }
         if (!sink.into) squares += r.update(bias_at(r, layer.b + j0, db, n), *sink.numbers);
@@ -193,8 +211,43 @@ INLINE Span span_of(const Layer& layer, idx unit) {
             layer.w + (end < layer.n_in ? end : layer.n_in) * layer.n_out};
 }
 
+// The register of the whole gradient at j.
+template <class Read>
+INLINE V sum_at(const Run_state& r, const Pairs& pairs, idx j, Read read) {
+    V sum = {};
+    for (idx k = 0; k < pairs.count; k++) {
+        V g = read(r.gradients + pairs.first[k] + j);
+        if (pairs.second[k] >= 0) g += read(r.gradients + pairs.second[k] + j);
+        sum += g;
+    }
+    return sum;
+}
+
+// The optimizer's step from the parts of the gradient, which need not be whole first.
+static void step_parts(const Run_state& r, const Pairs& pairs, int n, int of, const Numbers& u) {
+    for (idx l = 0; l < r.p.depth; l++) {
+        const Layer& layer = r.p.layers[l];
+        const Range mine = share_of(units(layer) + 1, n, of);
+        for (idx unit = mine.begin; unit < mine.end; unit++) {
+            const Span span = span_of(layer, unit);
+            const bool bias = unit == units(layer);
+            alignas(64) real g[CHUNK];
+            V squares = {};
+            for (idx at = span.begin; at < span.end; at += CHUNK) {
+                const idx size = least(CHUNK, span.end - at), whole = size / LANES * LANES;
+                for (idx j = 0; j < whole; j += LANES) store(g + j, sum_at(r, pairs, at + j, load));
+                if (const idx left = size - whole)
+                    store(g + whole, sum_at(r, pairs, at + whole,
+                                            [left](const real* p) { return load_first(p, left); }));
+                squares += r.update(bias ? bias_at(r, at, g, size) : block_at(r, at, g, size, u.penalised), u);
+            }
+            r.unit_sums[r.first_unit[l] + unit] = (double)total(squares);
+        }
+    }
+}
+
 // The whole gradient: the parts summed in order, the penalty's gradient, clipping by value.
-static void collect(const Run_state& r, idx parts, int n, int of, const Numbers& u) {
+static void collect(const Run_state& r, const Pairs& pairs, int n, int of, const Numbers& u) {
     const Problem& p = r.p;
     const V limit = broadcast((real)p.clip_value);
     for (idx l = 0; l < p.depth; l++) {
@@ -206,9 +259,7 @@ static void collect(const Run_state& r, idx parts, int n, int of, const Numbers&
             V squares = {}, clipped = {};
             for (idx j = span.begin; j < span.end; j += LANES) {
                 const idx left = span.end - j;
-                V g = read_part(r.gradients + j, left);
-                for (idx part = 1; part < parts; part++)
-                    g += read_part(r.gradients + part * p.parameters + j, left);
+                V g = sum_at(r, pairs, j, [left](const real* x) { return read_part(x, left); });
                 if (penalise) g += penalty_slope(read_part(r.theta + j, left), u);
                 squares += g * g;
                 if (r.run.train && p.clip_value > 0) g = max(min(g, limit), -limit);

@@ -46,25 +46,25 @@ static void move_all(const Run_state& r, int n, int of) {
 }
 
 // Rows [i0, i1) of a panel of W^T of layer l have changed: W follows.
-static void refresh_W(const Run_state& r, idx l, idx i0, idx i1, idx panel) {
-    if (!r.W[l]) return;
+static void refresh_W(const Run_state& r, const Desk& d, idx l, idx i0, idx i1, idx panel) {
+    if (!d.W[l]) return;
     const Layer& layer = r.p.layers[l];
     const idx width = panel_width(layer.n_out, panel), j = panel * PANEL;
     const real* from = r.theta + layer.w + j * layer.n_in;
     for (idx i = i0, next; i < i1; i = next) {
         const idx across = i / PANEL, ld = padded(panel_width(layer.n_in, across));
         next = least((across + 1) * PANEL, i1);
-        real* to = r.W[l] + across * PANEL * layer.n_out + j * ld + i - across * PANEL;
+        real* to = d.W[l] + across * PANEL * layer.n_out + j * ld + i - across * PANEL;
         transpose(from + i * width, width, next - i, width, to, ld);
     }
 }
 
-// The share of thread n of `of` in making W anew.
-static void refresh_all(const Run_state& r, int n, int of) {
+// The share of thread n of `of` in making a desk's W anew.
+static void refresh_all(const Run_state& r, const Desk& d, int n, int of) {
     for (idx l = 1; l < r.p.depth; l++) {
         const Layer& layer = r.p.layers[l];
         const Range rows = share_of(layer.n_in, n, of);
         for (idx panel = 0; panel < panels(layer); panel++)
-            refresh_W(r, l, rows.begin, rows.end, panel);
+            refresh_W(r, d, l, rows.begin, rows.end, panel);
     }
 }

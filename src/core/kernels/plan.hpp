@@ -19,6 +19,7 @@ constexpr idx SMALL = 256 << 10, SLICE = 128 << 10, MOST_PARTS = 16, LARGEST_SLI
 
 struct Plan {
     idx slice, slices, parts;
+    idx block;  // slices that a thread may take through the network together: several where each is a part
     bool by_parts;
 };
 
@@ -40,14 +41,37 @@ static Plan plan_of(const Problem& p, idx m) {
         slice = round_up((m + even - 1) / even, ROWS);
         slices = (m + slice - 1) / slice;
     }
-    return {slice, slices, by_parts ? (slices < MOST_PARTS ? slices : MOST_PARTS) : 1, by_parts};
+    const idx parts = by_parts ? least(slices, MOST_PARTS) : 1;
+    return {slice, slices, parts, parts > 1 && slices == parts ? 2 : 1, by_parts};
 }
 
 // A last batch of m rows, fewer than the others have: cut up as they are, into no more than they need.
 static Plan shortened(const Plan& full, idx m) {
     const idx slices = m > full.slice ? (m + full.slice - 1) / full.slice : 1;
-    const bool by_parts = full.by_parts && slices > 1;
-    return {full.slice, slices, by_parts ? least(slices, full.parts) : 1, by_parts};
+    return {full.slice, slices, least(slices, full.parts), full.block, full.by_parts};
+}
+
+// Where the parts' gradients lie. They are summed two by two and then in order; two neighbours of one slice
+// each that one thread takes are added as they arise, where the first lies.
+struct Pairs {
+    idx count, first[MOST_PARTS / 2], second[MOST_PARTS / 2];  // second: -1 if it is in the first
+};
+// How many threads take parts.
+INLINE int takers_of(const Plan& plan, int of) { return (int)least(plan.parts, of); }
+INLINE bool taken_together(const Plan& plan, idx part, int of) {
+    const idx takers = takers_of(plan, of);
+    const auto owner = [&plan, takers](idx n) { return ((n + 1) * takers - 1) / plan.parts; };
+    return part % 2 == 0 && part + 1 < plan.parts && plan.block > 1 && owner(part) == owner(part + 1);
+}
+static Pairs pairs_of(const Plan& plan, idx parameters, int of) {
+    Pairs pairs = {(plan.parts + 1) / 2, {}, {}};
+    for (idx k = 0; k < pairs.count; k++) {
+        const idx part = 2 * k;
+        pairs.first[k] = part * parameters;
+        pairs.second[k] =
+            part + 1 < plan.parts && !taken_together(plan, part, of) ? (part + 1) * parameters : -1;
+    }
+    return pairs;
 }
 
 // A unit of a layer's gradient: this many rows of W^T. The bias is one more unit at the end.
@@ -90,6 +114,7 @@ struct Sheet {
 // What a thread (by parts) or the team (otherwise) works on: one slice.
 struct Desk {
     Sheet* sheets;           // [0, L)
+    real** W;                // [1, L): W (n_out, n_in) in panels, or null where backward.hpp does without
     const real** inputs;     // the rows of a^0: of X itself, or of `dropped_inputs`
     const real** ahead;      // those of the next batch, to be asked for in time, or null
     real* dropped_inputs;
@@ -111,15 +136,15 @@ struct Run_state {
     idx steps, done;
     End why;
     Desk* desks;
-    real** W;          // [1, L): W (n_out, n_in) in panels, or null where backward.hpp does without
     real** da_parts;   // [1, L): da^{l-1} by groups of panels (groups, batch, n_in), or null: see onepass.hpp
-    real* gradients;   // (parts, P), or null where the optimizer is the gradient's epilogue
+    real* gradients;   // (parts, P), or null where the optimizer is the gradient tile's epilogue
     double* unit_sums; // squares of each unit of each panel of each layer, and clipped ones
     double* clipped_sums;
     idx* first_unit;   // [0, L]
-    double* J;         // of each part, or of each unit of rows
+    double* J;         // of each slice, by parts, or of each unit of rows
     double penalty;
-    bool fused, one_pass;
+    bool fused;        // no step waits for the whole gradient
+    bool one_pass;
     Few few;
     Update update;
     CostOf cost;
@@ -145,8 +170,34 @@ INLINE idx row_length(idx n) {
     return ld > PANEL && ld % (2 * LINE) == 0 ? ld + LINE : ld;
 }
 
-static void lay_out_desk(Desk* desk, const Problem& p, idx rows, const Run& run, Arena& arena) {
+// Whether da is had from W^T itself: see backward.hpp. By run.batch, so that a short last batch is no
+// exception.
+INLINE bool by_dots(const Layer& layer, const Run& run) {
+    return layer.n_out > PANEL && 8 * run.batch <= layer.n_out;
+}
+
+// Whether a layer's backward and update are one pass over W^T. By run.batch too.
+INLINE bool in_one_pass(const Problem& p, const Run& run, idx l, bool fused) {
+    const bool few = run.batch <= FEW || (run.batch <= 2 * FEW && by_dots(p.layers[l], run));
+    return fused && few && l > 0 && p.layers[l].n_out > PANEL && (F)p.layers[l - 1].f != F::softmax;
+}
+
+// W of the layers that propagate back by products.
+static real** lay_out_W(const Problem& p, const Run& run, bool fused, Arena& arena) {
+    auto** W = arena.take<real*>(p.depth);
+    const bool back = (run.train || run.dtheta) && !run.given;
+    for (idx l = 0; l < p.depth; l++) {
+        const Layer& layer = p.layers[l];
+        const bool product = back && l > 0 && !in_one_pass(p, run, l, fused) && !by_dots(layer, run);
+        real* w = product ? arena.take<real>(layer.n_out * padded(layer.n_in)) : nullptr;
+        if (W) W[l] = w;
+    }
+    return W;
+}
+
+static void lay_out_desk(Desk* desk, const Problem& p, idx rows, const Run& run, bool fused, Arena& arena) {
     const bool masked = run.masked;
+    auto** W = lay_out_W(p, run, fused, arena);
     auto* sheets = arena.take<Sheet>(p.depth);
     auto** inputs = arena.take<const real*>(rows);
     // A wide first layer takes long enough for its next rows to arrive meanwhile.
@@ -158,7 +209,7 @@ static void lay_out_desk(Desk* desk, const Problem& p, idx rows, const Run& run,
     real* y = arena.take<real>(round_up(rows * n_L, LANES));
     real* share = arena.take<real>(round_up(rows * n_L, LANES));
     real* sums = arena.take<real>(round_up(rows, LANES));
-    if (desk) *desk = {sheets, inputs, ahead, dropped, y, share, sums};
+    if (desk) *desk = {sheets, W, inputs, ahead, dropped, y, share, sums};
     for (idx l = 0; l < p.depth; l++) {
         const Layer& layer = p.layers[l];
         const bool last = l == p.depth - 1;
@@ -202,33 +253,15 @@ static idx lay_out_theta(const Problem& p, Layer* to) {
     return at;
 }
 
-// Whether da is had from W^T itself: see backward.hpp. By run.batch, so that a short last batch is no
-// exception.
-INLINE bool by_dots(const Layer& layer, const Run& run) {
-    return layer.n_out > PANEL && 8 * run.batch <= layer.n_out;
-}
-
-// Whether a layer's backward and update are one pass over W^T. By run.batch too.
-INLINE bool in_one_pass(const Problem& p, const Run& run, idx l, bool fused) {
-    const bool few = run.batch <= FEW || (run.batch <= 2 * FEW && by_dots(p.layers[l], run));
-    return fused && few && l > 0 && p.layers[l].n_out > PANEL && (F)p.layers[l - 1].f != F::softmax;
-}
-
-// W of the layers that propagate back by products, or what da is summed from, and the first of each layer's
-// units. Returns all units.
-static idx lay_out_layers(const Problem& p, const Run& run, bool fused, real** W, real** da_parts,
-                          idx* first_unit, Arena& arena) {
+// What da is summed from in one pass, and the first of each layer's units. Returns all units.
+static idx lay_out_layers(const Problem& p, const Run& run, bool fused, real** da_parts, idx* first_unit,
+                          Arena& arena) {
     idx all = 0;
     for (idx l = 0; l < p.depth; l++) {
         const Layer& layer = p.layers[l];
-        const bool back = (run.train || run.dtheta) && !run.given;
-        const bool one_pass = in_one_pass(p, run, l, fused);
-        const bool product = back && l > 0 && !one_pass && !by_dots(layer, run);
-        real* w = product ? arena.take<real>(layer.n_out * padded(layer.n_in)) : nullptr;
         const idx parts = groups(layer) * run.batch * padded(layer.n_in);
-        real* da = one_pass ? arena.take<real>(parts) : nullptr;
+        real* da = in_one_pass(p, run, l, fused) ? arena.take<real>(parts) : nullptr;
         if (arena.base) {
-            W[l] = w;
             da_parts[l] = da;
             first_unit[l] = all;
         }
@@ -249,9 +282,9 @@ static std::size_t lay_out(const Problem& given, const Run& run, int threads, ch
     if (own && base) p.layers = layers;
     // By run.batch and not by k, so that a run split in two takes the same path.
     const Plan plan = plan_of(p, run.batch);
-    const idx desks = plan.by_parts ? threads : 1;
+    const idx desks = takers_of(plan, threads);
     const bool back = run.train || run.dtheta;
-    const bool fused = run.train && plan.slices == 1 && p.clip_norm == 0 &&
+    const bool fused = run.train && (plan.slices == 1 || plan.by_parts) && p.clip_norm == 0 &&
                        p.clip_value == 0 && !run.careful;
     bool one_pass = false;
     for (idx l = 1; l < p.depth; l++) one_pass = one_pass || in_one_pass(p, run, l, fused);
@@ -260,27 +293,27 @@ static std::size_t lay_out(const Problem& given, const Run& run, int threads, ch
                   : run.train ? arena.take<real>(p.slots * p.parameters)
                               : nullptr;
     real* gradients = !own             ? static_cast<real*>(run.given)
-                      : back && !fused ? arena.take<real>(plan.parts * p.parameters)
-                                       : nullptr;
+                      : back && (!fused || plan.by_parts)
+                          ? arena.take<real>(plan.parts * p.parameters)
+                          : nullptr;
     auto* desk = arena.take<Desk>(desks);
-    auto** W = arena.take<real*>(p.depth);
     auto** da_parts = arena.take<real*>(p.depth);
     auto* first_unit = arena.take<idx>(p.depth + 1);
-    const idx all_units = lay_out_layers(p, run, fused, W, da_parts, first_unit, arena);
+    const idx all_units = lay_out_layers(p, run, fused, da_parts, first_unit, arena);
     auto* unit_sums = arena.take<double>(all_units);
     auto* clipped_sums = arena.take<double>(all_units);
     const idx row_units = plan.slice / ROWS + 1;
-    auto* J = arena.take<double>(plan.parts > row_units ? plan.parts : row_units);
+    auto* J = arena.take<double>(plan.slices > row_units ? plan.slices : row_units);
     if (base)
         *r = {.p = p, .run = run, .callers = given.layers, .theta = theta, .state = state,
               .team = nullptr, .full = plan,
               .steps = run.k > 0 ? (run.k + run.batch - 1) / run.batch : 0, .done = 0,
-              .why = End::done, .desks = desk, .W = W, .da_parts = da_parts, .gradients = gradients,
+              .why = End::done, .desks = desk, .da_parts = da_parts, .gradients = gradients,
               .unit_sums = unit_sums, .clipped_sums = clipped_sums, .first_unit = first_unit, .J = J,
               .penalty = 0, .fused = fused, .one_pass = one_pass, .few = nullptr, .update = update_of(p.optimizer),
               .cost = cost_function(p.cost, p.canonical), .tiny = nullptr};
     for (idx t = 0; t < desks; t++)
-        lay_out_desk(base ? desk + t : nullptr, p, plan.slice, run, arena);
+        lay_out_desk(base ? desk + t : nullptr, p, plan.block * plan.slice, run, fused, arena);
     return arena.used;
 }
 

@@ -49,7 +49,7 @@ static void product(const Product& p, const Epilogue& epilogue) {
             const idx at = i * p.C_ld + j;
             run({p.rows + i, p.at, p.K, p.B + j * p.K, B_ld,
                  p.start ? p.start + i * p.start_ld + j : nullptr, p.start_ld, p.C + at, p.C_ld, width,
-                 nullptr, p.relu, p.slope, p.slope_from ? p.slope_from + at : nullptr});
+                 nullptr, nullptr, p.relu, p.slope, p.slope_from ? p.slope_from + at : nullptr});
             if (epilogue.apply) epilogue.apply(epilogue, i, next - i, j, width);
         }
     }

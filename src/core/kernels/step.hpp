@@ -33,24 +33,31 @@ static double sum_of(const double* x, idx n) {
     return sum;
 }
 
+// Forward and backward of some slices, k and those after it, of one part or of two that lie in one buffer.
+static void block_of(Run_state& r, const Plan& plan, const Slice& slice, const Desk& d, idx k, const Sink& sink,
+                     bool back) {
+    load_rows(r, d, slice, 0, slice.rows);
+    forward(r, d, slice, 0, slice.rows);
+    for (idx first = 0; first < slice.rows; first += plan.slice)
+        r.J[k + first / plan.slice] = cost_of_rows(r, d, first, least(first + plan.slice, slice.rows));
+    if (!back) return;
+    backward(r, d, 0, slice.rows);
+    gradient(r, d, slice.rows, 0, 1, sink);
+}
+
 // Forward and backward of a whole batch, by parts: each part's slices in turn, by one thread.
 static void parts_of(Run_state& r, const Plan& plan, idx batch, idx m, idx step, double sum, int n,
                      int of, bool back) {
-    const Desk& d = r.desks[n];
-    const Range mine = share_of(plan.parts, n, of);
-    for (idx part = mine.begin; part < mine.end; part++) {
-        const Range slices = share_of(plan.slices, (int)part, (int)plan.parts);
-        const Sink sink = {r.gradients + part * r.p.parameters, false, nullptr};
-        r.J[part] = 0;
-        for (idx k = slices.begin; k < slices.end; k++) {
-            const idx first = k * plan.slice, rows = least(plan.slice, m - first);
-            const Slice slice = {first, rows, batch, step, sum};
-            load_rows(r, d, slice, 0, rows);
-            forward(r, d, slice, 0, rows);
-            r.J[part] += cost_of_rows(r, d, 0, rows);
-            if (!back) continue;
-            backward(r, d, 0, rows);
-            gradient(r, d, rows, 0, 1, {sink.into, k > slices.begin, nullptr});
+    if (n >= takers_of(plan, of)) return;
+    const Range mine = share_of(plan.parts, n, takers_of(plan, of));
+    for (idx part = mine.begin, next; part < mine.end; part = next) {
+        next = part + 1 + taken_together(plan, part, of);
+        const idx end = share_of(plan.slices, (int)next - 1, (int)plan.parts).end;
+        const idx begin = share_of(plan.slices, (int)part, (int)plan.parts).begin;
+        for (idx k = begin; k < end; k += plan.block) {
+            const idx first = k * plan.slice, rows = least(least(plan.block, end - k) * plan.slice, m - first);
+            block_of(r, plan, {first, rows, batch, step, sum}, r.desks[n], k,
+                     {r.gradients + part * r.p.parameters, k > begin, nullptr, plan.slice}, back);
         }
     }
 }
@@ -80,7 +87,7 @@ static void forward_panels(const Run_state& r, const Slice& slice, idx l, int n,
 // Whether the team shares a layer's backward product by the units below: then each thread reads a part of W^T
 // alone, and a batch of few rows keeps all of them busy.
 INLINE bool by_units_below(const Run_state& r, idx l, int of) {
-    return of > 1 && !r.W[l] && r.desks[0].sheets[l - 1].slope != Slope::mixed;
+    return of > 1 && !r.desks[0].W[l] && r.desks[0].sheets[l - 1].slope != Slope::mixed;
 }
 
 // The share of thread n in a layer's backward product: units below, in whole lines.
@@ -154,10 +161,32 @@ static bool squares_of_layers(const Run_state& r, double* squares) {
     return good;
 }
 
+// Makes W anew once theta has changed: by parts each thread its own, for which it need not wait.
+static void refresh(const Run_state& r, int n, int of) {
+    if (!r.full.by_parts) {
+        refresh_all(r, r.desks[0], n, of);
+        wait(r, n);
+    } else if (n < takers_of(r.full, of)) {
+        refresh_all(r, r.desks[n], 0, 1);
+    }
+}
+
+// The step of a batch in which nothing waits for the whole gradient. False where that is not finite.
+static bool step_at_once(Run_state& r, const Plan& plan, idx m, int n, int of, const Numbers& u, double* squares) {
+    if (plan.by_parts) step_parts(r, pairs_of(plan, r.p.parameters, of), n, of, u);
+    else if (r.one_pass) step_layers(r, m, n, of, u);
+    else gradient(r, r.desks[0], m, n, of, {nullptr, false, &u});
+    wait(r, n);
+    const bool good = squares_of_layers(r, squares);
+    if (!good && n == 0) r.why = End::unsure;  // some of theta is changed: the caller goes back
+    if (good && plan.by_parts) refresh(r, n, of);
+    return good;
+}
+
 // What follows when the whole gradient is there: the penalty's, clipping, the optimizer's step.
-static bool finish_step(Run_state& r, idx parts, int n, int of, const Numbers& u, double* squares) {
+static bool finish_step(Run_state& r, const Plan& plan, int n, int of, const Numbers& u, double* squares) {
     const Problem& p = r.p;
-    collect(r, parts, n, of, u);
+    collect(r, pairs_of(plan, p.parameters, of), n, of, u);
     wait(r, n);
     if (!r.run.train) return true;
     if (!squares_of_layers(r, squares)) {
@@ -171,15 +200,14 @@ static bool finish_step(Run_state& r, idx parts, int n, int of, const Numbers& u
     }
     apply(r, n, of, u, factor);
     wait(r, n);
-    refresh_all(r, n, of);
-    wait(r, n);
+    refresh(r, n, of);
     return true;
 }
 
 // A step from a gradient that others have worked out.
 static void given_step(Run_state& r, int n, int of) {
     if (n == 0) r.done = 1;
-    finish_step(r, 1, n, of, numbers_of(r.p, r.run.rates[0], r.run.first_step + 1),
+    finish_step(r, {1, 1, 1, 1, false}, n, of, numbers_of(r.p, r.run.rates[0], r.run.first_step + 1),
                 n == 0 ? r.run.squares : nullptr);
 }
 
@@ -198,7 +226,7 @@ static bool batch_step(Run_state& r, idx s, int n, int of) {
     if (plan.by_parts) {
         parts_of(r, plan, batch, m, step, sum, n, of, back);
         wait(r, n);
-        J = sum_of(r.J, plan.parts);
+        J = sum_of(r.J, plan.slices);
     } else {
         for (idx k = 0; k < plan.slices; k++) {
             const idx first = k * plan.slice;
@@ -222,15 +250,8 @@ static bool batch_step(Run_state& r, idx s, int n, int of) {
             for (idx l = 0; l < p.depth; l++) squares[l] = (double)__builtin_nan("");
         return false;
     }
-    if (r.fused) {
-        if (r.one_pass) step_layers(r, m, n, of, u);
-        else gradient(r, r.desks[0], m, n, of, {nullptr, false, &u});
-        wait(r, n);
-        if (squares_of_layers(r, squares)) return true;
-        if (n == 0) r.why = End::unsure;  // some of theta is changed: the caller goes back
-        return false;
-    }
-    return !back || finish_step(r, plan.parts, n, of, u, squares);
+    if (r.fused) return step_at_once(r, plan, m, n, of, u, squares);
+    return !back || finish_step(r, plan, n, of, u, squares);
 }
 
 static void work(void* workspace, int thread) {
@@ -242,8 +263,7 @@ static void work(void* workspace, int thread) {
     if (r.tiny) {
         if (thread == 0) tiny(r);
     } else {
-        refresh_all(r, thread, of);
-        wait(r, thread);
+        refresh(r, thread, of);
         for (idx s = 0; s < r.steps; s++)
             if (!batch_step(r, s, thread, of)) break;
     }

@@ -9,7 +9,8 @@ enum class Slope { one, of_relu, of_tanh, kept, mixed };
 
 // A is read through pointers to rows and never gathered: A(i, k) = rows[i][at + k] in the forward
 // and backward products, A(i, k) = rows[k][at + i] (Transposed) in the gradient's.
-// start: (MR, .) with row stride start_ld (0: one row for all, the bias), or null for zero.
+// start: (MR, .) with row stride start_ld (0: one row for all, the bias), or null for zero; and what is added
+// at the end (Transposed), which lies as C does, or null.
 // width: the columns of C; the last of the NV registers may be partial (Tail).
 struct TileArguments {
     const real* const* rows;
@@ -21,6 +22,7 @@ struct TileArguments {
     real* C;
     idx C_ld;
     idx width;
+    const real* plus = nullptr;
     const real* const* ahead = nullptr;  // or rows to ask the memory for meanwhile (Transposed)
     bool relu = false;                   // C = max(C, 0)
     Slope slope = Slope::one;            // C = C f', which is had from `slope_from`: that lies as C does
@@ -43,15 +45,17 @@ static void tile(const TileArguments& t) {
     const auto read = [last](const real* p, int v) {
         return Tail && v == NV - 1 ? load_first(p + v * LANES, last) : load(p + v * LANES);
     };
-    if (t.start) {
-        UNROLL for (int i = 0; i < MR; i++)
+    UNROLL for (int v = 0; v < NV; v++) c[0][v] = t.start ? read(t.start, v) : V{};
+    if (t.start && t.start_ld) {
+        UNROLL for (int i = 1; i < MR; i++)
             UNROLL for (int v = 0; v < NV; v++) c[i][v] = read(t.start + i * t.start_ld, v);
     } else {
-        UNROLL for (int i = 0; i < MR; i++)
-            UNROLL for (int v = 0; v < NV; v++) c[i][v] = V{};
+        UNROLL for (int i = 1; i < MR; i++)
+            UNROLL for (int v = 0; v < NV; v++) c[i][v] = c[0][v];
     }
     const real* B = t.B;
-    const idx K = t.K, B_ld = t.B_ld;
+    real* const C = t.C;  // and what else a store could change for all that the compiler knows
+    const idx K = t.K, B_ld = t.B_ld, C_ld = t.C_ld;
     const real* a[MR];
     if constexpr (!Transposed) {
         UNROLL for (int i = 0; i < MR; i++) a[i] = t.rows[i] + t.at;
@@ -70,14 +74,18 @@ static void tile(const TileArguments& t) {
             UNROLL for (int v = 0; v < NV; v++) c[i][v] += x * b[v];
         }
     }
+    if (Transposed && t.plus) {
+        UNROLL for (int i = 0; i < MR; i++)
+            UNROLL for (int v = 0; v < NV; v++) c[i][v] += read(t.plus + i * C_ld, v);
+    }
     if (t.relu) {
         UNROLL for (int i = 0; i < MR; i++)
-            UNROLL for (int v = 0; v < NV; v++) c[i][v] = c[i][v] <= 0 ? V{} : c[i][v];
+            UNROLL for (int v = 0; v < NV; v++) c[i][v] = relu(c[i][v]);
     }
-    const auto slope = [&t, &c, read](auto times) __attribute__((always_inline)) {
+    const auto slope = [&t, &c, C_ld, read](auto times) __attribute__((always_inline)) {
         UNROLL for (int i = 0; i < MR; i++)
             UNROLL for (int v = 0; v < NV; v++)
-                c[i][v] = times(c[i][v], read(t.slope_from + i * t.C_ld, v));
+                c[i][v] = times(c[i][v], read(t.slope_from + i * C_ld, v));
     };
     if constexpr (!Transposed) {
         if (t.slope == Slope::of_relu) slope(times_slope<Slope::of_relu>);
@@ -86,7 +94,7 @@ static void tile(const TileArguments& t) {
     }
     UNROLL for (int i = 0; i < MR; i++)
         UNROLL for (int v = 0; v < NV; v++) {
-            real* p = t.C + i * t.C_ld + v * LANES;
+            real* p = C + i * C_ld + v * LANES;
             if (Tail && v == NV - 1) store_first(p, c[i][v], last);
             else store(p, c[i][v]);
         }

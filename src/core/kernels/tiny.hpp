@@ -84,7 +84,7 @@ INLINE double tiny_cost(const Run_state& r, const Layer& top, V z, const real* y
         return (double)total(shared(J, weights));
     }
     const Sheet& s = r.desks[0].sheets[p.depth - 1];
-    store(s.a, s.slope == Slope::of_relu ? (z <= 0 ? V{} : z) : z);  // as the tile does
+    store(s.a, s.slope == Slope::of_relu ? relu(z) : z);
     const double J = cost_of_rows(r, r.desks[0], 0, 1);
     dz = load_first(s.dz, top.n_out);
     return J;
