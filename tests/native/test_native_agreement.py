@@ -202,3 +202,18 @@ def test_gradient_of_rows(isa: str, dtype: str) -> None:
     assert native.gradient(p, p.network.theta, found, rows) == pytest.approx(J)
     assert distance(found, wanted) <= TOLERANCE[dtype]
     assert native.gradient(p, p.network.theta, None, rows) == pytest.approx(J)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("last", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("width", [15, 16, 19, 64, 70, 130])
+def test_last_layers_of_few_units(isa: str, dtype: str, last: int, width: int) -> None:
+    """Their outputs are dot products, some rows to a register: 37 rows leave part of one."""
+    for output, cost in (("identity", "squared_error"), ("relu", "absolute_error")):
+        p = problem([6, width, last], "relu", output, cost, dtype=dtype, m=37, threads=2)
+        wanted_J, wanted = gradient(reference, p)
+        J, found = gradient(native, p)
+        assert pytest.approx(wanted_J, rel=10 * TOLERANCE[dtype]) == J
+        assert distance(found, wanted) <= TOLERANCE[dtype]
+        for got, want in zip(trained(native, p, 11, 8), trained(reference, p, 11, 8), strict=True):
+            assert distance(got, want) <= DRIFT[dtype]

@@ -23,6 +23,7 @@ SHAPES = [
     ([20, 300, 290, 70, 2], 30, 7),  # backward and update in one pass
     ([150, 700, 2], 8, 1),  # the same, one sample
     ([50, 8, 1], 5440, 4096),  # few parts, and a short last batch of fewer
+    ([64, 64, 64, 3], 500, 250),  # four parts, of which two are added as they arise
     ([40, 300, 260, 2], 2500, 2100),  # several slices of a large network
     ([70, 512, 512, 3], 200, 100),  # rows of W that lie badly, so that panels are packed
 ]

@@ -172,6 +172,53 @@ static void forward_one(const Run_state& r, const Desk& d, idx l, idx r0, idx r1
     }
 }
 
+// The same of two to four units, from rows of W, which is there while there is a way back: a product would leave
+// most lanes empty. Each register takes the outputs of some rows, with a place between those of three units.
+template <int n>
+static void forward_few(const Run_state& r, const Desk& d, idx l, idx r0, idx r1) {
+    constexpr idx PLACES = n == 3 ? 4 : n, HIGH = LANES / PLACES;
+    const Layer& layer = r.p.layers[l];
+    const Sheet& s = d.sheets[l];
+    const real* const* rows = inputs_of(d, l);
+    V b;
+    for (idx k = 0; k < LANES; k++) b[k] = k % PLACES < n ? r.theta[layer.b + k % PLACES] : 0;
+    for (idx i = r0; i < r1; i += HIGH) {
+        const idx high = least(HIGH, r1 - i);
+        const real* a[HIGH];
+        UNROLL for (idx k = 0; k < HIGH; k++) a[k] = rows[i + least(k, high - 1)];
+        V c[LANES] = {};
+        for (idx j = 0; j < layer.n_in; j += PANEL) {
+            const idx width = least(PANEL, layer.n_in - j), ld = padded(width);
+            for (idx v = 0; v < width; v += LANES) {
+                const real* w = d.W[l] + j * n + v;
+                V W[n];  // what is past the last of them is not zero
+                UNROLL for (idx o = 0; o < n; o++) W[o] = read_part(w + o * ld, width - v);
+                UNROLL for (idx k = 0; k < HIGH; k++) {
+                    const V x = read_part(a[k] + j + v, width - v);
+                    UNROLL for (idx o = 0; o < n; o++) c[k * PLACES + o] += x * W[o];
+                }
+            }
+        }
+        V z = totals(c) + b;
+        if (s.slope == Slope::of_relu) z = relu(z);
+        if constexpr (PLACES == n) write_part(s.a + i * n, z, high * n);
+        else
+            for (idx k = 0; k < high * n; k++) s.a[i * n + k] = z[k / n * PLACES + k % n];
+    }
+}
+
+// How a last layer of few units is had from dot products, or null.
+using Few_units = void (*)(const Run_state&, const Desk&, idx l, idx r0, idx r1);
+static Few_units few_units(const Layer& layer, const real* W) {
+    constexpr bool MANY = LANES >= 4;
+    if (layer.n_in < LANES) return nullptr;
+    if (layer.n_out == 1) return forward_one;
+    if (!W || !MANY) return nullptr;
+    if (layer.n_out == 2) return forward_few<MANY ? 2 : 1>;
+    if (layer.n_out == 3) return forward_few<MANY ? 3 : 1>;
+    return layer.n_out == 4 ? forward_few<MANY ? 4 : 1> : nullptr;
+}
+
 // z^l = a^{l-1} W^T + b, a^l = f(z^l) in a region, whole rows where f mixes them; the last layer stops
 // at z, the rest is the cost's.
 static void forward_layer(const Run_state& r, const Desk& d, const Slice& slice, idx l,
@@ -179,7 +226,7 @@ static void forward_layer(const Run_state& r, const Desk& d, const Slice& slice,
     const Layer& layer = r.p.layers[l];
     const Sheet& s = d.sheets[l];
     const bool last = l == r.p.depth - 1, mixed = s.slope == Slope::mixed;
-    if (last && layer.n_out == 1 && layer.n_in >= LANES) return forward_one(r, d, l, at.r0, at.r1);
+    if (const Few_units few = last ? few_units(layer, d.W[l]) : nullptr) return few(r, d, l, at.r0, at.r1);
     const bool dropped = r.run.masked && layer.rate > 0;
     const Mask mask = dropped ? mask_of(r.p.seed, slice.step, l + 1, layer.rate) : Mask{};
     const TileOfLayer tile = {&s, at.r0, at.c0, slice.first, layer.n_out, (real)layer.setting,

@@ -43,7 +43,11 @@ static void run_chains(Tile run, TileArguments t, idx rows, idx chain, bool add)
     }
 }
 
-INLINE idx most_rows_of(idx width) { return most_rows((int)((width + LANES - 1) / LANES)); }
+// How many tiles `rows` rows of dW^T come in.
+INLINE idx gradient_tiles(idx rows, idx width, idx K) {
+    const idx best = best_rows((int)((width + LANES - 1) / LANES), K);
+    return (rows + best - 1) / best;
+}
 
 // Units of a layer of at most PANEL outputs: rows of W^T that lie in one piece, so that the optimizer
 // takes a unit at once, in whole registers.
@@ -62,9 +66,9 @@ static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, 
             const Sheet& below = d.sheets[l - 1];
             const idx wide = i1 - i0, ld = round_up(wide, LANES);
             for (idx j = 0; j < wide; j += PANEL) {
-                const idx width = least(PANEL, wide - j);
-                for (idx i = 0, next; i < n; i = next) {
-                    next = least(i + most_rows_of(width), n);
+                const idx width = least(PANEL, wide - j), tiles = gradient_tiles(n, width, rows);
+                for (idx tile = 0, i = 0, next; tile < tiles; tile++, i = next) {
+                    next = n * (tile + 1) / tiles;
                     run_chains(gradient_tile(next - i, width),
                                {s.dz_rows, i, rows, below.a + i0 + j, below.ld, nullptr, 0,
                                 across + i * ld + j, ld, width},
@@ -76,7 +80,7 @@ static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, 
                 for (idx j = 0; j < entries; j++)
                     into[j] = sink.add ? into[j] + scratch[j] : scratch[j];
         } else {
-            const idx most = most_rows_of(n), tiles = (i1 - i0 + most - 1) / most;
+            const idx tiles = gradient_tiles(i1 - i0, n, rows);
             for (idx tile = 0, i = 0; tile < tiles; tile++) {
                 const idx next = (i1 - i0) * (tile + 1) / tiles;
                 run_chains(gradient_tile(next - i, n),
@@ -100,7 +104,7 @@ static double wide_rows(const Run_state& r, const Desk& d, idx l, idx rows, idx 
     const Layer& layer = r.p.layers[l];
     const Sheet& s = d.sheets[l];
     const idx width = panel_width(layer.n_out, panel), j = panel * PANEL;
-    const idx most = most_rows_of(width), tiles = (i1 - i0 + most - 1) / most;
+    const idx tiles = gradient_tiles(i1 - i0, width, rows);
     const real* const* ahead = l == 0 ? d.ahead : nullptr;
     alignas(64) real scratch[12 * PANEL];
     double sum = 0;

@@ -54,7 +54,7 @@ static void affine(const real* const* rows, idx M, idx K, idx N, const real* W, 
     for (idx j = 0; j < N; j += PANEL) {
         const idx width = least(N - j, PANEL);
         const int NV = (int)((width + LANES - 1) / LANES);
-        const idx most = most_rows(NV), tiles = (M + most - 1) / most;
+        const idx most = best_rows(NV, K), tiles = (M + most - 1) / most;
         for (idx n = 0, i = 0, next; n < tiles; n++, i = next) {
             next = M * (n + 1) / tiles;
             const Tile run = width % LANES ? tile_of<true, false>((int)(next - i), NV)

@@ -34,23 +34,39 @@ INLINE idx panel_width(idx N, idx panel) {
     return left < PANEL ? left : PANEL;
 }
 
-// C (M, N) = start + A B. Panel by panel, tiles of rows within them.
-static void product(const Product& p, const Epilogue& epilogue) {
-    for (idx j = 0; j < p.N; j += PANEL) {
-        const idx width = panel_width(p.N, j / PANEL);
-        const int NV = (int)((width + LANES - 1) / LANES);
-        const bool tail = width % LANES != 0 && !p.padded;
-        const idx most = most_rows(NV), tiles = (p.M + most - 1) / most;
-        const idx B_ld = p.padded ? padded(width) : width;
-        for (idx n = 0, i = 0, next; n < tiles; n++, i = next) {
-            next = p.M * (n + 1) / tiles;
-            const Tile run = tail ? tile_of<true, false>((int)(next - i), NV)
-                                  : tile_of<false, false>((int)(next - i), NV);
-            const idx at = i * p.C_ld + j;
-            run({p.rows + i, p.at, p.K, p.B + j * p.K, B_ld,
-                 p.start ? p.start + i * p.start_ld + j : nullptr, p.start_ld, p.C + at, p.C_ld, width,
-                 nullptr, nullptr, p.relu, p.slope, p.slope_from ? p.slope_from + at : nullptr});
-            if (epilogue.apply) epilogue.apply(epilogue, i, next - i, j, width);
+// Registers that an epilogue takes at once, where there are as many: so many fill its pipeline.
+constexpr idx EPILOGUE = 32;
+
+// One panel of the product, by tiles of its rows: `high` ones first, then those of a row less.
+static void panel_product(const Product& p, const Epilogue& epilogue, idx j) {
+    const idx width = panel_width(p.N, j / PANEL);
+    const int NV = (int)((width + LANES - 1) / LANES);
+    const bool tail = width % LANES != 0 && !p.padded;
+    const idx best = best_rows(NV, p.K), tiles = (p.M + best - 1) / best;
+    const auto tile_for = tail ? tile_of<true, false> : tile_of<false, false>;
+    TileArguments t = {p.rows, p.at, p.K, p.B + j * p.K, p.padded ? padded(width) : width,
+                       p.start ? p.start + j : nullptr, p.start_ld, p.C + j, p.C_ld, width, nullptr, nullptr,
+                       p.relu, p.slope, p.slope_from ? p.slope_from + j : nullptr};
+    idx i = 0, done = 0;
+    for (idx left = tiles; left > 0; ) {
+        const idx high = (p.M - i + left - 1) / left;
+        const Tile run = tile_for((int)high, NV);
+        for (idx same = (p.M - i) - left * (high - 1); same > 0; same--, left--) {
+            run(t);
+            i += high;
+            t.rows += high;
+            t.C += high * p.C_ld;
+            if (t.start) t.start += high * p.start_ld;
+            if (t.slope_from) t.slope_from += high * p.C_ld;
+            if (epilogue.apply && ((i - done) * NV >= EPILOGUE || i == p.M)) {
+                epilogue.apply(epilogue, done, i - done, j, width);
+                done = i;
+            }
         }
     }
+}
+
+// C (M, N) = start + A B, panel by panel.
+static void product(const Product& p, const Epilogue& epilogue) {
+    for (idx j = 0; j < p.N; j += PANEL) panel_product(p, epilogue, j);
 }

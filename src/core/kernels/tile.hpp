@@ -103,9 +103,10 @@ static void tile(const TileArguments& t) {
 using Tile = void (*)(const TileArguments&);
 
 // The most rows of a tile of NV registers: MR * NV accumulators, NV of B and one of A must fit.
-constexpr int most_rows(int NV) {
-    return MANY_REGISTERS ? (NV <= 2 ? 12 : NV == 3 ? 8 : 6) : (NV == 1 ? 8 : 6);
-}
+constexpr int most_rows(int NV) { return MANY_REGISTERS ? (NV <= 2 ? 8 : 6) : (NV == 1 ? 8 : 6); }
+// How many are best for a product of K steps: a short tile's beginning and end count, and those of 16 sums
+// overlap with the tile before; a long one reads less of B with more rows.
+INLINE idx best_rows(int NV, idx K) { return MANY_REGISTERS && NV == 4 && K <= 128 ? 4 : most_rows(NV); }
 constexpr int MOST_NV = MANY_REGISTERS ? 4 : 2;
 
 template <int NV, bool Tail, bool Transposed>
@@ -115,7 +116,6 @@ static Tile tile_of_rows(int rows) {
     switch (rows) {
         CHAINRULE_ROWS(1) CHAINRULE_ROWS(2) CHAINRULE_ROWS(3) CHAINRULE_ROWS(4)
         CHAINRULE_ROWS(5) CHAINRULE_ROWS(6) CHAINRULE_ROWS(7) CHAINRULE_ROWS(8)
-        CHAINRULE_ROWS(9) CHAINRULE_ROWS(10) CHAINRULE_ROWS(11) CHAINRULE_ROWS(12)
     }
 #undef CHAINRULE_ROWS
     return nullptr;
