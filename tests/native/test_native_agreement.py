@@ -217,3 +217,17 @@ def test_last_layers_of_few_units(isa: str, dtype: str, last: int, width: int) -
         assert distance(found, wanted) <= TOLERANCE[dtype]
         for got, want in zip(trained(native, p, 11, 8), trained(reference, p, 11, 8), strict=True):
             assert distance(got, want) <= DRIFT[dtype]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("batch", [13, 40])
+def test_weights_that_no_cache_keeps(dtype: str, batch: int) -> None:
+    """Long panels by pieces, and few of them at a time on the way back; one thread and three."""
+    ends = []
+    for engine, threads in ((reference, 1), (native, 1), (native, 3)):
+        p = problem([1100, 2100, 1050, 3], dtype=dtype, m=batch, threads=threads)
+        ends.append((*gradient(engine, p), *trained(engine, p, batch, 2)))
+    for number, (wanted, one, three) in enumerate(zip(*ends, strict=True)):
+        bound = TOLERANCE[dtype] if number < 2 else DRIFT[dtype]
+        assert distance(np.asarray(one), np.asarray(wanted)) <= bound
+        assert np.array_equal(one, three)

@@ -43,31 +43,66 @@ INLINE V dot_block(const Sheet& s, const real* W_T, const Layer& layer, idx m, i
     return totals(c);
 }
 
-// da^{l-1} of rows [r0, r1) and units [i0, i1) of the layer below, from some panels: to `da`, whose rows are
-// those of the slice.
-static void dots(const Run_state& r, const Sheet& s, const Layer& layer, idx r0, idx r1, idx i0, idx i1,
-                 idx first, idx last, real* to, idx ld) {
-    const real* W_T = r.theta + layer.w;
-    for (idx i = i0; i < i1; i += DOT_COLUMNS)
-        for (idx m = r0; m < r1; m += DOT_ROWS) {
-            alignas(64) real da[LANES];
-            store(da, dot_block(s, W_T, layer, m, r1, i, first, last));
-            const idx high = least(DOT_ROWS, r1 - m), wide = least(DOT_COLUMNS, i1 - i);
-            for (idx row = 0; row < high; row++) {
-                real* at = to + (m + row) * ld + i;
-                if (wide == DOT_COLUMNS)
-                    __builtin_memcpy(at, da + row * DOT_COLUMNS, DOT_COLUMNS * sizeof(real));
-                else
-                    for (idx k = 0; k < wide; k++) at[k] = da[row * DOT_COLUMNS + k];
+// A block's entries, to rows m .. and units i .. of the layer below, or added to what is there.
+template <bool add>
+INLINE void put_block(V block, idx high, idx wide, real* to, idx ld) {
+    alignas(64) real da[LANES];
+    store(da, block);
+    for (idx row = 0; row < high; row++) {
+        real *at = to + row * ld, *from = da + row * DOT_COLUMNS;
+        for (idx k = 0; add && k < wide; k++) from[k] += at[k];
+        if (wide == DOT_COLUMNS) __builtin_memcpy(at, from, DOT_COLUMNS * sizeof(real));
+        else
+            for (idx k = 0; k < wide; k++) at[k] = from[k];
+    }
+}
+
+// Where da^{l-1} goes: rows [r0, r1) and units [i0, i1) of the layer below, whose rows are those of the slice.
+struct Da {
+    idx r0, r1, i0, i1;
+    real* to;
+    idx ld;
+};
+
+// By some panels [first, last), which no cache keeps: of as many rows of W^T as the second cache does, while those
+// that follow are asked for.
+template <bool add>
+static void dots_from_far(const Sheet& s, const Layer& layer, const real* W_T, const Da& da, idx first, idx last) {
+    constexpr idx UNITS = 64;
+    for (idx at = da.i0; at < da.i1; at += UNITS)
+        for (idx m = da.r0; m < da.r1; m += DOT_ROWS) {
+            const idx panel = first + (m - da.r0) / DOT_ROWS;  // whose next rows are asked for
+            const real* next = W_T + panel * PANEL * layer.n_in + (at + UNITS) * PANEL;
+            for (idx i = at; i < least(at + UNITS, da.i1); i += DOT_COLUMNS, next += DOT_COLUMNS * PANEL) {
+                for (idx j = 0; panel < last && j < DOT_COLUMNS * PANEL; j += LANES)
+                    __builtin_prefetch(next + j, 0, 2);
+                put_block<add>(dot_block(s, W_T, layer, m, da.r1, i, first, last), least(DOT_ROWS, da.r1 - m),
+                               least(DOT_COLUMNS, da.i1 - i), da.to + m * da.ld + i, da.ld);
             }
         }
+}
+
+// da^{l-1} from the panels [first, last).
+static void dots(const Run_state& r, const Sheet& s, const Layer& layer, const Da& da, idx first, idx last) {
+    constexpr idx SOME_PANELS = 4;
+    const real* W_T = r.theta + layer.w;
+    if (layer.n_in * layer.n_out > KEPT && r.run.batch > 2 * DOT_ROWS) {
+        dots_from_far<false>(s, layer, W_T, da, first, least(first + SOME_PANELS, last));
+        for (idx from = first + SOME_PANELS; from < last; from += SOME_PANELS)
+            dots_from_far<true>(s, layer, W_T, da, from, least(from + SOME_PANELS, last));
+        return;
+    }
+    for (idx i = da.i0; i < da.i1; i += DOT_COLUMNS)
+        for (idx m = da.r0; m < da.r1; m += DOT_ROWS)
+            put_block<false>(dot_block(s, W_T, layer, m, da.r1, i, first, last), least(DOT_ROWS, da.r1 - m),
+                             least(DOT_COLUMNS, da.i1 - i), da.to + m * da.ld + i, da.ld);
 }
 
 // dz^{l-1} of rows [r0, r1) and units [i0, i1) of the layer below, f' included unless it mixes units.
 static void backward_dots(const Run_state& r, const Desk& d, idx l, idx r0, idx r1, idx i0, idx i1) {
     const Layer& layer = r.p.layers[l];
     const Sheet &s = d.sheets[l], &to = d.sheets[l - 1];
-    dots(r, s, layer, r0, r1, i0, i1, 0, panels(layer), to.dz, to.ld);
+    dots(r, s, layer, {r0, r1, i0, i1, to.dz, to.ld}, 0, panels(layer));
     for (idx m = r0; m < r1; m++) slope_times(to, m * to.ld + i0, i1 - i0);
 }
 

@@ -105,12 +105,12 @@ static double wide_rows(const Run_state& r, const Desk& d, idx l, idx rows, idx 
     const Sheet& s = d.sheets[l];
     const idx width = panel_width(layer.n_out, panel), j = panel * PANEL;
     const idx tiles = gradient_tiles(i1 - i0, width, rows);
-    const real* const* ahead = l == 0 ? d.ahead : nullptr;
+    const real* const* ahead = l == 0 && width == PANEL ? d.ahead : nullptr;
     alignas(64) real scratch[12 * PANEL];
     double sum = 0;
     for (idx tile = 0, i = i0, next; tile < tiles; tile++, i = next) {
         next = i0 + (i1 - i0) * (tile + 1) / tiles;
-        const Tile run = gradient_tile(next - i, width);
+        const Tile run = ahead ? far_tile_of<true>((int)(next - i)) : gradient_tile(next - i, width);
         const idx at = layer.w + j * layer.n_in + i * width;
         if (sink.into) {
             run_chains(run,

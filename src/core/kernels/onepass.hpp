@@ -42,7 +42,7 @@ INLINE void dots_of_one(const Run_state& r, const Sheet& s, const Layer& layer, 
 static void propagate_rows(const Run_state& r, const Sheet& s, const Layer& layer, idx rows, idx first,
                            idx last, idx i0, idx i1, real* da, idx da_ld) {
     const idx blocks = rows / DOT_ROWS * DOT_ROWS;
-    dots(r, s, layer, 0, blocks, i0, i1, first, last, da, da_ld);
+    dots(r, s, layer, {0, blocks, i0, i1, da, da_ld}, first, last);
     for (idx m = blocks; m < rows; m++)
         for (idx i = i0; i < i1; i += LANES) {
             const idx tall = least(LANES, i1 - i);

@@ -37,32 +37,58 @@ INLINE idx panel_width(idx N, idx panel) {
 // Registers that an epilogue takes at once, where there are as many: so many fill its pipeline.
 constexpr idx EPILOGUE = 32;
 
-// One panel of the product, by tiles of its rows: `high` ones first, then those of a row less.
-static void panel_product(const Product& p, const Epilogue& epilogue, idx j) {
-    const idx width = panel_width(p.N, j / PANEL);
-    const int NV = (int)((width + LANES - 1) / LANES);
-    const bool tail = width % LANES != 0 && !p.padded;
-    const idx best = best_rows(NV, p.K), tiles = (p.M + best - 1) / best;
+// A long panel of B is taken by so many rows at a time, which the second cache keeps for all tiles; where B is
+// larger than any cache, tiles ask for those that follow, each for a line of every row.
+constexpr idx DEPTH = 512, KEPT = (8 << 20) / (idx)sizeof(real);
+
+// Rows [k, k + t.K) of a panel, by tiles of rows of C: `high` ones first, then those of a row less.
+INLINE void panel_tiles(TileArguments t, idx M, int NV, bool tail, bool far, const Epilogue& epilogue, idx j) {
     const auto tile_for = tail ? tile_of<true, false> : tile_of<false, false>;
-    TileArguments t = {p.rows, p.at, p.K, p.B + j * p.K, p.padded ? padded(width) : width,
-                       p.start ? p.start + j : nullptr, p.start_ld, p.C + j, p.C_ld, width, nullptr, nullptr,
-                       p.relu, p.slope, p.slope_from ? p.slope_from + j : nullptr};
-    idx i = 0, done = 0;
-    for (idx left = tiles; left > 0; ) {
-        const idx high = (p.M - i + left - 1) / left;
+    const idx best = best_rows(NV, t.K), lines = far && t.width == PANEL ? PANEL * (idx)sizeof(real) / 64 : 0;
+    const real* const behind = t.B + t.K * t.B_ld;
+    idx i = 0, done = 0, line = 0;
+    for (idx left = (M + best - 1) / best; left > 0;) {
+        const idx high = (M - i + left - 1) / left;
         const Tile run = tile_for((int)high, NV);
-        for (idx same = (p.M - i) - left * (high - 1); same > 0; same--, left--) {
-            run(t);
+        for (idx same = (M - i) - left * (high - 1); same > 0; same--, left--) {
+            if (line < lines) {
+                t.next = behind + line++ * 64 / (idx)sizeof(real);
+                far_tile_of<false>((int)high)(t);
+            } else {
+                run(t);
+            }
             i += high;
             t.rows += high;
-            t.C += high * p.C_ld;
-            if (t.start) t.start += high * p.start_ld;
-            if (t.slope_from) t.slope_from += high * p.C_ld;
-            if (epilogue.apply && ((i - done) * NV >= EPILOGUE || i == p.M)) {
-                epilogue.apply(epilogue, done, i - done, j, width);
+            t.C += high * t.C_ld;
+            if (t.start) t.start += high * t.start_ld;
+            if (t.slope_from) t.slope_from += high * t.C_ld;
+            if (epilogue.apply && ((i - done) * NV >= EPILOGUE || i == M)) {
+                epilogue.apply(epilogue, done, i - done, j, t.width);
                 done = i;
             }
         }
+    }
+}
+
+static void panel_product(const Product& p, const Epilogue& epilogue, idx j) {
+    const idx width = panel_width(p.N, j / PANEL);
+    const int NV = (int)((width + LANES - 1) / LANES);
+    const bool tail = width % LANES != 0 && !p.padded, large = p.K * p.N > KEPT;
+    TileArguments t = {p.rows, p.at, p.K, p.B + j * p.K, p.padded ? padded(width) : width,
+                       p.start ? p.start + j : nullptr, p.start_ld, p.C + j, p.C_ld, width};
+    for (idx k = 0; k < p.K; k += t.K) {
+        t.K = !large || p.K - k < 2 * DEPTH ? p.K - k : DEPTH;
+        const bool last = k + t.K == p.K;
+        if (last) {
+            t.relu = p.relu;
+            t.slope = p.slope;
+            t.slope_from = p.slope_from ? p.slope_from + j : nullptr;
+        }
+        panel_tiles(t, p.M, NV, tail, large, last ? epilogue : Epilogue{}, j);
+        t.at += t.K;
+        t.B += t.K * t.B_ld;
+        t.start = t.C;
+        t.start_ld = t.C_ld;
     }
 }
 

@@ -23,7 +23,8 @@ struct TileArguments {
     idx C_ld;
     idx width;
     const real* plus = nullptr;
-    const real* const* ahead = nullptr;  // or rows to ask the memory for meanwhile (Transposed)
+    const real* const* ahead = nullptr;  // what to ask the memory for meanwhile (Ahead): rows of A (Transposed),
+    const real* next = nullptr;          // or a line of each of so many rows of B
     bool relu = false;                   // C = max(C, 0)
     Slope slope = Slope::one;            // C = C f', which is had from `slope_from`: that lies as C does
     const real* slope_from = nullptr;
@@ -38,7 +39,7 @@ INLINE V times_slope(V da, V from) {
     else return da;
 }
 
-template <int MR, int NV, bool Tail, bool Transposed>
+template <int MR, int NV, bool Tail, bool Transposed, bool Ahead = false>
 static void tile(const TileArguments& t) {
     V c[MR][NV];
     const idx last = t.width - (NV - 1) * LANES;  // columns of the last register
@@ -60,9 +61,8 @@ static void tile(const TileArguments& t) {
     if constexpr (!Transposed) {
         UNROLL for (int i = 0; i < MR; i++) a[i] = t.rows[i] + t.at;
     }
-    const real* const* ahead = Transposed ? t.ahead : nullptr;
     for (idx k = 0; k < K; k++, B += B_ld) {
-        if (ahead) __builtin_prefetch(ahead[k] + t.at, 0, 2);
+        if constexpr (Ahead) __builtin_prefetch(Transposed ? t.ahead[k] + t.at : t.next + k * B_ld, 0, 2);
         V b[NV];
         UNROLL for (int v = 0; v < NV; v++) b[v] = read(B, v);
         const real* row = Transposed ? t.rows[k] + t.at : nullptr;
@@ -109,10 +109,10 @@ constexpr int most_rows(int NV) { return MANY_REGISTERS ? (NV <= 2 ? 8 : 6) : (N
 INLINE idx best_rows(int NV, idx K) { return MANY_REGISTERS && NV == 4 && K <= 128 ? 4 : most_rows(NV); }
 constexpr int MOST_NV = MANY_REGISTERS ? 4 : 2;
 
-template <int NV, bool Tail, bool Transposed>
+template <int NV, bool Tail, bool Transposed, bool Ahead = false>
 static Tile tile_of_rows(int rows) {
 #define CHAINRULE_ROWS(MR) \
-    case MR: if constexpr (MR <= most_rows(NV)) return tile<MR, NV, Tail, Transposed>; break;
+    case MR: if constexpr (MR <= most_rows(NV)) return tile<MR, NV, Tail, Transposed, Ahead>; break;
     switch (rows) {
         CHAINRULE_ROWS(1) CHAINRULE_ROWS(2) CHAINRULE_ROWS(3) CHAINRULE_ROWS(4)
         CHAINRULE_ROWS(5) CHAINRULE_ROWS(6) CHAINRULE_ROWS(7) CHAINRULE_ROWS(8)
@@ -132,4 +132,10 @@ static Tile tile_of(int rows, int NV) {
 #endif
     }
     return nullptr;
+}
+
+// The same of a whole panel, for what lies far.
+template <bool Transposed>
+static Tile far_tile_of(int rows) {
+    return tile_of_rows<MOST_NV, false, Transposed, true>(rows);
 }
