@@ -92,13 +92,13 @@ static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, 
         if (sink.into) continue;
         const Block block =
             block_at(r, layer.w + i0 * n, scratch, entries, sink.numbers->penalised);
-        r.unit_sums[r.first_unit[l] + u] = (double)total(r.update(block, *sink.numbers));
+        r.unit_sums[r.first_unit[l] + u] = (double)total(r.steps.update(block, *sink.numbers));
         refresh_W(r, d, l, i0, i1, 0);
     }
 }
 
 // Rows [i0, i1) of one panel of a wide layer's dW^T, tile by tile: into a buffer, or each tile into the
-// optimizer while it is in the first cache. Returns the sum of dW^2 of what was stepped.
+// optimizer while it is in registers or the first cache. Returns the sum of dW^2 of what was stepped.
 static double wide_rows(const Run_state& r, const Desk& d, idx l, idx rows, idx panel, idx i0, idx i1,
                         const Sink& sink) {
     const Layer& layer = r.p.layers[l];
@@ -110,19 +110,19 @@ static double wide_rows(const Run_state& r, const Desk& d, idx l, idx rows, idx 
     double sum = 0;
     for (idx tile = 0, i = i0, next; tile < tiles; tile++, i = next) {
         next = i0 + (i1 - i0) * (tile + 1) / tiles;
-        const Tile run = ahead ? far_tile_of<true>((int)(next - i)) : gradient_tile(next - i, width);
+        const int high = (int)(next - i);
         const idx at = layer.w + j * layer.n_in + i * width;
+        const TileArguments t = {inputs_of(d, l), i, rows, s.dz + j, s.ld, nullptr, 0,
+                                 sink.into ? sink.into + at : scratch, width, width, nullptr, ahead};
         if (sink.into) {
-            run_chains(run,
-                       {inputs_of(d, l), i, rows, s.dz + j, s.ld, nullptr, 0, sink.into + at, width, width,
-                        nullptr, ahead},
-                       rows, sink.chain, sink.add);
+            run_chains(ahead ? far_tile_of<true>(high) : gradient_tile(high, width), t, rows, sink.chain, sink.add);
             continue;
         }
-        const Block block = block_at(r, at, scratch, (next - i) * width, sink.numbers->penalised);
+        const Block block = block_at(r, at, scratch, high * width, sink.numbers->penalised);
         fetch(block, r.p.slots);
-        run({inputs_of(d, l), i, rows, s.dz + j, s.ld, nullptr, 0, scratch, width, width, nullptr, ahead});
-        sum += (double)total(r.update(block, *sink.numbers));
+        const SteppedTile run = width < PANEL ? nullptr : ahead ? r.steps.far_tile(high) : r.steps.tile(high);
+        if (!run) gradient_tile(high, width)(t);
+        sum += (double)total(run ? run(t, block, *sink.numbers) : r.steps.update(block, *sink.numbers));
     }
     return sum;
 }
@@ -190,7 +190,7 @@ static void bias_gradient(const Run_state& r, const Desk& d, idx l, idx rows, co
                 sum += chain_sum(dz + k * s.ld, s.ld, least(sink.chain, rows - k), left);
             write_part(into + j, sum, left);
         }
-        if (!sink.into) squares += r.update(bias_at(r, layer.b + j0, db, n), *sink.numbers);
+        if (!sink.into) squares += r.steps.update(bias_at(r, layer.b + j0, db, n), *sink.numbers);
     }
     if (!sink.into) r.unit_sums[r.first_unit[l + 1] - 1] = (double)total(squares);
 }
@@ -243,7 +243,7 @@ static void step_parts(const Run_state& r, const Pairs& pairs, int n, int of, co
                 if (const idx left = size - whole)
                     store(g + whole, sum_at(r, pairs, at + whole,
                                             [left](const real* p) { return load_first(p, left); }));
-                squares += r.update(bias ? bias_at(r, at, g, size) : block_at(r, at, g, size, u.penalised), u);
+                squares += r.steps.update(bias ? bias_at(r, at, g, size) : block_at(r, at, g, size, u.penalised), u);
             }
             r.unit_sums[r.first_unit[l] + unit] = (double)total(squares);
         }
@@ -288,7 +288,7 @@ static void apply(const Run_state& r, int n, int of, const Numbers& u, real fact
             real* g = r.gradients + span.begin;
             if (factor != 1)
                 for (idx j = 0; j < n; j++) g[j] *= factor;
-            r.update(unit < units(layer) ? block_at(r, span.begin, g, n, false)
+            r.steps.update(unit < units(layer) ? block_at(r, span.begin, g, n, false)
                                          : bias_at(r, span.begin, g, n),
                      u);
         }

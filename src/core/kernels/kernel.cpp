@@ -37,7 +37,7 @@ void begin(const Problem& p, const Run& run, void* at, Team* team) {
     lay_out_all(p, run, team ? team->threads : 1, static_cast<char*>(at));
     Run_state& r = *static_cast<Run_state*>(at);
     r.team = team;
-    r.few = r.fused && r.run.batch <= FEW ? few_of(r.p.optimizer) : nullptr;
+    r.steps = steps_of(r.p.optimizer);
     if (r.tiny) return;
     const idx sums = r.first_unit[p.depth];  // not every way through a step writes all of them
     for (idx u = 0; u < sums; u++) r.unit_sums[u] = r.clipped_sums[u] = 0;

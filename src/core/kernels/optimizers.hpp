@@ -119,15 +119,6 @@ static V update(const Block& given, const Numbers& u) {
     return (squares[0] + squares[1]) + (squares[2] + squares[3]);
 }
 
-static Update update_of(int o) {
-    switch ((O)o) {
-#define CHAINRULE_CASE(name, slots, settings) case O::name: return update<O::name>;
-        CHAINRULE_OPTIMIZERS(CHAINRULE_CASE)
-#undef CHAINRULE_CASE
-    }
-    return nullptr;
-}
-
 // l1 sum |W| + l2 / 2 sum W^2 over n weights.
 static double penalty_of(const real* W, idx n, double l1, double l2) {
     double value = 0;

@@ -122,8 +122,16 @@ struct Desk {
     real* sums;              // (rows,), for the logarithms of a softmax
 };
 
+// One optimizer's steps: from a gradient that is there, or as it arises (few.hpp).
 using Few = V (*)(const Block&, const real* const* a, idx at, const real* dz, idx dz_ld, idx rows, idx width,
                   const Numbers&);
+using SteppedTile = V (*)(const TileArguments&, const Block&, const Numbers&);
+struct Steps {
+    Update update;
+    Few few;
+    SteppedTile (*tile)(int rows);
+    SteppedTile (*far_tile)(int rows);
+};
 
 // A run in progress. It lies at the start of the workspace, and everything it points to after it.
 struct Run_state {
@@ -133,7 +141,7 @@ struct Run_state {
     real *theta, *state;  // the run's own, see layout.hpp
     Team* team;
     Plan full;
-    idx steps, done;
+    idx batches, done;
     End why;
     Desk* desks;
     real** da_parts;   // [1, L): da^{l-1} by groups of panels (groups, batch, n_in), or null: see onepass.hpp
@@ -145,8 +153,8 @@ struct Run_state {
     double penalty;
     bool fused;        // no step waits for the whole gradient
     bool one_pass;
-    Few few;
-    Update update;
+    bool few;          // by the samples' outer products
+    Steps steps;
     CostOf cost;
     struct TinyLayer* tiny;  // see tiny.hpp, or null
 };
@@ -307,10 +315,10 @@ static std::size_t lay_out(const Problem& given, const Run& run, int threads, ch
     if (base)
         *r = {.p = p, .run = run, .callers = given.layers, .theta = theta, .state = state,
               .team = nullptr, .full = plan,
-              .steps = run.k > 0 ? (run.k + run.batch - 1) / run.batch : 0, .done = 0,
+              .batches = run.k > 0 ? (run.k + run.batch - 1) / run.batch : 0, .done = 0,
               .why = End::done, .desks = desk, .da_parts = da_parts, .gradients = gradients,
               .unit_sums = unit_sums, .clipped_sums = clipped_sums, .first_unit = first_unit, .J = J,
-              .penalty = 0, .fused = fused, .one_pass = one_pass, .few = nullptr, .update = update_of(p.optimizer),
+              .penalty = 0, .fused = fused, .one_pass = one_pass, .few = fused && run.batch <= FEW, .steps = {},
               .cost = cost_function(p.cost, p.canonical), .tiny = nullptr};
     for (idx t = 0; t < desks; t++)
         lay_out_desk(base ? desk + t : nullptr, p, plan.block * plan.slice, run, fused, arena);

@@ -264,7 +264,7 @@ static void work(void* workspace, int thread) {
         if (thread == 0) tiny(r);
     } else {
         refresh(r, thread, of);
-        for (idx s = 0; s < r.steps; s++)
+        for (idx s = 0; s < r.batches; s++)
             if (!batch_step(r, s, thread, of)) break;
     }
     wait(r, thread);

@@ -39,24 +39,28 @@ INLINE V times_slope(V da, V from) {
     else return da;
 }
 
-template <int MR, int NV, bool Tail, bool Transposed, bool Ahead = false>
-static void tile(const TileArguments& t) {
-    V c[MR][NV];
-    const idx last = t.width - (NV - 1) * LANES;  // columns of the last register
-    const auto read = [last](const real* p, int v) {
-        return Tail && v == NV - 1 ? load_first(p + v * LANES, last) : load(p + v * LANES);
-    };
-    UNROLL for (int v = 0; v < NV; v++) c[0][v] = t.start ? read(t.start, v) : V{};
-    if (t.start && t.start_ld) {
-        UNROLL for (int i = 1; i < MR; i++)
-            UNROLL for (int v = 0; v < NV; v++) c[i][v] = read(t.start + i * t.start_ld, v);
-    } else {
+// The v-th register of a row, of which the last may be partial.
+template <int NV, bool Tail>
+INLINE V read_column(const real* p, int v, idx width) {
+    return Tail && v == NV - 1 ? load_first(p + v * LANES, width - v * LANES) : load(p + v * LANES);
+}
+
+// The sums of a tile: c = start + sum_k A(i, k) B(k, :).
+template <int MR, int NV, bool Tail, bool Transposed, bool Ahead>
+INLINE void tile_sums(const TileArguments& t, V (&c)[MR][NV]) {
+    const bool same = Transposed || !t.start || !t.start_ld;  // the rows begin alike
+    UNROLL for (int v = 0; v < NV; v++)
+        c[0][v] = !Transposed && t.start ? read_column<NV, Tail>(t.start, v, t.width) : V{};
+    if (same) {
         UNROLL for (int i = 1; i < MR; i++)
             UNROLL for (int v = 0; v < NV; v++) c[i][v] = c[0][v];
+    } else {
+        UNROLL for (int i = 1; i < MR; i++)
+            UNROLL for (int v = 0; v < NV; v++)
+                c[i][v] = read_column<NV, Tail>(t.start + i * t.start_ld, v, t.width);
     }
     const real* B = t.B;
-    real* const C = t.C;  // and what else a store could change for all that the compiler knows
-    const idx K = t.K, B_ld = t.B_ld, C_ld = t.C_ld;
+    const idx K = t.K, B_ld = t.B_ld;
     const real* a[MR];
     if constexpr (!Transposed) {
         UNROLL for (int i = 0; i < MR; i++) a[i] = t.rows[i] + t.at;
@@ -64,28 +68,33 @@ static void tile(const TileArguments& t) {
     for (idx k = 0; k < K; k++, B += B_ld) {
         if constexpr (Ahead) __builtin_prefetch(Transposed ? t.ahead[k] + t.at : t.next + k * B_ld, 0, 2);
         V b[NV];
-        UNROLL for (int v = 0; v < NV; v++) b[v] = read(B, v);
+        UNROLL for (int v = 0; v < NV; v++) b[v] = read_column<NV, Tail>(B, v, t.width);
         const real* row = Transposed ? t.rows[k] + t.at : nullptr;
-#ifdef NEAR
-        if constexpr (Transposed) __builtin_prefetch(row + NEAR, 0, 3);
-#endif
         UNROLL for (int i = 0; i < MR; i++) {
             const V x = broadcast(Transposed ? row[i] : a[i][k]);
             UNROLL for (int v = 0; v < NV; v++) c[i][v] += x * b[v];
         }
     }
+}
+
+template <int MR, int NV, bool Tail, bool Transposed, bool Ahead = false>
+static void tile(const TileArguments& t) {
+    V c[MR][NV];
+    tile_sums<MR, NV, Tail, Transposed, Ahead>(t, c);
+    real* const C = t.C;  // and what else a store could change for all that the compiler knows
+    const idx C_ld = t.C_ld, width = t.width;
     if (Transposed && t.plus) {
         UNROLL for (int i = 0; i < MR; i++)
-            UNROLL for (int v = 0; v < NV; v++) c[i][v] += read(t.plus + i * C_ld, v);
+            UNROLL for (int v = 0; v < NV; v++) c[i][v] += read_column<NV, Tail>(t.plus + i * C_ld, v, width);
     }
-    if (t.relu) {
+    if (!Transposed && t.relu) {
         UNROLL for (int i = 0; i < MR; i++)
             UNROLL for (int v = 0; v < NV; v++) c[i][v] = relu(c[i][v]);
     }
-    const auto slope = [&t, &c, C_ld, read](auto times) __attribute__((always_inline)) {
+    const auto slope = [&t, &c, C_ld, width](auto times) __attribute__((always_inline)) {
         UNROLL for (int i = 0; i < MR; i++)
             UNROLL for (int v = 0; v < NV; v++)
-                c[i][v] = times(c[i][v], read(t.slope_from + i * C_ld, v));
+                c[i][v] = times(c[i][v], read_column<NV, Tail>(t.slope_from + i * C_ld, v, width));
     };
     if constexpr (!Transposed) {
         if (t.slope == Slope::of_relu) slope(times_slope<Slope::of_relu>);
@@ -95,7 +104,7 @@ static void tile(const TileArguments& t) {
     UNROLL for (int i = 0; i < MR; i++)
         UNROLL for (int v = 0; v < NV; v++) {
             real* p = C + i * C_ld + v * LANES;
-            if (Tail && v == NV - 1) store_first(p, c[i][v], last);
+            if (Tail && v == NV - 1) store_first(p, c[i][v], width - v * LANES);
             else store(p, c[i][v]);
         }
 }

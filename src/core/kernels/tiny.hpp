@@ -116,7 +116,7 @@ static void tiny_run(Run_state& r) {
         live[l] = lanes < (real)p.layers[l].n_out;
     }
     for (idx j = 0; j < top.n_out; j++) r.desks[0].share[j] = 1;
-    for (idx s = 0; s < r.steps; s++) {
+    for (idx s = 0; s < r.batches; s++) {
         const idx row = row_of(r, s);
         const real share = weights ? (weights[row] > 0 ? (real)1 : (real)0) : (real)1;
         const Slice slice = {0, 1, s, run.first_step + s, weights ? weights[row] : 1.0};
