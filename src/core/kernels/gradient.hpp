@@ -2,7 +2,7 @@
 // tile's epilogue or into a buffer; and what follows when the whole gradient must be seen first.
 #pragma once
 
-#include "few.hpp"
+#include "stepped.hpp"
 
 // Where gradients go: into the optimizer (into == null), or into a flat array, added or not.
 struct Sink {

@@ -51,13 +51,14 @@ static Plan shortened(const Plan& full, idx m) {
     return {full.slice, slices, least(slices, full.parts), full.block, full.by_parts};
 }
 
+// How many threads take parts.
+INLINE int takers_of(const Plan& plan, int of) { return (int)least(plan.parts, of); }
+
 // Where the parts' gradients lie. They are summed two by two and then in order; two neighbours of one slice
 // each that one thread takes are added as they arise, where the first lies.
 struct Pairs {
     idx count, first[MOST_PARTS / 2], second[MOST_PARTS / 2];  // second: -1 if it is in the first
 };
-// How many threads take parts.
-INLINE int takers_of(const Plan& plan, int of) { return (int)least(plan.parts, of); }
 INLINE bool taken_together(const Plan& plan, idx part, int of) {
     const idx takers = takers_of(plan, of);
     const auto owner = [&plan, takers](idx n) { return ((n + 1) * takers - 1) / plan.parts; };
@@ -122,7 +123,7 @@ struct Desk {
     real* sums;              // (rows,), for the logarithms of a softmax
 };
 
-// One optimizer's steps: from a gradient that is there, or as it arises (few.hpp).
+// One optimizer's steps: from a gradient that is there, or as it arises (few.hpp, stepped.hpp).
 using Few = V (*)(const Block&, const real* const* a, idx at, const real* dz, idx dz_ld, idx rows, idx width,
                   const Numbers&);
 using SteppedTile = V (*)(const TileArguments&, const Block&, const Numbers&);
