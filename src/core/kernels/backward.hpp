@@ -43,26 +43,28 @@ INLINE V dot_block(const Sheet& s, const real* W_T, const Layer& layer, idx m, i
     return totals(c);
 }
 
-// A block's entries, to rows m .. and units i .. of the layer below, or added to what is there.
-template <bool add>
-INLINE void put_block(V block, idx high, idx wide, real* to, idx ld) {
-    alignas(64) real da[LANES];
-    store(da, block);
-    for (idx row = 0; row < high; row++) {
-        real *at = to + row * ld, *from = da + row * DOT_COLUMNS;
-        for (idx k = 0; add && k < wide; k++) from[k] += at[k];
-        if (wide == DOT_COLUMNS) __builtin_memcpy(at, from, DOT_COLUMNS * sizeof(real));
-        else
-            for (idx k = 0; k < wide; k++) at[k] = from[k];
-    }
-}
-
 // Where da^{l-1} goes: rows [r0, r1) and units [i0, i1) of the layer below, whose rows are those of the slice.
 struct Da {
     idx r0, r1, i0, i1;
     real* to;
     idx ld;
 };
+
+// The block at rows m .. and units i .. of da, or added to what is there.
+template <bool add>
+INLINE void put_block(const Sheet& s, const real* W_T, const Layer& layer, const Da& da, idx m, idx i, idx first,
+                      idx last) {
+    alignas(64) real block[LANES];
+    store(block, dot_block(s, W_T, layer, m, da.r1, i, first, last));
+    const idx high = least(DOT_ROWS, da.r1 - m), wide = least(DOT_COLUMNS, da.i1 - i);
+    for (idx row = 0; row < high; row++) {
+        real *at = da.to + (m + row) * da.ld + i, *from = block + row * DOT_COLUMNS;
+        for (idx k = 0; add && k < wide; k++) from[k] += at[k];
+        if (wide == DOT_COLUMNS) __builtin_memcpy(at, from, DOT_COLUMNS * sizeof(real));
+        else
+            for (idx k = 0; k < wide; k++) at[k] = from[k];
+    }
+}
 
 // By some panels [first, last), which no cache keeps: of as many rows of W^T as the second cache does, while those
 // that follow are asked for.
@@ -76,8 +78,7 @@ static void dots_from_far(const Sheet& s, const Layer& layer, const real* W_T, c
             for (idx i = at; i < least(at + UNITS, da.i1); i += DOT_COLUMNS, next += DOT_COLUMNS * PANEL) {
                 for (idx j = 0; panel < last && j < DOT_COLUMNS * PANEL; j += LANES)
                     __builtin_prefetch(next + j, 0, 2);
-                put_block<add>(dot_block(s, W_T, layer, m, da.r1, i, first, last), least(DOT_ROWS, da.r1 - m),
-                               least(DOT_COLUMNS, da.i1 - i), da.to + m * da.ld + i, da.ld);
+                put_block<add>(s, W_T, layer, da, m, i, first, last);
             }
         }
 }
@@ -94,8 +95,7 @@ static void dots(const Run_state& r, const Sheet& s, const Layer& layer, const D
     }
     for (idx i = da.i0; i < da.i1; i += DOT_COLUMNS)
         for (idx m = da.r0; m < da.r1; m += DOT_ROWS)
-            put_block<false>(dot_block(s, W_T, layer, m, da.r1, i, first, last), least(DOT_ROWS, da.r1 - m),
-                             least(DOT_COLUMNS, da.i1 - i), da.to + m * da.ld + i, da.ld);
+            put_block<false>(s, W_T, layer, da, m, i, first, last);
 }
 
 // dz^{l-1} of rows [r0, r1) and units [i0, i1) of the layer below, f' included unless it mixes units.

@@ -150,36 +150,16 @@ struct Region {
     idx r0, r1, c0, c1;
 };
 
-// z of a last layer of one unit: a dot product for each row, a register of rows at a time.
-static void forward_one(const Run_state& r, const Desk& d, idx l, idx r0, idx r1) {
-    const Layer& layer = r.p.layers[l];
-    const Sheet& s = d.sheets[l];
-    const real* const* rows = inputs_of(d, l);
-    const real* W_T = r.theta + layer.w;
-    const idx whole = layer.n_in / LANES * LANES, left = layer.n_in - whole;
-    for (idx i = r0; i < r1; i += LANES) {
-        const idx n = least(LANES, r1 - i);
-        V c[LANES];
-        for (idx k = 0; k < LANES; k++) {
-            const real* a = rows[i + (k < n ? k : 0)];
-            V sum = {};
-            for (idx j = 0; j < whole; j += LANES) sum += load(a + j) * load(W_T + j);
-            if (left) sum += load_first(a + whole, left) * load_first(W_T + whole, left);
-            c[k] = sum;
-        }
-        const V z = totals(c) + r.theta[layer.b];
-        write_part(s.a + i, s.slope == Slope::of_relu ? relu(z) : z, n);
-    }
-}
-
-// The same of two to four units, from rows of W, which is there while there is a way back: a product would leave
-// most lanes empty. Each register takes the outputs of some rows, with a place between those of three units.
+// z of a last layer of one to four units: dot products with rows of W, since a product would leave most lanes
+// empty. W^T of one unit is W; that of more is there while there is a way back. Each register takes the outputs of
+// some rows, with a place between those of three units.
 template <int n>
 static void forward_few(const Run_state& r, const Desk& d, idx l, idx r0, idx r1) {
     constexpr idx PLACES = n == 3 ? 4 : n, HIGH = LANES / PLACES;
     const Layer& layer = r.p.layers[l];
     const Sheet& s = d.sheets[l];
     const real* const* rows = inputs_of(d, l);
+    const real* const W_of_l = n == 1 ? r.theta + layer.w : d.W[l];
     V b;
     for (idx k = 0; k < LANES; k++) b[k] = k % PLACES < n ? r.theta[layer.b + k % PLACES] : 0;
     for (idx i = r0; i < r1; i += HIGH) {
@@ -190,7 +170,7 @@ static void forward_few(const Run_state& r, const Desk& d, idx l, idx r0, idx r1
         for (idx j = 0; j < layer.n_in; j += PANEL) {
             const idx width = least(PANEL, layer.n_in - j), ld = padded(width);
             for (idx v = 0; v < width; v += LANES) {
-                const real* w = d.W[l] + j * n + v;
+                const real* w = W_of_l + j * n + v;
                 V W[n];  // what is past the last of them is not zero
                 UNROLL for (idx o = 0; o < n; o++) W[o] = read_part(w + o * ld, width - v);
                 UNROLL for (idx k = 0; k < HIGH; k++) {
@@ -212,7 +192,7 @@ using Few_units = void (*)(const Run_state&, const Desk&, idx l, idx r0, idx r1)
 static Few_units few_units(const Layer& layer, const real* W) {
     constexpr bool MANY = LANES >= 4;
     if (layer.n_in < LANES) return nullptr;
-    if (layer.n_out == 1) return forward_one;
+    if (layer.n_out == 1) return forward_few<1>;
     if (!W || !MANY) return nullptr;
     if (layer.n_out == 2) return forward_few<MANY ? 2 : 1>;
     if (layer.n_out == 3) return forward_few<MANY ? 3 : 1>;

@@ -28,9 +28,10 @@ constexpr idx CHUNK = 512;  // of a bias
 
 // The tile of `rows` rows of dW^T and `width` columns.
 INLINE Tile gradient_tile(idx rows, idx width) {
-    const int NV = (int)((width + LANES - 1) / LANES);
+    const int NV = registers_of(width);
     return width % LANES ? tile_of<true, true>((int)rows, NV) : tile_of<false, true>((int)rows, NV);
 }
+
 // A tile of dW^T, from all rows: t.rows and t.B are those of the first.
 static void run_chains(Tile run, TileArguments t, idx rows, idx chain, bool add) {
     for (idx k = 0; k < rows; k += chain) {
@@ -41,12 +42,6 @@ static void run_chains(Tile run, TileArguments t, idx rows, idx chain, bool add)
         t.B += t.K * t.B_ld;
         if (t.ahead) t.ahead += t.K;
     }
-}
-
-// How many tiles `rows` rows of dW^T come in.
-INLINE idx gradient_tiles(idx rows, idx width, idx K) {
-    const idx best = best_rows((int)((width + LANES - 1) / LANES), K);
-    return (rows + best - 1) / best;
 }
 
 // Units of a layer of at most PANEL outputs: rows of W^T that lie in one piece, so that the optimizer
@@ -66,7 +61,7 @@ static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, 
             const Sheet& below = d.sheets[l - 1];
             const idx wide = i1 - i0, ld = round_up(wide, LANES);
             for (idx j = 0; j < wide; j += PANEL) {
-                const idx width = least(PANEL, wide - j), tiles = gradient_tiles(n, width, rows);
+                const idx width = least(PANEL, wide - j), tiles = best_tiles(n, registers_of(width), rows);
                 for (idx tile = 0, i = 0, next; tile < tiles; tile++, i = next) {
                     next = n * (tile + 1) / tiles;
                     run_chains(gradient_tile(next - i, width),
@@ -80,7 +75,7 @@ static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, 
                 for (idx j = 0; j < entries; j++)
                     into[j] = sink.add ? into[j] + scratch[j] : scratch[j];
         } else {
-            const idx tiles = gradient_tiles(i1 - i0, n, rows);
+            const idx tiles = best_tiles(i1 - i0, registers_of(n), rows);
             for (idx tile = 0, i = 0; tile < tiles; tile++) {
                 const idx next = (i1 - i0) * (tile + 1) / tiles;
                 run_chains(gradient_tile(next - i, n),
@@ -104,7 +99,7 @@ static double wide_rows(const Run_state& r, const Desk& d, idx l, idx rows, idx 
     const Layer& layer = r.p.layers[l];
     const Sheet& s = d.sheets[l];
     const idx width = panel_width(layer.n_out, panel), j = panel * PANEL;
-    const idx tiles = gradient_tiles(i1 - i0, width, rows);
+    const idx tiles = best_tiles(i1 - i0, registers_of(width), rows);
     const real* const* ahead = l == 0 && width == PANEL ? d.ahead : nullptr;
     alignas(64) real scratch[12 * PANEL];
     double sum = 0;
@@ -204,24 +199,38 @@ static void gradient(const Run_state& r, const Desk& d, idx rows, int n, int of,
     }
 }
 
-// A unit of layer l, once the gradient is whole: its part of theta, wherever that lies in W^T.
-struct Span {
-    idx begin, end;
+// A unit of a layer once its gradient is whole: its part of theta, wherever that lies in W^T, and its place
+// among all units.
+struct Unit {
+    idx begin, end, place;
+    bool bias;
 };
-INLINE Span span_of(const Layer& layer, idx unit) {
-    if (unit == units(layer)) return {layer.b, layer.b + layer.n_out};
-    const idx high = unit_rows(layer), end = (unit + 1) * high;
-    return {layer.w + unit * high * layer.n_out,
-            layer.w + (end < layer.n_in ? end : layer.n_in) * layer.n_out};
+INLINE Unit unit_of(const Run_state& r, idx l, idx unit) {
+    const Layer& layer = r.p.layers[l];
+    const idx place = r.first_unit[l] + unit;
+    if (unit == units(layer)) return {layer.b, layer.b + layer.n_out, place, true};
+    const idx high = unit_rows(layer), end = least((unit + 1) * high, layer.n_in);
+    return {layer.w + unit * high * layer.n_out, layer.w + end * layer.n_out, place, false};
+}
+INLINE Block unit_block(const Run_state& r, const Unit& unit, idx at, const real* g, idx n, bool penalise) {
+    return unit.bias ? bias_at(r, at, g, n) : block_at(r, at, g, n, penalise);
 }
 
-// The register of the whole gradient at j.
-template <class Read>
-INLINE V sum_at(const Run_state& r, const Pairs& pairs, idx j, Read read) {
+// The share of thread n of `of` in all units.
+template <class Work>
+INLINE void each_unit(const Run_state& r, int n, int of, Work work) {
+    for (idx l = 0; l < r.p.depth; l++) {
+        const Range mine = share_of(units(r.p.layers[l]) + 1, n, of);
+        for (idx unit = mine.begin; unit < mine.end; unit++) work(unit_of(r, l, unit));
+    }
+}
+
+// The register of the whole gradient at j, of which `left` numbers are there.
+INLINE V sum_at(const Run_state& r, const Pairs& pairs, idx j, idx left) {
     V sum = {};
     for (idx k = 0; k < pairs.count; k++) {
-        V g = read(r.gradients + pairs.first[k] + j);
-        if (pairs.second[k] >= 0) g += read(r.gradients + pairs.second[k] + j);
+        V g = read_part(r.gradients + pairs.first[k] + j, left);
+        if (pairs.second[k] >= 0) g += read_part(r.gradients + pairs.second[k] + j, left);
         sum += g;
     }
     return sum;
@@ -229,68 +238,46 @@ INLINE V sum_at(const Run_state& r, const Pairs& pairs, idx j, Read read) {
 
 // The optimizer's step from the parts of the gradient, which need not be whole first.
 static void step_parts(const Run_state& r, const Pairs& pairs, int n, int of, const Numbers& u) {
-    for (idx l = 0; l < r.p.depth; l++) {
-        const Layer& layer = r.p.layers[l];
-        const Range mine = share_of(units(layer) + 1, n, of);
-        for (idx unit = mine.begin; unit < mine.end; unit++) {
-            const Span span = span_of(layer, unit);
-            const bool bias = unit == units(layer);
-            alignas(64) real g[CHUNK];
-            V squares = {};
-            for (idx at = span.begin; at < span.end; at += CHUNK) {
-                const idx size = least(CHUNK, span.end - at), whole = size / LANES * LANES;
-                for (idx j = 0; j < whole; j += LANES) store(g + j, sum_at(r, pairs, at + j, load));
-                if (const idx left = size - whole)
-                    store(g + whole, sum_at(r, pairs, at + whole,
-                                            [left](const real* p) { return load_first(p, left); }));
-                squares += r.steps.update(bias ? bias_at(r, at, g, size) : block_at(r, at, g, size, u.penalised), u);
-            }
-            r.unit_sums[r.first_unit[l] + unit] = (double)total(squares);
+    each_unit(r, n, of, [&](const Unit& unit) {
+        alignas(64) real g[CHUNK];
+        V squares = {};
+        for (idx at = unit.begin; at < unit.end; at += CHUNK) {
+            const idx size = least(CHUNK, unit.end - at);
+            for (idx j = 0; j < size; j += LANES)
+                store(g + j, sum_at(r, pairs, at + j, size - j));
+            squares += r.steps.update(unit_block(r, unit, at, g, size, u.penalised), u);
         }
-    }
+        r.unit_sums[unit.place] = (double)total(squares);
+    });
 }
 
 // The whole gradient: the parts summed in order, the penalty's gradient, clipping by value.
 static void collect(const Run_state& r, const Pairs& pairs, int n, int of, const Numbers& u) {
     const Problem& p = r.p;
     const V limit = broadcast((real)p.clip_value);
-    for (idx l = 0; l < p.depth; l++) {
-        const Layer& layer = p.layers[l];
-        const Range mine = share_of(units(layer) + 1, n, of);
-        for (idx unit = mine.begin; unit < mine.end; unit++) {
-            const Span span = span_of(layer, unit);
-            const bool penalise = u.penalised && unit < units(layer);
-            V squares = {}, clipped = {};
-            for (idx j = span.begin; j < span.end; j += LANES) {
-                const idx left = span.end - j;
-                V g = sum_at(r, pairs, j, [left](const real* x) { return read_part(x, left); });
-                if (penalise) g += penalty_slope(read_part(r.theta + j, left), u);
-                squares += g * g;
-                if (r.run.train && p.clip_value > 0) g = max(min(g, limit), -limit);
-                clipped += g * g;
-                write_part(r.gradients + j, g, left);
-            }
-            r.unit_sums[r.first_unit[l] + unit] = (double)total(squares);
-            r.clipped_sums[r.first_unit[l] + unit] = (double)total(clipped);
+    each_unit(r, n, of, [&](const Unit& unit) {
+        V squares = {}, clipped = {};
+        for (idx j = unit.begin; j < unit.end; j += LANES) {
+            const idx left = unit.end - j;
+            V g = sum_at(r, pairs, j, left);
+            if (u.penalised && !unit.bias) g += penalty_slope(read_part(r.theta + j, left), u);
+            squares += g * g;
+            if (r.run.train && p.clip_value > 0) g = max(min(g, limit), -limit);
+            clipped += g * g;
+            write_part(r.gradients + j, g, left);
         }
-    }
+        r.unit_sums[unit.place] = (double)total(squares);
+        r.clipped_sums[unit.place] = (double)total(clipped);
+    });
 }
 
 // The optimizer's step from the whole gradient, shortened by `factor`.
 static void apply(const Run_state& r, int n, int of, const Numbers& u, real factor) {
-    const Problem& p = r.p;
-    for (idx l = 0; l < p.depth; l++) {
-        const Layer& layer = p.layers[l];
-        const Range mine = share_of(units(layer) + 1, n, of);
-        for (idx unit = mine.begin; unit < mine.end; unit++) {
-            const Span span = span_of(layer, unit);
-            const idx n = span.end - span.begin;
-            real* g = r.gradients + span.begin;
-            if (factor != 1)
-                for (idx j = 0; j < n; j++) g[j] *= factor;
-            r.steps.update(unit < units(layer) ? block_at(r, span.begin, g, n, false)
-                                         : bias_at(r, span.begin, g, n),
-                     u);
-        }
-    }
+    each_unit(r, n, of, [&](const Unit& unit) {
+        const idx size = unit.end - unit.begin;
+        real* g = r.gradients + unit.begin;
+        if (factor != 1)
+            for (idx j = 0; j < size; j++) g[j] *= factor;
+        r.steps.update(unit_block(r, unit, unit.begin, g, size, false), u);
+    });
 }

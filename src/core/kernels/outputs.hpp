@@ -31,7 +31,7 @@ static void row_product(const real* x, idx K, idx N, const real* W, const real* 
         const bool last = k + step >= K;
         for (idx j = 0; j < N; j += ROW_PANEL) {
             const idx width = least(N - j, ROW_PANEL);
-            const int NV = (int)((width + LANES - 1) / LANES);
+            const int NV = registers_of(width);
             const Tile run = width % LANES ? row_tile<true>(NV) : row_tile<false>(NV);
             TileArguments t = {};
             t.rows = &x;
@@ -52,25 +52,17 @@ static void row_product(const real* x, idx K, idx N, const real* W, const real* 
 static void affine(const real* const* rows, idx M, idx K, idx N, const real* W, const real* b, real* z,
                    idx ld, bool relu) {
     for (idx j = 0; j < N; j += PANEL) {
-        const idx width = least(N - j, PANEL);
-        const int NV = (int)((width + LANES - 1) / LANES);
-        const idx most = best_rows(NV, K), tiles = (M + most - 1) / most;
-        for (idx n = 0, i = 0, next; n < tiles; n++, i = next) {
-            next = M * (n + 1) / tiles;
-            const Tile run = width % LANES ? tile_of<true, false>((int)(next - i), NV)
-                                           : tile_of<false, false>((int)(next - i), NV);
-            TileArguments t = {};
-            t.rows = rows + i;
-            t.K = K;
-            t.B = W + j;
-            t.B_ld = N;
-            t.start = b + j;
-            t.C = z + i * ld + j;
-            t.C_ld = ld;
-            t.width = width;
-            t.relu = relu;
-            run(t);
-        }
+        TileArguments t = {};
+        t.rows = rows;
+        t.K = K;
+        t.B = W + j;
+        t.B_ld = N;
+        t.start = b + j;
+        t.C = z + j;
+        t.C_ld = ld;
+        t.width = least(N - j, PANEL);
+        t.relu = relu;
+        panel_tiles(t, M, t.width % LANES != 0, false, {}, j);
     }
 }
 

@@ -112,7 +112,7 @@ struct Sheet {
     Activate f;
 };
 
-// What a thread (by parts) or the team (otherwise) works on: one slice.
+// What a thread (by parts) or the team (otherwise) works on: a slice, or a block of them.
 struct Desk {
     Sheet* sheets;           // [0, L)
     real** W;                // [1, L): W (n_out, n_in) in panels, or null where backward.hpp does without

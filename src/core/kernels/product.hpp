@@ -41,13 +41,14 @@ constexpr idx EPILOGUE = 32;
 // larger than any cache, tiles ask for those that follow, each for a line of every row.
 constexpr idx DEPTH = 512, KEPT = (8 << 20) / (idx)sizeof(real);
 
-// Rows [k, k + t.K) of a panel, by tiles of rows of C: `high` ones first, then those of a row less.
-INLINE void panel_tiles(TileArguments t, idx M, int NV, bool tail, bool far, const Epilogue& epilogue, idx j) {
+// M rows of a panel of C, columns j and after, by tiles: the high ones first, then those of a row less.
+INLINE void panel_tiles(TileArguments t, idx M, bool tail, bool far, const Epilogue& epilogue, idx j) {
+    const int NV = registers_of(t.width);
     const auto tile_for = tail ? tile_of<true, false> : tile_of<false, false>;
-    const idx best = best_rows(NV, t.K), lines = far && t.width == PANEL ? PANEL * (idx)sizeof(real) / 64 : 0;
+    const idx lines = far && t.width == PANEL ? PANEL * (idx)sizeof(real) / 64 : 0;
     const real* const behind = t.B + t.K * t.B_ld;
     idx i = 0, done = 0, line = 0;
-    for (idx left = (M + best - 1) / best; left > 0;) {
+    for (idx left = best_tiles(M, NV, t.K); left > 0;) {
         const idx high = (M - i + left - 1) / left;
         const Tile run = tile_for((int)high, NV);
         for (idx same = (M - i) - left * (high - 1); same > 0; same--, left--) {
@@ -70,9 +71,9 @@ INLINE void panel_tiles(TileArguments t, idx M, int NV, bool tail, bool far, con
     }
 }
 
+// A panel of the product, piece by piece of K: an entry's sum goes on where it was left.
 static void panel_product(const Product& p, const Epilogue& epilogue, idx j) {
     const idx width = panel_width(p.N, j / PANEL);
-    const int NV = (int)((width + LANES - 1) / LANES);
     const bool tail = width % LANES != 0 && !p.padded, large = p.K * p.N > KEPT;
     TileArguments t = {p.rows, p.at, p.K, p.B + j * p.K, p.padded ? padded(width) : width,
                        p.start ? p.start + j : nullptr, p.start_ld, p.C + j, p.C_ld, width};
@@ -84,7 +85,7 @@ static void panel_product(const Product& p, const Epilogue& epilogue, idx j) {
             t.slope = p.slope;
             t.slope_from = p.slope_from ? p.slope_from + j : nullptr;
         }
-        panel_tiles(t, p.M, NV, tail, large, last ? epilogue : Epilogue{}, j);
+        panel_tiles(t, p.M, tail, large, last ? epilogue : Epilogue{}, j);
         t.at += t.K;
         t.B += t.K * t.B_ld;
         t.start = t.C;

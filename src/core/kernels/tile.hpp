@@ -111,11 +111,17 @@ static void tile(const TileArguments& t) {
 
 using Tile = void (*)(const TileArguments&);
 
+INLINE int registers_of(idx width) { return (int)((width + LANES - 1) / LANES); }
+
 // The most rows of a tile of NV registers: MR * NV accumulators, NV of B and one of A must fit.
 constexpr int most_rows(int NV) { return MANY_REGISTERS ? (NV <= 2 ? 8 : 6) : (NV == 1 ? 8 : 6); }
 // How many are best for a product of K steps: a short tile's beginning and end count, and those of 16 sums
 // overlap with the tile before; a long one reads less of B with more rows.
 INLINE idx best_rows(int NV, idx K) { return MANY_REGISTERS && NV == 4 && K <= 128 ? 4 : most_rows(NV); }
+INLINE idx best_tiles(idx rows, int NV, idx K) {
+    const idx best = best_rows(NV, K);
+    return (rows + best - 1) / best;
+}
 constexpr int MOST_NV = MANY_REGISTERS ? 4 : 2;
 
 template <int NV, bool Tail, bool Transposed, bool Ahead = false>
