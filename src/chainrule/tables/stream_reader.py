@@ -36,14 +36,21 @@ class Part:
 
     def mask(self, group: Group) -> Mask:
         """Say for each row of a row group whether it is one of the part."""
-        return masks_of({"": self}, group)[""]
+        return self.holds(_numbers(self.seed, group))
+
+    def holds(self, u: Array) -> Mask:
+        """Say of each row's number whether the row is one of the part."""
+        return (u >= self.low) & (u < self.high)
+
+
+def _numbers(seed: int, group: Group) -> Array:
+    return uniform(key(seed, SPLIT), group.rows, group.first)
 
 
 def masks_of(parts: Mapping[str, Part], group: Group) -> dict[str, Mask]:
     """Return each part's mask; the rows' numbers are drawn once for all parts of one seed."""
-    seeds = {part.seed for part in parts.values()}
-    u = {seed: uniform(key(seed, SPLIT), group.rows, group.first) for seed in seeds}
-    return {n: (u[p.seed] >= p.low) & (u[p.seed] < p.high) for n, p in parts.items()}
+    numbers = {seed: _numbers(seed, group) for seed in {part.seed for part in parts.values()}}
+    return {name: part.holds(numbers[part.seed]) for name, part in parts.items()}
 
 
 def rows_of(parts: Mapping[str, Part], groups: Sequence[Group]) -> dict[str, list[int]]:
