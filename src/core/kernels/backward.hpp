@@ -4,7 +4,7 @@
 // and its batch is not.
 #pragma once
 
-#include "layout.hpp"
+#include "turned.hpp"
 
 // Entries of a block: as many as there are lanes, so that one register takes all their sums.
 constexpr idx DOT_ROWS = LANES >= 16 ? 4 : LANES >= 4 ? 2 : 1, DOT_COLUMNS = LANES / DOT_ROWS;
@@ -106,6 +106,12 @@ static void backward_dots(const Run_state& r, const Desk& d, idx l, idx r0, idx 
     for (idx m = r0; m < r1; m++) slope_times(to, m * to.ld + i0, i1 - i0);
 }
 
+// The same, by whichever way the layer has.
+static void backward_units(const Run_state& r, const Desk& d, idx l, idx r0, idx r1, idx i0, idx i1) {
+    if (d.sheets[l].dz_T) backward_turned(r, d, l, r0, r1, i0, i1);
+    else backward_dots(r, d, l, r0, r1, i0, i1);
+}
+
 // da^{l-1} = dz^l W^l, dz^{l-1} = da^{l-1} f'(z^{l-1}), of rows [r0, r1).
 static void backward_layer(const Run_state& r, const Desk& d, idx l, idx r0, idx r1) {
     const Layer &layer = r.p.layers[l], &below = r.p.layers[l - 1];
@@ -118,8 +124,9 @@ static void backward_layer(const Run_state& r, const Desk& d, idx l, idx r0, idx
                  .slope_from = slope_from(to) + r0 * to.ld, .padded = true},
                 {});
     else
-        backward_dots(r, d, l, r0, r1, 0, layer.n_in);
+        backward_units(r, d, l, r0, r1, 0, layer.n_in);
     if (to.slope == Slope::mixed) unmix_rows(to, below, r0, r1);
+    turn(to, below.n_out, r0, r1, 0, below.n_out);
 }
 
 static void backward(const Run_state& r, const Desk& d, idx r0, idx r1) {

@@ -12,16 +12,6 @@ struct Sink {
     idx chain = LARGEST_SLICE;  // rows whose products are summed before they are added to those before
 };
 
-// Asks for a block's lines while the tile that will change them is still at work.
-INLINE void fetch(const Block& block, idx slots) {
-    constexpr idx LINE = 64 / (idx)sizeof(real);
-    for (idx j = 0; j < block.n; j += LINE) {
-        __builtin_prefetch(block.theta + j, 1);
-        if (slots > 0) __builtin_prefetch(block.s0 + j, 1);
-        if (slots > 1) __builtin_prefetch(block.s1 + j, 1);
-    }
-}
-
 // Entries of a narrow unit, and of the same turned, whose rows are padded.
 constexpr idx TURNED = 2048;
 constexpr idx CHUNK = 512;  // of a bias
@@ -44,6 +34,15 @@ static void run_chains(Tile run, TileArguments t, idx rows, idx chain, bool add)
     }
 }
 
+// Few outputs leave most lanes empty: then the inputs lie along the lanes, where they can.
+INLINE bool is_turned(const Layer& layer, idx l) { return l > 0 && layer.n_out < LANES && layer.n_in >= LANES; }
+
+// Whether db is summed by the first tile of dW^T.
+INLINE bool sums_in_tile(const Run_state& r, idx l) {
+    const Layer& layer = r.p.layers[l];
+    return r.full.by_parts && layer.n_out <= (MANY_REGISTERS ? 2 : 1) * LANES && !is_turned(layer, l);
+}
+
 // Units of a layer of at most PANEL outputs: rows of W^T that lie in one piece, so that the optimizer
 // takes a unit at once, in whole registers.
 static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, idx u0, idx u1,
@@ -51,8 +50,7 @@ static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, 
     const Layer& layer = r.p.layers[l];
     const Sheet& s = d.sheets[l];
     const idx n = layer.n_out, high = unit_rows(layer);
-    // Few outputs leave most lanes empty: then the inputs lie along the lanes, where they can.
-    const bool turned = l > 0 && n < LANES && layer.n_in >= LANES;
+    const bool turned = is_turned(layer, l), db = sums_in_tile(r, l);
     alignas(64) real scratch[TURNED], across[TURNED];
     for (idx u = u0; u < u1; u++) {
         const idx i0 = u * high, i1 = least(i0 + high, layer.n_in), entries = (i1 - i0) * n;
@@ -78,9 +76,9 @@ static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, 
             const idx tiles = best_tiles(i1 - i0, registers_of(n), rows);
             for (idx tile = 0, i = 0; tile < tiles; tile++) {
                 const idx next = (i1 - i0) * (tile + 1) / tiles;
-                run_chains(gradient_tile(next - i, n),
-                           {inputs_of(d, l), i0 + i, rows, s.dz, s.ld, nullptr, 0, into + i * n, n, n},
-                           rows, sink.chain, sink.add);
+                TileArguments t = {inputs_of(d, l), i0 + i, rows, s.dz, s.ld, nullptr, 0, into + i * n, n, n};
+                if (db && u == 0 && tile == 0) t.sums = sink.into + layer.b;
+                run_chains(gradient_tile(next - i, n), t, rows, sink.chain, sink.add);
                 i = next;
             }
         }
@@ -93,33 +91,39 @@ static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, 
 }
 
 // Rows [i0, i1) of one panel of a wide layer's dW^T, tile by tile: into a buffer, or each tile into the
-// optimizer while it is in registers or the first cache. Returns the sum of dW^2 of what was stepped.
+// optimizer, from registers where it is a whole one. Returns the sum of dW^2 of what was stepped.
 static double wide_rows(const Run_state& r, const Desk& d, idx l, idx rows, idx panel, idx i0, idx i1,
                         const Sink& sink) {
     const Layer& layer = r.p.layers[l];
     const Sheet& s = d.sheets[l];
     const idx width = panel_width(layer.n_out, panel), j = panel * PANEL;
-    const idx tiles = best_tiles(i1 - i0, registers_of(width), rows);
     const real* const* ahead = l == 0 && width == PANEL ? d.ahead : nullptr;
     alignas(64) real scratch[12 * PANEL];
-    double sum = 0;
-    for (idx tile = 0, i = i0, next; tile < tiles; tile++, i = next) {
-        next = i0 + (i1 - i0) * (tile + 1) / tiles;
+    const auto tile_at = [&](idx i, real* into, const real* const* next) -> TileArguments {
+        return {inputs_of(d, l), i, rows, s.dz + j, s.ld, nullptr, 0, into, width, width, nullptr, next};
+    };
+    V squares = {};
+    idx i = i0;
+    if (!sink.into && width == PANEL) {
+        const idx high = best_rows(MOST_NV, rows), whole = (i1 - i0) / high * high;
+        const Block block = block_at(r, layer.w + j * layer.n_in + i0 * width, scratch, 0, sink.numbers->penalised);
+        squares = r.steps.rows(high, ahead)(tile_at(i0, scratch, ahead), block, whole, *sink.numbers);
+        i += whole;
+    }
+    const idx first = i, tiles = best_tiles(i1 - first, registers_of(width), rows);
+    for (idx tile = 0, next; tile < tiles; tile++, i = next) {
+        next = first + (i1 - first) * (tile + 1) / tiles;
         const int high = (int)(next - i);
         const idx at = layer.w + j * layer.n_in + i * width;
-        const TileArguments t = {inputs_of(d, l), i, rows, s.dz + j, s.ld, nullptr, 0,
-                                 sink.into ? sink.into + at : scratch, width, width, nullptr, ahead};
         if (sink.into) {
-            run_chains(ahead ? far_tile_of<true>(high) : gradient_tile(high, width), t, rows, sink.chain, sink.add);
+            run_chains(ahead ? far_tile_of<true>(high) : gradient_tile(high, width),
+                       tile_at(i, sink.into + at, ahead), rows, sink.chain, sink.add);
             continue;
         }
-        const Block block = block_at(r, at, scratch, high * width, sink.numbers->penalised);
-        fetch(block, r.p.slots);
-        const SteppedTile run = width < PANEL ? nullptr : ahead ? r.steps.far_tile(high) : r.steps.tile(high);
-        if (!run) gradient_tile(high, width)(t);
-        sum += (double)total(run ? run(t, block, *sink.numbers) : r.steps.update(block, *sink.numbers));
+        gradient_tile(high, width)(tile_at(i, scratch, nullptr));
+        squares += r.steps.update(block_at(r, at, scratch, high * width, sink.numbers->penalised), *sink.numbers);
     }
-    return sum;
+    return (double)total(squares);
 }
 
 // Units of one panel of a wider layer: the panel of dz stays in the cache while rows of W^T go by.
@@ -195,7 +199,7 @@ static void gradient(const Run_state& r, const Desk& d, idx rows, int n, int of,
     for (idx l = r.p.depth - 1; l >= 0; l--) {
         const Layer& layer = r.p.layers[l];
         weight_gradient(r, d, l, rows, share_of(panels(layer) * units(layer), n, of), sink);
-        if (n == (int)(l % of)) bias_gradient(r, d, l, rows, sink);
+        if (n == (int)(l % of) && !sums_in_tile(r, l)) bias_gradient(r, d, l, rows, sink);
     }
 }
 

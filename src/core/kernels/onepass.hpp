@@ -41,6 +41,8 @@ INLINE void dots_of_one(const Run_state& r, const Sheet& s, const Layer& layer, 
 // The same for all samples: some at a time as backward.hpp has it, the others one by one.
 static void propagate_rows(const Run_state& r, const Sheet& s, const Layer& layer, idx rows, idx first,
                            idx last, idx i0, idx i1, real* da, idx da_ld) {
+    if (s.dz_T)
+        return turned_units({r.theta + layer.w, &layer, first, last, s.dz_T}, i0, i1 - i0, da, da_ld, rows);
     const idx blocks = rows / DOT_ROWS * DOT_ROWS;
     dots(r, s, layer, {0, blocks, i0, i1, da, da_ld}, first, last);
     for (idx m = blocks; m < rows; m++)
@@ -86,4 +88,5 @@ static void sum_parts(const Run_state& r, const Desk& d, idx l, idx rows, int n,
         }
         slope_times(to, m * to.ld + i0, i1 - i0);
     }
+    turn(to, layer.n_in, 0, rows, i0, i1);
 }

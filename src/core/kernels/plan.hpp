@@ -14,6 +14,7 @@
 #include "transpose.hpp"
 
 constexpr idx FEW = 8;  // samples: see few.hpp
+constexpr idx TURNED_HIGH = MANY_REGISTERS ? 16 : 6;  // units of a tile: see turned.hpp
 constexpr idx ROWS = 16;  // a unit of rows: what threads share of a slice; whole registers if flat
 constexpr idx SMALL = 256 << 10, SLICE = 128 << 10, MOST_PARTS = 16, LARGEST_SLICE = 1024;
 
@@ -107,6 +108,7 @@ INLINE Range share_of(idx total, int n, int of) { return {total * n / of, total 
 struct Sheet {
     real *a, *df, *dz, *dropped;  // dropped: softmax's own output where dropout follows it
     const real **rows, **dz_rows;  // the rows of a and of dz, for the products that read them
+    real* dz_T;  // or null: see turned.hpp
     idx ld;
     Slope slope;
     Activate f;
@@ -126,12 +128,11 @@ struct Desk {
 // One optimizer's steps: from a gradient that is there, or as it arises (few.hpp, stepped.hpp).
 using Few = V (*)(const Block&, const real* const* a, idx at, const real* dz, idx dz_ld, idx rows, idx width,
                   const Numbers&);
-using SteppedTile = V (*)(const TileArguments&, const Block&, const Numbers&);
+using SteppedRows = V (*)(const TileArguments& of_first, const Block& first, idx rows, const Numbers&);
 struct Steps {
     Update update;
     Few few;
-    SteppedTile (*tile)(int rows);
-    SteppedTile (*far_tile)(int rows);
+    SteppedRows (*rows)(idx high, bool ahead);
 };
 
 // A run in progress. It lies at the start of the workspace, and everything it points to after it.
@@ -179,15 +180,20 @@ INLINE idx row_length(idx n) {
     return ld > PANEL && ld % (2 * LINE) == 0 ? ld + LINE : ld;
 }
 
-// Whether da is had from W^T itself: see backward.hpp. By run.batch, so that a short last batch is no
-// exception.
-INLINE bool by_dots(const Layer& layer, const Run& run) {
-    return layer.n_out > PANEL && 8 * run.batch <= layer.n_out;
+// How a layer's da^{l-1} is had: by a product with W, by dot products with rows of W^T (backward.hpp), or with
+// samples along the lanes (turned.hpp). By run.batch, so that a short last batch is no exception.
+enum class Back { by_W, by_dots, turned };
+INLINE Back back_of(const Problem& p, const Run& run, idx l) {
+    const Layer& layer = p.layers[l];
+    if (layer.n_out <= PANEL) return Back::by_W;
+    const bool filled = 6 * run.batch >= 5 * round_up(run.batch, LANES);
+    if (filled && layer.n_in >= TURNED_HIGH && !plan_of(p, run.batch).by_parts) return Back::turned;
+    return 8 * run.batch <= layer.n_out ? Back::by_dots : Back::by_W;
 }
 
 // Whether a layer's backward and update are one pass over W^T. By run.batch too.
 INLINE bool in_one_pass(const Problem& p, const Run& run, idx l, bool fused) {
-    const bool few = run.batch <= FEW || (run.batch <= 2 * FEW && by_dots(p.layers[l], run));
+    const bool few = run.batch <= FEW || (run.batch <= 2 * FEW && back_of(p, run, l) != Back::by_W);
     return fused && few && l > 0 && p.layers[l].n_out > PANEL && (F)p.layers[l - 1].f != F::softmax;
 }
 
@@ -197,7 +203,8 @@ static real** lay_out_W(const Problem& p, const Run& run, bool fused, Arena& are
     const bool back = (run.train || run.dtheta) && !run.given;
     for (idx l = 0; l < p.depth; l++) {
         const Layer& layer = p.layers[l];
-        const bool product = back && l > 0 && !in_one_pass(p, run, l, fused) && !by_dots(layer, run);
+        const bool product =
+            back && l > 0 && !in_one_pass(p, run, l, fused) && back_of(p, run, l) == Back::by_W;
         real* w = product ? arena.take<real>(layer.n_out * padded(layer.n_in)) : nullptr;
         if (W) W[l] = w;
     }
@@ -232,6 +239,8 @@ static void lay_out_desk(Desk* desk, const Problem& p, idx rows, const Run& run,
         const bool mixed_mask = s.slope == Slope::mixed && layer.rate > 0 && masked;
         if (s.slope == Slope::kept || mixed_mask) s.df = arena.take<real>(n);
         if (mixed_mask) s.dropped = arena.take<real>(n);
+        if (l > 0 && back_of(p, run, l) == Back::turned)
+            s.dz_T = arena.take<real>(round_up(rows, LANES) * layer.n_out);
         s.rows = arena.take<const real*>(rows);
         s.dz_rows = arena.take<const real*>(rows);
         if (arena.base && desk) {

@@ -91,10 +91,12 @@ INLINE bool by_units_below(const Run_state& r, idx l, int of) {
 }
 
 // The share of thread n in a layer's backward product: units below, in whole lines.
-static void backward_units(const Run_state& r, const Slice& slice, idx l, int n, int of) {
+static void backward_share(const Run_state& r, const Slice& slice, idx l, int n, int of) {
     const idx n_in = r.p.layers[l].n_in;
     const Range mine = share_of((n_in + ROWS - 1) / ROWS, n, of);
-    backward_dots(r, r.desks[0], l, 0, slice.rows, mine.begin * ROWS, least(mine.end * ROWS, n_in));
+    const idx i0 = mine.begin * ROWS, i1 = least(mine.end * ROWS, n_in);
+    backward_units(r, r.desks[0], l, 0, slice.rows, i0, i1);
+    turn(r.desks[0].sheets[l - 1], n_in, 0, slice.rows, i0, i1);
 }
 
 // Forward and backward of one slice, shared by the team: each thread its rows, 16 at a time, and in
@@ -116,11 +118,12 @@ static void slice_rows(Run_state& r, const Slice& slice, int n, int of, bool bac
     if (columns) wait(r, n);
     for (idx u = mine.begin; u < mine.end; u++)
         r.J[u] = cost_of_rows(r, d, u * ROWS, least((u + 1) * ROWS, slice.rows));
+    turn(d.sheets[L - 1], r.p.layers[L - 1].n_out, r0, r1, 0, r.p.layers[L - 1].n_out);
     columns = false;
     for (idx l = L - 1; back && l > 0; l--) {
         const bool shared = by_units_below(r, l, of);
         if (shared || columns) wait(r, n);
-        if (shared) backward_units(r, slice, l, n, of);
+        if (shared) backward_share(r, slice, l, n, of);
         else if (r0 < r1) backward_layer(r, d, l, r0, r1);
         columns = shared;
     }

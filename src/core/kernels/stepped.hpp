@@ -1,33 +1,61 @@
-// stepped.hpp: a tile of a wide layer's dW^T by which the optimizer steps W^T while it is in registers: dW is
-// neither stored nor read. And what an optimizer's steps are, by its number.
+// stepped.hpp: the step of a wide layer's W^T by each tile of dW^T while it is in registers: dW is neither stored
+// nor read. And what an optimizer's steps are, by its number.
 #pragma once
 
 #include "few.hpp"
 
-// A tile of a panel's dW^T that the optimizer steps by while it is in registers. Returns the register sums of dW^2.
-template <O o, int MR, bool Ahead>
-static V stepped_tile(const TileArguments& t, const Block& given, const Numbers& u) {
-    V g[MR][MOST_NV], squares[MOST_NV] = {};
-    tile_sums<MR, MOST_NV, false, true, Ahead>(t, g);
-    const Block block = given;
-    UNROLL for (int i = 0; i < MR; i++)
-        UNROLL for (int v = 0; v < MOST_NV; v++)
-            step_register<o>(block, i * PANEL + v * LANES, g[i][v], squares[v], u, load, store);
+// Asks for a block's lines while the tile that will change them is still at work.
+INLINE void fetch(const Block& block, idx slots) {
+    constexpr idx LINE = 64 / (idx)sizeof(real);
+    for (idx j = 0; j < block.n; j += LINE) {
+        __builtin_prefetch(block.theta + j, 1);
+        if (slots > 0) __builtin_prefetch(block.s0 + j, 1);
+        if (slots > 1) __builtin_prefetch(block.s1 + j, 1);
+    }
+}
+
+// `rows` rows of a panel of W^T, MR at a time, stepped by their tile of dW^T while it is in registers; t and `first`
+// are of the first of them. Returns the register sums of dW^2.
+template <O o, int MR, bool Ahead, bool Penalised>
+INLINE V stepped_rows_by(const TileArguments& of_first, const Block& first, idx rows, const Numbers& given) {
+    TileArguments t = of_first;  // copies of all, so that no store can change them
+    Block block = first;
+    const Numbers u = given;
+    block.n = MR * PANEL;
+    V squares[MOST_NV] = {};
+    for (idx i = 0; i < rows; i += MR) {
+        fetch(block, slots_of(o));
+        V g[MR][MOST_NV], unused[MOST_NV] = {};
+        tile_sums<MR, MOST_NV, false, true, Ahead>(t, g, unused);
+        block.penalise = Penalised;
+        UNROLL for (int k = 0; k < MR; k++)
+            UNROLL for (int v = 0; v < MOST_NV; v++)
+                step_register<o>(block, k * PANEL + v * LANES, g[k][v], squares[v], u, load, store);
+        t.at += MR;
+        block.theta += block.n;
+        if constexpr (slots_of(o) > 0) block.s0 += block.n;
+        if constexpr (slots_of(o) > 1) block.s1 += block.n;
+    }
     for (int v = 1; v < MOST_NV; v++) squares[0] += squares[v];
     return squares[0];
 }
 
-// Null for heights that only what is left of a layer has.
-template <O o, bool Ahead>
-static SteppedTile stepped_tile_of(int rows) {
-    return rows == 4 ? stepped_tile<o, 4, Ahead> : rows == 6 ? stepped_tile<o, 6, Ahead> : nullptr;
+template <O o, int MR, bool Ahead>
+static V stepped_rows(const TileArguments& of_first, const Block& first, idx rows, const Numbers& u) {
+    if (first.penalise) return stepped_rows_by<o, MR, Ahead, true>(of_first, first, rows, u);
+    return stepped_rows_by<o, MR, Ahead, false>(of_first, first, rows, u);
+}
+
+template <O o>
+static SteppedRows stepped_rows_of(idx high, bool ahead) {
+    if (high == 4) return ahead ? stepped_rows<o, 4, true> : stepped_rows<o, 4, false>;
+    return ahead ? stepped_rows<o, 6, true> : stepped_rows<o, 6, false>;
 }
 
 static Steps steps_of(int o) {
     switch ((O)o) {
 #define CHAINRULE_CASE(name, slots, settings) \
-    case O::name: return {update<O::name>, few_rows_by<O::name>, stepped_tile_of<O::name, false>, \
-                          stepped_tile_of<O::name, true>};
+    case O::name: return {update<O::name>, few_rows_by<O::name>, stepped_rows_of<O::name>};
         CHAINRULE_OPTIMIZERS(CHAINRULE_CASE)
 #undef CHAINRULE_CASE
     }

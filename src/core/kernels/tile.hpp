@@ -28,6 +28,7 @@ struct TileArguments {
     bool relu = false;                   // C = max(C, 0)
     Slope slope = Slope::one;            // C = C f', which is had from `slope_from`: that lies as C does
     const real* slope_from = nullptr;
+    real* sums = nullptr;                // where the sums of B's columns go (SUMMED), added like C, or null
 };
 
 // da f', where `from` is a, or f' itself.
@@ -45,9 +46,21 @@ INLINE V read_column(const real* p, int v, idx width) {
     return Tail && v == NV - 1 ? load_first(p + v * LANES, width - v * LANES) : load(p + v * LANES);
 }
 
+template <int NV, bool Tail>
+INLINE void write_row(real* p, const V (&row)[NV], idx width) {
+    UNROLL for (int v = 0; v < NV; v++) {
+        if (Tail && v == NV - 1) store_first(p + v * LANES, row[v], width - v * LANES);
+        else store(p + v * LANES, row[v]);
+    }
+}
+
+// Whether a tile sums B's columns beside: additions are free where multiply-and-add is what a tile waits for.
+template <int NV, bool Transposed>
+constexpr bool SUMMED = Transposed && NV <= (MANY_REGISTERS ? 2 : 1);
+
 // The sums of a tile: c = start + sum_k A(i, k) B(k, :).
 template <int MR, int NV, bool Tail, bool Transposed, bool Ahead>
-INLINE void tile_sums(const TileArguments& t, V (&c)[MR][NV]) {
+INLINE void tile_sums(const TileArguments& t, V (&c)[MR][NV], V (&sums)[NV]) {
     const bool same = Transposed || !t.start || !t.start_ld;  // the rows begin alike
     UNROLL for (int v = 0; v < NV; v++)
         c[0][v] = !Transposed && t.start ? read_column<NV, Tail>(t.start, v, t.width) : V{};
@@ -69,6 +82,9 @@ INLINE void tile_sums(const TileArguments& t, V (&c)[MR][NV]) {
         if constexpr (Ahead) __builtin_prefetch(Transposed ? t.ahead[k] + t.at : t.next + k * B_ld, 0, 2);
         V b[NV];
         UNROLL for (int v = 0; v < NV; v++) b[v] = read_column<NV, Tail>(B, v, t.width);
+        if constexpr (SUMMED<NV, Transposed>) {
+            UNROLL for (int v = 0; v < NV; v++) sums[v] += b[v];
+        }
         const real* row = Transposed ? t.rows[k] + t.at : nullptr;
         UNROLL for (int i = 0; i < MR; i++) {
             const V x = broadcast(Transposed ? row[i] : a[i][k]);
@@ -79,8 +95,8 @@ INLINE void tile_sums(const TileArguments& t, V (&c)[MR][NV]) {
 
 template <int MR, int NV, bool Tail, bool Transposed, bool Ahead = false>
 static void tile(const TileArguments& t) {
-    V c[MR][NV];
-    tile_sums<MR, NV, Tail, Transposed, Ahead>(t, c);
+    V c[MR][NV], sums[NV] = {};
+    tile_sums<MR, NV, Tail, Transposed, Ahead>(t, c, sums);
     real* const C = t.C;  // and what else a store could change for all that the compiler knows
     const idx C_ld = t.C_ld, width = t.width;
     if (Transposed && t.plus) {
@@ -101,12 +117,13 @@ static void tile(const TileArguments& t) {
         else if (t.slope == Slope::of_tanh) slope(times_slope<Slope::of_tanh>);
         else if (t.slope == Slope::kept) slope(times_slope<Slope::kept>);
     }
-    UNROLL for (int i = 0; i < MR; i++)
-        UNROLL for (int v = 0; v < NV; v++) {
-            real* p = C + i * C_ld + v * LANES;
-            if (Tail && v == NV - 1) store_first(p, c[i][v], width - v * LANES);
-            else store(p, c[i][v]);
+    UNROLL for (int i = 0; i < MR; i++) write_row<NV, Tail>(C + i * C_ld, c[i], width);
+    if (SUMMED<NV, Transposed> && t.sums) {
+        if (t.plus) {
+            UNROLL for (int v = 0; v < NV; v++) sums[v] += read_column<NV, Tail>(t.sums, v, width);
         }
+        write_row<NV, Tail>(t.sums, sums, width);
+    }
 }
 
 using Tile = void (*)(const TileArguments&);
