@@ -106,25 +106,30 @@ static void backward_dots(const Run_state& r, const Desk& d, idx l, idx r0, idx 
     for (idx m = r0; m < r1; m++) slope_times(to, m * to.ld + i0, i1 - i0);
 }
 
+// The same by a product with W; i0 begins a panel.
+static void backward_product(const Run_state& r, const Desk& d, idx l, idx r0, idx r1, idx i0, idx i1) {
+    const Layer& layer = r.p.layers[l];
+    const Sheet &s = d.sheets[l], &to = d.sheets[l - 1];
+    const idx at = r0 * to.ld + i0;
+    product({.rows = s.dz_rows + r0, .at = 0, .M = r1 - r0, .K = layer.n_out, .N = i1 - i0,
+             .B = d.W[l] + i0 * layer.n_out, .start = nullptr, .start_ld = 0, .C = to.dz + at, .C_ld = to.ld,
+             .relu = false, .slope = to.slope == Slope::mixed ? Slope::one : to.slope,
+             .slope_from = slope_from(to) + at, .padded = true},
+            {});
+}
+
 // The same, by whichever way the layer has.
 static void backward_units(const Run_state& r, const Desk& d, idx l, idx r0, idx r1, idx i0, idx i1) {
-    if (d.sheets[l].dz_T) backward_turned(r, d, l, r0, r1, i0, i1);
+    if (d.W[l]) backward_product(r, d, l, r0, r1, i0, i1);
+    else if (d.sheets[l].dz_T) backward_turned(r, d, l, r0, r1, i0, i1);
     else backward_dots(r, d, l, r0, r1, i0, i1);
 }
 
 // da^{l-1} = dz^l W^l, dz^{l-1} = da^{l-1} f'(z^{l-1}), of rows [r0, r1).
 static void backward_layer(const Run_state& r, const Desk& d, idx l, idx r0, idx r1) {
-    const Layer &layer = r.p.layers[l], &below = r.p.layers[l - 1];
-    const Sheet &s = d.sheets[l], &to = d.sheets[l - 1];
-    const Slope slope = to.slope == Slope::mixed ? Slope::one : to.slope;
-    if (d.W[l])
-        product({.rows = s.dz_rows + r0, .at = 0, .M = r1 - r0, .K = layer.n_out, .N = layer.n_in,
-                 .B = d.W[l], .start = nullptr, .start_ld = 0, .C = to.dz + r0 * to.ld,
-                 .C_ld = to.ld, .relu = false, .slope = slope,
-                 .slope_from = slope_from(to) + r0 * to.ld, .padded = true},
-                {});
-    else
-        backward_units(r, d, l, r0, r1, 0, layer.n_in);
+    const Layer& below = r.p.layers[l - 1];
+    const Sheet& to = d.sheets[l - 1];
+    backward_units(r, d, l, r0, r1, 0, below.n_out);
     if (to.slope == Slope::mixed) unmix_rows(to, below, r0, r1);
     turn(to, below.n_out, r0, r1, 0, below.n_out);
 }

@@ -85,18 +85,19 @@ static void forward_panels(const Run_state& r, const Slice& slice, idx l, int n,
 }
 
 // Whether the team shares a layer's backward product by the units below: then each thread reads a part of W^T
-// alone, and a batch of few rows keeps all of them busy.
+// alone, a batch of few rows keeps all of them busy, and each goes on with what it has worked out itself.
 INLINE bool by_units_below(const Run_state& r, idx l, int of) {
-    return of > 1 && !r.desks[0].W[l] && r.desks[0].sheets[l - 1].slope != Slope::mixed;
+    const bool mixed = r.desks[0].sheets[l - 1].slope == Slope::mixed;
+    return of > 1 && !mixed && (!r.desks[0].W[l] || by_panels(r, l - 1, of));
 }
 
-// The share of thread n in a layer's backward product: units below, in whole lines.
-static void backward_share(const Run_state& r, const Slice& slice, idx l, int n, int of) {
-    const idx n_in = r.p.layers[l].n_in;
-    const Range mine = share_of((n_in + ROWS - 1) / ROWS, n, of);
-    const idx i0 = mine.begin * ROWS, i1 = least(mine.end * ROWS, n_in);
-    backward_units(r, r.desks[0], l, 0, slice.rows, i0, i1);
-    turn(r.desks[0].sheets[l - 1], n_in, 0, slice.rows, i0, i1);
+// The share of thread n in a layer's backward product: units below, in whole lines or panels of W.
+static void backward_share(const Run_state& r, idx rows, idx l, int n, int of) {
+    const idx n_in = r.p.layers[l].n_in, high = r.desks[0].W[l] ? PANEL : ROWS;
+    const Range mine = share_of((n_in + high - 1) / high, n, of);
+    const idx i0 = mine.begin * high, i1 = least(mine.end * high, n_in);
+    if (i0 < i1) backward_units(r, r.desks[0], l, 0, rows, i0, i1);
+    turn(r.desks[0].sheets[l - 1], n_in, 0, rows, i0, i1);
 }
 
 // Forward and backward of one slice, shared by the team: each thread its rows, 16 at a time, and in
@@ -123,7 +124,7 @@ static void slice_rows(Run_state& r, const Slice& slice, int n, int of, bool bac
     for (idx l = L - 1; back && l > 0; l--) {
         const bool shared = by_units_below(r, l, of);
         if (shared || columns) wait(r, n);
-        if (shared) backward_share(r, slice, l, n, of);
+        if (shared) backward_share(r, slice.rows, l, n, of);
         else if (r0 < r1) backward_layer(r, d, l, r0, r1);
         columns = shared;
     }
@@ -144,7 +145,8 @@ static void step_layers(Run_state& r, idx rows, int n, int of, const Numbers& u)
             sum_parts(r, d, l, rows, n, of);
             wait(r, n);
         } else {
-            if (l > 0 && r0 < r1) backward_layer(r, d, l, r0, r1);
+            if (l > 0 && by_units_below(r, l, of)) backward_share(r, rows, l, n, of);
+            else if (l > 0 && r0 < r1) backward_layer(r, d, l, r0, r1);
             if (l > 0) wait(r, n);
             weight_gradient(r, d, l, rows, share_of(panels(layer) * units(layer), n, of), sink);
         }
