@@ -90,55 +90,60 @@ static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, 
     }
 }
 
-// Rows [i0, i1) of one panel of a wide layer's dW^T, tile by tile: into a buffer, or each tile into the
-// optimizer, from registers where it is a whole one. Returns the sum of dW^2 of what was stepped.
-static double wide_rows(const Run_state& r, const Desk& d, idx l, idx rows, idx panel, idx i0, idx i1,
-                        const Sink& sink) {
+// Some rows of one panel of a wide layer's dW^T, tile by tile: into a buffer, or by way of one into the optimizer.
+// Returns the sum of dW^2 of what was stepped.
+static double tiled_rows(const Run_state& r, TileArguments t, idx at, idx count, const Sink& sink) {
+    alignas(64) real scratch[8 * PANEL];
+    const idx first = t.at, rows = t.K, width = t.width, tiles = best_tiles(count, registers_of(width), rows);
+    double sum = 0;
+    for (idx tile = 0, i = 0, next; tile < tiles; tile++, i = next) {
+        next = count * (tile + 1) / tiles;
+        const int high = (int)(next - i);
+        t.at = first + i;
+        t.C = sink.into ? sink.into + at + i * width : scratch;
+        const Tile run = sink.into && t.ahead ? far_tile_of<true>(high) : gradient_tile(high, width);
+        run_chains(run, t, rows, sink.chain, sink.add);
+        if (sink.into) continue;
+        const Block block = block_at(r, at + i * width, scratch, high * width, sink.numbers->penalised);
+        sum += (double)total(r.steps.update(block, *sink.numbers));
+    }
+    return sum;
+}
+
+// Rows [i0, i1) of one panel: into a buffer, or stepped, from registers where a tile is a whole one. Then the sums of
+// dW^2 of every `unit` rows are given.
+static void wide_rows(const Run_state& r, const Desk& d, idx l, idx rows, idx panel, idx i0, idx i1, idx unit,
+                      double* sums, const Sink& sink) {
     const Layer& layer = r.p.layers[l];
     const Sheet& s = d.sheets[l];
-    const idx width = panel_width(layer.n_out, panel), j = panel * PANEL;
+    const idx width = panel_width(layer.n_out, panel), j = panel * PANEL, at = layer.w + j * layer.n_in;
     const real* const* ahead = l == 0 && width == PANEL ? d.ahead : nullptr;
-    alignas(64) real scratch[12 * PANEL];
-    const auto tile_at = [&](idx i, real* into, const real* const* next) -> TileArguments {
-        return {inputs_of(d, l), i, rows, s.dz + j, s.ld, nullptr, 0, into, width, width, nullptr, next};
-    };
-    V squares = {};
+    TileArguments t = {inputs_of(d, l), i0, rows, s.dz + j, s.ld, nullptr, 0, nullptr, width, width, nullptr, ahead};
     idx i = i0;
     if (!sink.into && width == PANEL) {
         const idx high = best_rows(MOST_NV, rows), whole = (i1 - i0) / high * high;
-        const Block block = block_at(r, layer.w + j * layer.n_in + i0 * width, scratch, 0, sink.numbers->penalised);
-        squares = r.steps.rows(high, ahead)(tile_at(i0, scratch, ahead), block, whole, *sink.numbers);
+        const Block first = block_at(r, at + i0 * width, nullptr, 0, sink.numbers->penalised);
+        r.steps.rows(high, ahead)(t, first, whole, unit, sums, *sink.numbers);
         i += whole;
     }
-    const idx first = i, tiles = best_tiles(i1 - first, registers_of(width), rows);
-    for (idx tile = 0, next; tile < tiles; tile++, i = next) {
-        next = first + (i1 - first) * (tile + 1) / tiles;
-        const int high = (int)(next - i);
-        const idx at = layer.w + j * layer.n_in + i * width;
-        if (sink.into) {
-            run_chains(ahead ? far_tile_of<true>(high) : gradient_tile(high, width),
-                       tile_at(i, sink.into + at, ahead), rows, sink.chain, sink.add);
-            continue;
-        }
-        gradient_tile(high, width)(tile_at(i, scratch, nullptr));
-        squares += r.steps.update(block_at(r, at, scratch, high * width, sink.numbers->penalised), *sink.numbers);
+    for (idx next; i < i1; i = next) {
+        const idx k = (i - i0) / unit, begin = i0 + k * unit;
+        next = least(begin + unit, i1);
+        t.at = i;
+        const double sum = tiled_rows(r, t, at + i * width, next - i, sink);
+        if (!sink.into) sums[k] = i > begin ? sums[k] + sum : sum;
     }
-    return (double)total(squares);
 }
 
-// Units of one panel of a wider layer: the panel of dz stays in the cache while rows of W^T go by.
+// Units of one panel of a wider layer: the panel of dz stays in the cache while rows of W^T go by. The sums of what is
+// kept follow in `collect`.
 static void wide_gradient(const Run_state& r, const Desk& d, idx l, idx rows, idx panel, idx u0,
                           idx u1, const Sink& sink) {
     const Layer& layer = r.p.layers[l];
-    const idx high = unit_rows(layer);
-    double* sums = r.unit_sums + r.first_unit[l] + panel * units(layer);
-    for (idx u = u0; u < u1; u++) {
-        const idx i0 = u * high, i1 = least(i0 + high, layer.n_in);
-        const double sum = r.few ? few_rows(r, d, l, rows, panel, i0, i1, *sink.numbers)
-                                 : wide_rows(r, d, l, rows, panel, i0, i1, sink);
-        if (!sink.into) sums[u] = sum;  // the sums of what is kept follow in `collect`
-    }
-    if (!sink.into) refresh_W(r, d, l, u0 * high, least(u1 * high, layer.n_in), panel);
+    const idx high = unit_rows(layer), i0 = u0 * high, i1 = least(u1 * high, layer.n_in);
+    double* const sums = r.unit_sums + r.first_unit[l] + panel * units(layer) + u0;
+    wide_rows(r, d, l, rows, panel, i0, i1, high, sums, sink);
+    if (!sink.into) refresh_W(r, d, l, i0, i1, panel);
 }
 
 // Items [begin, end) of a layer's gradient: its units, panel by panel.

@@ -10,50 +10,6 @@ constexpr idx UNIT = 48;  // rows of W^T: whole tiles, and whole registers of un
 
 INLINE idx one_pass_units(const Layer& layer) { return (layer.n_in + UNIT - 1) / UNIT; }
 
-// da[m] = sum_j dz[m][j] W^T[.][j] over the panels [first, last), for units [i0, i1) of the layer below.
-template <bool whole>
-INLINE void dots_of_one(const Run_state& r, const Sheet& s, const Layer& layer, idx m, idx first, idx last, idx i0,
-                 idx tall, real* da) {
-    V c[LANES] = {};
-    for (idx panel = first; panel < last; panel++) {
-        const idx j = panel * PANEL, width = panel_width(layer.n_out, panel);
-        const real* W_T = r.theta + layer.w + j * layer.n_in + i0 * width;
-        const real* dz = s.dz + m * s.ld + j;
-        if (width == PANEL) {
-            V z[MOST_NV];
-            UNROLL for (int v = 0; v < MOST_NV; v++) z[v] = load(dz + v * LANES);
-            UNROLL for (idx k = 0; k < LANES; k++) {
-                const real* w = W_T + (whole ? k : least(k, tall - 1)) * PANEL;
-                UNROLL for (int v = 0; v < MOST_NV; v++) c[k] += z[v] * load(w + v * LANES);
-            }
-            continue;
-        }
-        for (idx v = 0; v < width; v += LANES) {
-            const idx n = least(LANES, width - v);
-            const V z = load_first(dz + v, n);
-            for (idx k = 0; k < LANES; k++)
-                c[k] += z * load_first(W_T + (whole ? k : least(k, tall - 1)) * width + v, n);
-        }
-    }
-    write_part(da, totals(c), tall);
-}
-
-// The same for all samples: some at a time as backward.hpp has it, the others one by one.
-static void propagate_rows(const Run_state& r, const Sheet& s, const Layer& layer, idx rows, idx first,
-                           idx last, idx i0, idx i1, real* da, idx da_ld) {
-    if (s.dz_T)
-        return turned_units({r.theta + layer.w, &layer, first, last, s.dz_T}, i0, i1 - i0, da, da_ld, rows);
-    const idx blocks = rows / DOT_ROWS * DOT_ROWS;
-    dots(r, s, layer, {0, blocks, i0, i1, da, da_ld}, first, last);
-    for (idx m = blocks; m < rows; m++)
-        for (idx i = i0; i < i1; i += LANES) {
-            const idx tall = least(LANES, i1 - i);
-            real* to = da + m * da_ld + i;
-            if (tall == LANES) dots_of_one<true>(r, s, layer, m, first, last, i, tall, to);
-            else dots_of_one<false>(r, s, layer, m, first, last, i, tall, to);
-        }
-}
-
 // Items [begin, end) of a layer: its units of rows, group by group of panels. Each gives its part of da^{l-1}
 // and is then stepped.
 static void one_pass(const Run_state& r, const Desk& d, idx l, idx rows, Range items, const Numbers& u) {
@@ -64,10 +20,13 @@ static void one_pass(const Run_state& r, const Desk& d, idx l, idx rows, Range i
         const idx group = item / units, i0 = item % units * UNIT, i1 = least(i0 + UNIT, layer.n_in);
         const idx first = group * per, last = least(first + per, panels(layer));
         double sum = 0;
-        propagate_rows(r, s, layer, rows, first, last, i0, i1, r.da_parts[l] + group * rows * ld, ld);
-        for (idx panel = first; panel < last; panel++)
-            sum += r.few ? few_rows(r, d, l, rows, panel, i0, i1, u)
-                         : wide_rows(r, d, l, rows, panel, i0, i1, {nullptr, false, &u});
+        turned_units({r.theta + layer.w, &layer, first, last, s.dz_T}, i0, i1, r.da_parts[l] + group * rows * ld,
+                     ld, rows);
+        for (idx panel = first; panel < last; panel++) {
+            double of_panel;
+            wide_rows(r, d, l, rows, panel, i0, i1, UNIT, &of_panel, {nullptr, false, &u});
+            sum += of_panel;
+        }
         r.unit_sums[r.first_unit[l] + item] = sum;
     }
 }

@@ -13,8 +13,7 @@
 #include "product.hpp"
 #include "transpose.hpp"
 
-constexpr idx FEW = 8;  // samples: see few.hpp
-constexpr idx TURNED_HIGH = MANY_REGISTERS ? 16 : 6;  // units of a tile: see turned.hpp
+constexpr idx FEW = 16;  // samples: see onepass.hpp
 constexpr idx ROWS = 16;  // a unit of rows: what threads share of a slice; whole registers if flat
 constexpr idx SMALL = 256 << 10, SLICE = 128 << 10, MOST_PARTS = 16, LARGEST_SLICE = 1024;
 
@@ -117,7 +116,7 @@ struct Sheet {
 // What a thread (by parts) or the team (otherwise) works on: a slice, or a block of them.
 struct Desk {
     Sheet* sheets;           // [0, L)
-    real** W;                // [1, L): W (n_out, n_in) in panels, or null where backward.hpp does without
+    real** W;                // [1, L): W (n_out, n_in) in panels, or null where turned.hpp does without
     const real** inputs;     // the rows of a^0: of X itself, or of `dropped_inputs`
     const real** ahead;      // those of the next batch, to be asked for in time, or null
     real* dropped_inputs;
@@ -125,13 +124,11 @@ struct Desk {
     real* sums;              // (rows,), for the logarithms of a softmax
 };
 
-// One optimizer's steps: from a gradient that is there, or as it arises (few.hpp, stepped.hpp).
-using Few = V (*)(const Block&, const real* const* a, idx at, const real* dz, idx dz_ld, idx rows, idx width,
-                  const Numbers&);
-using SteppedRows = V (*)(const TileArguments& of_first, const Block& first, idx rows, const Numbers&);
+// One optimizer's steps: from a gradient that is there, or as it arises (stepped.hpp).
+using SteppedRows = void (*)(const TileArguments& of_first, const Block& first, idx rows, idx unit, double* sums,
+                             const Numbers&);
 struct Steps {
     Update update;
-    Few few;
     SteppedRows (*rows)(idx high, bool ahead);
 };
 
@@ -155,7 +152,6 @@ struct Run_state {
     double penalty;
     bool fused;        // no step waits for the whole gradient
     bool one_pass;
-    bool few;          // by the samples' outer products
     Steps steps;
     CostOf cost;
     struct TinyLayer* tiny;  // see tiny.hpp, or null
@@ -180,40 +176,33 @@ INLINE idx row_length(idx n) {
     return ld > PANEL && ld % (2 * LINE) == 0 ? ld + LINE : ld;
 }
 
-// How a layer's da^{l-1} is had: by a product with W, by dot products with rows of W^T (backward.hpp), or with
-// samples along the lanes (turned.hpp). By run.batch, so that a short last batch is no exception.
-enum class Back { by_W, by_dots, turned };
-INLINE Back back_of(const Problem& p, const Run& run, idx l) {
-    const Layer& layer = p.layers[l];
-    if (layer.n_out <= PANEL) return Back::by_W;
-    const bool filled = 6 * run.batch >= 5 * round_up(run.batch, LANES);
-    if (filled && layer.n_in >= TURNED_HIGH && !plan_of(p, run.batch).by_parts) return Back::turned;
-    return 8 * run.batch <= layer.n_out ? Back::by_dots : Back::by_W;
+// Whether a layer's da^{l-1} is had from W^T as it lies (turned.hpp); otherwise it is a product with W, which is made
+// anew after every step. By run.batch, so that a short last batch is no exception.
+INLINE bool from_W_T(const Problem& p, const Run& run, idx l) {
+    return l > 0 && p.layers[l].n_out > PANEL && !plan_of(p, run.batch).by_parts;
 }
 
 // Whether a layer's backward and update are one pass over W^T. By run.batch too.
 INLINE bool in_one_pass(const Problem& p, const Run& run, idx l, bool fused) {
-    const bool few = run.batch <= FEW || (run.batch <= 2 * FEW && back_of(p, run, l) != Back::by_W);
-    return fused && few && l > 0 && p.layers[l].n_out > PANEL && (F)p.layers[l - 1].f != F::softmax;
+    return fused && run.batch <= FEW && from_W_T(p, run, l) && (F)p.layers[l - 1].f != F::softmax;
 }
 
 // W of the layers that propagate back by products.
-static real** lay_out_W(const Problem& p, const Run& run, bool fused, Arena& arena) {
+static real** lay_out_W(const Problem& p, const Run& run, Arena& arena) {
     auto** W = arena.take<real*>(p.depth);
     const bool back = (run.train || run.dtheta) && !run.given;
     for (idx l = 0; l < p.depth; l++) {
         const Layer& layer = p.layers[l];
-        const bool product =
-            back && l > 0 && !in_one_pass(p, run, l, fused) && back_of(p, run, l) == Back::by_W;
+        const bool product = back && l > 0 && !from_W_T(p, run, l);
         real* w = product ? arena.take<real>(layer.n_out * padded(layer.n_in)) : nullptr;
         if (W) W[l] = w;
     }
     return W;
 }
 
-static void lay_out_desk(Desk* desk, const Problem& p, idx rows, const Run& run, bool fused, Arena& arena) {
+static void lay_out_desk(Desk* desk, const Problem& p, idx rows, const Run& run, Arena& arena) {
     const bool masked = run.masked;
-    auto** W = lay_out_W(p, run, fused, arena);
+    auto** W = lay_out_W(p, run, arena);
     auto* sheets = arena.take<Sheet>(p.depth);
     auto** inputs = arena.take<const real*>(rows);
     // A wide first layer takes long enough for its next rows to arrive meanwhile.
@@ -239,8 +228,7 @@ static void lay_out_desk(Desk* desk, const Problem& p, idx rows, const Run& run,
         const bool mixed_mask = s.slope == Slope::mixed && layer.rate > 0 && masked;
         if (s.slope == Slope::kept || mixed_mask) s.df = arena.take<real>(n);
         if (mixed_mask) s.dropped = arena.take<real>(n);
-        if (l > 0 && back_of(p, run, l) == Back::turned)
-            s.dz_T = arena.take<real>(round_up(rows, LANES) * layer.n_out);
+        if (from_W_T(p, run, l)) s.dz_T = arena.take<real>(round_up(rows, LANES) * layer.n_out + LANES);
         s.rows = arena.take<const real*>(rows);
         s.dz_rows = arena.take<const real*>(rows);
         if (arena.base && desk) {
@@ -328,10 +316,10 @@ static std::size_t lay_out(const Problem& given, const Run& run, int threads, ch
               .batches = run.k > 0 ? (run.k + run.batch - 1) / run.batch : 0, .done = 0,
               .why = End::done, .desks = desk, .da_parts = da_parts, .gradients = gradients,
               .unit_sums = unit_sums, .clipped_sums = clipped_sums, .first_unit = first_unit, .J = J,
-              .penalty = 0, .fused = fused, .one_pass = one_pass, .few = fused && run.batch <= FEW, .steps = {},
+              .penalty = 0, .fused = fused, .one_pass = one_pass, .steps = {},
               .cost = cost_function(p.cost, p.canonical), .tiny = nullptr};
     for (idx t = 0; t < desks; t++)
-        lay_out_desk(base ? desk + t : nullptr, p, plan.block * plan.slice, run, fused, arena);
+        lay_out_desk(base ? desk + t : nullptr, p, plan.block * plan.slice, run, arena);
     return arena.used;
 }
 

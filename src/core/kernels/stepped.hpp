@@ -2,7 +2,7 @@
 // nor read. And what an optimizer's steps are, by its number.
 #pragma once
 
-#include "few.hpp"
+#include "backward.hpp"
 
 // Asks for a block's lines while the tile that will change them is still at work.
 INLINE void fetch(const Block& block, idx slots) {
@@ -15,35 +15,39 @@ INLINE void fetch(const Block& block, idx slots) {
 }
 
 // `rows` rows of a panel of W^T, MR at a time, stepped by their tile of dW^T while it is in registers; t and `first`
-// are of the first of them. Returns the register sums of dW^2.
+// are of the first of them. Gives the sum of dW^2 of every `unit` rows.
 template <O o, int MR, bool Ahead, bool Penalised>
-INLINE V stepped_rows_by(const TileArguments& of_first, const Block& first, idx rows, const Numbers& given) {
+INLINE void stepped_rows_by(const TileArguments& of_first, const Block& first, idx rows, idx unit, double* sums,
+                            const Numbers& given) {
     TileArguments t = of_first;  // copies of all, so that no store can change them
     Block block = first;
     const Numbers u = given;
     block.n = MR * PANEL;
-    V squares[MOST_NV] = {};
-    for (idx i = 0; i < rows; i += MR) {
-        fetch(block, slots_of(o));
-        V g[MR][MOST_NV], unused[MOST_NV] = {};
-        tile_sums<MR, MOST_NV, false, true, Ahead>(t, g, unused);
-        block.penalise = Penalised;
-        UNROLL for (int k = 0; k < MR; k++)
-            UNROLL for (int v = 0; v < MOST_NV; v++)
-                step_register<o>(block, k * PANEL + v * LANES, g[k][v], squares[v], u, load, store);
-        t.at += MR;
-        block.theta += block.n;
-        if constexpr (slots_of(o) > 0) block.s0 += block.n;
-        if constexpr (slots_of(o) > 1) block.s1 += block.n;
+    block.penalise = Penalised;
+    for (idx begin = 0; begin < rows; begin += unit) {
+        V squares[MOST_NV] = {};
+        for (idx i = begin; i < least(begin + unit, rows); i += MR) {
+            fetch(block, slots_of(o));
+            V g[MR][MOST_NV], unused[MOST_NV] = {};
+            tile_sums<MR, MOST_NV, false, true, Ahead>(t, g, unused);
+            UNROLL for (int k = 0; k < MR; k++)
+                UNROLL for (int v = 0; v < MOST_NV; v++)
+                    step_register<o>(block, k * PANEL + v * LANES, g[k][v], squares[v], u, load, store);
+            t.at += MR;
+            block.theta += block.n;
+            if constexpr (slots_of(o) > 0) block.s0 += block.n;
+            if constexpr (slots_of(o) > 1) block.s1 += block.n;
+        }
+        for (int v = 1; v < MOST_NV; v++) squares[0] += squares[v];
+        sums[begin / unit] = (double)total(squares[0]);
     }
-    for (int v = 1; v < MOST_NV; v++) squares[0] += squares[v];
-    return squares[0];
 }
 
 template <O o, int MR, bool Ahead>
-static V stepped_rows(const TileArguments& of_first, const Block& first, idx rows, const Numbers& u) {
-    if (first.penalise) return stepped_rows_by<o, MR, Ahead, true>(of_first, first, rows, u);
-    return stepped_rows_by<o, MR, Ahead, false>(of_first, first, rows, u);
+static void stepped_rows(const TileArguments& of_first, const Block& first, idx rows, idx unit, double* sums,
+                         const Numbers& u) {
+    if (first.penalise) return stepped_rows_by<o, MR, Ahead, true>(of_first, first, rows, unit, sums, u);
+    return stepped_rows_by<o, MR, Ahead, false>(of_first, first, rows, unit, sums, u);
 }
 
 template <O o>
@@ -55,7 +59,7 @@ static SteppedRows stepped_rows_of(idx high, bool ahead) {
 static Steps steps_of(int o) {
     switch ((O)o) {
 #define CHAINRULE_CASE(name, slots, settings) \
-    case O::name: return {update<O::name>, few_rows_by<O::name>, stepped_rows_of<O::name>};
+    case O::name: return {update<O::name>, stepped_rows_of<O::name>};
         CHAINRULE_OPTIMIZERS(CHAINRULE_CASE)
 #undef CHAINRULE_CASE
     }

@@ -15,17 +15,25 @@ INLINE V weave(V a, V b) {
     return pick(a, b, lanes);
 }
 
-template <int run>
+// LANES registers whose lanes are S parts each of LANES / S sums: then x[S * m] holds the m-th sum of every
+// register, each in its lane. S = 1 is the transpose; S = LANES the sum of all lanes.
+template <int S, int run = 1>
 INLINE void weave_all(V (&x)[LANES]) {
     if constexpr (run < LANES) {
         UNROLL for (int i = 0; i < LANES; i++) {
-            if (i & run) continue;
-            const V a = x[i], b = x[i | run];
-            x[i] = weave<run, 0>(a, b);
-            x[i | run] = weave<run, 1>(a, b);
+            if (i & run || i % (run < S ? run : S)) continue;
+            const V lower = weave<run, 0>(x[i], x[i | run]), upper = weave<run, 1>(x[i], x[i | run]);
+            x[i] = run < S ? lower + upper : lower;
+            if (run >= S) x[i | run] = upper;
         }
-        weave_all<run * 2>(x);
+        weave_all<S, run * 2>(x);
     }
+}
+
+// The sum of x[k]'s lanes in lane k.
+INLINE V totals(V (&x)[LANES]) {
+    weave_all<LANES>(x);
+    return x[0];
 }
 
 // to[j * to_ld + i] = from[i * from_ld + j] for i < rows, j < columns.
@@ -54,16 +62,4 @@ static void transpose(const real* from, idx from_ld, idx rows, idx columns, real
             UNROLL for (int r = 0; r < LANES; r++)
                 if (r < wide) store_first(q + r * to_ld, x[r], high);
         }
-}
-
-// The sum of x[k]'s lanes in lane k.
-template <int run = 1>
-INLINE V totals(V (&x)[LANES]) {
-    if constexpr (run < LANES) {
-        UNROLL for (int i = 0; i < LANES; i += 2 * run)
-            x[i] = weave<run, 0>(x[i], x[i + run]) + weave<run, 1>(x[i], x[i + run]);
-        return totals<run * 2>(x);
-    } else {
-        return x[0];
-    }
 }

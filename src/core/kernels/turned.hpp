@@ -1,17 +1,23 @@
 // turned.hpp: da^{l-1} = dz^l W^l of a wide layer with samples along the lanes: (da^{l-1})^T = W^T (dz^l)^T. W^T is
-// read as it lies, entry by entry, and nothing is summed over lanes; dz^T comes in groups of as many
-// samples as there are lanes: (groups, n_l, LANES).
+// read as it lies and needs no W beside it. Samples come in groups of as many as there are lanes; a last group of
+// fewer takes several lanes a sample, S of them, each for every S-th product of a sum.
 #pragma once
 
 #include "layout.hpp"
 
-// TURNED_HIGH units of the layer below and so many groups of samples of a tile: their sums fill most registers. A tile that asks the
-// memory for what follows takes twice the samples with each line. And units between two turns back.
-constexpr idx TURNED_WIDE = MANY_REGISTERS ? 1 : 2;
-constexpr idx FAR_HIGH = MANY_REGISTERS ? 8 : 6, FAR_WIDE = 2;
-constexpr idx TURNED_BLOCK = 48;
+// Units of the layer below in a tile: whole registers once it is turned back, with sums enough to fill the pipeline.
+// A tile that asks the memory for what follows takes half as many, and twice the samples with each line.
+constexpr int TURNED_HIGH = MANY_REGISTERS ? 16 : LANES == 8 ? 8 : 12, FAR_HIGH = TURNED_HIGH / 2;
 
-// Panels [first, last) of W^T, and groups of dz^T from one on, of n_l * LANES numbers each.
+// Lanes that a sample takes in a group of so many.
+INLINE idx lanes_of_sample(idx samples) {
+    idx S = 1;
+    while (2 * S * samples <= LANES) S *= 2;
+    return S;
+}
+
+// Panels [first, last) of W^T, and groups of dz^T from one on: the entry of sample m and unit j of a group is at
+// j / S * LANES + m * S + j % S, and the groups are n_l * LANES numbers apart.
 struct Turned {
     const real* W_T;
     const Layer* layer;
@@ -19,73 +25,113 @@ struct Turned {
     const real* dz_T;
 };
 
-// Adds a panel of `width` columns to the sums of a tile: w is its first row.
-template <int MR, int NV, bool Far>
+// Adds a panel of `width` columns to the sums of a tile; w is the first of its rows.
+template <int S, int MR, int NV, bool Far>
 INLINE void turned_panel(V (&c)[MR][NV], const real* w, const real* next, idx width, const real* dz_T, idx apart) {
     constexpr idx LINE = 64 / (idx)sizeof(real);
-    for (idx k = 0; k < width; k++, dz_T += LANES) {
-        if constexpr (Far)
-            for (idx line = 0; line < MR; line += LINE) __builtin_prefetch(next + k * MR + line);
+    const auto add = [&](auto&& entries) __attribute__((always_inline)) {
         V z[NV];
         UNROLL for (int v = 0; v < NV; v++) z[v] = load(dz_T + v * apart);
         UNROLL for (int i = 0; i < MR; i++) {
-            const V x = broadcast(w[i * width + k]);
+            const V x = entries(i);
             UNROLL for (int v = 0; v < NV; v++) c[i][v] += x * z[v];
+        }
+    };
+    idx k = 0;
+    for (; k + S <= width; k += S, dz_T += LANES) {
+        if constexpr (Far)
+            for (idx line = 0; line < MR * S; line += LINE) __builtin_prefetch(next + k * MR + line);
+        add([=](int i) __attribute__((always_inline)) { return repeated<S>(w + i * width + k); });
+    }
+    if (S > 1 && k < width)
+        add([=](int i) {
+            alignas(64) real entries[LANES];
+            store(entries, load_first(w + i * width + k, width - k));
+            return repeated<S>(entries);
+        });
+}
+
+// The lanes of x are units from `at` on: those of [i0, i1) go to da.
+INLINE void write_units(V x, idx at, idx i0, idx i1, real* da) {
+    if (at >= i0) return write_part(da + at, x, i1 - at);
+    alignas(64) real units[LANES];
+    store(units, x);
+    for (idx i = i0; i < least(i1, at + LANES); i++) da[i] = units[i - at];
+}
+
+// da^{l-1} of units i .. i + MR of the layer below, of NV groups with so many samples. The last tile ends with the
+// layer: it works out anew what it shares with the one before, and leaves it alone.
+using TurnedTile = void (*)(const Turned&, idx i, idx end, real* da, idx ld, idx samples);
+template <int S, int MR, int NV, bool Far>
+static void turned_tile(const Turned& t, idx i, idx end, real* da, idx ld, idx samples) {
+    const idx n_in = t.layer->n_in, n_out = t.layer->n_out, apart = n_out * LANES, at = least(i, n_in - MR);
+    V c[MR][NV] = {};
+    for (idx panel = t.first; panel < t.last; panel++) {
+        const idx j = panel * PANEL, width = panel_width(n_out, panel);
+        const real *w = t.W_T + j * n_in + at * width, *z = t.dz_T + j * (LANES / S);
+        const real* next = panel + 1 < t.last ? w + n_in * PANEL : t.W_T + t.first * PANEL * n_in + (at + MR) * PANEL;
+        if (width == PANEL) turned_panel<S, MR, NV, Far>(c, w, next, PANEL, z, apart);
+        else turned_panel<S, MR, NV, false>(c, w, next, width, z, apart);
+    }
+    UNROLL for (int v = 0; v < NV; v++)
+        UNROLL for (int u = 0; u < MR; u += LANES) {
+            V x[LANES];
+            UNROLL for (int k = 0; k < LANES; k++) x[k] = u + k < MR ? c[u + k < MR ? u + k : 0][v] : V{};
+            weave_all<S>(x);
+            UNROLL for (int m = 0; m < LANES / S; m++)
+                if (v * LANES + m < samples)
+                    write_units(x[m * S], at + u, i, least(end, at + MR), da + (v * LANES + m) * ld);
+        }
+}
+
+template <int S = 1>
+static TurnedTile tile_of_group(idx lanes_of_sample, bool low, bool far) {
+    if constexpr (S < LANES) {
+        if (lanes_of_sample > S) return tile_of_group<2 * S>(lanes_of_sample, low, far);
+    }
+    if (low) return turned_tile<S, 1, 1, false>;
+    return far ? turned_tile<S, TURNED_HIGH, 1, true> : turned_tile<S, TURNED_HIGH, 1, false>;
+}
+
+// Units [i0, i1) of all samples: what is far is asked for by the first groups alone, which leave it near.
+static void turned_units(const Turned& given, idx i0, idx i1, real* da, idx ld, idx samples) {
+    const Layer& layer = *given.layer;
+    const bool far_away = layer.n_in * layer.n_out > KEPT, low = layer.n_in < TURNED_HIGH;
+    const idx tall = low ? 1 : TURNED_HIGH;
+    for (idx i = i0; i < i1; i += tall) {
+        const idx end = least(i + tall, i1);
+        Turned t = given;
+        for (idx m = 0, next; m < samples; m = next) {
+            const bool far = far_away && m == 0, wide = far && !low && samples > LANES + LANES / 2;
+            next = least(m + (wide ? 2 : 1) * LANES, samples);
+            real* const to = da + m * ld;
+            if (wide)
+                for (idx u = i; u < end; u += FAR_HIGH)
+                    turned_tile<1, FAR_HIGH, 2, true>(t, u, end, to, ld, next - m);
+            else
+                tile_of_group(lanes_of_sample(next - m), low, far)(t, i, end, to, ld, next - m);
+            t.dz_T += (wide ? 2 : 1) * layer.n_out * LANES;
         }
     }
 }
 
-// (da^{l-1})^T of units i .. i + MR: C (MR, NV * LANES).
-template <int MR, int NV, bool Far>
-static void turned_tile(const Turned& t, idx i, real* C) {
-    const idx n_in = t.layer->n_in, n_out = t.layer->n_out, apart = n_out * LANES;
-    V c[MR][NV] = {};
-    for (idx panel = t.first; panel < t.last; panel++) {
-        const idx j = panel * PANEL, width = panel_width(n_out, panel);
-        const real *w = t.W_T + j * n_in + i * width, *z = t.dz_T + j * LANES;
-        const real* next = panel + 1 < t.last ? w + n_in * PANEL : t.W_T + t.first * PANEL * n_in + (i + MR) * PANEL;
-        if (width == PANEL) turned_panel<MR, NV, Far>(c, w, next, PANEL, z, apart);
-        else turned_panel<MR, NV, false>(c, w, next, width, z, apart);
+// Samples [m0, m1) and units [j0, j1) of dz^T, from dz: whole groups, or the last.
+template <int S = 1>
+static void turn_group(const real* dz, idx ld, idx samples, idx lanes_of_sample, idx j0, idx j1, real* dz_T) {
+    if constexpr (S < LANES) {
+        if (lanes_of_sample > S) return turn_group<2 * S>(dz, ld, samples, lanes_of_sample, j0, j1, dz_T);
     }
-    UNROLL for (int r = 0; r < MR; r++)
-        UNROLL for (int v = 0; v < NV; v++) store(C + (r * NV + v) * LANES, c[r][v]);
+    if (S == 1) return transpose(dz + j0, ld, samples, j1 - j0, dz_T + j0 * LANES, LANES);
+    for (idx m = 0; m < samples; m++)
+        for (idx j = j0; j < j1; j += S)
+            for (idx k = 0; k < S; k++) dz_T[j / S * LANES + m * S + k] = j + k < j1 ? dz[m * ld + j + k] : 0;
 }
-
-// A block of units, at most TURNED_BLOCK, and at most NV groups of samples. The last tile ends with the layer,
-// and works out anew what it shares with the one before.
-template <int MR, int NV, bool Far>
-static void turned_block(const Turned& t, idx i, idx tall, real* da, idx ld, idx samples) {
-    alignas(64) real scratch[(MR + TURNED_BLOCK) * NV * LANES];
-    real* const C = scratch + MR * NV * LANES;
-    for (idx h = 0; h < tall; h += MR) {
-        const idx at = least(i + h, t.layer->n_in - MR);
-        turned_tile<MR, NV, Far>(t, at, C + (at - i) * NV * LANES);
-    }
-    transpose(C, NV * LANES, tall, samples, da + i, ld);
-}
-
-// A block of units of all samples: what is far is asked for by the first groups alone, which leave it near.
-static void turned_units(const Turned& given, idx i, idx tall, real* da, idx ld, idx samples) {
-    Turned t = given;
-    const bool far = t.layer->n_in * t.layer->n_out > KEPT;
-    for (idx m = 0, next; m < samples; m = next) {
-        const idx wide = far && m == 0 && samples > LANES ? FAR_WIDE : samples - m > LANES ? TURNED_WIDE : 1;
-        next = least(m + wide * LANES, samples);
-        const auto block = far && m == 0 ? (wide > 1 ? turned_block<FAR_HIGH, FAR_WIDE, true>
-                                                     : turned_block<TURNED_HIGH, 1, true>)
-                                         : (wide > 1 ? turned_block<TURNED_HIGH, TURNED_WIDE, false>
-                                                     : turned_block<TURNED_HIGH, 1, false>);
-        block(t, i, tall, da + m * ld, ld, next - m);
-        t.dz_T += wide * t.layer->n_out * LANES;
-    }
-}
-
-// Samples [m0, m1) and units [j0, j1) of dz^T, from dz.
 static void turn(const Sheet& s, idx n, idx m0, idx m1, idx j0, idx j1) {
     if (!s.dz_T || j0 >= j1) return;
-    for (idx m = m0; m < m1; m += LANES)
-        transpose(s.dz + m * s.ld + j0, s.ld, least(LANES, m1 - m), j1 - j0, s.dz_T + (m / LANES * n + j0) * LANES,
-                  LANES);
+    for (idx m = m0; m < m1; m += LANES) {
+        const idx samples = least(LANES, m1 - m);
+        turn_group(s.dz + m * s.ld, s.ld, samples, lanes_of_sample(samples), j0, j1, s.dz_T + m * n);
+    }
 }
 
 // dz^{l-1} of rows [r0, r1) and units [i0, i1) of the layer below, f' included unless it mixes units.
@@ -93,9 +139,10 @@ static void backward_turned(const Run_state& r, const Desk& d, idx l, idx r0, id
     const Layer& layer = r.p.layers[l];
     const Sheet &s = d.sheets[l], &to = d.sheets[l - 1];
     const Turned t = {r.theta + layer.w, &layer, 0, panels(layer), s.dz_T + r0 * layer.n_out};
-    for (idx i = i0; i < i1; i += TURNED_BLOCK) {
-        const idx tall = least(TURNED_BLOCK, i1 - i);
-        turned_units(t, i, tall, to.dz + r0 * to.ld, to.ld, r1 - r0);
-        for (idx m = r0; m < r1; m++) slope_times(to, m * to.ld + i, tall);
+    constexpr idx SOME = 48;  // units, whose f' follows while they are near
+    for (idx i = i0; i < i1; i += SOME) {
+        const idx next = least(i + SOME, i1);
+        turned_units(t, i, next, to.dz + r0 * to.ld, to.ld, r1 - r0);
+        for (idx m = r0; m < r1; m++) slope_times(to, m * to.ld + i, next - i);
     }
 }

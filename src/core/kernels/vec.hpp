@@ -1,7 +1,7 @@
 // vec.hpp: a register of numbers by the compiler's vector extensions, so that one source serves
 // every instruction set. kernel.cpp includes it, and what includes it, inside a namespace of its own:
 // nothing here may be shared between instruction sets. Intrinsics only where the extensions have no
-// word, masks, least and largest, square roots and powers of two, and none in portable code
+// word, masks, repetitions, least and largest, square roots and powers of two, and none in portable code
 // (CHAINRULE_PORTABLE), which any compiler with vector extensions makes into whatever the machine has.
 #pragma once
 
@@ -121,6 +121,26 @@ INLINE V abs(V x) {
 template <integer... lanes>
 INLINE V pick(V a, V b, std::integer_sequence<integer, lanes...>) {
     return __builtin_shufflevector(a, b, lanes...);
+}
+
+// S numbers, again and again, by one read.
+template <int S>
+INLINE V repeated(const real* p) {
+    constexpr idx BYTES = S * (idx)sizeof(real);
+    if constexpr (S == 1) return broadcast(*p);
+    else if constexpr (BYTES == VBYTES) return load(p);
+    else if constexpr (BYTES == 8) {
+        typedef std::int64_t Pairs __attribute__((vector_size(VBYTES)));
+        std::int64_t pair;
+        __builtin_memcpy(&pair, p, 8);
+        return (V)(pair - Pairs{});
+    }
+#if VBYTES == 64
+    else if constexpr (BYTES == 16) return (V)_mm512_maskz_broadcast_f32x4(0xFFFF, _mm_loadu_ps((const float*)p));
+    else return (V)_mm512_maskz_broadcast_f32x8(0xFFFF, _mm256_loadu_ps((const float*)p));
+#elif VBYTES == 32
+    else return (V)_mm256_broadcast_ps((const __m128*)p);
+#endif
 }
 
 // The lanes of v from `by` on, and others behind them.
