@@ -13,7 +13,7 @@
 #include "product.hpp"
 #include "transpose.hpp"
 
-constexpr idx FEW = 16;  // samples: see onepass.hpp
+constexpr idx FEW = 8;  // samples: see onepass.hpp
 constexpr idx ROWS = 16;  // a unit of rows: what threads share of a slice; whole registers if flat
 constexpr idx SMALL = 256 << 10, SLICE = 128 << 10, MOST_PARTS = 16, LARGEST_SLICE = 1024;
 
