@@ -22,16 +22,23 @@ INLINE Tile gradient_tile(idx rows, idx width) {
     return width % LANES ? tile_of<true, true>((int)rows, NV) : tile_of<false, true>((int)rows, NV);
 }
 
-// A tile of dW^T, from all rows: t.rows and t.B are those of the first.
-static void run_chains(Tile run, TileArguments t, idx rows, idx chain, bool add) {
+// A tile of dW^T, from all rows: t.rows and t.B are those of the first. t is left as it was; as a copy of what has
+// just been written it would be late.
+static void run_chains(Tile run, TileArguments& t, idx rows, idx chain, bool add) {
+    const auto first = t.rows, ahead = t.ahead;
+    const real* const B = t.B;
     for (idx k = 0; k < rows; k += chain) {
         t.K = least(chain, rows - k);
         t.plus = k > 0 || add ? t.C : nullptr;
         run(t);
         t.rows += t.K;
         t.B += t.K * t.B_ld;
-        if (t.ahead) t.ahead += t.K;
+        if (ahead) t.ahead += t.K;
     }
+    t.rows = first;
+    t.K = rows;
+    t.ahead = ahead;
+    t.B = B;
 }
 
 // Few outputs leave most lanes empty: then the inputs lie along the lanes, where they can.
@@ -62,10 +69,9 @@ static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, 
                 const idx width = least(PANEL, wide - j), tiles = best_tiles(n, registers_of(width), rows);
                 for (idx tile = 0, i = 0, next; tile < tiles; tile++, i = next) {
                     next = n * (tile + 1) / tiles;
-                    run_chains(gradient_tile(next - i, width),
-                               {s.dz_rows, i, rows, below.a + i0 + j, below.ld, nullptr, 0,
-                                across + i * ld + j, ld, width},
-                               rows, sink.chain, false);
+                    TileArguments t = {s.dz_rows, i, rows, below.a + i0 + j, below.ld, nullptr, 0,
+                                       across + i * ld + j, ld, width};
+                    run_chains(gradient_tile(next - i, width), t, rows, sink.chain, false);
                 }
             }
             transpose(across, ld, n, wide, scratch, n);
@@ -92,7 +98,7 @@ static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, 
 
 // Some rows of one panel of a wide layer's dW^T, tile by tile: into a buffer, or by way of one into the optimizer.
 // Returns the sum of dW^2 of what was stepped.
-static double tiled_rows(const Run_state& r, TileArguments t, idx at, idx count, const Sink& sink) {
+static double tiled_rows(const Run_state& r, TileArguments& t, idx at, idx count, const Sink& sink) {
     alignas(64) real scratch[8 * PANEL];
     const idx first = t.at, rows = t.K, width = t.width, tiles = best_tiles(count, registers_of(width), rows);
     double sum = 0;

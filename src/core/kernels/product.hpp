@@ -41,8 +41,8 @@ constexpr idx EPILOGUE = 32;
 // larger than any cache, tiles ask for those that follow, each for a line of every row.
 constexpr idx DEPTH = 512, KEPT = (8 << 20) / (idx)sizeof(real);
 
-// M rows of a panel of C, columns j and after, by tiles: the high ones first, then those of a row less.
-INLINE void panel_tiles(TileArguments t, idx M, bool tail, bool far, const Epilogue& epilogue, idx j) {
+// M rows of a panel of C, columns j and after, by tiles: the high ones first, then those of a row less. t moves on.
+INLINE void panel_tiles(TileArguments& t, idx M, bool tail, bool far, const Epilogue& epilogue, idx j) {
     const int NV = registers_of(t.width);
     const auto tile_for = tail ? tile_of<true, false> : tile_of<false, false>;
     const idx lines = far && t.width == PANEL ? PANEL * (idx)sizeof(real) / 64 : 0;
@@ -86,6 +86,9 @@ static void panel_product(const Product& p, const Epilogue& epilogue, idx j) {
             t.slope_from = p.slope_from ? p.slope_from + j : nullptr;
         }
         panel_tiles(t, p.M, tail, large, last ? epilogue : Epilogue{}, j);
+        if (last) break;
+        t.rows = p.rows;
+        t.C = p.C + j;
         t.at += t.K;
         t.B += t.K * t.B_ld;
         t.start = t.C;
