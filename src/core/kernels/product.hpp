@@ -38,8 +38,8 @@ INLINE idx panel_width(idx N, idx panel) {
 constexpr idx EPILOGUE = 32;
 
 // A long panel of B is taken by so many rows at a time, which the second cache keeps for all tiles; where B is
-// larger than any cache, tiles ask for those that follow, each for a line of every row.
-constexpr idx DEPTH = 512, KEPT = (8 << 20) / (idx)sizeof(real);
+// more than that cache keeps from step to step, tiles ask for the rows that follow, each for a line of every row.
+constexpr idx DEPTH = 512, KEPT = (512 << 10) / (idx)sizeof(real);
 
 // M rows of a panel of C, columns j and after, by tiles: the high ones first, then those of a row less. t moves on.
 INLINE void panel_tiles(TileArguments& t, idx M, bool tail, bool far, const Epilogue& epilogue, idx j) {
