@@ -22,6 +22,11 @@ INLINE Tile gradient_tile(idx rows, idx width) {
     return width % LANES ? tile_of<true, true>((int)rows, NV) : tile_of<false, true>((int)rows, NV);
 }
 
+INLINE Tile summing_tile(idx rows, idx width) {
+    const int NV = registers_of(width);
+    return width % LANES ? summing_tile_of<true>((int)rows, NV) : summing_tile_of<false>((int)rows, NV);
+}
+
 // A tile of dW^T, from all rows: t.rows and t.B are those of the first. t is left as it was; as a copy of what has
 // just been written it would be late.
 static void run_chains(Tile run, TileArguments& t, idx rows, idx chain, bool add) {
@@ -47,7 +52,7 @@ INLINE bool is_turned(const Layer& layer, idx l) { return l > 0 && layer.n_out <
 // Whether db is summed by the first tile of dW^T.
 INLINE bool sums_in_tile(const Run_state& r, idx l) {
     const Layer& layer = r.p.layers[l];
-    return r.full.by_parts && layer.n_out <= (MANY_REGISTERS ? 2 : 1) * LANES && !is_turned(layer, l);
+    return r.full.by_parts && layer.n_out <= SUMS_MOST_NV * LANES && !is_turned(layer, l);
 }
 
 // Units of a layer of at most PANEL outputs: rows of W^T that lie in one piece, so that the optimizer
@@ -83,8 +88,10 @@ static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, 
             for (idx tile = 0, i = 0; tile < tiles; tile++) {
                 const idx next = (i1 - i0) * (tile + 1) / tiles;
                 TileArguments t = {inputs_of(d, l), i0 + i, rows, s.dz, s.ld, nullptr, 0, into + i * n, n, n};
-                if (db && u == 0 && tile == 0) t.sums = sink.into + layer.b;
-                run_chains(gradient_tile(next - i, n), t, rows, sink.chain, sink.add);
+                const bool summing = db && u == 0 && tile == 0;
+                if (summing) t.sums = sink.into + layer.b;
+                run_chains(summing ? summing_tile(next - i, n) : gradient_tile(next - i, n), t, rows, sink.chain,
+                           sink.add);
                 i = next;
             }
         }

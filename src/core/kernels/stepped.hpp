@@ -16,7 +16,7 @@ INLINE void fetch(const Block& block, idx slots) {
 
 // `rows` rows of a panel of W^T, MR at a time, stepped by their tile of dW^T while it is in registers; t and `first`
 // are of the first of them. Gives the sum of dW^2 of every `unit` rows.
-template <O o, int MR, bool Ahead, bool Penalised>
+template <O o, int MR, Beside beside, bool Penalised>
 INLINE void stepped_rows_by(const TileArguments& of_first, const Block& first, idx rows, idx unit, double* sums,
                             const Numbers& given) {
     TileArguments t = of_first;  // copies of all, so that no store can change them
@@ -29,7 +29,7 @@ INLINE void stepped_rows_by(const TileArguments& of_first, const Block& first, i
         for (idx i = begin; i < least(begin + unit, rows); i += MR) {
             fetch(block, slots_of(o));
             V g[MR][MOST_NV], unused[MOST_NV] = {};
-            tile_sums<MR, MOST_NV, false, true, Ahead>(t, g, unused);
+            tile_sums<MR, MOST_NV, false, true, beside>(t, g, unused);
             UNROLL for (int k = 0; k < MR; k++)
                 UNROLL for (int v = 0; v < MOST_NV; v++)
                     step_register<o>(block, k * PANEL + v * LANES, g[k][v], squares[v], u, load, store);
@@ -43,17 +43,17 @@ INLINE void stepped_rows_by(const TileArguments& of_first, const Block& first, i
     }
 }
 
-template <O o, int MR, bool Ahead>
+template <O o, int MR, Beside beside>
 static void stepped_rows(const TileArguments& of_first, const Block& first, idx rows, idx unit, double* sums,
                          const Numbers& u) {
-    if (first.penalise) return stepped_rows_by<o, MR, Ahead, true>(of_first, first, rows, unit, sums, u);
-    return stepped_rows_by<o, MR, Ahead, false>(of_first, first, rows, unit, sums, u);
+    if (first.penalise) return stepped_rows_by<o, MR, beside, true>(of_first, first, rows, unit, sums, u);
+    return stepped_rows_by<o, MR, beside, false>(of_first, first, rows, unit, sums, u);
 }
 
 template <O o>
 static SteppedRows stepped_rows_of(idx high, bool ahead) {
-    if (high == 4) return ahead ? stepped_rows<o, 4, true> : stepped_rows<o, 4, false>;
-    return ahead ? stepped_rows<o, 6, true> : stepped_rows<o, 6, false>;
+    if (high == 4) return ahead ? stepped_rows<o, 4, Beside::asks> : stepped_rows<o, 4, Beside::nothing>;
+    return ahead ? stepped_rows<o, 6, Beside::asks> : stepped_rows<o, 6, Beside::nothing>;
 }
 
 static Steps steps_of(int o) {

@@ -23,12 +23,12 @@ struct TileArguments {
     idx C_ld;
     idx width;
     const real* plus = nullptr;
-    const real* const* ahead = nullptr;  // what to ask the memory for meanwhile (Ahead): rows of A (Transposed),
+    const real* const* ahead = nullptr;  // what to ask the memory for meanwhile (asks): rows of A (Transposed),
     const real* next = nullptr;          // or a line of each of so many rows of B
     bool relu = false;                   // C = max(C, 0)
     Slope slope = Slope::one;            // C = C f', which is had from `slope_from`: that lies as C does
     const real* slope_from = nullptr;
-    real* sums = nullptr;                // where the sums of B's columns go (SUMMED), added like C, or null
+    real* sums = nullptr;                // where B's columns' sums go (sums), to which `plus` adds what is there
 };
 
 // da f', where `from` is a, or f' itself.
@@ -54,12 +54,13 @@ INLINE void write_row(real* p, const V (&row)[NV], idx width) {
     }
 }
 
-// Whether a tile sums B's columns beside: additions are free where multiply-and-add is what a tile waits for.
-template <int NV, bool Transposed>
-constexpr bool SUMMED = Transposed && NV <= (MANY_REGISTERS ? 2 : 1);
+// What a tile does beside its product: it asks the memory for what follows; or it sums B's columns, in additions that
+// are free where multiply-and-add is what it waits for. The sums must find registers: SUMS_MOST_NV.
+enum class Beside { nothing, asks, sums };
+constexpr int SUMS_MOST_NV = MANY_REGISTERS ? 2 : 1;
 
 // The sums of a tile: c = start + sum_k A(i, k) B(k, :).
-template <int MR, int NV, bool Tail, bool Transposed, bool Ahead>
+template <int MR, int NV, bool Tail, bool Transposed, Beside beside>
 INLINE void tile_sums(const TileArguments& t, V (&c)[MR][NV], V (&sums)[NV]) {
     const bool same = Transposed || !t.start || !t.start_ld;  // the rows begin alike
     UNROLL for (int v = 0; v < NV; v++)
@@ -79,10 +80,11 @@ INLINE void tile_sums(const TileArguments& t, V (&c)[MR][NV], V (&sums)[NV]) {
         UNROLL for (int i = 0; i < MR; i++) a[i] = t.rows[i] + t.at;
     }
     for (idx k = 0; k < K; k++, B += B_ld) {
-        if constexpr (Ahead) __builtin_prefetch(Transposed ? t.ahead[k] + t.at : t.next + k * B_ld, 0, 2);
+        if constexpr (beside == Beside::asks)
+            __builtin_prefetch(Transposed ? t.ahead[k] + t.at : t.next + k * B_ld, 0, 2);
         V b[NV];
         UNROLL for (int v = 0; v < NV; v++) b[v] = read_column<NV, Tail>(B, v, t.width);
-        if constexpr (SUMMED<NV, Transposed>) {
+        if constexpr (beside == Beside::sums) {
             UNROLL for (int v = 0; v < NV; v++) sums[v] += b[v];
         }
         const real* row = Transposed ? t.rows[k] + t.at : nullptr;
@@ -93,10 +95,10 @@ INLINE void tile_sums(const TileArguments& t, V (&c)[MR][NV], V (&sums)[NV]) {
     }
 }
 
-template <int MR, int NV, bool Tail, bool Transposed, bool Ahead = false>
+template <int MR, int NV, bool Tail, bool Transposed, Beside beside = Beside::nothing>
 static void tile(const TileArguments& t) {
     V c[MR][NV], sums[NV] = {};
-    tile_sums<MR, NV, Tail, Transposed, Ahead>(t, c, sums);
+    tile_sums<MR, NV, Tail, Transposed, beside>(t, c, sums);
     real* const C = t.C;  // and what else a store could change for all that the compiler knows
     const idx C_ld = t.C_ld, width = t.width;
     if (Transposed && t.plus) {
@@ -118,7 +120,7 @@ static void tile(const TileArguments& t) {
         else if (t.slope == Slope::kept) slope(times_slope<Slope::kept>);
     }
     UNROLL for (int i = 0; i < MR; i++) write_row<NV, Tail>(C + i * C_ld, c[i], width);
-    if (SUMMED<NV, Transposed> && t.sums) {
+    if constexpr (beside == Beside::sums) {
         if (t.plus) {
             UNROLL for (int v = 0; v < NV; v++) sums[v] += read_column<NV, Tail>(t.sums, v, width);
         }
@@ -141,10 +143,10 @@ INLINE idx best_tiles(idx rows, int NV, idx K) {
 }
 constexpr int MOST_NV = MANY_REGISTERS ? 4 : 2;
 
-template <int NV, bool Tail, bool Transposed, bool Ahead = false>
+template <int NV, bool Tail, bool Transposed, Beside beside = Beside::nothing>
 static Tile tile_of_rows(int rows) {
 #define CHAINRULE_ROWS(MR) \
-    case MR: if constexpr (MR <= most_rows(NV)) return tile<MR, NV, Tail, Transposed, Ahead>; break;
+    case MR: if constexpr (MR <= most_rows(NV)) return tile<MR, NV, Tail, Transposed, beside>; break;
     switch (rows) {
         CHAINRULE_ROWS(1) CHAINRULE_ROWS(2) CHAINRULE_ROWS(3) CHAINRULE_ROWS(4)
         CHAINRULE_ROWS(5) CHAINRULE_ROWS(6) CHAINRULE_ROWS(7) CHAINRULE_ROWS(8)
@@ -169,5 +171,12 @@ static Tile tile_of(int rows, int NV) {
 // The same of a whole panel, for what lies far.
 template <bool Transposed>
 static Tile far_tile_of(int rows) {
-    return tile_of_rows<MOST_NV, false, Transposed, true>(rows);
+    return tile_of_rows<MOST_NV, false, Transposed, Beside::asks>(rows);
+}
+
+// The gradient's tile of at most SUMS_MOST_NV registers, with sums beside.
+template <bool Tail>
+static Tile summing_tile_of(int rows, int NV) {
+    return NV == 1 ? tile_of_rows<1, Tail, true, Beside::sums>(rows)
+                   : tile_of_rows<SUMS_MOST_NV, Tail, true, Beside::sums>(rows);
 }
