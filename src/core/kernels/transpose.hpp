@@ -17,16 +17,16 @@ INLINE V weave(V a, V b) {
 
 // LANES registers whose lanes are S parts each of LANES / S sums: then x[S * m] holds the m-th sum of every
 // register, each in its lane. S = 1 is the transpose; S = LANES the sum of all lanes.
-template <int S, int run = 1>
+template <int S, int run = 1, int end = LANES>
 INLINE void weave_all(V (&x)[LANES]) {
-    if constexpr (run < LANES) {
+    if constexpr (run < end) {
         UNROLL for (int i = 0; i < LANES; i++) {
             if (i & run || i % (run < S ? run : S)) continue;
             const V lower = weave<run, 0>(x[i], x[i | run]), upper = weave<run, 1>(x[i], x[i | run]);
             x[i] = run < S ? lower + upper : lower;
             if (run >= S) x[i | run] = upper;
         }
-        weave_all<S, run * 2>(x);
+        weave_all<S, run * 2, end>(x);
     }
 }
 
@@ -34,6 +34,16 @@ INLINE void weave_all(V (&x)[LANES]) {
 INLINE V totals(V (&x)[LANES]) {
     weave_all<LANES>(x);
     return x[0];
+}
+
+// A whole block of LANES rows and columns: reads by pieces do the work of weaving long runs. As a function of its own
+// its addresses find registers.
+__attribute__((noinline)) static void transpose_block(const real* from, idx from_ld, real* to, idx to_ld) {
+    V x[LANES];
+    UNROLL for (int i = 0; i < LANES; i++)
+        x[i] = load_pieces(from + i % PIECE * from_ld + i / PIECE * PIECE, PIECE * from_ld);
+    weave_all<1, 1, PIECE>(x);
+    UNROLL for (int j = 0; j < LANES; j++) store(to + j * to_ld, x[j]);
 }
 
 // to[j * to_ld + i] = from[i * from_ld + j] for i < rows, j < columns.
@@ -51,9 +61,7 @@ static void transpose(const real* from, idx from_ld, idx rows, idx columns, real
             real* q = to + j * to_ld + i;
             V x[LANES];
             if (high == LANES && wide == LANES) {
-                UNROLL for (int r = 0; r < LANES; r++) x[r] = load(p + r * from_ld);
-                weave_all<1>(x);
-                UNROLL for (int r = 0; r < LANES; r++) store(q + r * to_ld, x[r]);
+                transpose_block(p, from_ld, q, to_ld);
                 continue;
             }
             UNROLL for (int r = 0; r < LANES; r++)

@@ -1,7 +1,7 @@
 // vec.hpp: a register of numbers by the compiler's vector extensions, so that one source serves
 // every instruction set. kernel.cpp includes it, and what includes it, inside a namespace of its own:
 // nothing here may be shared between instruction sets. Intrinsics only where the extensions have no
-// word, masks, repetitions, least and largest, square roots and powers of two, and none in portable code
+// word, masks, repetitions, pieces, least and largest, square roots and powers of two, and none in portable code
 // (CHAINRULE_PORTABLE), which any compiler with vector extensions makes into whatever the machine has.
 #pragma once
 
@@ -140,6 +140,25 @@ INLINE V repeated(const real* p) {
     else return (V)_mm512_maskz_broadcast_f32x8(0xFFFF, _mm256_loadu_ps((const float*)p));
 #elif VBYTES == 32
     else return (V)_mm256_broadcast_ps((const __m128*)p);
+#endif
+}
+
+// A register of pieces of 128 bits, `apart` numbers from one to the next.
+constexpr int PIECE = 16 / (int)sizeof(real);
+#if VBYTES > 16
+INLINE __m256 two_pieces(const real* p, idx apart) {
+    const __m256 first = _mm256_castps128_ps256(_mm_loadu_ps((const float*)p));
+    return _mm256_insertf128_ps(first, _mm_loadu_ps((const float*)(p + apart)), 1);
+}
+#endif
+INLINE V load_pieces(const real* p, [[maybe_unused]] idx apart) {
+#if VBYTES == 64
+    const __m512 first = _mm512_castps256_ps512(two_pieces(p, apart));
+    return (V)_mm512_insertf32x8(first, two_pieces(p + 2 * apart, apart), 1);
+#elif VBYTES == 32
+    return (V)two_pieces(p, apart);
+#else
+    return load(p);
 #endif
 }
 
