@@ -47,12 +47,12 @@ static void run_chains(Tile run, TileArguments& t, idx rows, idx chain, bool add
 }
 
 // Few outputs leave most lanes empty: then the inputs lie along the lanes, where they can.
-INLINE bool is_turned(const Layer& layer, idx l) { return l > 0 && layer.n_out < LANES && layer.n_in >= LANES; }
+INLINE bool along_inputs(const Layer& layer, idx l) { return l > 0 && layer.n_out < LANES && layer.n_in >= LANES; }
 
 // Whether db is summed by the first tile of dW^T.
 INLINE bool sums_in_tile(const Run_state& r, idx l) {
     const Layer& layer = r.p.layers[l];
-    return r.full.by_parts && layer.n_out <= SUMS_MOST_NV * LANES && !is_turned(layer, l);
+    return r.full.by_parts && layer.n_out <= SUMS_MOST_NV * LANES && !along_inputs(layer, l);
 }
 
 // Units of a layer of at most PANEL outputs: rows of W^T that lie in one piece, so that the optimizer
@@ -62,12 +62,12 @@ static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, 
     const Layer& layer = r.p.layers[l];
     const Sheet& s = d.sheets[l];
     const idx n = layer.n_out, high = unit_rows(layer);
-    const bool turned = is_turned(layer, l), db = sums_in_tile(r, l);
+    const bool along = along_inputs(layer, l), db = sums_in_tile(r, l);
     alignas(64) real scratch[TURNED], across[TURNED];
     for (idx u = u0; u < u1; u++) {
         const idx i0 = u * high, i1 = least(i0 + high, layer.n_in), entries = (i1 - i0) * n;
         real* into = sink.into ? sink.into + layer.w + i0 * n : scratch;
-        if (turned) {
+        if (along) {
             const Sheet& below = d.sheets[l - 1];
             const idx wide = i1 - i0, ld = round_up(wide, LANES);
             for (idx j = 0; j < wide; j += PANEL) {
@@ -149,14 +149,13 @@ static void wide_rows(const Run_state& r, const Desk& d, idx l, idx rows, idx pa
 }
 
 // Units of one panel of a wider layer: the panel of dz stays in the cache while rows of W^T go by. The sums of what is
-// kept follow in `collect`.
+// kept follow in `collect`, W where there is one (by parts) in `refresh`.
 static void wide_gradient(const Run_state& r, const Desk& d, idx l, idx rows, idx panel, idx u0,
                           idx u1, const Sink& sink) {
     const Layer& layer = r.p.layers[l];
     const idx high = unit_rows(layer), i0 = u0 * high, i1 = least(u1 * high, layer.n_in);
     double* const sums = r.unit_sums + r.first_unit[l] + panel * units(layer) + u0;
     wide_rows(r, d, l, rows, panel, i0, i1, high, sums, sink);
-    if (!sink.into) refresh_W(r, d, l, i0, i1, panel);
 }
 
 // Items [begin, end) of a layer's gradient: its units, panel by panel.

@@ -187,13 +187,15 @@ INLINE bool in_one_pass(const Problem& p, const Run& run, idx l, bool fused) {
     return fused && run.batch <= FEW && from_W_T(p, run, l) && (F)p.layers[l - 1].f != F::softmax;
 }
 
+// Whether a run has a way back.
+INLINE bool goes_back(const Run& run) { return (run.train || run.dtheta) && !run.given; }
+
 // W of the layers that propagate back by products.
 static real** lay_out_W(const Problem& p, const Run& run, Arena& arena) {
     auto** W = arena.take<real*>(p.depth);
-    const bool back = (run.train || run.dtheta) && !run.given;
     for (idx l = 0; l < p.depth; l++) {
         const Layer& layer = p.layers[l];
-        const bool product = back && l > 0 && !from_W_T(p, run, l);
+        const bool product = goes_back(run) && l > 0 && !from_W_T(p, run, l);
         real* w = product ? arena.take<real>(layer.n_out * padded(layer.n_in)) : nullptr;
         if (W) W[l] = w;
     }
@@ -228,7 +230,8 @@ static void lay_out_desk(Desk* desk, const Problem& p, idx rows, const Run& run,
         const bool mixed_mask = s.slope == Slope::mixed && layer.rate > 0 && masked;
         if (s.slope == Slope::kept || mixed_mask) s.df = arena.take<real>(n);
         if (mixed_mask) s.dropped = arena.take<real>(n);
-        if (from_W_T(p, run, l)) s.dz_T = arena.take<real>(round_up(rows, LANES) * layer.n_out + LANES);
+        if (goes_back(run) && from_W_T(p, run, l))
+            s.dz_T = arena.take<real>(round_up(rows, LANES) * layer.n_out + LANES);
         s.rows = arena.take<const real*>(rows);
         s.dz_rows = arena.take<const real*>(rows);
         if (arena.base && desk) {
