@@ -8,7 +8,16 @@
 
 constexpr idx UNIT = 48;  // rows of W^T: whole tiles, and whole registers of units below
 
-INLINE idx one_pass_units(const Layer& layer) { return (layer.n_in + UNIT - 1) / UNIT; }
+// What is left at the end is a unit of its own where a tile fits in, otherwise part of the last one: then no tile reads
+// what another thread steps.
+INLINE idx one_pass_units(const Layer& layer) {
+    const idx units = (layer.n_in + UNIT - TURNED_HIGH) / UNIT;
+    return units > 1 ? units : 1;
+}
+INLINE Range rows_of_unit(const Layer& layer, idx unit) {
+    const bool last = unit + 1 == one_pass_units(layer);
+    return {unit * UNIT, last ? layer.n_in : (unit + 1) * UNIT};
+}
 
 // Items [begin, end) of a layer: its units of rows, group by group of panels. Each gives its part of da^{l-1}
 // and is then stepped.
@@ -17,14 +26,15 @@ static void one_pass(const Run_state& r, const Desk& d, idx l, idx rows, Range i
     const Sheet& s = d.sheets[l];
     const idx units = one_pass_units(layer), ld = padded(layer.n_in), per = panels_of_group(layer);
     for (idx item = items.begin; item < items.end; item++) {
-        const idx group = item / units, i0 = item % units * UNIT, i1 = least(i0 + UNIT, layer.n_in);
+        const idx group = item / units;
+        const auto [i0, i1] = rows_of_unit(layer, item % units);
         const idx first = group * per, last = least(first + per, panels(layer));
         double sum = 0;
         turned_units({r.theta + layer.w, &layer, first, last, s.dz_T}, i0, i1, r.da_parts[l] + group * rows * ld,
                      ld, rows);
         for (idx panel = first; panel < last; panel++) {
             double of_panel;
-            wide_rows(r, d, l, rows, panel, i0, i1, UNIT, &of_panel, {nullptr, false, &u});
+            wide_rows(r, d, l, rows, panel, i0, i1, 2 * UNIT, &of_panel, {nullptr, false, &u});
             sum += of_panel;
         }
         r.unit_sums[r.first_unit[l] + item] = sum;
