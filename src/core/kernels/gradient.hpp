@@ -148,28 +148,20 @@ static void wide_rows(const Run_state& r, const Desk& d, idx l, idx rows, idx pa
     }
 }
 
-// Units of one panel of a wider layer: the panel of dz stays in the cache while rows of W^T go by. The sums of what is
-// kept follow in `collect`, W where there is one (by parts) in `refresh`.
-static void wide_gradient(const Run_state& r, const Desk& d, idx l, idx rows, idx panel, idx u0,
-                          idx u1, const Sink& sink) {
-    const Layer& layer = r.p.layers[l];
-    const idx high = unit_rows(layer), i0 = u0 * high, i1 = least(u1 * high, layer.n_in);
-    double* const sums = r.unit_sums + r.first_unit[l] + panel * units(layer) + u0;
-    wide_rows(r, d, l, rows, panel, i0, i1, high, sums, sink);
-}
-
-// Items [begin, end) of a layer's gradient: its units, panel by panel.
+// Items [begin, end) of a layer's gradient: its units, panel by panel, so that a panel of dz stays in the cache while
+// rows of W^T go by. The sums of what is kept follow in `collect`, W of a wide layer in `refresh`.
 static void weight_gradient(const Run_state& r, const Desk& d, idx l, idx rows, Range items,
                             const Sink& sink) {
     const Layer& layer = r.p.layers[l];
-    const idx high = units(layer);
+    const idx all = units(layer), high = unit_rows(layer);
     if (layer.n_out <= PANEL) {
         if (items.begin < items.end) narrow_gradient(r, d, l, rows, items.begin, items.end, sink);
         return;
     }
     for (idx at = items.begin; at < items.end;) {
-        const idx panel = at / high, u0 = at % high, u1 = least(high, u0 + items.end - at);
-        wide_gradient(r, d, l, rows, panel, u0, u1, sink);
+        const idx panel = at / all, u0 = at % all, u1 = least(all, u0 + items.end - at);
+        wide_rows(r, d, l, rows, panel, u0 * high, least(u1 * high, layer.n_in), high,
+                  r.unit_sums + r.first_unit[l] + at, sink);
         at += u1 - u0;
     }
 }

@@ -46,8 +46,7 @@ static void sum_parts(const Run_state& r, const Desk& d, idx l, idx rows, int n,
     const Layer& layer = r.p.layers[l];
     const Sheet& to = d.sheets[l - 1];
     const idx ld = padded(layer.n_in);
-    const Range mine = share_of((layer.n_in + ROWS - 1) / ROWS, n, of);
-    const idx i0 = mine.begin * ROWS, i1 = least(mine.end * ROWS, layer.n_in);
+    const auto [i0, i1] = share_by(ROWS, layer.n_in, n, of);
     for (idx m = 0; m < rows && i0 < i1; m++) {
         for (idx i = i0; i < i1; i += LANES) {
             const real* part = r.da_parts[l] + m * ld + i;

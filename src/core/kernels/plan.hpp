@@ -101,6 +101,11 @@ struct Range {
     idx begin, end;
 };
 INLINE Range share_of(idx total, int n, int of) { return {total * n / of, total * (n + 1) / of}; }
+// The same in whole units, of which the last may be shorter.
+INLINE Range share_by(idx unit, idx total, int n, int of) {
+    const Range mine = share_of((total + unit - 1) / unit, n, of);
+    return {mine.begin * unit, least(mine.end * unit, total)};
+}
 
 // What one layer needs for a slice. In the last layer a is (rows, n_L) without padding, so that the
 // cost can take its entries in one row; in the others every row is padded with zeros to registers.
@@ -177,34 +182,35 @@ INLINE idx row_length(idx n) {
 }
 
 // Whether a layer's da^{l-1} is had from W^T as it lies (turned.hpp); otherwise it is a product with W, which is made
-// anew after every step. By run.batch, so that a short last batch is no exception.
-INLINE bool from_W_T(const Problem& p, const Run& run, idx l) {
-    return l > 0 && p.layers[l].n_out > PANEL && !plan_of(p, run.batch).by_parts;
+// anew after every step. By the plan of a whole batch, so that a short last one is no exception.
+INLINE bool from_W_T(const Problem& p, const Plan& full, idx l) {
+    return l > 0 && p.layers[l].n_out > PANEL && !full.by_parts;
 }
 
-// Whether a layer's backward and update are one pass over W^T. By run.batch too.
-INLINE bool in_one_pass(const Problem& p, const Run& run, idx l, bool fused) {
-    return fused && run.batch <= FEW && from_W_T(p, run, l) && (F)p.layers[l - 1].f != F::softmax;
+// Whether a layer's backward and update are one pass over W^T. By run.batch likewise.
+INLINE bool in_one_pass(const Problem& p, const Run& run, const Plan& full, idx l, bool fused) {
+    return fused && run.batch <= FEW && from_W_T(p, full, l) && (F)p.layers[l - 1].f != F::softmax;
 }
 
 // Whether a run has a way back.
 INLINE bool goes_back(const Run& run) { return (run.train || run.dtheta) && !run.given; }
 
 // W of the layers that propagate back by products.
-static real** lay_out_W(const Problem& p, const Run& run, Arena& arena) {
+static real** lay_out_W(const Problem& p, const Run& run, const Plan& full, Arena& arena) {
     auto** W = arena.take<real*>(p.depth);
     for (idx l = 0; l < p.depth; l++) {
         const Layer& layer = p.layers[l];
-        const bool product = goes_back(run) && l > 0 && !from_W_T(p, run, l);
+        const bool product = goes_back(run) && l > 0 && !from_W_T(p, full, l);
         real* w = product ? arena.take<real>(layer.n_out * padded(layer.n_in)) : nullptr;
         if (W) W[l] = w;
     }
     return W;
 }
 
-static void lay_out_desk(Desk* desk, const Problem& p, idx rows, const Run& run, Arena& arena) {
+static void lay_out_desk(Desk* desk, const Problem& p, const Run& run, const Plan& full, Arena& arena) {
     const bool masked = run.masked;
-    auto** W = lay_out_W(p, run, arena);
+    const idx rows = full.block * full.slice;
+    auto** W = lay_out_W(p, run, full, arena);
     auto* sheets = arena.take<Sheet>(p.depth);
     auto** inputs = arena.take<const real*>(rows);
     // A wide first layer takes long enough for its next rows to arrive meanwhile.
@@ -230,7 +236,7 @@ static void lay_out_desk(Desk* desk, const Problem& p, idx rows, const Run& run,
         const bool mixed_mask = s.slope == Slope::mixed && layer.rate > 0 && masked;
         if (s.slope == Slope::kept || mixed_mask) s.df = arena.take<real>(n);
         if (mixed_mask) s.dropped = arena.take<real>(n);
-        if (goes_back(run) && from_W_T(p, run, l))
+        if (goes_back(run) && from_W_T(p, full, l))
             s.dz_T = arena.take<real>(round_up(rows, LANES) * layer.n_out + LANES);
         s.rows = arena.take<const real*>(rows);
         s.dz_rows = arena.take<const real*>(rows);
@@ -263,13 +269,13 @@ static idx lay_out_theta(const Problem& p, Layer* to) {
 }
 
 // What da is summed from in one pass, and the first of each layer's units. Returns all units.
-static idx lay_out_layers(const Problem& p, const Run& run, bool fused, real** da_parts, idx* first_unit,
-                          Arena& arena) {
+static idx lay_out_layers(const Problem& p, const Run& run, const Plan& full, bool fused, real** da_parts,
+                          idx* first_unit, Arena& arena) {
     idx all = 0;
     for (idx l = 0; l < p.depth; l++) {
         const Layer& layer = p.layers[l];
         const idx parts = groups(layer) * run.batch * padded(layer.n_in);
-        real* da = in_one_pass(p, run, l, fused) ? arena.take<real>(parts) : nullptr;
+        real* da = in_one_pass(p, run, full, l, fused) ? arena.take<real>(parts) : nullptr;
         if (arena.base) {
             da_parts[l] = da;
             first_unit[l] = all;
@@ -292,23 +298,22 @@ static std::size_t lay_out(const Problem& given, const Run& run, int threads, ch
     // By run.batch and not by k, so that a run split in two takes the same path.
     const Plan plan = plan_of(p, run.batch);
     const idx desks = takers_of(plan, threads);
-    const bool back = run.train || run.dtheta;
     const bool fused = run.train && (plan.slices == 1 || plan.by_parts) && p.clip_norm == 0 &&
                        p.clip_value == 0 && !run.careful;
     bool one_pass = false;
-    for (idx l = 1; l < p.depth; l++) one_pass = one_pass || in_one_pass(p, run, l, fused);
+    for (idx l = 1; l < p.depth; l++) one_pass = one_pass || in_one_pass(p, run, plan, l, fused);
     real* theta = own ? arena.take<real>(p.parameters) : static_cast<real*>(run.theta);
     real* state = !own          ? static_cast<real*>(run.state)
                   : run.train ? arena.take<real>(p.slots * p.parameters)
                               : nullptr;
     real* gradients = !own             ? static_cast<real*>(run.given)
-                      : back && (!fused || plan.by_parts)
+                      : goes_back(run) && (!fused || plan.by_parts)
                           ? arena.take<real>(plan.parts * p.parameters)
                           : nullptr;
     auto* desk = arena.take<Desk>(desks);
     auto** da_parts = arena.take<real*>(p.depth);
     auto* first_unit = arena.take<idx>(p.depth + 1);
-    const idx all_units = lay_out_layers(p, run, fused, da_parts, first_unit, arena);
+    const idx all_units = lay_out_layers(p, run, plan, fused, da_parts, first_unit, arena);
     auto* unit_sums = arena.take<double>(all_units);
     auto* clipped_sums = arena.take<double>(all_units);
     const idx row_units = plan.slice / ROWS + 1;
@@ -322,7 +327,7 @@ static std::size_t lay_out(const Problem& given, const Run& run, int threads, ch
               .penalty = 0, .fused = fused, .one_pass = one_pass, .steps = {},
               .cost = cost_function(p.cost, p.canonical), .tiny = nullptr};
     for (idx t = 0; t < desks; t++)
-        lay_out_desk(base ? desk + t : nullptr, p, plan.block * plan.slice, run, arena);
+        lay_out_desk(base ? desk + t : nullptr, p, run, plan, arena);
     return arena.used;
 }
 

@@ -94,8 +94,7 @@ INLINE bool by_units_below(const Run_state& r, idx l, int of) {
 // The share of thread n in a layer's backward product: units below, in whole lines or panels of W.
 static void backward_share(const Run_state& r, idx rows, idx l, int n, int of) {
     const idx n_in = r.p.layers[l].n_in, high = r.desks[0].W[l] ? PANEL : ROWS;
-    const Range mine = share_of((n_in + high - 1) / high, n, of);
-    const idx i0 = mine.begin * high, i1 = least(mine.end * high, n_in);
+    const auto [i0, i1] = share_by(high, n_in, n, of);
     if (i0 < i1) backward_units(r, r.desks[0], l, 0, rows, i0, i1);
     turn(r.desks[0].sheets[l - 1], n_in, 0, rows, i0, i1);
 }
@@ -104,9 +103,8 @@ static void backward_share(const Run_state& r, idx rows, idx l, int n, int of) {
 // wide layers its columns. Whoever goes from columns to rows or to other columns waits for all.
 static void slice_rows(Run_state& r, const Slice& slice, int n, int of, bool back) {
     const Desk& d = r.desks[0];
-    const idx row_units = (slice.rows + ROWS - 1) / ROWS, L = r.p.depth;
-    const Range mine = share_of(row_units, n, of);
-    const idx r0 = mine.begin * ROWS, r1 = least(mine.end * ROWS, slice.rows);
+    const idx L = r.p.depth;
+    const auto [r0, r1] = share_by(ROWS, slice.rows, n, of);
     if (r0 < r1) load_rows(r, d, slice, r0, r1);
     bool columns = false;
     for (idx l = 0; l < L; l++) {
@@ -117,8 +115,8 @@ static void slice_rows(Run_state& r, const Slice& slice, int n, int of, bool bac
         columns = shared;
     }
     if (columns) wait(r, n);
-    for (idx u = mine.begin; u < mine.end; u++)
-        r.J[u] = cost_of_rows(r, d, u * ROWS, least((u + 1) * ROWS, slice.rows));
+    for (idx row = r0; row < r1; row += ROWS)
+        r.J[row / ROWS] = cost_of_rows(r, d, row, least(row + ROWS, slice.rows));
     turn(d.sheets[L - 1], r.p.layers[L - 1].n_out, r0, r1, 0, r.p.layers[L - 1].n_out);
     columns = false;
     for (idx l = L - 1; back && l > 0; l--) {
@@ -135,8 +133,7 @@ static void slice_rows(Run_state& r, const Slice& slice, int n, int of, bool bac
 static void step_layers(Run_state& r, idx rows, int n, int of, const Numbers& u) {
     const Desk& d = r.desks[0];
     const Sink sink = {nullptr, false, &u};
-    const Range mine = share_of((rows + ROWS - 1) / ROWS, n, of);
-    const idx r0 = mine.begin * ROWS, r1 = least(mine.end * ROWS, rows);
+    const auto [r0, r1] = share_by(ROWS, rows, n, of);
     for (idx l = r.p.depth - 1; l >= 0; l--) {
         const Layer& layer = r.p.layers[l];
         if (r.da_parts[l]) {

@@ -174,7 +174,7 @@ static Tile far_tile_of(int rows) {
     return tile_of_rows<MOST_NV, false, Transposed, Beside::asks>(rows);
 }
 
-// The gradient's tile of at most SUMS_MOST_NV registers, with sums beside.
+// The gradient's of at most SUMS_MOST_NV registers, with sums beside.
 template <bool Tail>
 static Tile summing_tile_of(int rows, int NV) {
     return NV == 1 ? tile_of_rows<1, Tail, true, Beside::sums>(rows)
