@@ -24,6 +24,8 @@ class Case:
     layer: int
     run: Callable[[int], Any]
     note: str = ""
+    # What the report's ``where`` must say, if not the layer.
+    where: str = ""
 
     @property
     def id(self) -> str:

@@ -74,7 +74,7 @@ def argument(s: Step, z: Any) -> Any:
 
 
 # What people write for f' in terms of a, and then give z.
-_IN_A: Mapping[str, Callable[[Array], Array]] = {
+IN_A: Mapping[str, Callable[[Array], Array]] = {
     "sigmoid": lambda a: a * (1 - a),
     "tanh": lambda a: 1 - a * a,
 }
@@ -82,13 +82,13 @@ _IN_A: Mapping[str, Callable[[Array], Array]] = {
 
 def in_a(s: Step) -> Any:
     """Return dz with f' in its form of a, given z."""
-    form = _IN_A.get(s.link.f.name)
+    form = IN_A.get(s.link.f.name)
     return None if form is None else s.da * form(s.z)
 
 
 def in_a_twice(s: Step) -> Any:
     """Return dz with f' taken at a, in its form of a."""
-    form = _IN_A.get(s.link.f.name)
+    form = IN_A.get(s.link.f.name)
     return None if form is None else s.da * form(s.link.f.f(s.a))
 
 

@@ -90,8 +90,9 @@ def check_pair(
         return model_in(subject, X, y)
 
     return run_pair(
-        cost, gradients, parameters, find=find, samples=samples, tolerance=tolerance, step=step,
-        entries=entries, seconds=seconds, method=method, seed=seed, progress=progress, name=name,
+        cost, gradients, parameters, find=find, samples=samples, X=X, tolerance=tolerance,
+        step=step, entries=entries, seconds=seconds, method=method, seed=seed, progress=progress,
+        name=name,
     )  # fmt: skip
 
 
@@ -102,6 +103,7 @@ def run_pair(
     *,
     find: Callable[[Subject], Any],
     samples: int | None = None,
+    X: Any = None,
     tolerance: float | None = None,
     step: float | None = None,
     entries: int | None = None,
@@ -113,7 +115,7 @@ def run_pair(
     notes: tuple[str, ...] = (),
 ) -> Report:
     """Check a pair of functions; ``find`` returns the network inside the cost, or None, if
-    asked."""
+    asked. ``samples`` and ``X``, where they are known, help the diagnosis without one."""
     start = time.monotonic()
     check_settings(step, tolerance, entries, seconds)
     _method(method)
@@ -155,10 +157,13 @@ def run_pair(
         method="random directions" if method == "directions" else "central differences",
     )
     if report.count(WRONG):
-        from .diagnosis import diagnose
+        from .diagnosis import data_of, diagnose
+        from .model import data_rows
 
         model = find(subject) if method == "all" else None
-        diagnose(report, model, samples if model is None else len(model.x))
+        data = data_of(subject, X)
+        rows = None if data is None else data_rows(data)
+        diagnose(report, model, samples if model is None else len(model.x), rows)
     report.seconds = time.monotonic() - start
     return report
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .bugs import BUGS
+from .evidence import Evidence
 from .formulas import fill
 from .model import Model
 from .patterns import few_entries, from_patterns, precision_only
@@ -26,13 +27,18 @@ Array = npt.NDArray[Any]
 FITS = 1e-6
 
 
-def diagnose(report: Report, model: Model | None, samples: int | None = None) -> None:
-    """Fill in ``where`` and ``diagnoses`` of a report that has wrong entries."""
+def diagnose(
+    report: Report, model: Model | None, samples: int | None = None, X: Array | None = None
+) -> None:
+    """Fill in ``where`` and ``diagnoses`` of a report that has wrong entries.
+
+    ``X``: the data as they are given, where they are known; the network's own if there is one.
+    """
     with np.errstate(all="ignore"):
-        _diagnose(report, model, samples)
+        _diagnose(report, model, Evidence(report.tensors, samples, X))
 
 
-def _diagnose(report: Report, model: Model | None, samples: int | None) -> None:
+def _diagnose(report: Report, model: Model | None, evidence: Evidence) -> None:
     wrong = [t for t in report.tensors if t.count(WRONG)]
     if model is not None and not agrees(
         report.tensors, model.named(backward(model)[0]), numeric=True
@@ -44,7 +50,7 @@ def _diagnose(report: Report, model: Model | None, samples: int | None) -> None:
         found.insert(0, only)
     if not found:
         few = few_entries(wrong)
-        found = [few] if few is not None else list(from_patterns(report.tensors, samples))
+        found = [few] if few is not None else list(from_patterns(evidence))
     if not found and model is not None:
         found = list(_left_over(report.tensors, model))
     report.diagnoses = found
@@ -143,12 +149,18 @@ def fill_place(model: Model, l: int) -> str:
     return f"layer {l}" + (f" ({names})" if names else "")
 
 
+def data_of(subject: Any, X: Any) -> Any:
+    """Return the data given, or else those that the cost's cache calls x or X; None if neither."""
+    cache = subject.cache if isinstance(subject.cache, Mapping) else {}
+    return X if X is not None else cache.get("x", cache.get("X"))
+
+
 def model_in(subject: Any, X: Any, y: Any) -> Model | None:
     """Find the network inside a pair of functions, from the data given or cached."""
     from .identify import identify
 
     cache = subject.cache if isinstance(subject.cache, Mapping) else {}
-    X = X if X is not None else cache.get("x", cache.get("X"))
+    X = data_of(subject, X)
     y = y if y is not None else cache.get("y", cache.get("Y"))
     if X is None:
         return None

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .evidence import FITS, Evidence, Pattern, Said, known
+from .norms import NORMS
+from .pointwise import POINTWISE
 from .report import Diagnosis
-from .verdicts import UNCHECKED, WRONG, Checked
+from .verdicts import WRONG, Checked
 
 Array = npt.NDArray[Any]
-FITS = 1e-5
 # Errors this small beside the gradient, without any common factor, are those of a short float.
 SMALL = 2e-2
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """One pattern in one array: a test that returns a sentence and a formula, or None."""
-
-    bug: str
-    test: Callable[[Checked, int | None], tuple[str, str] | None]
-
-
-def known(t: Checked) -> npt.NDArray[np.bool_]:
-    """The entries whose numerical derivative is known."""
-    found: npt.NDArray[np.bool_] = np.isfinite(t.bar) & (t.verdict != UNCHECKED)
-    return found
 
 
 def ratio(t: Checked) -> float | None:
@@ -71,16 +58,17 @@ def factor_words(k: float, samples: int | None) -> tuple[str, str]:
     return "constant factor", f"gradient = {k:.6g} × numerical throughout"
 
 
-def _transposed(t: Checked, samples: int | None) -> tuple[str, str] | None:
+def _transposed(t: Checked, evidence: Evidence) -> Said | None:
     if t.analytic.ndim != 2 or t.shape[0] != t.shape[1] or t.shape[0] < 2 or not known(t).all():
         return None
     off = float(np.max(np.abs(t.analytic.T - t.numeric)))
     if off > FITS * float(np.max(np.abs(t.numeric))):
         return None
-    return f"the gradient of {t.name} is transposed.", f"d{t.name} = (what it is now).T"
+    said = f"the gradient of {t.name} is transposed."
+    return "dW transposed", said, f"d{t.name} = (what it is now).T"
 
 
-def _penalty(t: Checked, samples: int | None) -> tuple[str, str] | None:
+def _penalty(t: Checked, evidence: Evidence) -> Said | None:
     if t.parameter is None or t.parameter.size < 2:
         return None
     k = known(t)
@@ -95,17 +83,20 @@ def _penalty(t: Checked, samples: int | None) -> tuple[str, str] | None:
             continue
         if strength < 0:
             return (
+                "penalty missing",
                 f"the gradient of {t.name} lacks {-strength:.6g} × {word}: the penalty is missing.",
                 f"d{t.name} = (what it is now) + {-strength:.6g} * {word}",
             )
+        vector = max(t.shape, default=1) == t.analytic.size
         return (
+            "penalty on biases" if vector else "penalty factor",
             f"the gradient of {t.name} has {strength:.6g} × {word} too much: a penalty J has not.",
             f"d{t.name} = (what it is now) - {strength:.6g} * {word}",
         )
     return None
 
 
-def _one_number(t: Checked, samples: int | None) -> tuple[str, str] | None:
+def _one_number(t: Checked, evidence: Evidence) -> Said | None:
     """A vector whose entries are all the sum of the right ones: summed over everything."""
     a, n = t.analytic.ravel(), t.numeric.ravel()
     if a.size < 2 or max(t.shape, default=1) != a.size or not known(t).all():
@@ -114,27 +105,31 @@ def _one_number(t: Checked, samples: int | None) -> tuple[str, str] | None:
     if float(np.max(np.abs(a - total))) > FITS * max(abs(total), 1e-300):
         return None
     return (
+        "bias summed over the wrong axis",
         f"each entry of {t.name}'s gradient is the sum of all: summed over the wrong axis.",
         f"d{t.name} = sum of dz over the samples only, one number a unit",
     )
 
 
-def _zero(t: Checked, samples: int | None) -> tuple[str, str] | None:
+def _zero(t: Checked, evidence: Evidence) -> Said | None:
     if np.any(t.analytic != 0):
         return None
-    return f"the gradient of {t.name} is 0 throughout: it was left out.", ""
+    return "gradient missing", f"the gradient of {t.name} is 0 throughout: it was left out.", ""
 
 
 PATTERNS: Sequence[Pattern] = (
-    Pattern("dW transposed", _transposed),
-    Pattern("gradient missing", _zero),
-    Pattern("penalty", _penalty),
-    Pattern("bias summed over the wrong axis", _one_number),
+    _transposed,
+    _zero,
+    _penalty,
+    _one_number,
+    *NORMS,
+    *POINTWISE,
 )
 
 
-def from_patterns(tensors: Sequence[Checked], samples: int | None) -> Iterator[Diagnosis]:
+def from_patterns(evidence: Evidence) -> Iterator[Diagnosis]:
     """Read the pattern of every wrong array; a factor that all share is one diagnosis."""
+    tensors, samples = evidence.tensors, evidence.samples
     wrong = [t for t in tensors if t.count(WRONG)]
     ratios = {t.name: ratio(t) for t in wrong if np.any(t.analytic)}
     shared = [k for k in ratios.values() if k is not None]
@@ -150,14 +145,10 @@ def from_patterns(tensors: Sequence[Checked], samples: int | None) -> Iterator[D
             yield Diagnosis(bug, t.name, f"{t.name}: {said}.", "", False)
             continue
         for pattern in PATTERNS:
-            said_of = pattern.test(t, samples)
-            if said_of is not None:
-                bug = pattern.bug
-                if bug == "penalty":
-                    vector = max(t.shape, default=1) == t.analytic.size
-                    bug = "penalty missing" if "lacks" in said_of[0] else "penalty on biases"
-                    bug = bug if vector or bug == "penalty missing" else "penalty factor"
-                yield Diagnosis(bug, t.name, *said_of, False)
+            found = pattern(t, evidence)
+            if found is not None:
+                bug, said, formula = found
+                yield Diagnosis(bug, t.name, said, formula, False)
                 break
 
 

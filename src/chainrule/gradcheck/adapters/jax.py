@@ -56,4 +56,4 @@ def check_jax(
 
         settings.setdefault("name", f"jax {getattr(cost, '__name__', 'cost')}")
         notes = ("the parameters are float32: checked in float64",) if short else ()
-        return run_pair(J, gradients, own, find=find, notes=notes, **settings)
+        return run_pair(J, gradients, own, find=find, X=X, notes=notes, **settings)

@@ -80,13 +80,15 @@ def check_module(
             for (name, leaf), g in zip(leaves.items(), found, strict=True)
         }
 
+    data = X64.numpy() if isinstance(X64, torch.Tensor) else None
+
     def find(subject: Subject) -> Any:
         from ..diagnosis import model_in
 
-        if not isinstance(X64, torch.Tensor):
+        if data is None:
             return None
         targets = y64.numpy() if isinstance(y64, torch.Tensor) else y64
-        return model_in(subject, X64.numpy(), targets)
+        return model_in(subject, data, targets)
 
     settings.setdefault("name", f"torch {type(module).__name__}")
     notes = ("the module is float32: checked in a float64 copy of it",) if "float32" in own else ()
@@ -94,7 +96,7 @@ def check_module(
     samples = len(X64) if isinstance(X64, torch.Tensor) and X64.ndim else None
     with _undisturbed(torch):
         return run_pair(
-            cost, gradients, values, find=find, samples=samples, notes=notes, **settings
+            cost, gradients, values, find=find, samples=samples, X=data, notes=notes, **settings
         )
 
 

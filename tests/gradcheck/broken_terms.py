@@ -1,0 +1,308 @@
+"""The gallery's broken half where no chain of dense layers is: normalisations, softmax, pointwise
+functions, embeddings and masks, each with one term, factor or index wrong.
+
+A case is written as its users write it: a cost of a dictionary of parameters, and a backward pass
+by hand. ``right`` asks the same backward pass for the gradient without the mistake.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from broken import F, Case, softmax_rows
+
+from chainrule.gradcheck import check_gradients
+
+EPS = 1e-5
+
+
+def term_case(bug, make, where="x", note=""):
+    """``make(rng) -> (cost, gradients(p, broken), parameters, settings)``"""
+
+    def run(seed):
+        cost, gradients, p, settings = make(np.random.default_rng(seed))
+        report = check_gradients(
+            cost, lambda p: gradients(p, True), p, seed=seed, progress=False, **settings
+        )
+        return report, gradients(p, False)
+
+    return Case("terms", bug, 1, run, note, where)
+
+
+# ------------------------------------------------- normalisations of the argument
+
+
+def normal(v, axis, ddof=0, centre=True):
+    c = v - v.mean(axis=axis, keepdims=True) if centre else v
+    count = v.shape[axis] - ddof
+    sigma = np.sqrt((c * c).sum(axis=axis, keepdims=True) / count + EPS)
+    return c / sigma, sigma
+
+
+def back(dvh, vh, sigma, axis, lacks=(), ddof=0):
+    """The right backward of ``normal``, without the terms named."""
+    count = vh.shape[axis]
+    dv = dvh.copy()
+    if "mean" not in lacks:
+        dv -= dvh.mean(axis=axis, keepdims=True)
+    if "variance" not in lacks:
+        dv -= vh * (dvh * vh).sum(axis=axis, keepdims=True) / (count - ddof)
+    return dv / sigma
+
+
+def norm_argument(lacks=(), axis=0, centre=True, shape=(8, 4), wrong=None, gain=False):
+    """J = sum of tanh(xh * g + b) R; ``wrong(dxh, x, xh, sigma, g)`` is the broken gradient of x"""
+
+    def make(rng):
+        R = rng.normal(size=shape)
+        width = shape[1] if len(shape) > 1 else shape[0]
+        p = {
+            "x": rng.normal(size=shape) * rng.uniform(0.5, 2, size=shape[-1]) + 1.0,
+            "g": rng.uniform(0.5, 2, width),
+            "b": rng.normal(size=width),
+        }
+
+        def cost(p):
+            xh, _ = normal(p["x"], axis, centre=centre)
+            return float((np.tanh(xh * p["g"] + p["b"]) * R).sum())
+
+        def gradients(p, broken):
+            xh, sigma = normal(p["x"], axis, centre=centre)
+            dy = R * F["tanh"][1](xh * p["g"] + p["b"])
+            rest = ("mean",) if not centre else ()
+            dx = back(dy * p["g"], xh, sigma, axis, rest)
+            if broken and wrong is not None:
+                dx = wrong(dy, p["x"], xh, sigma, p["g"])
+            elif broken:
+                dx = back(dy * p["g"], xh, sigma, axis, (*rest, *lacks))
+            first = (dy * xh, dy) if len(shape) == 1 else ((dy * xh).sum(0), dy.sum(0))
+            return {"x": dx, "g": first[0], "b": first[1]}
+
+        return cost, gradients, p, {}
+
+    return make
+
+
+def less_one(dy, x, xh, sigma, g):
+    xh, sigma = normal(x, 0, ddof=1)
+    return back(dy * g, xh, sigma, 0)
+
+
+def images(dy_lacks):
+    """Batch norm of images (N, C, H, W)."""
+
+    def make(rng):
+        x, R = rng.normal(size=(2, 3, 2, 3)) + 0.5, rng.normal(size=(2, 3, 2, 3))
+        axes = (0, 2, 3)
+
+        def parts(x):
+            c = x - x.mean(axes, keepdims=True)
+            sigma = np.sqrt((c * c).mean(axes, keepdims=True) + EPS)
+            return c / sigma, sigma
+
+        def gradients(p, broken):
+            xh, sigma = parts(p["x"])
+            dxh = R * F["sigmoid"][1](xh)
+            dx = dxh - dxh.mean(axes, keepdims=True)
+            if not broken or dy_lacks != "variance":
+                dx = dx - xh * (dxh * xh).mean(axes, keepdims=True)
+            if broken and dy_lacks == "mean":
+                dx = dx + dxh.mean(axes, keepdims=True)
+            return {"x": dx / sigma}
+
+        return lambda p: float((F["sigmoid"][0](parts(p["x"])[0]) * R).sum()), gradients, {"x": x}, {}
+
+    return make
+
+
+# ------------------------------------------------- a normalisation inside a network
+
+
+def norm_network(lacks, in_out=True, bias=True, m=9, p=6, n=5, norm="batch"):
+    """z1 = X W1 + b1, batch norm, tanh, W2, squared error."""
+
+    def make(rng):
+        X, y = rng.normal(size=(m, p)) + 0.3, rng.normal(size=(m, 2))
+        params = {
+            "W1": rng.normal(size=(p, n) if in_out else (n, p)),
+            "b1": rng.normal(size=n),
+            "W2": rng.normal(size=(n, 2)),
+            "b2": rng.normal(size=2),
+        }
+        if not bias:
+            del params["b1"]
+
+        def forward(q):
+            W = q["W1"] if in_out else q["W1"].T
+            z1 = X @ W + q.get("b1", 0)
+            zh, sigma = normal(z1, 0)
+            a1 = np.tanh(zh)
+            return zh, sigma, a1, a1 @ q["W2"] + q["b2"]
+
+        def cost(q):
+            return ((forward(q)[3] - y) ** 2).sum() / 2 / m
+
+        def gradients(q, broken):
+            zh, sigma, a1, a2 = forward(q)
+            dz2 = (a2 - y) / m
+            dzh = dz2 @ q["W2"].T * (1 - a1**2)
+            dz1 = back(dzh, zh, sigma, 0, lacks if broken else ())
+            dW1 = X.T @ dz1
+            g = {"W1": dW1 if in_out else dW1.T, "W2": a1.T @ dz2, "b2": dz2.sum(0)}
+            # Rounding of a sum that is 0 is no mistake to be judged by.
+            return g if not bias else g | {"b1": dz1.sum(0) if broken else np.zeros(n)}
+
+        return cost, gradients, params, {"X": X, "y": y}
+
+    return make
+
+
+# ------------------------------------------------- softmax and pointwise functions of the argument
+
+
+def softmax_argument(wrong, log=False):
+    """J = sum of R softmax(x)^2; ``wrong(da, a)``"""
+
+    def make(rng):
+        x, R = rng.normal(size=(5, 4)), rng.normal(size=(5, 4))
+
+        def cost(p):
+            a = softmax_rows(p["x"])
+            return float((R * (np.log(a) if log else a**2)).sum())
+
+        def gradients(p, broken):
+            a = softmax_rows(p["x"])
+            da = R / a if log else 2 * R * a
+            right = a * (da - (da * a).sum(1, keepdims=True))
+            return {"x": wrong(da, a) if broken else right}
+
+        return cost, gradients, {"x": x}, {}
+
+    return make
+
+
+def pointwise(f, change, size=(6, 2)):
+    """J = sum R f(x)^2; ``change(da, x, df) -> dx``"""
+
+    def make(rng):
+        x, R = rng.normal(size=size), rng.uniform(0.5, 2, size=size)
+        R = R * rng.choice([-1, 1], size=size)
+        # Both sides of a kink are met, and neither is near.
+        x = x + 0.1 * np.sign(x)
+        x.ravel()[:6] = np.abs(x.ravel()[:6]) * [1, -1, 1, -1, 1, -1]
+        f_, df = F[f]
+
+        def gradients(p, broken):
+            da = R * (1 + f_(p["x"]))
+            return {"x": change(da, p["x"], df) if broken else da * df(p["x"])}
+
+        return (
+            lambda p: float((R * (f_(p["x"]) + f_(p["x"]) ** 2 / 2)).sum()), gradients, {"x": x}, {}
+        )  # fmt: skip
+
+    return make
+
+
+# ------------------------------------------------- masks and rows
+
+
+def dropped(lacks_scale):
+    def make(rng):
+        x, keep = rng.normal(size=(5, 4)), np.tile([True, True, False, True], (5, 1))
+        keep = rng.permuted(keep, axis=1)
+
+        def cost(p):
+            return float((p["x"] ** 2 * keep / 0.75).sum()) + 1.0
+
+        def gradients(p, broken):
+            return {"x": 2 * p["x"] * ((1 if lacks_scale else 1 / 0.75) if broken else keep / 0.75)}
+
+        return cost, gradients, {"x": x}, {}
+
+    return make
+
+
+def embedding(with_X):
+    def make(rng):
+        E = rng.normal(size=(7, 3))
+        tokens = np.concatenate([[0, 1, 2, 3], rng.integers(0, 2, 4)])
+        R = rng.normal(size=(len(tokens), 3))
+
+        def gradients(p, broken):
+            da, dE = R * (1 - np.tanh(p["E"][tokens]) ** 2), np.zeros(E.shape)
+            if broken:
+                dE[tokens] = da
+            else:
+                np.add.at(dE, tokens, da)
+            return {"E": dE}
+
+        settings = {"X": tokens} if with_X else {}
+        return lambda p: float((R * np.tanh(p["E"][tokens])).sum()), gradients, {"E": E}, settings
+
+    return make
+
+
+MEAN, VARIANCE = ("mean",), ("variance",)
+BOTH = (*MEAN, *VARIANCE)
+M, V, B = (f"normalisation's {k}" for k in ("mean", "variance", "mean and variance"))
+
+BROKEN_TERMS = [
+    term_case(M, norm_argument(MEAN), note="batch mean"),
+    term_case(V, norm_argument(VARIANCE), note="batch variance"),
+    term_case(B, norm_argument(BOTH), note="batch both"),
+    term_case(M, norm_argument(MEAN, axis=1, shape=(4, 6)), note="layer mean"),
+    term_case(V, norm_argument(VARIANCE, axis=1, shape=(4, 6)), note="layer variance"),
+    term_case(B, norm_argument(BOTH, axis=1, shape=(4, 6)), note="layer both"),
+    term_case(B, norm_argument(BOTH, axis=0, shape=(12,)), note="vector both"),
+    term_case(M, images("mean"), note="images mean"),
+    term_case(V, images("variance"), note="images variance"),
+    term_case(
+        "normalisation's size",
+        norm_argument(VARIANCE, axis=1, centre=False, shape=(4, 6)),
+        note="rms",
+    ),
+    term_case("1/m against 1/(m - 1)", norm_argument(wrong=less_one), note="less one"),
+    term_case(
+        "1/sigma missing",
+        norm_argument(wrong=lambda dy, x, xh, s, g: back(dy * g, xh, s, 0) * s),
+        note="sigma",
+    ),
+    term_case(
+        "1/sigma there twice",
+        norm_argument(wrong=lambda dy, x, xh, s, g: back(dy * g, xh, s, 0) / s),
+        note="sigma twice",
+    ),
+    term_case(
+        "g missing", norm_argument(wrong=lambda dy, x, xh, s, g: back(dy, xh, s, 0)), note="gain"
+    ),
+    term_case(M, norm_network(MEAN), "W1", note="network mean"),
+    term_case(V, norm_network(VARIANCE), "W1", note="network variance"),
+    term_case(B, norm_network(BOTH), "W1", note="network both"),
+    term_case(B, norm_network(BOTH, in_out=False, bias=False), "W1", note="network turned"),
+    term_case("softmax's sum", softmax_argument(lambda da, a: a * da), note="softmax sum"),
+    term_case("softmax's sum", softmax_argument(lambda da, a: a * da, log=True), note="log"),
+    term_case(
+        "softmax treated as elementwise",
+        softmax_argument(lambda da, a: a * (1 - a) * da),
+        note="softmax diagonal",
+    ),
+    term_case("f' missing", pointwise("tanh", lambda da, x, df: da), note="tanh"),
+    term_case("f' missing", pointwise("sigmoid", lambda da, x, df: da, (4,)), note="sigmoid"),
+    term_case("f' missing", pointwise("relu", lambda da, x, df: da), note="relu"),
+    term_case("f' missing", pointwise("leaky", lambda da, x, df: da), note="leaky"),
+    term_case("f' twice", pointwise("tanh", lambda da, x, df: da * df(x) ** 2), note="tanh"),
+    term_case("f' twice", pointwise("leaky", lambda da, x, df: da * df(x) ** 2), note="leaky"),
+    term_case(
+        "f' at a instead of z",
+        pointwise("tanh", lambda da, x, df: da * df(np.tanh(x))),
+        note="tanh at a",
+    ),
+    term_case(
+        "f' at a instead of z",
+        pointwise("sigmoid", lambda da, x, df: da * x * (1 - x)),
+        note="sigmoid in a",
+    ),
+    term_case("mask missing", dropped(False), note="dropout"),
+    term_case("mask missing", dropped(True), note="dropout and scale"),
+    term_case("rows overwritten", embedding(True), "E", note="with X"),
+    term_case("whole rows", embedding(False), "E", note="without X"),
+]
