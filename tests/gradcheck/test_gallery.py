@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from awkward import AWKWARD
 from broken import BROKEN
-from broken_terms import BROKEN_TERMS
+from broken_terms import BROKEN_TERMS, RIGHT_TERMS
 
 from chainrule.gradcheck.verdicts import RIGHT, WRONG
 
@@ -62,7 +62,7 @@ def test_broken(case):
     assert tried >= 10
 
 
-@pytest.mark.parametrize("case", AWKWARD, ids=lambda c: c.id)
+@pytest.mark.parametrize("case", [*AWKWARD, *RIGHT_TERMS], ids=lambda c: c.id)
 def test_right_but_awkward(case):
     awkward(case)
 

@@ -53,7 +53,8 @@ def clear(t: Checked) -> float | None:
 
 def without(e: Array, *forms: Array) -> Array:
     """What is left of every row of ``e`` (L, n) without its parts along these rows (L, n)."""
-    left, units = e, []
+    left = e
+    units: list[Array] = []
     for form in forms:
         unit = form
         for _ in range(2):
@@ -68,7 +69,8 @@ def without(e: Array, *forms: Array) -> Array:
 
 def enough(e: Array, unknowns: int) -> bool:
     """Whether rows (L, n) hold more than an accident can, for so many unknowns a row."""
-    return e.shape[1] >= unknowns + 2 and len(e) * (e.shape[1] - unknowns) >= SPARE
+    lines, count = e.shape
+    return bool(count >= unknowns + 2 and lines * (count - unknowns) >= SPARE)
 
 
 def upright(g: Array, x: Array, room: float) -> bool:

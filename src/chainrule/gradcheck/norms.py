@@ -133,7 +133,7 @@ def samples_or_less_one(t: Checked, evidence: Evidence) -> Said | None:
             if np.max(np.abs(k - wanted)) > 0.05 * abs(1 - wanted):
                 continue
             said = (
-                f"{t.name} is normalised{_along(t, axes)} with a variance that divides by "
+                f"{t.name} is normalised{_along(t, axes)}, with a variance that divides by "
                 f"{forward}, and its gradient works with one that divides by {backward} "
                 f"(m = {count})."
             )
@@ -154,15 +154,17 @@ def factors(t: Checked, evidence: Evidence) -> Said | None:
         k = np.sum(a * n, axis=1) / square
         if np.max(np.abs(a - k[:, None] * n)) > room or not np.all(k != 0):
             continue
+        line = "column" if axes == (0,) else "row" if axes == (1,) else "line"
         for word, values in _factors(x, evidence, t):
-            for kept, how in ((1 / k, "missing"), (k, "there twice")):
-                if not _same(kept, values, word):
-                    continue
-                mend = f"d{t.name} = (what it is now) {'*' if how == 'missing' else '/'} {word}"
-                said = f"each {'column' if axes == (0,) else 'line'} of {t.name}'s gradient lacks"
-                said += f" the factor {word}: it is {how}."
-                said = said if how == "missing" else said.replace("lacks", "has")
-                return f"{word.split('.')[0]} {how}", said, mend
+            inverse = word.removeprefix("1/")
+            said = f"each {line} of {t.name}'s gradient"
+            now = f"d{t.name} = (what it is now)"
+            if _same(1 / k, values, word):
+                mend = f"{now} / {inverse}" if inverse != word else f"{now} * {word}"
+                return f"{word} missing", f"{said} lacks the factor {word}.", mend
+            if _same(k, values, word):
+                mend = f"{now} * {inverse}" if inverse != word else f"{now} / {word}"
+                return f"{word} twice", f"{said} has the factor {word} twice.", mend
     return None
 
 
@@ -194,7 +196,7 @@ def of_weights(t: Checked, evidence: Evidence) -> Said | None:
     if room is None or t.analytic.ndim != 2 or evidence.X is None or evidence.X.ndim != 2:
         return None
     assert t.parameter is not None
-    for X in (evidence.X, evidence.X.T):
+    for columns, X in ((False, evidence.X), (True, evidence.X.T)):
         for turned in (True, False):
             W, a, n = ((v.T if turned else v) for v in (t.parameter, t.analytic, t.numeric))
             if W.shape[1] != X.shape[1] or len(W) < 2 or not upright(n, W, SCALE_FREE):
@@ -212,12 +214,13 @@ def of_weights(t: Checked, evidence: Evidence) -> Said | None:
                     continue
                 short, words = TERMS[term]
                 several = term == "both"
+                z = f"{t.name} X" if columns else f"X {t.name}"
                 said = (
-                    f"z = X {t.name} is normalised over the samples (batch norm), and {words} "
+                    f"z = {z} is normalised over the samples (batch norm), and {words} "
                     f"{'are' if several else 'is'} missing from dz, or "
                     f"{'have' if several else 'has'} a wrong factor."
                 )
-                return f"normalisation's {short}", said, _formula("z", ", over the samples")
+                return f"normalisation's {short}", said, _formula("z", f", axis={int(columns)}")
     return None
 
 

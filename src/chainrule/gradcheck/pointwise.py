@@ -36,6 +36,9 @@ def slope(t: Checked, evidence: Evidence) -> Said | None:
         formula = f"d{t.name} = da * f'({t.name}), f' = {f.derivative} for {f.name}"
         if np.all(np.abs(a * df - n) <= room):
             return "f' missing", f"f'({t.name}) of {f.name} is missing.", formula
+        # Where f' is 0, as relu's, the other two would ask for nothing.
+        if not np.all(df != 0):
+            continue
         if np.all(np.abs(a - n * df) <= np.abs(df) * room):
             return (
                 "f' twice",
@@ -43,7 +46,9 @@ def slope(t: Checked, evidence: Evidence) -> Said | None:
                 f"d{t.name} = (what it is now) / f'({t.name}), f' = {f.derivative} for {f.name}",
             )
         for wrong in _elsewhere(f, x, out):
-            if _tells(wrong) and np.all(np.abs(a * df - n * wrong) <= np.abs(wrong) * room):
+            if not (np.all(wrong != 0) and _tells(wrong / df)):
+                continue
+            if np.all(np.abs(a * df - n * wrong) <= np.abs(wrong) * room):
                 said = f"f' of {f.name} is taken at the wrong one of a and z: {t.name} is z."
                 return "f' at a instead of z", said, formula
     return None
@@ -53,7 +58,7 @@ def _tells(df: Array) -> bool:
     """Whether f' takes other values than its most frequent one often enough to be known by it."""
     if len(df) < 4 or not np.isfinite(df).all():
         return False
-    steps = np.round(df / max(float(np.max(np.abs(df))), 1e-300), 2)
+    steps = np.round(df / max(float(np.max(np.abs(df))), 1e-300), 3)
     return len(df) - int(np.max(np.unique(steps, return_counts=True)[1])) >= 3
 
 
@@ -63,6 +68,28 @@ def _elsewhere(f: Activation, x: Array, a: Array) -> Iterator[Array]:
     form = IN_A.get(f.name)
     if form is not None:
         yield form(x)
+
+
+def one_side(t: Checked, evidence: Evidence) -> Said | None:
+    """One factor on one side of 0 and none on the other: a kink's slope is wrong there."""
+    if t.parameter is None or not known(t).all() or not np.isfinite(t.analytic).all():
+        return None
+    for side, word in ((t.parameter < 0, "<"), (t.parameter > 0, ">")):
+        a, n = t.analytic[side], t.numeric[side]
+        square = float(np.vdot(n, n))
+        wrong = t.verdict == WRONG
+        if square == 0 or wrong[~side].any() or np.count_nonzero(t.numeric[~side]) < 3:
+            continue
+        k = float(np.vdot(a, n)) / square
+        if wrong[side].sum() < 3 or np.max(np.abs(a - k * n)) > FITS * np.max(np.abs(n)):
+            continue
+        return (
+            "wrong slope on a kink's wrong side",
+            f"the gradient of {t.name} is {k:.6g} × numerical wherever {t.name} {word} 0, and "
+            "right elsewhere: the slope on that side of a kink is wrong.",
+            "",
+        )
+    return None
 
 
 def mask(t: Checked, evidence: Evidence) -> Said | None:
@@ -133,4 +160,4 @@ def _repeated(X: Array | None, wrong: Array, right: Array) -> bool:
     return bool(np.all(counts[wrong] > 1) and np.all(counts[right] == 1))
 
 
-POINTWISE: Sequence[Pattern] = (slope, mask, whole_rows)
+POINTWISE: Sequence[Pattern] = (slope, one_side, mask, whole_rows)

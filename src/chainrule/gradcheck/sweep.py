@@ -179,13 +179,15 @@ def _settle(
             known = np.array([off])
             return Estimate(np.array([exact]), known, found.kinked, known), kinked, False
     agreed = _agrees(a, found)
+    # As a bias before a normalisation: J stays as it is however far one goes.
+    still = abs(a) <= 64 * EPS * sweep.largest / size(leaf)
     for k in RUNGS:
         if k > 1 and kinked:
             break  # a longer step would cross more kinks still
         new = sweep.look(leaf, index, k * h)
         kinked = kinked or bool(new.kinked[0])
         agreed = agreed or _agrees(a, new)
-        if k > 1 and new.bar[0] > 1e-3 * abs(new.value[0]):
+        if k > 1 and not still and new.bar[0] > 1e-3 * abs(new.value[0]):
             continue  # so far away J may be another function
         apart = abs(new.value[0] - found.value[0]) > new.bar[0] + found.bar[0]
         # Two bars that do not meet: a kink fooled the larger step.

@@ -9,6 +9,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from .differences import EPS
+
 Array = npt.NDArray[Any]
 
 RIGHT: Final = 0
@@ -102,15 +104,16 @@ def decide(
     *right*: they do not, and the bar is within the tolerance, so that a wrong one would have
     shown. *undecidable*: the bar is too long for either. ``slack`` is how far off the
     analytic number can be by rounding alone. ``others`` is the size of the largest gradient of any
-    array, in proportion to the parameters' sizes: a gradient of exactly 0 is right where the bar is
-    within the tolerance of ``OTHERS`` times that, as at a minimum. What is not finite is wrong
+    array, in proportion to the parameters' sizes: a gradient of 0, or of what rounding leaves of
+    it (a bias before a normalisation), is right where the bar is within the tolerance of ``OTHERS``
+    times that, as at a minimum. What is not finite is wrong
     where the numeric derivative is finite and known.
     """
     with np.errstate(all="ignore"):
         scale = scale_of(analytic, numeric)
         bars = bar + slack
         wrong = np.abs(analytic - numeric) > bars + tolerance * scale
-        still = analytic == 0
+        still = np.abs(analytic) <= 64 * EPS * others
         room = np.where(still, np.maximum(scale, OTHERS * others), scale) if still.any() else scale
         right = bars <= tolerance * room
     lost = ~np.isfinite(analytic)
