@@ -102,6 +102,11 @@ def less_one(dy, x, xh, sigma, g):
     return back(dy * g, xh, sigma, 0)
 
 
+def variance_by_m(dy, x, xh, sigma, g):
+    """The variance's term is 1 % off, as where 1/m stands for 1/(m - 1): no matter of precision."""
+    return back(dy * g, xh, sigma, 0) + 0.01 * xh * (dy * g * xh).mean(0) / sigma
+
+
 def images(dy_lacks):
     """Batch norm of images (N, C, H, W)."""
 
@@ -137,8 +142,8 @@ def images(dy_lacks):
 # ------------------------------------------------- a normalisation inside a network
 
 
-def norm_network(lacks, in_out=True, bias=True, m=9, p=6, n=5, norm="batch"):
-    """z1 = X W1 + b1, batch norm, tanh, W2, squared error."""
+def norm_network(lacks, in_out=True, bias=True, m=9, p=6, n=5, axis=0):
+    """z1 = X W1 + b1, a norm over this axis, tanh, W2, squared error."""
 
     def make(rng):
         X, y = rng.normal(size=(m, p)) + 0.3, rng.normal(size=(m, 2))
@@ -154,7 +159,7 @@ def norm_network(lacks, in_out=True, bias=True, m=9, p=6, n=5, norm="batch"):
         def forward(q):
             W = q["W1"] if in_out else q["W1"].T
             z1 = X @ W + q.get("b1", 0)
-            zh, sigma = normal(z1, 0)
+            zh, sigma = normal(z1, axis)
             a1 = np.tanh(zh)
             return zh, sigma, a1, a1 @ q["W2"] + q["b2"]
 
@@ -165,7 +170,7 @@ def norm_network(lacks, in_out=True, bias=True, m=9, p=6, n=5, norm="batch"):
             zh, sigma, a1, a2 = forward(q)
             dz2 = (a2 - y) / m
             dzh = dz2 @ q["W2"].T * (1 - a1**2)
-            dz1 = back(dzh, zh, sigma, 0, lacks if broken else ())
+            dz1 = back(dzh, zh, sigma, axis, lacks if broken else ())
             dW1 = X.T @ dz1
             g = {"W1": dW1 if in_out else dW1.T, "W2": a1.T @ dz2, "b2": dz2.sum(0)}
             return g | {"b1": dz1.sum(0)} if bias else g
@@ -260,6 +265,37 @@ def embedding(with_X):
     return make
 
 
+def attention(power):
+    """J = sum of R softmax(q k^T / sqrt(d)) v, its scale to another power in the backward."""
+
+    def make(rng):
+        p = {name: rng.normal(size=(5, 8)) for name in "qkv"}
+        R, scale = rng.normal(size=(5, 8)), 1 / np.sqrt(8)
+
+        def gradients(p, broken):
+            a = softmax_rows(p["q"] @ p["k"].T * scale)
+            da = R @ p["v"].T
+            ds = a * (da - (da * a).sum(1, keepdims=True)) * scale ** (power if broken else 1)
+            return {"q": ds @ p["k"], "k": ds.T @ p["q"], "v": a.T @ R}
+
+        def cost(p):
+            return float((R * (softmax_rows(p["q"] @ p["k"].T * scale) @ p["v"])).sum())
+
+        return cost, gradients, p, {}
+
+    return make
+
+
+def weighted(rng):
+    """Cross-entropy with sample weights, forgotten in the gradient."""
+    z, w, y = rng.normal(size=(6, 4)), rng.uniform(0.5, 2, (6, 1)), np.eye(4)[rng.integers(0, 4, 6)]
+
+    def gradients(p, broken):
+        return {"z": (softmax_rows(p["z"]) - y) / 6 * (1 if broken else w)}
+
+    return lambda p: -(w * y * np.log(softmax_rows(p["z"]))).sum() / 6, gradients, {"z": z}, {}
+
+
 MEAN, VARIANCE = ("mean",), ("variance",)
 BOTH = (*MEAN, *VARIANCE)
 M, V, B = (f"normalisation's {k}" for k in ("mean", "variance", "mean and variance"))
@@ -281,6 +317,10 @@ BROKEN_TERMS = [
     ),
     term_case("1/m against 1/(m - 1)", norm_argument(wrong=less_one), note="less one"),
     term_case(
+        "1/m against 1/(m - 1)", norm_argument(wrong=less_one, shape=(60, 4)), note="less one of 60"
+    ),
+    term_case(V, norm_argument(wrong=variance_by_m), note="batch slightly"),
+    term_case(
         "1/sigma missing",
         norm_argument(wrong=lambda dy, x, xh, s, g: back(dy * g, xh, s, 0) * s),
         note="sigma",
@@ -297,6 +337,9 @@ BROKEN_TERMS = [
     term_case(V, norm_network(VARIANCE), "W1", note="network variance"),
     term_case(B, norm_network(BOTH), "W1", note="network both"),
     term_case(B, norm_network(BOTH, in_out=False, bias=False), "W1", note="network turned"),
+    term_case(M, norm_network(MEAN, axis=1), "W1", note="network layer mean"),
+    term_case(V, norm_network(VARIANCE, axis=1), "W1", note="network layer variance"),
+    term_case(B, norm_network(BOTH, axis=1, in_out=False), "W1", note="network layer both"),
     term_case("softmax's sum", softmax_argument(lambda da, a: a * da), note="softmax sum"),
     term_case("softmax's sum", softmax_argument(lambda da, a: a * da, log=True), note="log"),
     term_case(
@@ -327,6 +370,9 @@ BROKEN_TERMS = [
     ),
     term_case("mask missing", dropped(False), note="dropout"),
     term_case("mask missing", dropped(True), note="dropout and scale"),
+    term_case("1/√d", attention(0), "q, k", note="forgotten"),
+    term_case("1/√d", attention(2), "q, k", note="twice"),
+    term_case("a factor for each row", weighted, "z", note="weights"),
     term_case("rows overwritten", embedding(True), "E", note="with X"),
     term_case("whole rows", embedding(False), "E", note="without X"),
 ]
@@ -338,6 +384,8 @@ RIGHT_TERMS = [
     right_case("images", images("")),
     right_case("network", norm_network(())),
     right_case("network-turned", norm_network((), in_out=False)),
+    right_case("network-layer", norm_network((), axis=1)),
+    right_case("attention", attention(1)),
     right_case("softmax", softmax_argument(None)),
     right_case("pointwise", pointwise("leaky", None)),
     right_case("dropout", dropped(False)),

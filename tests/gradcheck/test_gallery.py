@@ -84,3 +84,35 @@ def awkward(case):
         decided += report.ok
     if case.decided:
         assert decided >= 0.9 * len(SEEDS)
+
+
+@pytest.mark.parametrize("case", [*BROKEN, *BROKEN_TORCH], ids=lambda c: c.id)
+def test_what_is_read_without_the_network_names_no_other_mistake(case, monkeypatch):
+    """The patterns for normalisations, slopes, masks and rows fit no other mistake by chance."""
+    for module in ("diagnosis", "layers", "adapters.torch"):
+        for name in ("model_in", "model_of", "_model"):
+            place = f"chainrule.gradcheck.{module}.{name}"
+            monkeypatch.setattr(place, lambda *a, **k: None, raising=False)
+    theirs = {c.bug for c in BROKEN_TERMS} - {case.bug}
+    # With squared errors and a sigmoid the two are one: a - y is da, without f'.
+    theirs -= {"f' missing"} if case.bug.startswith("a - y") else set()
+    for seed in range(5):
+        report, _ = case.run(seed)
+        assert not any(d.certain for d in report.diagnoses)
+        named = {d.bug for d in report.diagnoses} & theirs
+        assert not named, (seed, str(report))
+
+
+@pytest.mark.parametrize(
+    "case", [c for c in BROKEN_TERMS if c.bug.startswith("normalisation")], ids=lambda c: c.id
+)
+def test_a_normalisation_is_placed_where_it_stands(case):
+    """The error of W tells of z, with the axis; that of the argument of itself."""
+    said = case.run(3)[0].diagnoses[0].sentence
+    layer = "layer" in case.note
+    if case.where == "W1":
+        assert f"z = X W1 is normalised over the {'units' if layer else 'samples'}" in said
+    elif case.note != "rms":
+        assert "x is normalised" in said
+        assert ("layer norm" in said) == (layer or "vector" in case.note)
+    assert "missing from" in said

@@ -45,12 +45,13 @@ def _diagnose(report: Report, model: Model | None, evidence: Evidence) -> None:
     ):
         model = None
     found = list(_named_bugs(report.tensors, model)) if model is not None else []
-    only = precision_only(wrong)
-    if only is not None:
+    only, read = precision_only(wrong), [] if found else list(from_patterns(evidence))
+    # Rounding fits no pattern; an error that is small and does is no rounding.
+    if only is not None and not read:
         found.insert(0, only)
     if not found:
         few = few_entries(wrong)
-        found = [few] if few is not None else list(from_patterns(evidence))
+        found = [few] if few is not None else read
     if not found and model is not None:
         found = list(_left_over(report.tensors, model))
     report.diagnoses = found

@@ -56,11 +56,13 @@ def _axis(t: Checked, axes: tuple[int, ...]) -> str:
     return f", axis={axes[0] if len(axes) == 1 else axes}"
 
 
-def _shift_free(n: Array) -> bool:
+def shift_free(n: Array) -> bool:
+    """Whether J does not change when each row is shifted as a whole."""
     return upright(n, np.ones_like(n), SHIFT_FREE)
 
 
-def _formula(name: str, axis: str) -> str:
+def formula_of(name: str, axis: str) -> str:
+    """The right backward of a normalisation of what has this name; ``axis``: ", axis=0"."""
     v = f"{name}h"
     return (
         f"d{name} = (d{v} - mean(d{v}{axis}) - {v} * mean(d{v} * {v}{axis})) / sigma, "
@@ -79,7 +81,7 @@ def terms(t: Checked, evidence: Evidence) -> Said | None:
         scale_free = upright(n, centred, SCALE_FREE)
         for term, forms in (("mean", (ones,)), ("variance", (centred,)), ("both", (ones, centred))):
             fits = enough(e, len(forms)) and np.max(np.abs(without(e, *forms))) <= room
-            if not (fits and _shift_free(n) and (scale_free or term == "mean")):
+            if not (fits and shift_free(n) and (scale_free or term == "mean")):
                 continue
             short, words = TERMS[term]
             if not scale_free:
@@ -92,7 +94,7 @@ def terms(t: Checked, evidence: Evidence) -> Said | None:
                 f"{'are' if term == 'both' else 'is'} missing from its gradient, or "
                 f"{'have' if term == 'both' else 'has'} a wrong factor."
             )
-            return f"normalisation's {short}", said, _formula(t.name, axis)
+            return f"normalisation's {short}", said, formula_of(t.name, axis)
         rms = enough(e, 1) and np.max(np.abs(without(e, x))) <= room
         if rms and upright(n, x, SCALE_FREE):
             said = (
@@ -120,12 +122,12 @@ def samples_or_less_one(t: Checked, evidence: Evidence) -> Said | None:
         return None
     for axes, _, x, a, n in _lines(t):
         count = x.shape[1]
-        if not enough(x, 3) or count > 50:
+        if not enough(x, 3):
             continue
         forms = (np.ones_like(x), x)
         left, right = without(a, *forms), without(n, *forms)
         k = np.sum(left * right, axis=1) / np.maximum(np.sum(right * right, axis=1), 1e-300)
-        if np.max(np.abs(left - k[:, None] * right)) > room or not _shift_free(n):
+        if np.max(np.abs(left - k[:, None] * right)) > room or not shift_free(n):
             continue
         for backward, forward in (("m - 1", "m"), ("m", "m - 1")):
             wanted = np.sqrt((count - 1) / count)
@@ -137,24 +139,29 @@ def samples_or_less_one(t: Checked, evidence: Evidence) -> Said | None:
                 f"{forward}, and its gradient works with one that divides by {backward} "
                 f"(m = {count})."
             )
-            formula = _formula(t.name, _axis(t, axes))
+            formula = formula_of(t.name, _axis(t, axes))
             return "1/m against 1/(m - 1)", said, f"{formula}, sigma as in the forward pass"
     return None
 
 
-def factors(t: Checked, evidence: Evidence) -> Said | None:
-    """One factor for each line, those of sigma or of another parameter: forgotten, or twice."""
+def _ratios(t: Checked) -> Iterator[tuple[str, Array, Array]]:
+    """Yield (kind of line, x, gradient over numerical one of each line) where that is one number"""
     room = clear(t)
     if room is None:
-        return None
+        return
     for axes, _, x, a, n in _lines(t):
         square = np.sum(n * n, axis=1)
-        if len(x) < 3 or not enough(x, 1) or not np.all(square > 0):
+        some = np.all(np.sum(np.abs(n) > 1e-9 * np.max(np.abs(n)), axis=1) >= 2)
+        if len(x) < 3 or not enough(x, 1) or not some:
             continue
         k = np.sum(a * n, axis=1) / square
-        if np.max(np.abs(a - k[:, None] * n)) > room or not np.all(k != 0):
-            continue
-        line = "column" if axes == (0,) else "row" if axes == (1,) else "line"
+        if np.max(np.abs(a - k[:, None] * n)) <= room and np.all(k != 0):
+            yield "column" if axes == (0,) else "row" if axes == (1,) else "line", x, k
+
+
+def factors(t: Checked, evidence: Evidence) -> Said | None:
+    """One factor for each line, those of sigma or of another parameter: forgotten, or twice."""
+    for line, x, k in _ratios(t):
         for word, values in _factors(x, evidence, t):
             inverse = word.removeprefix("1/")
             said = f"each {line} of {t.name}'s gradient"
@@ -165,6 +172,19 @@ def factors(t: Checked, evidence: Evidence) -> Said | None:
             if _same(k, values, word):
                 mend = f"{now} * {inverse}" if inverse != word else f"{now} / {word}"
                 return f"{word} twice", f"{said} has the factor {word} twice.", mend
+    return None
+
+
+def each_line(t: Checked, evidence: Evidence) -> Said | None:
+    """One factor for each line, of which no more is known."""
+    for line, _, k in _ratios(t):
+        few = ", ".join(f"{value:.4g}" for value in k[:4])
+        said = (
+            f"each {line} of {t.name}'s gradient is right but for a factor of its own "
+            f"({few}{', ...' if len(k) > 4 else ''}): a factor that goes with the {line} "
+            "(a weight, a scale, f') is missing or wrong."
+        )
+        return f"a factor for each {line}", said, ""
     return None
 
 
@@ -190,40 +210,6 @@ def _same(found: Array, values: Array, word: str) -> bool:
     return near and float(np.ptp(eps)) <= 1e-4 * largest
 
 
-def of_weights(t: Checked, evidence: Evidence) -> Said | None:
-    """z = X W + b is normalised over the samples: W's error is X^T of the terms forgotten."""
-    room = clear(t)
-    if room is None or t.analytic.ndim != 2 or evidence.X is None or evidence.X.ndim != 2:
-        return None
-    assert t.parameter is not None
-    for columns, X in ((False, evidence.X), (True, evidence.X.T)):
-        for turned in (True, False):
-            W, a, n = ((v.T if turned else v) for v in (t.parameter, t.analytic, t.numeric))
-            if W.shape[1] != X.shape[1] or len(W) < 2 or not upright(n, W, SCALE_FREE):
-                continue
-            zc = W @ X.T
-            zc = zc - zc.mean(axis=1, keepdims=True)
-            ones = np.broadcast_to(X.sum(axis=0), W.shape)
-            through = zc @ X
-            for term, forms in (
-                ("mean", (ones,)),
-                ("variance", (through,)),
-                ("both", (ones, through)),
-            ):
-                if not enough(W, len(forms)) or np.max(np.abs(without(a - n, *forms))) > room:
-                    continue
-                short, words = TERMS[term]
-                several = term == "both"
-                z = f"{t.name} X" if columns else f"X {t.name}"
-                said = (
-                    f"z = {z} is normalised over the samples (batch norm), and {words} "
-                    f"{'are' if several else 'is'} missing from dz, or "
-                    f"{'have' if several else 'has'} a wrong factor."
-                )
-                return f"normalisation's {short}", said, _formula("z", f", axis={int(columns)}")
-    return None
-
-
 def softmax_sum(t: Checked, evidence: Evidence) -> Said | None:
     """Softmax of the argument: its Jacobian taken without what the other entries of a line add."""
     room = clear(t)
@@ -232,7 +218,7 @@ def softmax_sum(t: Checked, evidence: Evidence) -> Said | None:
     for axes, _, x, g, n in _lines(t):
         a = np.exp(x - x.max(axis=1, keepdims=True))
         a = a / a.sum(axis=1, keepdims=True)
-        if not enough(a, 1) or not _shift_free(n):
+        if not enough(a, 1) or not shift_free(n):
             continue
         name, axis = t.name, _axis(t, axes).removeprefix(", ")
         summed = np.max(np.abs(without(g - n, a))) <= room
@@ -251,4 +237,4 @@ def softmax_sum(t: Checked, evidence: Evidence) -> Said | None:
     return None
 
 
-NORMS: Sequence[Pattern] = (terms, of_weights, softmax_sum, samples_or_less_one, factors)
+NORMS: Sequence[Pattern] = (terms, softmax_sum, samples_or_less_one, factors)

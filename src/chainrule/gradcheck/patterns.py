@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .evidence import FITS, Evidence, Pattern, Said, known
-from .norms import NORMS
+from .norms import NORMS, each_line
+from .norms_inside import NORMS_INSIDE
 from .pointwise import POINTWISE
 from .report import Diagnosis
 from .verdicts import WRONG, Checked
@@ -34,8 +35,8 @@ def _is(k: float, value: float) -> bool:
     return abs(k - value) <= 1e-4 * abs(value)
 
 
-def factor_words(k: float, samples: int | None) -> tuple[str, str]:
-    """Name a constant factor: (bug, sentence)."""
+def factor_words(k: float, samples: int | None, sizes: Set[int] = frozenset()) -> tuple[str, str]:
+    """Name a constant factor: (bug, sentence). ``sizes``: those of the arrays' axes."""
     if _is(k, -1):
         return "sign", "the sign is turned around: gradient = -1 × numerical"
     if samples is not None and samples > 2 and _is(k, samples):
@@ -51,10 +52,17 @@ def factor_words(k: float, samples: int | None) -> tuple[str, str]:
     if whole > 2.5 and abs(whole - round(whole)) < 1e-4 * whole:
         bug = "missing 1/m" if k > 1 else "doubled 1/m"
         said = f"gradient = {round(whole) if k > 1 else f'1/{round(whole)}'} × numerical"
-        return (
-            bug,
-            f"{said}: if that is the number of samples, 1/m is {'missing' if k > 1 else 'doubled'}",
-        )
+        if samples is not None:
+            how = "missing" if k > 1 else "there twice"
+            n = round(whole)
+            return bug, f"{said}: if J is a mean over {n} (outputs, entries), 1/{n} is {how}"
+        how = "missing" if k > 1 else "doubled"
+        return bug, f"{said}: if that is the number of samples, 1/m is {how}"
+    d = round(whole * whole)
+    if d in sizes and _is(whole, d**0.5):
+        how = "missing" if k > 1 else "there twice"
+        root = f"√{d}" if k > 1 else f"1/√{d}"
+        return "1/√d", f"gradient = {root} × numerical: 1/√d is {how}, d = {d} as in the shape"
     return "constant factor", f"gradient = {k:.6g} × numerical throughout"
 
 
@@ -122,8 +130,10 @@ PATTERNS: Sequence[Pattern] = (
     _zero,
     _penalty,
     _one_number,
+    *NORMS_INSIDE,
     *NORMS,
     *POINTWISE,
+    each_line,
 )
 
 
@@ -134,14 +144,14 @@ def from_patterns(evidence: Evidence) -> Iterator[Diagnosis]:
     ratios = {t.name: ratio(t) for t in wrong if np.any(t.analytic)}
     shared = [k for k in ratios.values() if k is not None]
     if len(wrong) > 1 and len(shared) == len(wrong) and np.ptp(shared) <= 1e-4 * abs(shared[0]):
-        bug, said = factor_words(shared[0], samples)
+        bug, said = factor_words(shared[0], samples, {n for t in wrong for n in t.shape})
         names = "every parameter" if len(wrong) == len(tensors) else ", ".join(ratios)
         yield Diagnosis(bug, names, f"{said}, for {names}.", "", False)
         return
     for t in wrong:
         k = ratios.get(t.name)
         if (k is not None and t.analytic.size > 1) or (k is not None and len(tensors) == 1):
-            bug, said = factor_words(k, samples)
+            bug, said = factor_words(k, samples, set(t.shape))
             yield Diagnosis(bug, t.name, f"{t.name}: {said}.", "", False)
             continue
         for pattern in PATTERNS:

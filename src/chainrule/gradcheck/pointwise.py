@@ -143,10 +143,13 @@ def whole_rows(t: Checked, evidence: Evidence) -> Said | None:
                 "their gradient is overwritten where it should be added.",
                 f"np.add.at(d{t.name}, X, da), and not d{t.name}[X] = da or += da",
             )
+        if any(other.count(WRONG) for other in evidence.tensors if other is not t):
+            continue
         return (
             "whole rows",
-            f"the {word} {named} of {t.name}'s gradient are wrong and all others right: look for "
-            "an index that is off, or an update that overwrites where it should add (np.add.at).",
+            f"the {word} {named} of {t.name}'s gradient are wrong and all others right: look at "
+            "what is special about them (used more than once and overwritten where they should be "
+            "added up, np.add.at; a mask, a kink).",
             "",
         )
     return None
