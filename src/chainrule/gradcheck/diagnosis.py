@@ -46,8 +46,9 @@ def _diagnose(report: Report, model: Model | None, evidence: Evidence) -> None:
         model = None
     found = list(_named_bugs(report.tensors, model)) if model is not None else []
     only, read = precision_only(wrong), [] if found else list(from_patterns(evidence))
-    # Rounding fits no pattern; an error that is small and does is no rounding.
-    if only is not None and not read:
+    # Rounding fits no pattern, but by chance in a short vector: what does throughout is none.
+    explained = {d.place for d in read}
+    if only is not None and any(t.name not in explained for t in wrong):
         found.insert(0, only)
     if not found:
         few = few_entries(wrong)

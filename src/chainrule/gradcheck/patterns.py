@@ -59,7 +59,7 @@ def factor_words(k: float, samples: int | None, sizes: Set[int] = frozenset()) -
         how = "missing" if k > 1 else "doubled"
         return bug, f"{said}: if that is the number of samples, 1/m is {how}"
     d = round(whole * whole)
-    if d in sizes and _is(whole, d**0.5):
+    if d > 1 and d in sizes and _is(whole, d**0.5):
         how = "missing" if k > 1 else "there twice"
         root = f"√{d}" if k > 1 else f"1/√{d}"
         return "1/√d", f"gradient = {root} × numerical: 1/√d is {how}, d = {d} as in the shape"
