@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from awkward import AWKWARD
 from broken import BROKEN
-from broken_terms import BROKEN_TERMS, RIGHT_TERMS
+from broken_terms import BROKEN_TERMS, RIGHT_TERMS, back, normal
 
-from chainrule.gradcheck.verdicts import RIGHT, WRONG
+from chainrule.gradcheck.evidence import Evidence
+from chainrule.gradcheck.patterns import from_patterns
+from chainrule.gradcheck.verdicts import RIGHT, WRONG, Checked
 
 try:
     from broken_torch import BROKEN_TORCH
@@ -116,3 +118,22 @@ def test_a_normalisation_is_placed_where_it_stands(case):
         assert "x is normalised" in said
         assert ("layer norm" in said) == (layer or "vector" in case.note)
     assert "missing from" in said
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (4, 4), (8, 3), (3, 8), (6,), (12,), (2, 3, 4)])
+@pytest.mark.parametrize("axis", [0, -1])
+def test_noise_is_no_pattern(shape, axis):
+    """A normalisation's right gradient with noise on it: no formula is made responsible."""
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        x, dxh = rng.normal(size=shape), rng.normal(size=shape)
+        xh, sigma = normal(x, axis)
+        n = back(dxh, xh, sigma, axis)
+        size = float(rng.choice([1e-3, 0.1, 1, 10]))
+        a = n + size * rng.normal(size=shape) * rng.integers(0, 2, shape)
+        verdict = np.where(np.abs(a - n) > 1e-9, WRONG, RIGHT).astype(np.int8)
+        t = Checked("x", a, n, np.full(shape, 1e-12), verdict, parameter=x)
+        # Whole rows that happen to be right are a fact; all else would be a claim.
+        X = rng.normal(size=(5, shape[0]))
+        found = [d for d in from_patterns(Evidence([t], 5, X)) if d.bug != "whole rows"]
+        assert not found or verdict.sum() < 2, found

@@ -28,7 +28,9 @@ def ratio(t: Checked) -> float | None:
         return None
     k = float(np.vdot(a, n)) / square
     off = float(np.max(np.abs(a - k * n)))
-    return k if off <= FITS * max(float(np.max(np.abs(a))), 1e-300) else None
+    # A factor near 1 must explain the error, not only the gradient.
+    error = float(np.max(np.abs(a - n)))
+    return k if off <= min(FITS * float(np.max(np.abs(a))), 1e-2 * error) else None
 
 
 def _is(k: float, value: float) -> bool:
