@@ -120,6 +120,7 @@ FILES = {
     "labels.csv": "a,y\n1,ann\n2,bob\n3,cid\n",
     "times.csv": "at,y\n" + "".join(f"{i % 9:02}:30,{i % 2}\n" for i in range(1, 21)),
     "days.csv": "day,y\n2024-01-01,1\n2024-01-02,2\n2024-01-04,2\n",
+    "grown.csv": "a,y\n" + "".join(f"{i},{'old' if i > 16 else 'new'}\n" for i in range(20)),
     "tiny.csv": "a,y\n1,0\n2,1\n",
 }
 
@@ -167,6 +168,10 @@ BAD = {
     "table.csv -t y --drop c": "the table has no column 'c'",
     "table.csv -t y --drop y": "the target 'y' is also given to --drop",
     "table.csv -t y --drop a --drop b": "no column is left to learn from beside the target",
+    "days.csv -t y --latest dya": "days.csv has no column 'dya', did you mean 'day'?",
+    "days.csv -t y --latest y": "--latest is the target 'y' itself",
+    "labels.csv -t a --latest y": "wants a column of dates or numbers, and 'y' holds words",
+    "grown.csv -t y --latest a": "class 'old' of target 'y' is only in the latest rows by 'a'",
     "tiny.csv -t y": "target 'y' has 2 classes in 2 rows, fewer than two rows for each",
     "table.csv -t y -o no/model": "no/model cannot be written: there is no folder",
     "table.csv -t y -o .": "is a folder",

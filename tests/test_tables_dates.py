@@ -180,6 +180,31 @@ def test_a_season_is_learnt_from_a_csv_file(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
 
 
+@pytest.mark.parametrize("drop", [(), ("day",)])
+def test_the_latest_days_are_held_out_and_found_again(drop: Any, tmp_path: Path) -> None:
+    from chainrule.explanation.scoring import rows_held_out
+    from chainrule.tables.choices import Choices
+    from chainrule.tables.fit import fit_table
+    from chainrule.tables.model import TableModel
+
+    rng = np.random.default_rng(0)
+    at, x = rng.permutation(100), rng.normal(size=100)
+    lines = [f"{dates.written(float(d))},{v:.6f},{2 * v:.6f}" for d, v in zip(at, x, strict=True)]
+    (tmp_path / "a.csv").write_text("day,x,y\n" + "\n".join(lines) + "\n")
+    said: list[str] = []
+    fitted = fit_table(
+        tmp_path / "a.csv", "y", Choices(latest="day", drop=drop, epochs=5), say=said.append
+    )
+    assert sorted(at[fitted.split.test].tolist()) == list(range(80, 100))
+    assert sorted(at[fitted.split.validation].tolist()) == list(range(70, 80))
+    assert not any("at random" in sentence for sentence in said)
+    fitted.model.save(tmp_path / "m")
+    model = TableModel.load(tmp_path / "m")
+    held = rows_held_out(model, model.read(tmp_path / "a.csv", with_target=True), "a.csv")
+    assert held is not None
+    assert held.tolist() == fitted.split.test.tolist()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

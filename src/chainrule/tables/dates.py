@@ -117,14 +117,11 @@ def names_of(name: str, cycles: Sequence[str]) -> list[str]:
 def said(name: str, cycles: Sequence[str]) -> str:
     """Say what becomes of a column of dates.
 
-    >>> said("when", ["year", "week"])[:75]
-    "column 'when' holds dates: it becomes days and places in the year and week;"
+    >>> said("when", ["year", "week"])
+    "column 'when' holds dates: it becomes days, and places in the year and the week"
     """
-    places = f" and places in the {' and '.join(cycles)}" if cycles else ""
-    return (
-        f"column {name!r} holds dates: it becomes days{places}; rows held out are drawn at random, "
-        "they are not the latest"
-    )
+    places = f", and places in the {' and the '.join(cycles)}" if cycles else ""
+    return f"column {name!r} holds dates: it becomes days{places}"
 
 
 def _phase(days: Array, length: float) -> Array:

@@ -100,13 +100,14 @@ def fit_feature(column: Column) -> tuple[Feature | None, list[str]]:
     if column.missing.all():
         raise ValueError(
             f"column {column.name!r} has no value in any row that is trained on: "
-            f"leave it out with --drop {_quoted(column.name)}"
+            f"leave it out with --drop {quoted(column.name)}"
         )
     fits = {"text": _fit_category, "boolean": _fit_boolean, "date": _fit_date}
     return fits.get(column.kind, _fit_number)(column)
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """Return a column's name as a shell wants it."""
     return f"'{name}'" if " " in name else name
 
 
@@ -122,7 +123,7 @@ def _fit_number(column: Column) -> tuple[Feature, list[str]]:
     if column.kind == "integer" and not missing and _counts_rows(values):
         notes.append(
             f"column {column.name!r} looks like a number of each row: if it is, leave it out with "
-            f"--drop {_quoted(column.name)}"
+            f"--drop {quoted(column.name)}"
         )
     return Feature(column.name, "number", mean, scale, missing), notes
 
