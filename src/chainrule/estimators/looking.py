@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..network import Gradients, Network, Trace
+from ..tables.dates import slopes
 
 
 class LookInside:
@@ -39,7 +40,8 @@ class LookInside:
     def input_gradient(self, X: Any, y: Any, sample_weight: Any = None) -> npt.NDArray[Any]:
         """Return dJ_i/dx_ij (m, n_features): how each sample's own cost changes with each column.
 
-        In the units of the columns as given; NaN for a categorical column, which has no derivative.
+        In the units of the columns as given, of dates by the day; NaN for a categorical column,
+        which has no derivative.
         """
         net, samples = self._seen(X, y, sample_weight)
         da = net.backward(net.forward(samples.X), samples.Y, per_sample=True).da[0]
@@ -54,6 +56,12 @@ class LookInside:
             if feature.kind == "number":
                 slope = 1 / feature.scale if feature.scale else 0.0
                 found[:, column] = da[:, place] * slope
+            elif feature.kind == "date":
+                slope = 1 / feature.scale if feature.scale else 0.0
+                end = place + 1 + 2 * len(feature.cycles)
+                turning = slopes(samples.X[:, place + 1 : end], feature.cycles)
+                found[:, column] = da[:, place] * slope
+                found[:, column] += (da[:, place + 1 : end] * turning).sum(axis=1)
             place += feature.width
         return found
 

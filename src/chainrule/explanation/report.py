@@ -137,7 +137,7 @@ def gradient_check(model: TableModel, X: Array, y: Array) -> str:
     return str(found)
 
 
-_PLURALS = {"number": "numbers", "category": "categories", "boolean": "booleans"}
+_PLURALS = {"number": "numbers", "category": "categories", "boolean": "booleans", "date": "dates"}
 
 
 def data_lines(
