@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from awkward import AWKWARD
 from broken import BROKEN
-from broken_terms import BROKEN_TERMS, RIGHT_TERMS, back, normal
+from broken_norms import BROKEN_NORMS, RIGHT_NORMS, back, normal
+from broken_terms import BROKEN_TERMS, RIGHT_TERMS
 
 from chainrule.gradcheck.evidence import Evidence
 from chainrule.gradcheck.patterns import from_patterns
@@ -18,7 +19,7 @@ except ImportError:
     BROKEN_TORCH = []
 
 SEEDS = range(20)
-ALL = [*BROKEN, *BROKEN_TERMS, *BROKEN_TORCH]
+ALL = [*BROKEN, *BROKEN_NORMS, *BROKEN_TERMS, *BROKEN_TORCH]
 
 
 def test_the_gallery_is_as_large_as_promised():
@@ -64,7 +65,7 @@ def test_broken(case):
     assert tried >= 10
 
 
-@pytest.mark.parametrize("case", [*AWKWARD, *RIGHT_TERMS], ids=lambda c: c.id)
+@pytest.mark.parametrize("case", [*AWKWARD, *RIGHT_NORMS, *RIGHT_TERMS], ids=lambda c: c.id)
 def test_right_but_awkward(case):
     awkward(case)
 
@@ -95,7 +96,7 @@ def test_what_is_read_without_the_network_names_no_other_mistake(case, monkeypat
         for name in ("model_in", "model_of", "_model"):
             place = f"chainrule.gradcheck.{module}.{name}"
             monkeypatch.setattr(place, lambda *a, **k: None, raising=False)
-    theirs = {c.bug for c in BROKEN_TERMS} - {case.bug}
+    theirs = {c.bug for c in (*BROKEN_NORMS, *BROKEN_TERMS)} - {case.bug}
     # With squared errors and a sigmoid the two are one: a - y is da, without f'.
     theirs -= {"f' missing"} if case.bug.startswith("a - y") else set()
     for seed in range(5):
@@ -106,7 +107,7 @@ def test_what_is_read_without_the_network_names_no_other_mistake(case, monkeypat
 
 
 @pytest.mark.parametrize(
-    "case", [c for c in BROKEN_TERMS if c.bug.startswith("normalisation")], ids=lambda c: c.id
+    "case", [c for c in BROKEN_NORMS if c.bug.startswith("normalisation")], ids=lambda c: c.id
 )
 def test_a_normalisation_is_placed_where_it_stands(case):
     """The error of W tells of z, with the axis; that of the argument of itself."""
