@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 from chainrule.network import Network
 
+from .arguments import finite_inputs, network_of, row_of
+
 Kind = Literal["broken", "dead", "saturated", "vanishing", "exploding"]
 
 # An activation is flat where its slope is below this share of its slope at 0 ...
@@ -41,8 +43,11 @@ class Finding:
 
 def findings(net: Network, X: npt.ArrayLike, y: npt.ArrayLike) -> list[Finding]:
     """Look at all samples X (m, n_0), y and say what is in trouble; an empty list is good news."""
-    wide = net.copy(dtype="float64")
-    trace = wide.forward(X)
+    wide = network_of(net).copy(dtype="float64")
+    x = finite_inputs(wide.inputs(X))
+    row_of(0, len(x))
+    with np.errstate(all="ignore"):
+        trace = wide.forward(x)
     grads = wide.backward(trace, y, per_sample=True)
     found: list[Finding] = []
     if not np.isfinite(net.theta).all():

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from chainrule.files.atomic import write_atomically
 from chainrule.network import Network
 
+from .arguments import history_of, names_of, network_of, whole
 from .assets import asset, embedded_json, template
 from .chain import sample_of
 from .layer_level import layer_picture
@@ -85,8 +86,8 @@ def explain(
     most ``samples`` rows are taken along, evenly spread; ``first_row`` is the number of the first
     row of X. Dropout is off, as in prediction.
 
-    Raises ValueError for names that do not fit, a row that is not there, a network too large
-    for a page, and one's own activation or cost that cannot be followed on symbols; ImportError
+    Raises ValueError for names that do not fit, a row that is not there, an input that is not
+    finite, a network too large for a page, and one's own activation or cost that cannot be followed on symbols; ImportError
     naming the extra if SymPy or jinja2 is missing.
 
     >>> net = Network([2, 3, 1], hidden="tanh", output="sigmoid")
@@ -94,20 +95,23 @@ def explain(
     >>> page.html[:15]
     '<!doctype html>'
     """
-    if len(net.theta) > MOST_PARAMETERS:
+    if len(network_of(net).theta) > MOST_PARAMETERS:
         raise ValueError(
             f"the network has {len(net.theta):,} parameters, and a page holds at most "
             f"{MOST_PARAMETERS:,}: use illustrate for a picture, expand for the chain rule"
         )
-    history = history or net.history
-    names = Names(_names("inputs", inputs, net.sizes[0]), _names("outputs", outputs, net.sizes[-1]))
+    history = history_of(history, net)
+    samples, first_row = whole("samples", samples), whole("first_row", first_row)
+    names = Names(
+        names_of("inputs", inputs, net.sizes[0]), names_of("outputs", outputs, net.sizes[-1])
+    )
     sample = sample_of(net, X, y, row)
     da = da_of(sample)
     most = 8 if len(net.sizes) <= _DEEP else 5
     units = telling_units(net.sizes, sample.a, da, most)
     data = page_data(net, X, y, row, samples, names, units, history)
     data["rows"] = [number + first_row for number in data["rows"]]
-    title = title or f"Both passes of a {'-'.join(map(str, net.sizes))} network"
+    title = str(title or "") or f"Both passes of a {'-'.join(map(str, net.sizes))} network"
     functions = page_functions(net)
     body = "\n".join(asset(name) for name in SCRIPTS)
     script = f'(() => {{\n"use strict";\nconst FUNCTIONS = {functions};\n{body}\n}})();\n'
@@ -149,13 +153,3 @@ def notes(net: Network) -> list[str]:
         found.append("The parameters are float32; this page computes with them in float64.")
     return found
 
-
-def _names(argument: str, names: Sequence[str] | None, count: int) -> tuple[str, ...]:
-    if names is None:
-        return ()
-    found: list[Any] = list(names)
-    if len(found) != count:
-        raise ValueError(
-            f"{argument} has {len(found)} names, and the network has {count} {argument}"
-        )
-    return tuple(clean(str(name)) for name in found)
