@@ -1,4 +1,4 @@
-"""What the functions that explain a network refuse, and that each sentence names the argument."""
+"""What the functions that explain a network refuse and take from an estimator, in sentences."""
 
 import re
 from collections.abc import Callable
@@ -61,7 +61,7 @@ def test_network_and_samples(function: Callable[..., Any], given: tuple, said: s
         ({"row": -1}, "row -1 is not there: X has the rows 0 to 4"),
     ],
 )
-def test_expand(settings: dict, said: str) -> None:
+def test_expand(settings: dict[str, Any], said: str) -> None:
     with pytest.raises((ValueError, TypeError), match=re.escape(said)):
         cr.expand(net(), X, Y, **settings)
 
@@ -85,7 +85,7 @@ def test_numpys_whole_numbers_are_whole_numbers() -> None:
         ({"history": 5}, "history must be what fit returned, not int"),
     ],
 )
-def test_explain(settings: dict, said: str) -> None:
+def test_explain(settings: dict[str, Any], said: str) -> None:
     with pytest.raises((ValueError, TypeError), match=re.escape(said)):
         cr.explain(net(), X, Y, **settings)
     assert "<title>5</title>" in cr.explain(net(), X, Y, title=5).html  # type: ignore[arg-type]
@@ -101,7 +101,7 @@ def test_explain(settings: dict, said: str) -> None:
         ({"names": Names((), ("a", "b"))}, "outputs has 2 names, and the network has 1 output"),
     ],
 )
-def test_illustrate(settings: dict, said: str) -> None:
+def test_illustrate(settings: dict[str, Any], said: str) -> None:
     with pytest.raises((ValueError, TypeError), match=re.escape(said)):
         cr.illustrate(net(), X, Y, "units", **settings)
 
@@ -121,3 +121,46 @@ def test_who_gives_an_estimator_is_told_where_its_network_is() -> None:
     model = BackpropClassifier(max_iter=2).fit(X, Y)
     with pytest.raises(TypeError, match="not BackpropClassifier: give its network_, or call"):
         cr.explain(model, X, Y)  # type: ignore[arg-type]
+
+
+def test_an_estimator_explains_itself_with_the_names_of_its_columns_and_classes() -> None:
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("sklearn")
+    from chainrule.estimators import BackpropClassifier, BackpropRegressor
+
+    table = pd.DataFrame({"age": [30.0, 41, 58, 22], "city": ["Bern", "Ulm", "Ulm", "Bern"]})
+    words = ["old", "young", "old", "young"]
+    page = BackpropClassifier((3,), max_iter=2).fit(table, words).explain(table, words).html
+    assert '"inputs":["age","city=Bern","city=Ulm"],"outputs":["young"]' in page
+    assert "x is standardised" in page
+    assert "A word is 1 in the input of its name" in page
+    assert "y and ŷ are standardised too" not in page
+
+    regressor = BackpropRegressor(hidden_layer_sizes=(3,), max_iter=2).fit(table, table.age * 2)
+    page = regressor.explain(table, table.age, inputs=["a", "b", "c"]).html
+    assert '"inputs":["a","b","c"],"outputs":[]' in page
+    assert "y and ŷ are standardised too: J is not in the units of y." in page
+
+    ages, kinds = table[["age"]], ["a", "b", "c", "a"]
+    plain = BackpropClassifier((3,), max_iter=2, standardize=False).fit(ages, kinds)
+    page = plain.explain(ages, kinds).html
+    assert '"inputs":["age"],"outputs":["a","b","c"]' in page
+    assert "standardised" not in page
+
+
+def test_what_overflows_is_a_finding_and_no_warning() -> None:
+    huge = X * 1e200
+    net = cr.Network([3, 4, 1], hidden="relu")
+    (found,) = [one for one in findings(net, huge, np.zeros(5)) if one.kind == "broken"]
+    assert "although all parameters are" in found.text
+    cr.illustrate(net, huge, np.zeros(5), "units", row=3).svg()
+    assert [one for one in findings(net, X, np.zeros(5)) if one.kind == "broken"] == []
+
+
+def test_a_text_explains_its_bracket_and_counts_one_row_as_one() -> None:
+    soft = cr.Network([2, 4, 3], hidden="tanh", output="softmax")
+    said = cr.expand(soft, [[1.0, 2.0]], [1])
+    assert "[i = j] is 1 where i and j are the same unit" in said.text()
+    assert "[i = j] is 1" in said._repr_html_()
+    assert "… 1 more row]" in said.text()
+    assert "[i = j]" not in cr.expand(net(), X, Y).text()

@@ -41,6 +41,12 @@ class Finding:
         return self.text
 
 
+_OVERFLOW = (
+    "J, a z or a dz is not a finite number for some sample, although all parameters are: they or "
+    "the inputs are so large that numbers overflow. Smaller weights, or standardised inputs, help."
+)
+
+
 def findings(net: Network, X: npt.ArrayLike, y: npt.ArrayLike) -> list[Finding]:
     """Look at all samples X (m, n_0), y and say what is in trouble; an empty list is good news."""
     wide = network_of(net).copy(dtype="float64")
@@ -48,7 +54,7 @@ def findings(net: Network, X: npt.ArrayLike, y: npt.ArrayLike) -> list[Finding]:
     row_of(0, len(x))
     with np.errstate(all="ignore"):
         trace = wide.forward(x)
-    grads = wide.backward(trace, y, per_sample=True)
+        grads = wide.backward(trace, y, per_sample=True)
     found: list[Finding] = []
     if not np.isfinite(net.theta).all():
         text = (
@@ -56,6 +62,11 @@ def findings(net: Network, X: npt.ArrayLike, y: npt.ArrayLike) -> list[Finding]:
             "so. Nothing computed from them means anything."
         )
         found.append(Finding("broken", (), (), text))
+    elif not all(
+        np.isfinite(np.asarray(v, np.float64)).all()
+        for v in (wide.J(x, y), *trace.z[1:], *grads.dz[1:])
+    ):
+        found.append(Finding("broken", (), (), _OVERFLOW))
     with np.errstate(all="ignore"):
         for l in range(1, len(net.sizes) - 1):
             found += _units(net, l, np.asarray(trace.z[l]), np.asarray(trace.a[l]))

@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +77,7 @@ def explain(
     samples: int = 100,
     first_row: int = 0,
     title: str | None = None,
+    notes: Sequence[str] = (),
 ) -> Page:
     """Return a page that shows forward and backward propagation of the network on X and y.
 
@@ -84,11 +85,12 @@ def explain(
     ``record="explain"``, for the slider over epochs; the network's last if None. ``inputs`` and
     ``outputs`` are names of the columns and of the outputs. ``row`` is the sample shown first; at
     most ``samples`` rows are taken along, evenly spread; ``first_row`` is the number of the first
-    row of X. Dropout is off, as in prediction.
+    row of X. ``notes`` are sentences below the title, such as what was done to the columns.
+    Dropout is off, as in prediction.
 
     Raises ValueError for names that do not fit, a row that is not there, an input that is not
-    finite, a network too large for a page, and one's own activation or cost that cannot be followed on symbols; ImportError
-    naming the extra if SymPy or jinja2 is missing.
+    finite, a network too large for a page, and one's own activation or cost that cannot be
+    followed on symbols; ImportError naming the extra if SymPy or jinja2 is missing.
 
     >>> net = Network([2, 3, 1], hidden="tanh", output="sigmoid")
     >>> page = explain(net, [[1.0, 2.0], [0.5, -1.0]], [1, 0])
@@ -110,6 +112,7 @@ def explain(
     most = 8 if len(net.sizes) <= _DEEP else 5
     units = telling_units(net.sizes, sample.a, da, most)
     data = page_data(net, X, y, row, samples, names, units, history)
+    m = len(np.asarray(X))
     data["rows"] = [number + first_row for number in data["rows"]]
     title = str(title or "") or f"Both passes of a {'-'.join(map(str, net.sizes))} network"
     functions = page_functions(net)
@@ -122,7 +125,7 @@ def explain(
     html = template("page.html").render(
         title=clean(title),
         summary=summary(net),
-        notes=notes(net),
+        notes=[*notes_on(net, data["rows"], m), *map(clean, notes)],
         style=asset("page.css"),
         script=script,
         script_hash=f"sha256-{digest}",
@@ -144,12 +147,13 @@ def summary(net: Network) -> str:
     )
 
 
-def notes(net: Network) -> list[str]:
-    """Say what a reader of the page should know about this network."""
+def notes_on(net: Network, rows: Sequence[int], m: int) -> list[str]:
+    """Say what a reader of the page should know about this network and the samples taken along."""
     found = []
     if any(not layer.numbered for layer in net.layers):
         found.append("Dropout is off on this page, as it is in prediction.")
     if net.dtype == np.float32:
         found.append("The parameters are float32; this page computes with them in float64.")
+    if len(rows) < m:
+        found.append(f"The page holds {len(rows)} of {m:,} samples, evenly spread.")
     return found
-

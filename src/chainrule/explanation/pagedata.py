@@ -95,6 +95,7 @@ def _layers(net: Network) -> list[dict[str, Any]]:
         found.append(
             {
                 "spec": f.spec,
+                "mixes": not f.elementwise,
                 "f": markup(substitute(formula.value, symbols)),
                 "df": markup(substitute(formula.derivative, symbols)),
                 "kinks": list(f.kinks),

@@ -93,7 +93,8 @@ def numbers(values: Floats, most: int = _SHOWN) -> str:
         return number(float(values))
     if values.ndim == 2:
         rows = [numbers(row, most) for row in values[:most]]
-        rest = f", … {len(values) - most} more rows" if len(values) > most else ""
+        more = len(values) - most
+        rest = f", … {more} more row{'' if more == 1 else 's'}" if more > 0 else ""
         return f"[{', '.join(rows)}{rest}]"
     shown = ", ".join(number(v) for v in values[:most])
     rest = f", … {len(values) - most} more" if len(values) > most else ""
@@ -125,8 +126,14 @@ def expansion_text(expansion: Expansion) -> str:
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         lines.append("  ".join(cells).rstrip())
-    lines += ["", *_paths_text(expansion), *_result_text(expansion)]
+    lines += ["", *_symbols_text(expansion), *_paths_text(expansion), *_result_text(expansion)]
     return "\n".join(lines)
+
+
+def _symbols_text(expansion: Expansion) -> list[str]:
+    """Explain the bracket in the derivative of an activation that mixes its units."""
+    mixing = any("[i = j]" in text(factor.formula) for factor in expansion.factors)
+    return ["[i = j] is 1 where i and j are the same unit, and 0 elsewhere"] if mixing else []
 
 
 def _paths_text(expansion: Expansion) -> list[str]:
@@ -181,7 +188,8 @@ def expansion_html(expansion: Expansion) -> str:
     )
     rows = "".join(_row(factor) for factor in expansion.factors)
     lines = "".join(
-        f"<p>{escape(line)}</p>" for line in _paths_text(expansion) + _result_text(expansion)
+        f"<p>{escape(line)}</p>"
+        for line in _symbols_text(expansion) + _paths_text(expansion) + _result_text(expansion)
     )
     return (
         f"<div>{expansion_mathml(expansion)}<table><thead><tr>{head}</tr></thead>"
