@@ -145,7 +145,7 @@ def test_an_estimator_explains_itself_with_the_names_of_its_columns_and_classes(
     plain = BackpropClassifier((3,), max_iter=2, standardize=False).fit(ages, kinds)
     page = plain.explain(ages, kinds).html
     assert '"inputs":["age"],"outputs":["a","b","c"]' in page
-    assert "standardised" not in page
+    assert "x is standardised" not in page
 
 
 def test_what_overflows_is_a_finding_and_no_warning() -> None:

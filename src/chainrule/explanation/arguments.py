@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +15,10 @@ from chainrule.network import Network
 from chainrule.training.history import History
 
 from .picture import clean
+
+if TYPE_CHECKING:
+    from chainrule.tables.columns import Columns
+    from chainrule.tables.model import TableModel
 
 
 def network_of(net: Any) -> Network:
@@ -85,3 +92,31 @@ def history_of(history: Any, net: Network) -> History | None:
             'history = net.fit(X, y, record="explain")'
         )
     return history
+
+
+def model_and_rows(
+    model: Any, rows: Any, source: str, say: Callable[[str], None]
+) -> tuple[TableModel, Columns, str]:
+    """Return a table's model, rows and the table's name; read what is given by the name of a file.
+
+    Raises TypeError for what is neither, and ValueError as reading a model or a table does.
+    """
+    from chainrule.tables.columns import Columns
+    from chainrule.tables.model import TableModel
+
+    if isinstance(model, str | os.PathLike):
+        model = TableModel.load(model)
+    if not isinstance(model, TableModel):
+        raise TypeError(
+            f"model must be a model file that `chainrule train` wrote, or what TableModel.load "
+            f"returns, not {type(model).__name__}"
+        )
+    if isinstance(rows, str | os.PathLike):
+        source = source or Path(rows).name
+        rows = model.read(rows, with_target=True, say=say)
+    if not isinstance(rows, Columns):
+        raise TypeError(
+            f"rows must be the name of a table's file, or what its model's read returns, "
+            f"not {type(rows).__name__}"
+        )
+    return model, rows, source

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from chainrule.files.atomic import write_atomically
 from chainrule.training.history import History, Stop
 
 from . import plots
+from .arguments import model_and_rows
 from .assets import asset, template
 from .health import findings
 from .illustration import illustrate
@@ -60,19 +61,21 @@ class ModelReport:
 
 
 def report(
-    model: TableModel,
-    rows: Columns,
+    model: TableModel | str | os.PathLike[str],
+    rows: Columns | str | os.PathLike[str],
     source: str = "",
     say: Callable[[str], None] = lambda sentence: None,
 ) -> ModelReport:
     """Return a page on a model that ``chainrule train`` made, scored on ``rows`` with their target.
 
-    Where ``rows`` are the table that it was trained on, only those held out then are scored;
+    ``model`` and ``rows`` are what was read from a model file and a table, or the names of the two
+    files. Where ``rows`` are the table that it was trained on, only those held out then are scored;
     otherwise all. ``source`` is the table's name. ``say`` hears the encoder's warnings.
 
-    Raises ValueError for a target that cannot be read; ImportError naming the extra if matplotlib
-    or jinja2 is missing.
+    Raises ValueError for files and a target that cannot be read, TypeError for another kind of
+    model or rows; ImportError naming the extra if matplotlib or jinja2 is missing.
     """
+    model, rows, source = model_and_rows(model, rows, source, say)
     held = rows_held_out(model, rows, source)
     kept = rows if held is None else rows.take(held)
     for warning in model.encoder.encode(kept, model.network.dtype)[1]:
@@ -105,6 +108,7 @@ def report(
         columns=len(importance),
         findings=[str(finding) for finding in findings(model.network, X, y)],
         check=clean(check),
+        checked=min(_CHECKED_ROWS, kept.m),
         version=__version__,
     )
     return ModelReport(html, title, scores, importance, check)
@@ -137,7 +141,8 @@ def gradient_check(model: TableModel, X: Array, y: Array) -> str:
     return str(found)
 
 
-_PLURALS = {"number": "numbers", "category": "categories", "boolean": "booleans"}
+def _plural(word: str) -> str:
+    return f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
 
 
 def data_lines(
@@ -150,8 +155,8 @@ def data_lines(
     kinds: dict[str, int] = {}
     for feature in model.encoder.features:
         kinds[feature.kind] = kinds.get(feature.kind, 0) + 1
-    columns = ", ".join(f"{n} of {_PLURALS.get(kind, kind)}" for kind, n in kinds.items())
-    lines.append(("columns", f"{len(model.encoder.features)}: {columns}"))
+    columns = ", ".join(f"{n} {kind if n == 1 else _plural(kind)}" for kind, n in kinds.items())
+    lines.append(("columns", f"{len(model.encoder.features)} ({columns})"))
     counts = model.record.get("rows") if isinstance(model.record, dict) else None
     if isinstance(counts, dict):
         said = ", ".join(f"{counts.get(part)} {part}" for part in ("train", "validation", "test"))
@@ -231,13 +236,25 @@ def _predictions(model: TableModel, true: Array, found: Array) -> list[str]:
     from chainrule.tables.scores import probabilities_of
 
     shares = probabilities_of(target.task, found)
-    pictures = [plots.captioned(plots.roc(true, shares, target.classes), "ROC curve")]
+    known = target.classes
+    pictures = [plots.captioned(plots.roc(true, shares, known), _roc_title(known))]
     if target.task == "binary":
         chance, so = shares[:, 1], (true == 1).astype(float)
     else:
         chance, so = shares.max(axis=1), (true == shares.argmax(axis=1)).astype(float)
-    title = "calibration: how often what was predicted with a probability was so"
+    title = (
+        "calibration: how often what was predicted with a probability was so; the dotted line is "
+        "perfect, a number beside a point counts its rows"
+    )
     return [*pictures, plots.captioned(plots.calibration(so, chance), title)]
+
+
+def _roc_title(classes: Sequence[str]) -> str:
+    if len(classes) == 2:
+        return f"ROC curve of {classes[1]!r}; the dotted line is guessing"
+    some = f", the first {plots.MOST_CURVES} of {len(classes)} classes"
+    rest = some if len(classes) > plots.MOST_CURVES else ""
+    return f"ROC curves, each class against the rest{rest}; the dotted line is guessing"
 
 
 def _confusion(model: TableModel, scores: Mapping[str, Any]) -> Any:
