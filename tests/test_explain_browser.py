@@ -645,6 +645,21 @@ def test_numbers_that_overflow_are_said_in_the_page_as_in_python(show: Open) -> 
     assert tab.evaluate(wider) == []
 
 
+@pytest.mark.parametrize("m", [1, 9, 10])
+def test_few_samples_may_be_chance(show: Open, m: int) -> None:
+    net = cr.Network([3, 4, 1], hidden="relu", output="sigmoid", seed=0)
+    net.b[1][1] = -50.0
+    X, y = np.random.default_rng(0).normal(size=(m, 3)), np.arange(m) % 2
+    tab = show(cr.explain(net, X, y))
+    tab.wait_for_selector("#health-list [data-kind=dead]")
+    said = tab.inner_text("#health-list [data-kind=dead]").split(" look at unit")[0]
+    (found,) = [one for one in findings(net, X, y) if one.kind == "dead"]
+    assert said.removeprefix("⚠ ").strip() == found.text
+    chance = {1: "With a single sample only, this may be chance.", 9: "With 9 samples only"}
+    assert chance.get(m, "keeps units alive.") in found.text
+    assert ("chance" in found.text) == (m < 10)
+
+
 def test_names_beside_the_units_are_in_sight_on_a_phone(show: Open) -> None:
     net, X, y = softmax_case()
     names = ["a rather long name", "another name of a column"]

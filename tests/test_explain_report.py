@@ -249,8 +249,12 @@ def test_what_a_report_leaves_out_and_what_its_marks_mean_is_said(run: Run) -> N
     assert "ROC curves, each class against the rest; the dotted line is guessing" in text
     assert "a number beside a point counts its rows" in text
     assert "its line their standard deviation" in text
+    assert "numerical derivative, on the scored rows." in text
     # J of the check is that of fewer rows than are scored: it says so.
-    assert "on the first 18 of the scored rows; J below is that of these rows alone" in text
+    many = written(HEADER, [*LINES[:40], *LINES[:40]])
+    Path("many.csv").write_text(many)
+    text = Reader(cr.report("table.model", "many.csv").html).text
+    assert "on the first 32 of the scored rows; J below is that of these rows alone" in text
     assert "ROC curve of " in Reader(cr.report("table.model", "table.csv").html).text
 
 
@@ -280,3 +284,27 @@ def test_an_axis_of_norms_has_numbers_beside_it(wide: bool) -> None:
     said = [label.get_text() for at, label in ticks if low <= at <= high]
     assert len([word for word in said if word]) >= 2
     assert axes.get_yscale() == ("log" if wide else "linear")
+
+
+def test_a_report_on_one_row_or_one_class_says_what_cannot_be_drawn(run: Run) -> None:
+    Path("one.csv").write_text(written(HEADER, LINES[:1]))
+    made = cr.report("table.model", "one.csv")
+    text = Reader(made.html).text
+    assert "the only row of one.csv" in text
+    assert "All rows are 'no & <i>no</i>': a ROC curve needs rows of another class too." in text
+    assert "A single row has nothing to be shuffled with" in text
+    assert made.importance == ()
+    assert "A single row" not in Reader(cr.report("table.model", "table.csv").html).text
+
+
+def test_what_a_prompt_shows_is_one_line() -> None:
+    net = cr.Network([2, 3, 1], hidden="tanh", output="sigmoid")
+    for shown in (cr.illustrate(net), cr.expand(net, [[1.0, 2.0]], [1]), net, cr.History()):
+        assert len(repr(shown)) < 160
+        assert "\n" not in repr(shown)
+    one = cr.expand(net, [[1.0, 2.0]], [1], "dW", 2, (0, 1))
+    assert repr(one).startswith(
+        f"<Expansion ∂J/∂W²[0,1] = {float(one.value):.6g}".replace("-", "−")
+    )
+    assert "they agree" in repr(one)
+    assert "∂J/∂W¹, 3 × 2, 5 factors" in repr(cr.expand(net, [[1.0, 2.0]], [1], numerical=False))

@@ -101,6 +101,11 @@ class Expansion:
     def __str__(self) -> str:
         return self.text()
 
+    def __repr__(self) -> str:
+        from .writing import expansion_line
+
+        return f"<Expansion {expansion_line(self)}; print it to see all>"
+
     def _repr_html_(self) -> str:
         from .writing import expansion_html
 

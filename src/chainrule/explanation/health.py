@@ -20,6 +20,8 @@ from .arguments import finite_inputs, network_of, row_of
 
 Kind = Literal["broken", "dead", "saturated", "vanishing", "exploding"]
 
+# What holds for all of fewer samples than this may be chance.
+FEW = 10
 # An activation is flat where its slope is below this share of its slope at 0 ...
 FLAT = 0.05
 # ... and a unit is saturated that is flat for this share of the samples.
@@ -87,7 +89,7 @@ def _units(net: Network, l: int, z: Any, a: Any) -> list[Finding]:
         text = (
             f"Layer {l}: {_count(dead, net.sizes[l])} dead. The slope of {f.spec} is 0 for every "
             f"sample here, so no gradient passes and the weights into {them} no longer move. "
-            "A smaller learning rate, or leaky_relu, keeps units alive."
+            f"A smaller learning rate, or leaky_relu, keeps units alive.{_chance(len(z))}"
         )
         found.append(Finding("dead", (l,), tuple(dead.tolist()), text))
     if bounded:
@@ -99,10 +101,17 @@ def _units(net: Network, l: int, z: Any, a: Any) -> list[Finding]:
             text = (
                 f"Layer {l}: {_count(saturated, net.sizes[l])} saturated. For at least "
                 f"{MOST:.0%} of the samples |z| is so large that {f.spec} is nearly flat, and "
-                "little gradient passes. Smaller weights, or standardised inputs, help."
+                f"little gradient passes. Smaller weights, or standardised inputs, "
+                f"help.{_chance(len(z))}"
             )
             found.append(Finding("saturated", (l,), tuple(saturated.tolist()), text))
     return found
+
+
+def _chance(m: int) -> str:
+    if m >= FEW:
+        return ""
+    return f" With {'a single sample' if m == 1 else f'{m} samples'} only, this may be chance."
 
 
 def _count(units: npt.NDArray[np.int64], n: int) -> str:

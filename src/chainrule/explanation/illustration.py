@@ -53,6 +53,10 @@ class Illustration:
         else:
             raise ValueError(f"{os.fspath(path)} must end in .svg or .png: the ending says which")
 
+    def __repr__(self) -> str:
+        size = f"{self.picture.width:.0f} × {self.picture.height:.0f}"
+        return f"<Illustration {self.picture.title!r}, {size}>"
+
     def _repr_svg_(self) -> str:
         return self.svg()
 

@@ -134,7 +134,11 @@ def _logarithmic_if_wide(axes: Any, values: Sequence[float]) -> None:
         return
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(lambda value, place: f"{value:g}")
-    axes.yaxis.set_minor_formatter(lambda value, place: "")
+    # Over a few decades alone the numbers between their ends are needed as well.
+    between = "25" if max(above) < 1000 * min(above) else ""
+    axes.yaxis.set_minor_formatter(
+        lambda value, place: f"{value:g}" if f"{value:.0e}"[0] in between else ""
+    )
 
 
 def gradient_norms(history: History) -> Callable[[Any], None]:

@@ -85,7 +85,7 @@ def report(
     model.outputs(kept)
     speed = kept.m / max(time.perf_counter() - start, 1e-9)
     history = history_of(model.record)
-    importance = importances(model, kept, true)
+    importance = importances(model, kept, true) if kept.m > 1 else ()
     X = model.encoder.transform(kept, np.float64)
     y = model.target.encode(true, np.float64)
     check = gradient_check(model, X, y)
@@ -108,7 +108,7 @@ def report(
         columns=len(importance),
         findings=[str(finding) for finding in findings(model.network, X, y)],
         check=clean(check),
-        checked=min(_CHECKED_ROWS, kept.m),
+        checked=_checked(kept.m),
         version=__version__,
     )
     return ModelReport(html, title, scores, importance, check)
@@ -125,6 +125,13 @@ def history_of(record: Any) -> History | None:
     if isinstance(stop, dict) and set(stop) == {field.name for field in fields(Stop)}:
         found.stop = Stop(**stop)
     return found
+
+
+def _checked(m: int) -> str:
+    """Say on which of the m rows scored the gradients are checked."""
+    if m <= _CHECKED_ROWS:
+        return "on the scored rows"
+    return f"on the first {_CHECKED_ROWS} of the scored rows; J below is that of these rows alone"
 
 
 def gradient_check(model: TableModel, X: Array, y: Array) -> str:
@@ -162,9 +169,10 @@ def data_lines(
         said = ", ".join(f"{counts.get(part)} {part}" for part in ("train", "validation", "test"))
         lines.append(("trained on", f"{model.record.get('data') or 'a table'}: rows {said}"))
     if held is not None:
-        scored_here = f"the {len(held)} rows of {source} that were held out in training"
+        scored_here = f"the {len(held):,} rows of {source} that were held out in training"
     else:
-        scored_here = f"all {rows.m} rows of {source or 'the table given'}"
+        count = "the only row" if rows.m == 1 else f"all {rows.m:,} rows"
+        scored_here = f"{count} of {source or 'the table given'}"
     lines.append(("scored here", scored_here))
     return [(name, clean(text)) for name, text in lines]
 
@@ -236,8 +244,12 @@ def _predictions(model: TableModel, true: Array, found: Array) -> list[str]:
     from chainrule.tables.scores import probabilities_of
 
     shares = probabilities_of(target.task, found)
-    known = target.classes
-    pictures = [plots.captioned(plots.roc(true, shares, known), _roc_title(known))]
+    known, seen = target.classes, np.unique(true)
+    if len(seen) == 1:
+        only = f"All rows are {known[int(seen[0])]!r}: a ROC curve needs rows of another class too."
+        pictures = [f'<p class="note">{escape(clean(only))}</p>']
+    else:
+        pictures = [plots.captioned(plots.roc(true, shares, known), _roc_title(known))]
     if target.task == "binary":
         chance, so = shares[:, 1], (true == 1).astype(float)
     else:

@@ -169,6 +169,20 @@ def _result_text(expansion: Expansion) -> list[str]:
     return lines
 
 
+def expansion_line(expansion: Expansion) -> str:
+    """Return in one line what was expanded, what it is, and whether the derivatives agree."""
+    name = text(Partial(Sym("J"), expansion.symbol))
+    value = expansion.value
+    is_ = (
+        f" = {number(float(value))}"
+        if value.ndim == 0
+        else f", {' × '.join(map(str, value.shape))}"
+    )
+    found = expansion.numerical
+    said = "" if found is None else f", numerical derivative {verdict(found, expansion.agrees)}"
+    return f"{name}{is_}, {_count(len(expansion.factors), 'factor')}{said}"
+
+
 def verdict(found: Numerical, agrees: bool | None) -> str:
     """Say in words whether gradient and numerical derivative agree."""
     if not np.isfinite(found.error).any():
