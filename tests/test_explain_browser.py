@@ -645,6 +645,30 @@ def test_numbers_that_overflow_are_said_in_the_page_as_in_python(show: Open) -> 
     assert tab.evaluate(wider) == []
 
 
+def test_signs_and_sums_of_the_formulas_are_explained(show: Open) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(12, 2))
+    net = cr.Network([2, 3, 2], hidden="gelu", output="identity", cost="huber", seed=0)
+    tab = show(cr.explain(net, X, rng.normal(size=(12, 2))))
+    for step in ("Forward, layer 1: a¹", "Backward, layer 1: dz¹"):
+        go_to(tab, step)
+        assert "erfc is the complementary error function" in tab.inner_text("#step-says")
+    go_to(tab, "Forward: the cost J")
+    assert "the sum over its 2 outputs" in tab.inner_text("#step-says")
+    pick(tab, "dW", 1, 0, 0)
+    assert "erfc is the complementary" in tab.inner_text("#pick-chain")
+    pick(tab, "dW", 2, 0, 0)
+    assert "erfc" not in tab.inner_text("#pick-chain")
+    soft = cr.Network([2, 3, 4], hidden="tanh", output="softmax", cost="cross_entropy(0.1)", seed=0)
+    tab = show(cr.explain(soft, X, np.arange(12) % 4))
+    # (1 - s) y + s / n, by hand.
+    said = "y is smoothed, as in training: 1 is 0.925 here, and 0 is 0.025."
+    assert said in tab.inner_text("header")
+    go_to(tab, "Forward: the cost J")
+    assert "the sum over" not in tab.inner_text("#step-says")
+    assert table_of(tab)["0"][-1] == pytest.approx(0.925)
+
+
 @pytest.mark.parametrize("m", [1, 9, 10])
 def test_few_samples_may_be_chance(show: Open, m: int) -> None:
     net = cr.Network([3, 4, 1], hidden="relu", output="sigmoid", seed=0)

@@ -286,6 +286,25 @@ def test_an_axis_of_norms_has_numbers_beside_it(wide: bool) -> None:
     assert axes.get_yscale() == ("log" if wide else "linear")
 
 
+def test_an_axis_of_epochs_has_whole_numbers() -> None:
+    for draw in (plots.costs, plots.gradient_norms):
+        history = cr.History(cost=[3.0, 2.0, 1.0], layer_gradient_norms=[[1.0], [2.0], [3.0]])
+        made = plots.figure(draw(history))
+        made.canvas.draw()
+        assert all(float(tick).is_integer() for tick in made.axes[0].get_xticks())
+
+
+def test_classes_left_out_are_counted(run: Run) -> None:
+    lines = [[str(i), "Bern", str(i % 7), f"class {i % 32}"] for i in range(320)]
+    Path("many.csv").write_text(written(HEADER, lines))
+    trained = run("train", "many.csv", "-t", "y", "-o", "many.model", "--epochs", "1", "-q")
+    assert trained.exit_code == 0, trained.stderr
+    text = Reader(cr.report("many.model", "many.csv").html).text
+    assert "With 32 classes it is too large for a page" in text
+    assert "the first 12 of 32 classes" in text
+    assert ", … 12 more" in text
+
+
 def test_a_report_on_one_row_or_one_class_says_what_cannot_be_drawn(run: Run) -> None:
     Path("one.csv").write_text(written(HEADER, LINES[:1]))
     made = cr.report("table.model", "one.csv")

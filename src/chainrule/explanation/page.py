@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.files.atomic import write_atomically
+from chainrule.mathematics.costs import smooth
 from chainrule.network import Network
 
 from .arguments import history_of, names_of, network_of, whole
@@ -154,6 +155,10 @@ def notes_on(net: Network, rows: Sequence[int], m: int) -> list[str]:
         found.append("Dropout is off on this page, as it is in prediction.")
     if net.dtype == np.float32:
         found.append("The parameters are float32; this page computes with them in float64.")
+    smoothing = net.cost.settings.get("smoothing", 0.0)
+    if smoothing:
+        one, zero = (smooth(np.full((1, net.sizes[-1]), y), smoothing)[0, 0] for y in (1.0, 0.0))
+        found.append(f"y is smoothed, as in training: 1 is {one:.4g} here, and 0 is {zero:.4g}.")
     if len(rows) < m:
         found.append(f"The page holds {len(rows)} of {m:,} samples, evenly spread.")
     return found

@@ -116,12 +116,18 @@ def costs(history: History) -> Callable[[Any], None]:
             axes.axvline(best, color=_INK, linewidth=1, linestyle=":")
             axes.annotate(f" kept: {best}", (best, 1), xycoords=("data", "axes fraction"), va="top")
         _logarithmic_if_wide(axes, [v for v in (*history.cost, *history.validation_cost) if v])
-        axes.set_xlabel("epoch")
+        _epochs(axes)
         axes.set_ylabel("cost J")
         if history.cost:
             axes.legend()
 
     return draw
+
+
+def _epochs(axes: Any) -> None:
+    """Name the axis of epochs, and have no numbers between two of them."""
+    axes.set_xlabel("epoch")
+    axes.xaxis.get_major_locator().set_params(integer=True)
 
 
 def _logarithmic_if_wide(axes: Any, values: Sequence[float]) -> None:
@@ -154,7 +160,7 @@ def gradient_norms(history: History) -> Callable[[Any], None]:
         _logarithmic_if_wide(axes, norms[np.isfinite(norms)].tolist())
         if 0 < norms.shape[1] <= 12:
             axes.legend(ncols=1 + norms.shape[1] // 7)
-        axes.set_xlabel("epoch")
+        _epochs(axes)
         axes.set_ylabel("norm of dJ/dW, dJ/db")
 
     return draw

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 _CHECKED_ROWS, _CHECK_SECONDS = 32, 5.0
-_SHOWN_COLUMNS = 20
+_SHOWN_COLUMNS, _MOST_CLASSES = 20, 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,8 @@ def data_lines(
     """Say what was trained on and what is scored here, as pairs of a name and a text."""
     lines = [("target", f"{model.target.name} ({model.target.task})")]
     if model.target.classes:
-        lines.append(("classes", ", ".join(model.target.classes[:20])))
+        named, more = model.target.classes[:20], len(model.target.classes) - 20
+        lines.append(("classes", ", ".join(named) + (f", … {more} more" if more > 0 else "")))
     kinds: dict[str, int] = {}
     for feature in model.encoder.features:
         kinds[feature.kind] = kinds.get(feature.kind, 0) + 1
@@ -272,14 +273,16 @@ def _roc_title(classes: Sequence[str]) -> str:
 def _confusion(model: TableModel, scores: Mapping[str, Any]) -> Any:
     """Return the confusion matrix with names, and each cell's share of its row."""
     counts = scores.get("confusion")
-    if counts is None or len(counts) > 30:
+    if counts is None:
         return None
+    if len(counts) > _MOST_CLASSES:
+        return {"names": [], "rows": [], "left_out": len(counts)}
     names = [clean(name) for name in model.target.classes]
     rows = [
         (name, [(n, n / max(sum(row), 1)) for n in row])
         for name, row in zip(names, counts, strict=True)
     ]
-    return {"names": names, "rows": rows}
+    return {"names": names, "rows": rows, "left_out": 0}
 
 
 def _importance(importance: tuple[Importance, ...]) -> str:

@@ -139,7 +139,7 @@ class Picker {
         "tr",
         {},
         make("th", { scope: "row", "aria-label": spoken(factor.name()) }, inlineMath(factor.name())),
-        make("td", {}, inlineMath(factor.means())),
+        make("td", {}, math(factor.means())),
         make("td", {}, factor.shape),
         make("td", {}, some(factor.numbers, near ? unit : null, factor.label)),
         make("td", {}, some(factor.product, near ? unit : null)),
@@ -158,6 +158,7 @@ class Picker {
     const said = [];
     if (data.pair && passed(model.last)) said.push(`With this cost the first two factors together are a${L} − y: the product is computed so, and holds where one of them is 0 or ∞.`);
     if (data.layers.some((layer, k) => layer.mixes && passed(k + 1))) said.push("[i = j] is 1 where i and j are the same unit, and 0 elsewhere; of a matrix with i and j the diagonal is shown.");
+    if (data.layers.some((layer, k) => layer.df.includes("erfc") && passed(k + 1))) said.push(ERFC);
     return said.map((text) => make("p", { class: "note" }, text));
   }
 

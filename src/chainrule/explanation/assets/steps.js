@@ -6,6 +6,11 @@ const Z = (l) => sym("z", l);
 const dA = (l) => partial(mi("J"), A(l));
 const dZ = (l) => partial(mi("J"), Z(l));
 
+const ERFC = "erfc is the complementary error function: erfc(x) is 2/√π times the area below exp(−t²) from t = x on.";
+
+/** What a formula of the layer holds that not every reader knows. */
+const words = (markup) => (markup.includes("erfc") ? ` ${ERFC}` : "");
+
 // Said where an activation such as softmax mixes the units of its layer.
 const MIXES = "Every a depends on every z of the layer, so the slopes are a whole matrix; [i = j] is 1 where i and j are the same unit, and 0 elsewhere. The table shows its diagonal.";
 
@@ -50,7 +55,7 @@ function activateStep(l, data) {
   const name = data.layers[l - 1].spec;
   return {
     title: `Forward, layer ${l}: a${raised(l)} = ${name}(z${raised(l)})`,
-    says: `The activation ${name} turns each z${raised(l)} into the layer's output a${raised(l)}.`,
+    says: `The activation ${name} turns each z${raised(l)} into the layer's output a${raised(l)}.${words(data.layers[l - 1].f)}`,
     reach: [l, Infinity],
     lit: [`f-${l}`, `z-${l}`, `a-${l}`, `out-${l}`],
     formula: () => [A(l), mo("="), written(data.layers[l - 1].f)],
@@ -60,9 +65,10 @@ function activateStep(l, data) {
 }
 
 function costStep(last, data) {
+  const several = data.sizes[last] > 1 && !data.cost.J.includes("∑");
   return {
     title: "Forward: the cost J",
-    says: `The cost ${data.cost.spec} compares the prediction ŷ = a${raised(last)} with the target y. Here J is that of this one sample.`,
+    says: `The cost ${data.cost.spec} compares the prediction ŷ = a${raised(last)} with the target y. Here J is that of this one sample${several ? `, the sum over its ${data.sizes[last]} outputs` : ""}.`,
     reach: [last, Infinity],
     lit: ["cost", `a-${last}`, "y", "J", "cost-in", "cost-y", "cost-J"],
     formula: () => [mi("J"), mo("="), written(data.cost.J)],
@@ -99,12 +105,13 @@ function slopeStep(l, last, data) {
       ? `The cached z${raised(l)} is used again, by way of a${raised(l)}. With this cost, da · ${mixes ? `∂a${raised(l)}/∂z${raised(l)}` : "f′(z)"} is just a${raised(l)} − y, and is computed so: nothing overflows.${mixes ? ` ${MIXES}` : ""}`
       : mixes
         ? `The cached z${raised(l)} is used again: the slopes ∂a${raised(l)}/∂z${raised(l)} carry da${raised(l)} through the activation. ${MIXES}`
-        : `The cached z${raised(l)} is used again: the slope f′(z${raised(l)}) carries da${raised(l)} through the activation.`,
+        : `The cached z${raised(l)} is used again: the slope f′(z${raised(l)}) carries da${raised(l)} through the activation.${words(data.layers[l - 1].df)}`,
     reach: [Infinity, l],
     lit: [`g-${l}`, `da-${l}`, `z-${l}`, `reused-${l}`, `back-in-${l}`],
     formula: () => {
       const chain = [dZ(l), mo("="), dA(l), mo("·"), partial(A(l), Z(l))];
       const slope = m("mtable", m("mtr", m("mtd", row(partial(A(l), Z(l)), mo("="), written(data.layers[l - 1].df)))));
+      slope.setAttribute("displaystyle", "true");
       return together
         ? [...chain, mo("="), A(l), mo("−"), mi("y"), m("mspace"), mo(","), slope]
         : [...chain, mo(","), slope];
