@@ -147,7 +147,13 @@ def test_only_the_rows_held_out_are_scored(run: Run) -> None:
     for name, value in model.record["scores"].items():
         if isinstance(value, float):
             assert made.scores[name] == pytest.approx(value, rel=1e-6)
-    assert report(model, changed, "table.csv").scores["rows"] == 90
+    # The right name and other rows: nobody knows which of them were trained on.
+    same_name = report(model, changed, "table.csv")
+    assert same_name.scores["rows"] == 90
+    warning = "rows trained on may be among them"
+    assert warning in Reader(same_name.html).text
+    assert warning not in Reader(report(model, changed, "other.csv").html).text
+    assert warning not in Reader(made.html).text
 
 
 def test_a_model_without_a_history_has_a_report(run: Run) -> None:

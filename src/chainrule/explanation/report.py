@@ -22,7 +22,7 @@ from .health import findings
 from .illustration import illustrate
 from .page import summary
 from .picture import clean
-from .scoring import Importance, importances, rows_held_out, scored
+from .scoring import Importance, importances, rows_held_out, scored, which_rows
 
 if TYPE_CHECKING:
     from chainrule.tables.columns import Columns
@@ -169,12 +169,7 @@ def data_lines(
     if isinstance(counts, dict):
         said = ", ".join(f"{counts.get(part)} {part}" for part in ("train", "validation", "test"))
         lines.append(("trained on", f"{model.record.get('data') or 'a table'}: rows {said}"))
-    if held is not None:
-        scored_here = f"the {len(held):,} rows of {source} that were held out in training"
-    else:
-        count = "the only row" if rows.m == 1 else f"all {rows.m:,} rows"
-        scored_here = f"{count} of {source or 'the table given'}"
-    lines.append(("scored here", scored_here))
+    lines.append(("scored here", which_rows(model, rows, held, source)))
     return [(name, clean(text)) for name, text in lines]
 
 
