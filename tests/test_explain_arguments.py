@@ -157,6 +157,22 @@ def test_what_overflows_is_a_finding_and_no_warning() -> None:
     assert [one for one in findings(net, X, np.zeros(5)) if one.kind == "broken"] == []
 
 
+def test_a_long_sum_over_paths_shows_the_largest_and_adds_up_the_rest() -> None:
+    deep = cr.Network([2, 8, 8, 8, 1], hidden="tanh", seed=1)
+    found = cr.expand(deep, [[0.5, 1.0]], [3.0], "dW", 1, (0, 0))
+    assert found.paths is not None
+    lines = [line for line in found.text().splitlines() if line.startswith("  ")]
+    assert len(lines) == 17
+    said = [float(line.rsplit(" ", 1)[1].replace("−", "-")) for line in lines]
+    assert sorted(said[:-1], key=abs, reverse=True) == said[:-1]
+    assert lines[-1].startswith("  and 48 smaller paths, together ")
+    assert sum(said) == pytest.approx(float(found.value), rel=1e-4)
+    # A minus inside a product is in brackets.
+    assert "· −" not in "".join(lines)
+    few = cr.expand(net(), X, Y, "dW", 1, (1, 2), row=2)
+    assert few.text().count("J → ") == 1
+
+
 def test_a_text_explains_its_bracket_and_counts_one_row_as_one() -> None:
     soft = cr.Network([2, 4, 3], hidden="tanh", output="softmax")
     said = cr.expand(soft, [[1.0, 2.0]], [1])

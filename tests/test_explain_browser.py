@@ -669,6 +669,25 @@ def test_signs_and_sums_of_the_formulas_are_explained(show: Open) -> None:
     assert table_of(tab)["0"][-1] == pytest.approx(0.925)
 
 
+def test_the_first_number_shown_is_not_a_dead_one(show: Open) -> None:
+    net = cr.Network([3, 4, 1], hidden="relu", output="identity", seed=0)
+    net.b[1][[0, 1]] = -50.0
+    X, y = np.ones((12, 3)), np.zeros(12)
+    X[:, 0] = 0.0
+    tab = show(cr.explain(net, X, y))
+    alive = int(np.flatnonzero(net.forward(X).z[1][0] > 0)[0])
+    assert (tab.input_value("#pick-unit"), tab.input_value("#pick-input")) == (str(alive), "1")
+    assert value_of(tab, "#pick-value") != 0
+
+
+def test_who_unfolds_a_table_by_keyboard_goes_on_in_it(show: Open) -> None:
+    net = cr.Network([20, 1], output="sigmoid", seed=0)
+    tab = show(cr.explain(net, np.arange(40.0).reshape(2, 20) / 40, [0, 1]))
+    tab.get_by_role("button", name="show all 20").focus()
+    tab.keyboard.press("Enter")
+    assert tab.evaluate("document.activeElement.matches('#step-numbers .scroll')")
+
+
 @pytest.mark.parametrize("m", [1, 9, 10])
 def test_few_samples_may_be_chance(show: Open, m: int) -> None:
     net = cr.Network([3, 4, 1], hidden="relu", output="sigmoid", seed=0)

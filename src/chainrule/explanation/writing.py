@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .numerical import Floats, Numerical
 
 _SHOWN = 6
+# A longer sum over paths shows its largest terms and adds up the rest.
+_SHOWN_PATHS = 16
 # With more paths than this, an entry's formula is a product of matrices.
 _WRITTEN_PATHS = 8
 
@@ -144,10 +146,20 @@ def _paths_text(expansion: Expansion) -> list[str]:
             f"{expansion.path_count} paths lead to this entry: the product of matrices adds them up"
         ]
     lines = [f"sum over {_count(len(expansion.paths), 'path')} from the cost:"]
-    for path in expansion.paths:
-        terms = " · ".join(number(term) for term in path.terms)
+    order = sorted(expansion.paths, key=lambda path: -abs(path.value))
+    told = order[:_SHOWN_PATHS] if len(order) > _SHOWN_PATHS else expansion.paths
+    for path in told:
+        terms = " · ".join(_factor(term, k) for k, term in enumerate(path.terms))
         lines.append(f"  {path_name(expansion, path)}: {terms} = {number(path.value)}")
+    rest = order[_SHOWN_PATHS:]
+    if rest:
+        total = number(sum(path.value for path in rest))
+        lines.append(f"  and {_count(len(rest), 'smaller path')}, together {total}")
     return lines
+
+
+def _factor(value: float, place: int) -> str:
+    return f"({number(value)})" if place and value < 0 else number(value)
 
 
 def _count(n: int, word: str) -> str:

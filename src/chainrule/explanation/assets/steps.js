@@ -213,7 +213,11 @@ function foldedTable(heads, few, count, all, word) {
     const note = make("p", { class: "note" }, `${rest} `);
     if (all) {
       const button = make("button", { type: "button" }, `show all ${count.toLocaleString("en")}`);
-      button.addEventListener("click", () => fill(holder, tableOf(heads, all())));
+      button.addEventListener("click", () => {
+        fill(holder, tableOf(heads, all()));
+        // The button is gone: who came by keyboard goes on in the table.
+        holder.firstElementChild.focus({ preventScroll: true });
+      });
       note.append(button);
     }
     holder.append(note);
