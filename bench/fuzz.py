@@ -189,7 +189,9 @@ def parquet_files(folder: Path) -> tuple[bytes, bytes, Callable[[Path], Any]]:
     rng = np.random.default_rng(0)
     for name, m in (("a", 300), ("b", 50)):
         words = rng.choice(["x", "y", "z"], m).tolist()
-        table = pa.table({"n": rng.normal(size=m), "w": words, "i": rng.integers(0, 9, m)})
+        days = pa.array(rng.integers(0, 9**6, m) * 10**5, pa.timestamp("ms"))
+        whole = rng.integers(0, 9, m)
+        table = pa.table({"n": rng.normal(size=m), "w": words, "i": whole, "d": days})
         pq.write_table(table, folder / name, row_group_size=100)
 
     encoder = Encoder.fit(columns(pq.read_table(folder / "a")))
@@ -212,7 +214,7 @@ def parquet_files(folder: Path) -> tuple[bytes, bytes, Callable[[Path], Any]]:
 
 def csv_files(folder: Path) -> tuple[bytes, bytes, Callable[[Path], Any]]:
     rng = np.random.default_rng(0)
-    lines = [f"{a},{b},{c}" for a, b, c in rng.integers(0, 99, (200, 3)).tolist()]
+    lines = [f"{a},{b},20{c:02}-01-{a % 28 + 1:02}" for a, b, c in rng.integers(0, 99, (200, 3))]
     text = "\n".join(["a,b,c", *lines]).encode()
     return text, b'a;b;c\n1,5;"x\ny";\n' * 9, lambda path: columns(read_table(path)).m
 

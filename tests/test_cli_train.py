@@ -118,7 +118,9 @@ FILES = {
     "ragged.csv": "a,b,y\n1,2,0\n3,4\n5,6,1\n",
     "latin.csv": b"a,y\nn\xe4h,0\nfern,1\n",
     "labels.csv": "a,y\n1,ann\n2,bob\n3,cid\n",
-    "dates.csv": "day,y\n" + "".join(f"2024-01-{i:02},{i % 2}\n" for i in range(1, 21)),
+    "times.csv": "at,y\n" + "".join(f"{i % 9:02}:30,{i % 2}\n" for i in range(1, 21)),
+    "days.csv": "day,y\n2024-01-01,1\n2024-01-02,2\n2024-01-04,2\n",
+    "grown.csv": "a,y\n" + "".join(f"{i},{'old' if i > 16 else 'new'}\n" for i in range(20)),
     "tiny.csv": "a,y\n1,0\n2,1\n",
 }
 
@@ -137,7 +139,8 @@ BAD = {
     "ragged.csv -t y": "line 3 of ragged.csv has 2 fields where the header has 3",
     "latin.csv -t y": "line 2 of latin.csv is not UTF-8 text (byte 0xe4",
     "labels.csv -t y": "target 'y' has 3 classes in 3 rows, fewer than two rows for each",
-    "dates.csv -t y": "column 'day' holds dates or times",
+    "times.csv -t y": "column 'at' holds times without a date",
+    "days.csv -t day": "target 'day' holds dates: turn it into what is to be learnt",
     "table.csv -t y --batch-size 0": "--batch-size must be a whole number, 1 or above, not 0",
     "table.csv -t y --batch-size 43": "--batch-size is 43, but only 42 rows are trained on",
     "table.csv -t y --hidden 0": "--hidden must be sizes of 1 or above, such as 64,32",
@@ -165,11 +168,15 @@ BAD = {
     "table.csv -t y --drop c": "the table has no column 'c'",
     "table.csv -t y --drop y": "the target 'y' is also given to --drop",
     "table.csv -t y --drop a --drop b": "no column is left to learn from beside the target",
+    "days.csv -t y --latest dya": "days.csv has no column 'dya', did you mean 'day'?",
+    "days.csv -t y --latest y": "--latest is the target 'y' itself",
+    "labels.csv -t a --latest y": "wants a column of dates or numbers, and 'y' holds words",
+    "grown.csv -t y --latest a": "class 'old' of target 'y' is only in the latest rows by 'a'",
     "tiny.csv -t y": "target 'y' has 2 classes in 2 rows, fewer than two rows for each",
     "table.csv -t y -o no/model": "no/model cannot be written: there is no folder",
     "table.csv -t y -o .": "is a folder",
     "table.csv -t y -o table.csv": "--output table.csv is the table itself",
-    "table.csv -t y -o dates.csv": "dates.csv exists and is not a sound model file",
+    "table.csv -t y -o times.csv": "times.csv exists and is not a sound model file",
     "table.csv -t y --epoch 3": "No such option '--epoch'",
 }
 

@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Callable
+from csv import reader
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 click_testing = pytest.importorskip("click.testing")
 pa = pytest.importorskip("pyarrow")
+pytest.importorskip("pyarrow.csv")
 
 from chainrule.cli.app import app  # noqa: E402
 
@@ -124,6 +126,34 @@ def test_predictions_are_written_as_csv_and_parquet(run: Run) -> None:
     assert table["prediction"].to_pylist() == [r.split(",")[0] for r in printed.splitlines()[1:]]
 
 
+def test_columns_are_kept_beside_as_they_are_written(run: Run) -> None:
+    import pyarrow.parquet as pq
+
+    names = ["007", "1e3", "0.10", "", 'a "b", c']
+    quoted = [f'"{n.replace(chr(34), chr(34) * 2)}"' for n in names]
+    lines = [[*LINES[i], quoted[i % 5]] for i in range(60)]
+    Path("new.csv").write_text(csv([*HEADER, "id"], lines))
+    found = run("predict", "model", "new.csv", "-k", "id", "--keep", "a")
+    assert found.exit_code == 0, found.stderr
+    header, *rows = list(reader(found.stdout.splitlines()))
+    assert header == ["id", "a", "prediction"]
+    assert [row[0] for row in rows] == [names[i % 5] for i in range(60)]
+    assert [row[1] for row in rows] == [line[0] for line in LINES]
+    alone = run("predict", "model", "table.csv").stdout.splitlines()[1:]
+    assert [row[2] for row in rows] == alone
+    days = pa.array([10_000 + i for i in range(60)], pa.date32())
+    table = pa.csv.read_csv("table.csv").append_column("day", days)
+    pq.write_table(table.append_column("x", pa.array([i / 3 for i in range(60)])), "new.parquet")
+    for given in (("-o", "out.parquet"), ("-o", "out.csv"), ("--json",)):
+        done = run("predict", "model", "new.parquet", "-k", "day", "-k", "x", *given)
+        assert done.exit_code == 0, done.stderr
+    assert pq.read_table("out.parquet")["day"].to_pylist() == days.to_pylist()
+    _, *rows = list(reader(Path("out.csv").read_text().splitlines()))
+    assert [row[0] for row in rows] == [str(day) for day in days.to_pylist()]
+    assert [float(row[1]) for row in rows] == [i / 3 for i in range(60)]
+    assert json.loads(done.stdout)["columns"]["day"][0] == "1997-05-19"
+
+
 def test_json_predictions(run: Run) -> None:
     found = json.loads(run("predict", "model", "table.csv", "-p", "--json").stdout)
     assert (found["target"], found["task"], found["rows"]) == ("y", "binary", 60)
@@ -175,6 +205,7 @@ TABLES = {
     "header.csv": "a,city,flag,y\n",
     "classes.csv": "a,city,flag,y\n1,Bern,true,yes\n1,Bern,true,maybe\n",
     "gap.csv": "a,city,flag,y\n1,Bern,true,yes\n1,Bern,true,\n",
+    "named.csv": "a,city,flag,prediction\n1,Bern,true,1\n",
     "no_target.csv": "a,city,flag\n1,Bern,true\n",
 }
 
@@ -189,6 +220,8 @@ BAD = {
     "predict model table.csv -o out.txt": "--output out.txt must end in .csv or .parquet",
     "predict model table.csv -o no/out.csv": "no/out.csv cannot be written",
     "predict model table.csv -o table.csv": "--output table.csv is one of the files to read",
+    "predict model table.csv -k cty": "table.csv has no column 'cty', did you mean 'city'?",
+    "predict model named.csv -k prediction": "--keep prediction has the name of a column of pred",
     "predict none table.csv": "none",
     "predict table.csv model": "table.csv",
     "predict model": "Missing argument 'DATA'",

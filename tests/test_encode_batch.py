@@ -29,6 +29,8 @@ TYPES: dict[str, tuple[Any, Any]] = {
     "coded": (pa.dictionary(pa.int8(), pa.string()), WORDS),
     "numbered": (pa.dictionary(pa.int32(), pa.float64()), st.sampled_from([1.0, 2.5])),
     "decimal": (pa.decimal128(9, 2), st.decimals(-999, 999, places=2, allow_nan=False)),
+    "day": (pa.date32(), st.integers(-(2**31), 2**31 - 1)),
+    "when": (pa.timestamp("ms", "Europe/Zurich"), st.integers(-(2**60), 2**60)),
     "same": (pa.int16(), st.just(5)),
 }
 

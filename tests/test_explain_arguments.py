@@ -136,6 +136,10 @@ def test_an_estimator_explains_itself_with_the_names_of_its_columns_and_classes(
     assert "A word is 1 in the input of its name" in page
     assert "y and ŷ are standardised too" not in page
 
+    dated = table.assign(day=pd.date_range("2024-01-01", periods=4, freq="90D"))
+    page = BackpropClassifier((3,), max_iter=2).fit(dated, words).explain(dated, words).html
+    assert "A date is its day, and sine and cosine" in page
+
     regressor = BackpropRegressor(hidden_layer_sizes=(3,), max_iter=2).fit(table, table.age * 2)
     page = regressor.explain(table, table.age, inputs=["a", "b", "c"]).html
     assert '"inputs":["a","b","c"],"outputs":[]' in page

@@ -161,6 +161,12 @@ def test_assignments_that_do_not_fit() -> None:
         net.W[1] = np.zeros((3, 2))
     with pytest.raises(IndexError, match="layers are counted from 1"):
         net.W[0] = 1
+    with pytest.raises(IndexError, match=r"b\[3\] is of no layer: there are 1 to 2"):
+        net.b[3]
+    with pytest.raises(IndexError, match=r"W\[3\] is of no layer: there are 1 to 2"):
+        net.W[3] = 0
+    with pytest.raises(AttributeError):
+        net.W = [1]  # type: ignore[misc]
     with pytest.raises(ValueError, match=re.escape("theta has the shape (11,), not (3,)")):
         net.theta = [1, 2, 3]
 

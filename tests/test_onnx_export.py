@@ -39,12 +39,17 @@ def random_frame(rng: np.random.Generator, m: int, gaps: bool) -> pd.DataFrame:
         frame[f"word{j}"] = rng.choice(WORDS, m)
     if rng.random() < 0.5:
         frame["truth"] = rng.random(m) < 0.5
+    if rng.random() < 0.3:
+        days = rng.integers(0, 3, m) if rng.random() < 0.3 else rng.random(m) * 1500
+        frame["date"] = pd.Timestamp(2021, 3, 1) + pd.to_timedelta(days, "D")
     frame["constant"] = 3.0
     if gaps:
         for name in frame.columns.drop("constant"):
             frame[name] = frame[name].astype(object).where(rng.random(m) > 0.1, None)
             if name.startswith("number"):
                 frame[name] = frame[name].astype(float)
+            if name == "date":
+                frame[name] = pd.to_datetime(frame[name])
     return frame
 
 
@@ -68,6 +73,9 @@ def feeds(given: Any, frame: Any) -> dict[str, Any]:
             found["X"] = np.asarray(frame, dtype)
         elif "string" in one.type:
             found[one.name] = np.array(frame[one.name].fillna("").tolist(), object)[:, None]
+        elif one.name == "date":
+            days = (frame["date"] - pd.Timestamp(1970, 1, 1)) / pd.Timedelta(days=1)
+            found["date"] = days.to_numpy()[:, None]
         else:
             found[one.name] = frame[one.name].astype(float).to_numpy()[:, None]
     return found

@@ -41,6 +41,7 @@ def made(m: int = M, seed: int = 0) -> Any:
             "c": pa.array(np.where(rng.random(m) < 0.1, None, c).tolist()),
             "b": rng.random(m) < 0.5,
             "y": np.where(y, "yes", "no"),
+            "d": pa.array((rng.random(m) * 4e9).astype(int), pa.timestamp("ms")),
         }
     )
 

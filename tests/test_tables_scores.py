@@ -65,6 +65,15 @@ def test_scores_of_numbers(seed: int, m: int, size: float) -> None:
     )
 
 
+@pytest.mark.parametrize("size", [1e-200, 1e200, 1e307])
+def test_scores_of_huge_and_tiny_numbers(size: float) -> None:
+    true, predicted = np.array([1.0, 2.0, 4.0]) * size, np.array([2.0, 0.0, 6.0]) * size
+    # far: 1, 2, 2; from the mean 7/3: 16/9, 1/9, 25/9, in all 42/9
+    assert scores.rmse(true, predicted) == pytest.approx(3**0.5 * size, rel=1e-15)
+    assert scores.mae(true, predicted) == pytest.approx(5 / 3 * size, rel=1e-15)
+    assert scores.r_squared(true, predicted) == pytest.approx(1 - 9 / (42 / 9), rel=1e-14)
+
+
 def test_certain_and_wrong_costs_a_finite_amount() -> None:
     p = np.array([[1.0, 0.0], [0.0, 1.0]])
     assert scores.log_loss(np.array([1, 1]), p) == pytest.approx(-np.log(2.0**-52) / 2)

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule.tables.splits import split_rows
+from chainrule.tables.columns import Column
+from chainrule.tables.splits import split_latest, split_rows
 
 
 @given(
@@ -85,3 +86,59 @@ def test_every_row_is_as_likely_to_be_held_out() -> None:
 def test_shares_that_cannot_be(test: float, validation: float, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         split_rows(100, test, validation, 0)
+
+
+@given(
+    values=st.lists(st.integers(0, 30), min_size=2, max_size=60).filter(lambda v: len(set(v)) > 2),
+    test=st.floats(0.1, 0.45),
+    validation=st.floats(0.1, 0.45),
+)
+def test_the_latest_rows_are_held_out(values: list[int], test: float, validation: float) -> None:
+    known = np.array(values, float)
+    m = len(known)
+    if round(m * test) == 0 or round(m * validation) == 0:
+        return
+    try:
+        parts = split_latest(Column("when", "date", known), test, validation)
+    except ValueError as error:
+        # All that is left beside the test part is of one value.
+        assert "too few different values" in str(error)  # noqa: PT017
+        return
+    rows = np.concatenate([parts.train, parts.validation, parts.test])
+    assert np.array_equal(np.sort(rows), np.arange(m))
+    assert known[parts.train].max() < known[parts.validation].min()
+    assert known[parts.validation].max() < known[parts.test].min()
+    # No other cut between two values is nearer to the share.
+    sizes = [int((known >= value).sum()) for value in sorted(set(values))[1:]]
+    nearest = min(abs(size - round(m * test)) for size in sizes)
+    assert abs(len(parts.test) - round(m * test)) == nearest
+    without = split_latest(Column("when", "float", known), test, 0)
+    assert np.array_equal(parts.test, without.test)
+
+
+def test_the_latest_rows_by_hand() -> None:
+    column = Column("n", "integer", np.array([5.0, 1, 4, 2, 3, 9, 7, 8, 6, 0]))
+    parts = split_latest(column, 0.2, 0.1)
+    assert [part.tolist() for part in (parts.train, parts.validation, parts.test)] == [
+        [0, 1, 2, 3, 4, 8, 9],
+        [6],
+        [5, 7],
+    ]
+    parts = split_latest(column, 0.2, 0)
+    assert parts.validation.size == 0
+    assert parts.test.tolist() == [5, 7]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "said"),
+    [
+        ([1.0, np.nan, 2], "float", "column 'n' has no value in row 2: which rows are the latest"),
+        ([3.0, 3, 3], "float", "column 'n' has too few different values"),
+        ([1.0, 2, 2], "float", "or use --validation-share 0"),
+        (["1.2.24", "3.2.24", "4.2.24"], "text", "'n' holds words; they look like dates"),
+    ],
+)
+def test_no_latest_rows(values: list, kind: str, said: str) -> None:
+    column = Column("n", kind, np.array(values, object if kind == "text" else float))
+    with pytest.raises(ValueError, match=said):
+        split_latest(column, 0.4, 0.4)

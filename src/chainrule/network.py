@@ -83,8 +83,18 @@ class Network:
         dense = [
             p for p, layer in zip(self._parameters, self.layers, strict=True) if layer.numbered
         ]
-        self.W = ByLayer("W", [p["W"] for p in dense])
-        self.b = ByLayer("b", [p["b"] for p in dense])
+        self._W = ByLayer("W", [p["W"] for p in dense])
+        self._b = ByLayer("b", [p["b"] for p in dense])
+
+    @property
+    def W(self) -> ByLayer:
+        """The matrices W^l (n_l, n_{l-1}), l = 1..L, as views of theta: ``W[l] = array`` copies."""
+        return self._W
+
+    @property
+    def b(self) -> ByLayer:
+        """The biases b^l (n_l,), l = 1..L, as views of theta: ``b[l] = array`` copies."""
+        return self._b
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -104,10 +104,15 @@ class ByLayer(Sequence[Any]):
     @overload
     def __getitem__(self, layer: slice) -> tuple[Any, ...]: ...
     def __getitem__(self, layer: int | slice) -> Any:
-        return self._arrays[layer]
+        try:
+            return self._arrays[layer]
+        except IndexError:
+            raise IndexError(
+                f"{self._name}[{layer}] is of no layer: there are 1 to {len(self) - 1}"
+            ) from None
 
     def __setitem__(self, layer: int, value: npt.ArrayLike) -> None:
-        array = self._arrays[layer]
+        array = self[layer]
         if array is None:
             raise IndexError(f"{self._name}[0] is None: layers are counted from 1")
         if np.shape(value) != array.shape:

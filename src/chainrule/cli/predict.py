@@ -24,19 +24,28 @@ PREDICTION, PROBABILITY = "prediction", "probability_"
     help="A .csv or .parquet file to write.  [default: CSV on standard output]",
 )
 @click.option("--probabilities", "-p", is_flag=True, help="Give each class's probability too.")
+@click.option(
+    "--keep",
+    "-k",
+    multiple=True,
+    metavar="COLUMN",
+    help="Put a column of DATA beside, such as a number of each row (repeatable).",
+)
 @common
 def predict(
     model: str,
     data: str,
     output: str | None,
     probabilities: bool,
+    keep: tuple[str, ...],
     as_json: bool,
     quiet: bool,
     debug: bool,
 ) -> None:
     """Predict the target of every row of DATA with the file MODEL that `train` wrote.
 
-    The columns are found by name, in any order; the target's own column need not be there.
+    The columns are found by name, in any order; the target's own column need not be there. Each row
+    of DATA has its prediction, in order; --keep puts columns of DATA beside.
 
     \b
     Example:
@@ -56,6 +65,7 @@ def predict(
     for warning in found.warnings:
         voice(f"warning: {warning}")
     columns = _columns(found, probabilities)
+    columns = {**_kept(data, keep, columns, as_words=kind == ".csv"), **columns}
     if output is not None:
         write_atomically(output, _WRITERS[kind](columns))
         voice(f"wrote {len(found.values)} predictions of {loaded.target.name!r} to {output}")
@@ -86,6 +96,23 @@ def _kind(output: str | None, inputs: tuple[str, ...]) -> str:
         if path.exists() and Path(given).exists() and path.samefile(given):
             raise ValueError(f"--output {output} is one of the files to read: name another")
     return path.suffix
+
+
+def _kept(
+    data: str, names: tuple[str, ...], predicted: dict[str, Any], as_words: bool
+) -> dict[str, Any]:
+    """Read the columns to put beside predictions; those of a CSV file as they are written there."""
+    from chainrule.tables.columns import require, spelled
+    from chainrule.tables.reading import read_table
+
+    if not names:
+        return {}
+    for name in names:
+        if name in predicted:
+            raise ValueError(f"--keep {name} has the name of a column of predictions: rename it")
+    table = read_table(data, names)
+    found = {name: table.column(require(table.column_names, name, data)) for name in names}
+    return {n: spelled(c.to_pylist()) for n, c in found.items()} if as_words else found
 
 
 def _columns(found: Any, probabilities: bool) -> dict[str, list[Any]]:

@@ -75,6 +75,11 @@ def _sizes(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
     metavar="S",
     help="Rows held out to choose the epoch.  [default: 0.1, of fewer than 50 rows 0]",
 )
+@click.option(
+    "--latest",
+    metavar="COLUMN",
+    help="Hold out the rows with its last dates or greatest numbers, not random ones.",
+)
 @click.option("--drop", multiple=True, metavar="COLUMN", help="Leave a column out (repeatable).")
 @click.option("--seed", type=int, metavar="N", help="Fixes every random choice.  [default: 0]")
 @click.option("--dtype", metavar="NAME", help="float32 or float64.  [default: float32]")
@@ -212,6 +217,9 @@ def _tell(fitted: Any, voice: Voice) -> None:
     if len(split.validation):
         parts.append(f"{len(split.validation)} to choose the epoch")
     parts.append(f"{len(split.test)} held out to test" if len(split.test) else "none to test")
+    latest = fitted.model.record["settings"]["latest"]
+    if latest is not None:
+        parts[-1] += f" (the last by {latest!r})"
     sizes = "-".join(map(str, net.sizes))
     voice(f"{', '.join(parts)}; network {sizes} with {net.theta.size} parameters")
     why = history.stop.message.partition(";")[0]

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..network import Gradients, Network, Trace
+from ..tables.dates import slopes
 
 
 class LookInside:
@@ -39,7 +40,8 @@ class LookInside:
     def input_gradient(self, X: Any, y: Any, sample_weight: Any = None) -> npt.NDArray[Any]:
         """Return dJ_i/dx_ij (m, n_features): how each sample's own cost changes with each column.
 
-        In the units of the columns as given; NaN for a categorical column, which has no derivative.
+        In the units of the columns as given, of dates by the day; NaN for a categorical column,
+        which has no derivative.
         """
         net, samples = self._seen(X, y, sample_weight)
         da = net.backward(net.forward(samples.X), samples.Y, per_sample=True).da[0]
@@ -54,6 +56,12 @@ class LookInside:
             if feature.kind == "number":
                 slope = 1 / feature.scale if feature.scale else 0.0
                 found[:, column] = da[:, place] * slope
+            elif feature.kind == "date":
+                slope = 1 / feature.scale if feature.scale else 0.0
+                end = place + 1 + 2 * len(feature.cycles)
+                turning = slopes(samples.X[:, place + 1 : end], feature.cycles)
+                found[:, column] = da[:, place] * slope
+                found[:, column] += (da[:, place + 1 : end] * turning).sum(axis=1)
             place += feature.width
         return found
 
@@ -85,11 +93,14 @@ class LookInside:
     def _what_was_done(self) -> list[str]:
         """Say where the numbers of a page are not those that were given."""
         encoder = self.encoder_  # type: ignore[attr-defined]
+        kinds = () if encoder is None else {feature.kind for feature in encoder.features}
         said = []
         if encoder is not None and self.standardize:  # type: ignore[attr-defined]
             said.append("x is standardised: numbers are shifted and scaled to mean 0, deviation 1.")
-        if encoder is not None and any(f.kind == "category" for f in encoder.features):
+        if "category" in kinds:
             said.append("A word is 1 in the input of its name, and 0 in the others of its column.")
+        if "date" in kinds:
+            said.append("A date is its day, and sine and cosine of its place in year, week or day.")
         if not np.all(getattr(self, "y_scale_", 1.0) == np.float64(1.0)):
             said.append("y and ŷ are standardised too: J is not in the units of y.")
         return said

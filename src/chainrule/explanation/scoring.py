@@ -36,7 +36,7 @@ def rows_held_out(model: TableModel, rows: Columns, source: str) -> Array | None
     The split is worked out again from the record's seed and shares, and believed only if the
     scores on it are those of the record; None otherwise.
     """
-    from chainrule.tables.splits import split_rows
+    from chainrule.tables.splits import split_latest, split_rows
 
     record = model.record if isinstance(model.record, dict) else {}
     counts, settings = record.get("rows"), record.get("settings")
@@ -47,13 +47,18 @@ def rows_held_out(model: TableModel, rows: Columns, source: str) -> Array | None
     true = model.target.values_of(rows[model.target.name])
     classes = None if model.target.task == "regression" else true
     share = counts["validation"] / rows.m
+    latest = settings.get("latest")
+    if latest is not None and latest not in rows:
+        return None
     for validation in (settings.get("validation_share"), share):
         if validation is None:
             continue
         try:
-            split = split_rows(
-                rows.m, settings["test_share"], validation, settings["seed"], classes
-            )
+            test = settings["test_share"]
+            if latest is None:
+                split = split_rows(rows.m, test, validation, settings["seed"], classes)
+            else:
+                split = split_latest(rows[latest], test, validation)
         except (KeyError, TypeError, ValueError):
             continue
         if len(split.test) != counts["test"]:

@@ -14,7 +14,7 @@ STYLE = """
 .cr-positive{stroke:#0b66c3}.cr-negative{stroke:#b3261e}
 @media (prefers-color-scheme:dark){.cr-ink{stroke:#cfd6da}.cr-label,.cr-more text{fill:#e6eaec}
 .cr-arrow{fill:#cfd6da}.cr-label{stroke:#14181b}.cr-positive{stroke:#74b9ff}.cr-negative{stroke:#ff8a80}
-.cr-cache rect{fill:none;stroke:#cfd6da}.cr-cache text{fill:#e6eaec}}
+.cr-cache rect{fill:#14181b;stroke:#cfd6da}.cr-cache text{fill:#e6eaec}}
 """
 _EDGE = "#2d3436"
 

@@ -274,7 +274,8 @@ def _random_column(feature: Any, m: int, rng: Any) -> Any:
         values = feature.mean + feature.scale * rng.standard_normal(m)
     if feature.missing:
         values[rng.random(m) < 0.1] = np.nan
-    return Column(feature.name, "boolean" if feature.kind == "boolean" else "float", values)
+    kinds: Any = {"boolean": "boolean", "date": "date"}
+    return Column(feature.name, kinds.get(feature.kind, "float"), values)
 
 
 def expected(spoken: Spoken, rows: Any) -> dict[str, Any]:

@@ -142,15 +142,31 @@ def _column(g: Graph, feature: Any, x: str) -> str:
         return _category(g, feature, x)
     gaps = g.op("IsNaN", x)
     known = x
-    if feature.kind == "number":
+    if feature.kind in ("number", "date"):
         factor = 1 / feature.scale if feature.scale > 0 else 0.0
         centred = g.op("Sub", x, g.constant(feature.mean, np.float64))
         known = g.op("Mul", centred, g.constant(factor, np.float64))
     fill = feature.mean if feature.kind == "boolean" else 0.0
-    values = g.cast(g.op("Where", gaps, g.constant(fill, np.float64), known), g.dtype)
-    if not feature.missing:
-        return values
-    return g.op("Concat", values, g.cast(gaps, g.dtype), axis=1)
+    values = [g.cast(g.op("Where", gaps, g.constant(fill, np.float64), known), g.dtype)]
+    if feature.kind == "date":
+        values += _circles(g, feature, x, gaps)
+    if feature.missing:
+        values.append(g.cast(gaps, g.dtype))
+    return g.op("Concat", *values, axis=1) if len(values) > 1 else values[0]
+
+
+def _circles(g: Graph, feature: Any, x: str, gaps: str) -> list[str]:
+    """Add sin and cos of the phase of each cycle, 0 where the date is missing."""
+    found = []
+    for length in feature.cycles:
+        turns = g.op("Div", x, g.constant(length, np.float64))
+        phase = g.cast(g.op("Sub", turns, g.op("Floor", turns)), g.dtype)
+        angle = g.op("Mul", phase, g.constant(2 * np.pi))
+        found += [
+            g.op("Where", gaps, g.constant(0), g.op("Sin", angle)),
+            g.op("Where", gaps, g.constant(0), g.op("Cos", angle)),
+        ]
+    return found
 
 
 def _category(g: Graph, feature: Any, x: str) -> str:

@@ -47,7 +47,8 @@ class Choices:
 
     ``hidden``: sizes of the hidden layers, none for a linear model. ``batch_size``: rows a step.
     ``patience``: stop after so many epochs without a better validation cost.
-    ``test_share`` and ``validation_share`` are shares of all rows.
+    ``test_share`` and ``validation_share`` are shares of all rows, drawn at random, or with
+    ``latest`` those of that column's greatest dates or numbers.
     """
 
     task: str | None = None
@@ -63,6 +64,7 @@ class Choices:
     patience: int = 30
     test_share: float = 0.2
     validation_share: float | None = None
+    latest: str | None = None
     drop: tuple[str, ...] = ()
     seed: int = 0
     dtype: str = "float32"

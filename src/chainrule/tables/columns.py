@@ -1,9 +1,9 @@
 """Columns: a table's columns as NumPy arrays, each a number or text, with missing values marked.
 
-Numbers, decimals and booleans (0 and 1) become float64 with NaN where missing; text and dictionary
-columns become arrays of str with None where missing. Dates, times, binary and nested
-columns are refused: which numbers they should become is for the user to say.
-Rows are counted from 1, without the header.
+Numbers, decimals, booleans (0 and 1) and dates (days since 1970-01-01) become float64 with NaN
+where missing; text and dictionary columns become arrays of str with None where missing. Times
+without a date, durations, binary and nested columns are refused: which numbers they should become
+is for the user to say. Rows are counted from 1, without the header.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-Kind = Literal["integer", "float", "boolean", "text", "empty"]
+from .dates import counted, day_of, is_date, written
+
+Kind = Literal["integer", "float", "boolean", "date", "text", "empty"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,8 @@ def require(names: Iterable[str], name: str, where: str = "the table") -> str:
 def columns(table: Any, drop: Sequence[str] = ()) -> Columns:
     """Turn a ``pyarrow.Table`` into columns, without those named in ``drop``.
 
-    Raises ValueError for a column of dates, times, bytes or nested values, unless it is dropped.
+    Raises ValueError for a column of times without a date, durations, bytes or nested values,
+    unless it is dropped.
     """
     for name in drop:
         require(table.column_names, name)
@@ -110,14 +113,15 @@ def _column(name: str, column: Any) -> Column:
         (pa.types.is_string, _words),
         (pa.types.is_large_string, _words),
         (pa.types.is_string_view, _words),
+        (is_date, _date),
     ):
         if test(kind):
             return read(name, column)
-    dates = pa.types.is_temporal(kind)
-    what = "dates or times" if dates else f"values of type {kind}"
+    times = pa.types.is_temporal(kind)
+    what = "times without a date" if times else f"values of type {kind}"
     raise ValueError(
-        f"column {name!r} holds {what}, which are neither numbers nor words: turn it into numbers "
-        f"(days since some day, say) or leave it out with --drop {name}"
+        f"column {name!r} holds {what}, which are neither numbers nor words nor dates: turn it "
+        f"into numbers (such as hours) or leave it out with --drop {name}"
     )
 
 
@@ -142,6 +146,16 @@ def _floating(name: str, column: Any) -> Column:
 def _decimal(name: str, column: Any) -> Column:
     values = [np.nan if v is None else float(v) for v in column.to_pylist()]
     return Column(name, "float", np.array(values, np.float64))
+
+
+def _date(name: str, column: Any) -> Column:
+    return Column(name, "date", days_of(column))
+
+
+def days_of(column: Any) -> npt.NDArray[np.float64]:
+    """Return a chunked Arrow column of dates as days since 1970-01-01, NaN where one is missing."""
+    whole, a_day = counted(column)
+    return _floats(whole) / a_day
 
 
 # Arrow's names of number types that are not NumPy's.
@@ -201,21 +215,22 @@ def as_text(column: Column) -> npt.NDArray[Any]:
     """Return a column's values as words, None where missing; numbers as a CSV file has them."""
     if column.kind == "text":
         return column.values
-    kind = bool if column.kind == "boolean" else float
+    write = {"boolean": lambda v: spell(bool(v)), "date": written}.get(column.kind, spell)
     words = np.empty(len(column.values), object)
-    words[:] = [None if np.isnan(v) else spell(kind(v)) for v in column.values.tolist()]
+    words[:] = [None if np.isnan(v) else write(v) for v in column.values.tolist()]
     return words
 
 
 def as_numbers(column: Column) -> npt.NDArray[np.float64]:
     """Return a column's values as float64, NaN where missing.
 
-    Raises ValueError that names column, row and value for a word that is no number, and
+    Raises ValueError that names column, row and value for a word that is no number, for a date, and
     for infinity.
     """
     values = column.values
-    if column.kind == "text":
-        values = np.array([_number(column.name, row, v) for row, v in enumerate(values, 1)])
+    if column.kind in ("text", "date"):
+        words = as_text(column).tolist()
+        values = np.array([_number(column.name, row, v) for row, v in enumerate(words, 1)])
     infinite = np.flatnonzero(np.isinf(values))
     if infinite.size:
         raise ValueError(
@@ -232,6 +247,32 @@ def _number(name: str, row: int, value: str | None) -> float:
         raise ValueError(
             f"column {name!r} holds numbers, but row {row} has {value!r}: "
             "give a number or leave the field empty"
+        ) from None
+
+
+def as_days(column: Column) -> npt.NDArray[np.float64]:
+    """Return a column's dates as days since 1970-01-01, NaN where missing.
+
+    Raises ValueError that names column, row and value for what is no date.
+    """
+    if column.kind in ("date", "empty"):
+        return column.values
+    words = as_text(column).tolist()
+    numbers = column.kind != "text"
+    return np.array([_day(column.name, row, v, numbers) for row, v in enumerate(words, 1)])
+
+
+def _day(name: str, row: int, value: str | None, number: bool) -> float:
+    try:
+        if value is None:
+            return np.nan
+        if number:
+            raise ValueError
+        return day_of(value)
+    except ValueError:
+        raise ValueError(
+            f"column {name!r} holds dates, but row {row} has {value!r}: "
+            "write it as 2024-12-31 or leave the field empty"
         ) from None
 
 

@@ -15,9 +15,10 @@ import numpy.typing as npt
 
 from chainrule.engines.rows import standardise
 
-from .columns import columns, copy_numbers, spelled
+from .columns import Column, columns, copy_numbers, days_of, spelled
+from .dates import is_date
 from .encoder import Encoder
-from .features import Feature
+from .features import Feature, encode_feature
 
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.int64]
@@ -76,6 +77,10 @@ def _encoded(feature: Feature, column: Any, rows: Rows, into: Array) -> bool:
     import pyarrow as pa
 
     kind = column.type
+    if feature.kind == "date" and is_date(kind):
+        days = Column(feature.name, "date", days_of(pa.chunked_array([column]))[rows])
+        into[...] = encode_feature(feature, days).values
+        return True
     if feature.kind != "category":
         return False
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from .columns import Column, Columns, require, rows_text
-from .features import Feature, encode_feature, fit_feature
+from .dates import CYCLES
+from .features import Feature, Kind, encode_feature, fit_feature
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
@@ -178,11 +179,14 @@ def _check_record(record: Any) -> None:
         if type(record[key]) is not kind:
             raise ValueError(f"a feature of the model's encoder has {key} = {record[key]!r:.60}")
     name, words = record["name"], record["words"]
-    if record["kind"] not in ("number", "boolean", "category"):
+    if record["kind"] not in get_args(Kind):
         raise ValueError(f"feature {name!r:.60} of the model is of kind {record['kind']!r:.60}")
     if not all(type(word) is str for word in words) or len(set(words)) != len(words):
         raise ValueError(f"the words of feature {name!r:.60} of the model are not different words")
-    if bool(words) != (record["kind"] == "category"):
+    if record["kind"] == "date":
+        if record["other"] or not set(words) <= set(CYCLES):
+            raise ValueError(f"feature {name!r:.60} of the model has cycles that no date has")
+    elif bool(words) != (record["kind"] == "category"):
         raise ValueError(f"feature {name!r:.60} of the model has {len(words)} words")
     if record["other"] and not words:
         raise ValueError(f"feature {name!r:.60} of the model has a place for words but none of its")

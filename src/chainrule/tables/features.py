@@ -1,7 +1,8 @@
 """Features: how one column becomes numbers between about -3 and 3, and the record that says so.
 
-A number is standardised: (x - mean) / scale. A truth value is 0 or 1. A category is one-hot: one
-place for each word seen in training, and one for all rare ones.
+A number is standardised: (x - mean) / scale. A truth value is 0 or 1. A date is standardised days,
+and sin and cos of its cycles. A category is one-hot: one place for each word seen in training, and
+one for all rare ones.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .columns import Column, as_numbers, as_text, rows_text
+from . import dates
+from .columns import Column, as_days, as_numbers, as_text, rows_text
+from .likeness import meant
 from .target import moments
 
-Kind = Literal["number", "boolean", "category"]
+Kind = Literal["number", "boolean", "date", "category"]
 
 # A word has a place of its own if it is in at least so many rows of the training part ...
 FEWEST_ROWS: Final = 2
@@ -32,8 +35,9 @@ Array = npt.NDArray[Any]
 class Feature:
     """How one column is encoded.
 
-    A missing number or truth value becomes ``mean``, and with ``missing`` an indicator says so.
-    ``words`` are a category's places, ``shares`` how often each was in the training part. With
+    A missing number, truth value or date becomes ``mean``, and with ``missing`` an indicator says
+    so. ``words`` are a date's cycles, see ``dates``. They are a category's places, and ``shares``
+    how often each was in the training part. With
     ``other`` a further place is for every other word, with ``missing`` one for rows without a word;
     without them such rows take the shares, as a missing number takes the mean.
     """
@@ -51,16 +55,23 @@ class Feature:
     def names(self) -> list[str]:
         """Return the name of each place."""
         if self.kind != "category":
-            return [self.name] + ([f"{self.name}={MISSING}"] if self.missing else [])
+            dated = self.kind == "date"
+            names = dates.names_of(self.name, self.words) if dated else [self.name]
+            return names + ([f"{self.name}={MISSING}"] if self.missing else [])
         extra = [OTHER] * self.other + [MISSING] * self.missing
         return [f"{self.name}={word}" for word in (*self.words, *extra)]
+
+    @property
+    def cycles(self) -> tuple[float, ...]:
+        """Return the lengths of a date's cycles, in days."""
+        return tuple(dates.CYCLES[word] for word in self.words) if self.kind == "date" else ()
 
     @property
     def constant(self) -> bool:
         """Say whether every row of the training part was encoded alike."""
         if self.missing:
             return False
-        if self.kind == "number":
+        if self.kind in ("number", "date"):
             return self.scale == 0
         return self.mean in (0, 1) if self.kind == "boolean" else self.width == 1
 
@@ -68,7 +79,7 @@ class Feature:
     def width(self) -> int:
         """Return the number of places."""
         if self.kind != "category":
-            return 1 + self.missing
+            return 1 + 2 * len(self.cycles) + self.missing
         return len(self.words) + self.other + self.missing
 
 
@@ -89,13 +100,14 @@ def fit_feature(column: Column) -> tuple[Feature | None, list[str]]:
     if column.missing.all():
         raise ValueError(
             f"column {column.name!r} has no value in any row that is trained on: "
-            f"leave it out with --drop {_quoted(column.name)}"
+            f"leave it out with --drop {quoted(column.name)}"
         )
-    fit = {"text": _fit_category, "boolean": _fit_boolean}.get(column.kind, _fit_number)
-    return fit(column)
+    fits = {"text": _fit_category, "boolean": _fit_boolean, "date": _fit_date}
+    return fits.get(column.kind, _fit_number)(column)
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """Return a column's name as a shell wants it."""
     return f"'{name}'" if " " in name else name
 
 
@@ -111,7 +123,7 @@ def _fit_number(column: Column) -> tuple[Feature, list[str]]:
     if column.kind == "integer" and not missing and _counts_rows(values):
         notes.append(
             f"column {column.name!r} looks like a number of each row: if it is, leave it out with "
-            f"--drop {_quoted(column.name)}"
+            f"--drop {quoted(column.name)}"
         )
     return Feature(column.name, "number", mean, scale, missing), notes
 
@@ -128,6 +140,29 @@ def _fit_boolean(column: Column) -> tuple[Feature, list[str]]:
     return Feature(column.name, "boolean", float(present.mean()), 1.0, missing), []
 
 
+def _fit_date(column: Column) -> tuple[Feature, list[str]]:
+    present = column.values[~column.missing]
+    low, high = float(present.min()), float(present.max())
+    gaps = len(present) < len(column.values)
+    return date_feature(column.name, low, high, *moments(present), gaps, dates.phases(present))
+
+
+def date_feature(
+    name: str,
+    low: float,
+    high: float,
+    mean: float,
+    scale: float,
+    missing: bool,
+    phases: dict[str, tuple[float, float]],
+) -> tuple[Feature, list[str]]:
+    """Return how dates from ``low`` to ``high`` are encoded, and what to say of it."""
+    if low == high or scale == 0:
+        return Feature(name, "date", low, 0.0, missing), []
+    cycles = dates.cycles_of(low, high, phases)
+    return Feature(name, "date", mean, scale, missing, tuple(cycles)), [dates.said(name, cycles)]
+
+
 def _fit_category(column: Column) -> tuple[Feature | None, list[str]]:
     present = column.values[~column.missing].tolist()
     found, counts = np.unique(np.array(present, object), return_counts=True)
@@ -135,7 +170,7 @@ def _fit_category(column: Column) -> tuple[Feature | None, list[str]]:
     if not frequent.size:
         return None, [
             f"column {column.name!r} is left out: each of its {len(found)} words is in one row "
-            "only, which tells nothing about a new row"
+            f"only, which tells nothing about a new row{meant(found.tolist())}"
         ]
     if frequent.size > MOST_WORDS:
         order = np.argsort(-counts[frequent], kind="stable")[:MOST_WORDS]
@@ -151,6 +186,9 @@ def _fit_category(column: Column) -> tuple[Feature | None, list[str]]:
             f"column {column.name!r} has {len(found)} different words: the {len(words)} most "
             f"frequent have a place of their own, the rest ({others} rows) share one"
         )
+    alike = meant(found.tolist())
+    if alike:
+        notes.append(f"column {column.name!r} is taken for words{alike}")
     feature = Feature(
         name=column.name,
         kind="category",
@@ -169,21 +207,30 @@ def encode_feature(feature: Feature, column: Column) -> Encoded:
     """
     if feature.kind == "category":
         return _encode_category(feature, column)
-    values = _truths(column) if feature.kind == "boolean" else as_numbers(column)
+    read = {"boolean": _truths, "date": as_days}.get(feature.kind, as_numbers)
+    values = read(column)
     gaps = np.isnan(values)
-    if feature.kind == "boolean":
-        standard = np.where(gaps, feature.mean, values)
-    else:
-        standard = np.where(gaps, 0.0, _standardised(feature, values))
     if feature.missing:
-        return Encoded(np.column_stack([standard, gaps.astype(np.float64)]), [])
+        return Encoded(np.column_stack([_places(feature, values), gaps.astype(np.float64)]), [])
     warnings = []
     if gaps.any():
+        dated = feature.kind == "date"
+        mean = dates.written(float(round(feature.mean))) if dated else f"{feature.mean:.6g}"
         warnings.append(
             f"column {feature.name!r} is missing in {rows_text(np.flatnonzero(gaps))}, which it "
-            f"never was in training: its mean there, {feature.mean:.6g}, is used"
+            f"never was in training: its mean there, {mean}, is used"
         )
-    return Encoded(standard[:, None], warnings)
+    return Encoded(_places(feature, values), warnings)
+
+
+def _places(feature: Feature, values: Array) -> Array:
+    """Return the places of numbers, truth values or days without the one for gaps. (m, width)."""
+    if feature.kind == "boolean":
+        return np.where(np.isnan(values), feature.mean, values)[:, None]
+    standard = np.where(np.isnan(values), 0.0, _standardised(feature, values))
+    if feature.kind == "number":
+        return standard[:, None]
+    return np.column_stack([standard, dates.circles(values, feature.cycles)])
 
 
 def _standardised(feature: Feature, values: Array) -> Array:

@@ -19,11 +19,12 @@ from chainrule.network import Network
 from chainrule.training import History
 
 from .choices import Choices, as_json, check, complete, smaller_rate, validation_share_for
-from .columns import Columns, columns, require
+from .columns import Column, Columns, columns, require
 from .encoder import Encoder
+from .features import quoted
 from .model import OUTPUTS, TableModel, score
 from .reading import read_table
-from .splits import Split, split_rows
+from .splits import Split, split_latest, split_rows
 from .target import Target, TargetEncoder, read_target
 
 if TYPE_CHECKING:
@@ -81,7 +82,14 @@ def fit_table(
     rows = columns(table, choices.drop)
     if target not in rows:
         raise ValueError(f"the target {target!r} is also given to --drop: leave one of them out")
-    return fit_columns(rows, target, choices, say, watch, Path(path).name, checkpoint, resume)
+    order = None
+    if choices.latest is not None:
+        require(table.column_names, choices.latest, os.fspath(path))
+        if choices.latest == target:
+            raise ValueError(f"--latest is the target {target!r} itself: name another column")
+        order = columns(table.select([choices.latest]))[choices.latest]
+    name = Path(path).name
+    return fit_columns(rows, target, choices, say, watch, name, checkpoint, resume, order)
 
 
 def fit_columns(
@@ -93,15 +101,16 @@ def fit_columns(
     source: str = "",
     checkpoint: Checkpoints | None = None,
     resume: bool = False,
+    order: Column | None = None,
 ) -> Fitted:
-    """Train a network on columns; see ``fit_table``."""
+    """Train a network on columns; see ``fit_table``. ``order``: whose latest rows to hold out."""
     choices = choices or Choices()
     check(choices)
     found = read_target(rows[require(rows, target)], choices.task)
     say(found.sentence)
     features = rows.without([target])
     _check_features(features)
-    split = _split(rows.m, found, choices)
+    split = _split(rows.m, found, choices, order)
     choices = complete(choices, len(split.train))
     encoder, meaning, X, y = _encode(features, found, split, choices, say)
     network = _network(X.shape[1], meaning, choices)
@@ -132,16 +141,33 @@ def _check_features(features: Columns) -> None:
             )
 
 
-def _split(m: int, found: Target, choices: Choices) -> Split:
+def _split(m: int, found: Target, choices: Choices, order: Column | None) -> Split:
     share = choices.validation_share
     validation = validation_share_for(m) if share is None else share
     classes = None if found.task == "regression" else found.values
     # Of a few rows a fifth may be none: then there is no test part, and the results say so.
     test = choices.test_share if round(m * choices.test_share) or m >= 5 else 0.0
-    split = split_rows(m, test, validation, choices.seed, classes)
+    if order is None:
+        split = split_rows(m, test, validation, choices.seed, classes)
+    else:
+        split = split_latest(order, test, validation)
+        _check_classes(found, split, order.name)
     if len(split.train) < 2:
         raise ValueError(f"of {m} rows {len(split.train)} are left to train on: more are needed")
     return split
+
+
+def _check_classes(found: Target, split: Split, latest: str) -> None:
+    """Refuse a split by a column that keeps a class from being learnt."""
+    if found.task == "regression":
+        return
+    learnt = set(found.values[split.train].tolist())
+    absent = [name for place, name in enumerate(found.classes) if place not in learnt]
+    if absent:
+        raise ValueError(
+            f"class {absent[0]!r} of target {found.name!r} is only in the latest rows by "
+            f"{latest!r}: make --test-share and --validation-share smaller, or leave --latest out"
+        )
 
 
 def _encode(
@@ -151,6 +177,9 @@ def _encode(
     encoder = replace(encoder, left_out=(*encoder.left_out, *choices.drop))
     for note in encoder.notes:
         say(note)
+    dated = [feature.name for feature in encoder.features if feature.kind == "date"]
+    if dated and not choices.latest:
+        say(f"rows held out are drawn at random; --latest {quoted(dated[0])} takes the last ones")
     meaning = TargetEncoder.fit(found, split.train)
     X, said = encoder.encode(features, choices.dtype)
     for warning in said:

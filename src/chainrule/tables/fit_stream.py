@@ -157,6 +157,10 @@ def _opened(data: str | os.PathLike[str], target: str, choices: Choices) -> Data
     found = open_data_set(data)
     for name in (target, *choices.drop):
         require(found.names, name, found.name)
+    if choices.latest is not None:
+        raise ValueError(
+            "--latest needs the table in memory: a stream's rows are held out at random"
+        )
     if target in choices.drop:
         raise ValueError(f"the target {target!r} is also given to --drop: leave one of them out")
     return found

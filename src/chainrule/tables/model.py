@@ -69,6 +69,7 @@ class TableModel:
     ) -> Columns:
         """Read from a file the columns that the model takes, and the target if asked.
 
+        With the target comes the column by which rows were held out, where there is one.
         ``say`` hears which columns are not used. Raises ValueError for a column that is not
         there, and as ``read_table`` does.
         """
@@ -77,6 +78,9 @@ class TableModel:
             text.append(self.target.name)
         table = read_table(os.fspath(path), text)
         names = [*self.encoder.names, *([self.target.name] if with_target else [])]
+        latest = self._held_out_by()
+        if with_target and latest in table.column_names and latest not in names:
+            names.append(latest)
         for name in names:
             require(table.column_names, name, os.fspath(path))
         extra = self.encoder.extra(table.column_names, self.target.name)
@@ -84,6 +88,10 @@ class TableModel:
             listed = ", ".join(extra[:10]) + (", ..." if len(extra) > 10 else "")
             say(f"not used, since the model was not trained with them: {listed}")
         return columns(table.select(names))
+
+    def _held_out_by(self) -> Any:
+        settings = self.record.get("settings") if isinstance(self.record, dict) else None
+        return settings.get("latest") if isinstance(settings, dict) else None
 
     def outputs(self, rows: Columns) -> tuple[Array, list[str]]:
         """Return the network's outputs (m, n_L) and the encoder's warnings."""

@@ -67,7 +67,9 @@ def r_squared(true: Array, predicted: Array) -> float | None:
 
 def rmse(true: Array, predicted: Array) -> float:
     """Return the root of the mean squared error, in the target's units."""
-    return float(np.sqrt(((true - predicted) ** 2).mean()))
+    far = true - predicted
+    unit = float(np.abs(far).max()) or 1.0  # so that squares stay below 1
+    return unit * float(np.sqrt(((far / unit) ** 2).mean()))
 
 
 def mae(true: Array, predicted: Array) -> float:

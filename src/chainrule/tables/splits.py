@@ -1,7 +1,8 @@
 """Splits: which rows are trained on, which choose the epoch, and which the result is measured on.
 
-The order is ``permutation(m, key(seed, SPLIT, part))``, so a seed and the row count fix every part,
-and the test part does not depend on the size of the validation part.
+The order is ``permutation(m, key(seed, SPLIT, part))``, so a seed and the row count fix every part;
+or it is that of a column, and the last rows are held out. The test part does not depend on the size
+of the validation part.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.mathematics.random import SPLIT, key, permutation
+
+from .columns import Column, as_numbers, rows_text
+from .likeness import meant
 
 Rows = npt.NDArray[np.int64]
 
@@ -39,8 +43,53 @@ def split_rows(
     Raises ValueError for a share outside [0, 1), for shares that leave nothing to train on, and for
     a share above 0 that is less than one row.
     """
-    sizes = {"test": test, "validation": validation}
-    for name, share in sizes.items():
+    _check_shares(test, validation)
+    rows = np.arange(m, dtype=np.int64)
+    groups = np.zeros(m, np.int64) if classes is None else np.asarray(classes, np.int64)
+    rest, held = _take(rows, groups, _count(m, test, "test"), key(seed, SPLIT, _TEST))
+    chosen = _count(m, validation, "validation")
+    train, validating = _take(rest, groups[rest], chosen, key(seed, SPLIT, _VALIDATION))
+    return Split(train, validating, held)
+
+
+def split_latest(column: Column, test: float, validation: float) -> Split:
+    """Hold out the rows whose dates or numbers are the greatest to test, those before to validate.
+
+    Rows of equal values stay together, so a part is as near to its share as they allow.
+    Raises ValueError as ``split_rows``, for words and gaps, and for too few different values.
+    """
+    _check_shares(test, validation)
+    if column.kind == "text":
+        raise ValueError(
+            f"--latest wants a column of dates or numbers, and {column.name!r} holds words"
+            f"{meant(column.values[~column.missing].tolist())}"
+        )
+    values = column.values if column.kind == "date" else as_numbers(column)
+    if column.missing.any():
+        raise ValueError(
+            f"column {column.name!r} has no value in {rows_text(np.flatnonzero(column.missing))}: "
+            "which rows are the latest is not known"
+        )
+    m = len(values)
+    order = np.argsort(values, kind="stable")
+    cuts = np.flatnonzero(np.diff(values[order])) + 1  # where the next value begins
+    ends = [m]
+    for share, name in ((test, "test"), (validation, "validation")):
+        before = cuts[cuts < ends[-1]]
+        wanted = ends[-1] - _count(m, share, name)
+        if share > 0 and not len(before):
+            raise ValueError(
+                f"column {column.name!r} has too few different values to hold out its latest "
+                f"rows: name another, or use --{name}-share 0"
+            )
+        ends.append(int(before[np.argmin(np.abs(before - wanted))]) if share > 0 else ends[-1])
+    tested, validated = ends[1], ends[2]
+    parts = (order[:validated], order[validated:tested], order[tested:])
+    return Split(*(np.sort(part).astype(np.int64) for part in parts))
+
+
+def _check_shares(test: float, validation: float) -> None:
+    for name, share in (("test", test), ("validation", validation)):
         if not 0 <= share < 1:
             raise ValueError(f"{name} share must be at least 0 and below 1, not {share:g}")
     if test + validation >= 1:
@@ -48,12 +97,6 @@ def split_rows(
             f"test share {test:g} and validation share {validation:g} leave no row to train on: "
             "make them smaller"
         )
-    rows = np.arange(m, dtype=np.int64)
-    groups = np.zeros(m, np.int64) if classes is None else np.asarray(classes, np.int64)
-    rest, held = _take(rows, groups, _count(m, test, "test"), key(seed, SPLIT, _TEST))
-    chosen = _count(m, validation, "validation")
-    train, validating = _take(rest, groups[rest], chosen, key(seed, SPLIT, _VALIDATION))
-    return Split(train, validating, held)
 
 
 def _count(m: int, share: float, name: str) -> int:

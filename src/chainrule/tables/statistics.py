@@ -18,9 +18,11 @@ from typing import Any
 import numpy as np
 
 from .columns import Column, Columns, as_numbers, as_text
+from .dates import phases
 from .encoder import Encoder
-from .features import FEWEST_ROWS, MOST_WORDS, Feature
-from .target import MOST_NUMBERED_CLASSES, ROWS_PER_NUMBERED_CLASS, TargetEncoder
+from .features import FEWEST_ROWS, MOST_WORDS, Feature, date_feature
+from .likeness import meant
+from .target import MOST_NUMBERED_CLASSES, ROWS_PER_NUMBERED_CLASS, TargetEncoder, no_date
 
 # Different words in a column of more than this are taken for names of rows.
 MOST_DIFFERENT = 1_000_000
@@ -33,7 +35,7 @@ class Summary:
     """What is known of a column's values: how many, missing, mean, squares about it, extremes.
 
     ``words`` counts a text column's words, and of a target the different numbers, unless there are
-    more than ``MOST_NUMBERS`` (None).
+    more than ``MOST_NUMBERS`` (None). ``phases`` are the extremes of a date's places in its cycles.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Summary:
     high: float = -inf
     whole: bool = True
     words: Counter[Any] | None = field(default_factory=Counter)
+    phases: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def merge(self, other: Summary) -> None:
         """Add what another summary knows, of rows that follow."""
@@ -62,6 +65,9 @@ class Summary:
         self.count, self.missing = n, self.missing + other.missing
         self.low, self.high = min(self.low, other.low), max(self.high, other.high)
         self.whole = self.whole and other.whole
+        for cycle, (low, high) in other.phases.items():
+            least, most = self.phases.get(cycle, (low, high))
+            self.phases[cycle] = (min(least, low), max(most, high))
         if self.words is None or other.words is None:
             self.words = None
             return
@@ -83,7 +89,7 @@ def summary(column: Column, target: bool = False) -> Summary:
         found.missing = words.pop(None, 0)
         found.count, found.words = sum(words.values()), words
         return found
-    values = as_numbers(column)
+    values = column.values if column.kind == "date" else as_numbers(column)
     present = values[~np.isnan(values)]
     found.count, found.missing = len(present), len(values) - len(present)
     if not found.count:
@@ -92,6 +98,8 @@ def summary(column: Column, target: bool = False) -> Summary:
     found.mean = float(present.mean())
     found.squares = float(np.square(present - found.mean).sum())
     found.low, found.high = float(present.min()), float(present.max())
+    if column.kind == "date":
+        found.phases = phases(present)
     if target:
         found.whole = bool((present == np.floor(present)).all())
         numbers, counts = np.unique(present, return_counts=True)
@@ -134,7 +142,7 @@ def encoder_of(found: Mapping[str, Summary], left_out: Iterable[str] = ()) -> En
             features.append(feature)
     if not features:
         raise ValueError("no column is left to learn from beside the target")
-    if all(f.kind == "number" and f.scale == 0 and not f.missing for f in features):
+    if all(f.kind in ("number", "date") and f.scale == 0 and not f.missing for f in features):
         raise ValueError("every column is constant: there is nothing to learn from")
     return Encoder(tuple(features), tuple(skipped), tuple(notes))
 
@@ -150,6 +158,13 @@ def _number(one: Summary, notes: list[str]) -> Feature:
         )
     if one.kind == "boolean":
         return Feature(one.name, "boolean", one.mean, 1.0, one.missing > 0)
+    if one.kind == "date":
+        scale = sqrt(one.squares / one.count)
+        feature, said = date_feature(
+            one.name, one.low, one.high, one.mean, scale, one.missing > 0, one.phases
+        )
+        notes += said
+        return feature
     scale = 0.0 if constant else sqrt(one.squares / one.count)
     return Feature(one.name, "number", one.low if constant else one.mean, scale, one.missing > 0)
 
@@ -160,7 +175,7 @@ def _category(one: Summary, notes: list[str]) -> Feature | None:
     if not frequent:
         notes.append(
             f"column {one.name!r} is left out: each of its {len(counts)} words is in one row only, "
-            "which tells nothing about a new row"
+            f"which tells nothing about a new row{meant(list(counts))}"
         )
         return None
     if len(frequent) > MOST_WORDS:
@@ -169,6 +184,9 @@ def _category(one: Summary, notes: list[str]) -> Feature | None:
             f"column {one.name!r} has {len(counts)} different words: the {MOST_WORDS} most "
             "frequent have a place of their own, the rest share one"
         )
+    alike = meant(list(counts))
+    if alike:
+        notes.append(f"column {one.name!r} is taken for words{alike}")
     m = one.count + one.missing
     others = one.count - sum(counts[word] for word in frequent)
     tail = [others] * (others > 0) + [one.missing] * (one.missing > 0)
@@ -189,6 +207,8 @@ def target_of(one: Summary, task: str | None = None) -> tuple[TargetEncoder, str
     Raises ValueError for missing values, a constant target, and a task that it does not allow.
     """
     name, m = one.name, one.count + one.missing
+    if one.kind == "date":
+        raise no_date(name)
     if one.missing:
         raise ValueError(
             f"target {name!r} has no value in {one.missing} rows: give the true value or remove "

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from chainrule.mathematics.names import unknown
 
 from .columns import Column, as_text, rows_text
+from .likeness import meant
 
 Task = Literal["binary", "multiclass", "regression"]
 TASKS: Final = get_args(Task)
@@ -53,6 +54,8 @@ def read_target(column: Column, task: str | None = None) -> Target:
     """
     if task is not None and task not in TASKS:
         raise unknown("task", task, TASKS)
+    if column.kind == "date":
+        raise no_date(column.name)
     _check_present(column)
     names = class_names(column)
     if len(names) == 1:
@@ -74,6 +77,14 @@ def read_target(column: Column, task: str | None = None) -> Target:
         listed += ", ..."
     sentence = f"{_say(column, chosen, why)} ({listed})"
     return Target(column.name, chosen, names, places, sentence)  # type: ignore[arg-type]
+
+
+def no_date(name: str) -> ValueError:
+    """Return the error for a target of dates."""
+    return ValueError(
+        f"target {name!r} holds dates: turn it into what is to be learnt (days from another date, "
+        "say), or name another column with --target"
+    )
 
 
 def _say(column: Column, task: str, why: str) -> str:
@@ -139,7 +150,7 @@ def _judge(column: Column, names: tuple[str, ...]) -> tuple[Task, str]:
 
 
 def _numbers(column: Column) -> npt.NDArray[np.float64]:
-    if column.kind not in ("text", "boolean"):
+    if column.kind not in ("text", "boolean", "date"):
         return np.asarray(column.values, np.float64)
     words = as_text(column).tolist()
     for row, word in enumerate(words, 1):
@@ -173,7 +184,7 @@ def _check_classes(column: Column, names: tuple[str, ...], task: str) -> None:
         )
         raise ValueError(
             f"target {column.name!r} has {count} classes in {m} rows, fewer than two rows for "
-            f"each: {advice}"
+            f"each: {advice}{meant(names) if column.kind == 'text' else ''}"
         )
 
 

@@ -16,15 +16,11 @@ struct Sink {
 constexpr idx TURNED = 2048;
 constexpr idx CHUNK = 512;  // of a bias
 
-// The tile of `rows` rows of dW^T and `width` columns.
-INLINE Tile gradient_tile(idx rows, idx width) {
-    const int NV = registers_of(width);
-    return width % LANES ? tile_of<true, true>((int)rows, NV) : tile_of<false, true>((int)rows, NV);
-}
-
-INLINE Tile summing_tile(idx rows, idx width) {
-    const int NV = registers_of(width);
-    return width % LANES ? summing_tile_of<true>((int)rows, NV) : summing_tile_of<false>((int)rows, NV);
+// The tile of `rows` rows of dW^T and `width` columns, with db beside or not.
+INLINE Tile gradient_tile(idx rows, idx width, bool summing = false) {
+    const int NV = registers_of(width), high = (int)rows;
+    if (summing) return width % LANES ? summing_tile_of<true>(high, NV) : summing_tile_of<false>(high, NV);
+    return width % LANES ? tile_of<true, true>(high, NV) : tile_of<false, true>(high, NV);
 }
 
 // A tile of dW^T, from all rows: t.rows and t.B are those of the first. t is left as it was; as a copy of what has
@@ -55,46 +51,51 @@ INLINE bool sums_in_tile(const Run_state& r, idx l) {
     return r.full.by_parts && layer.n_out <= SUMS_MOST_NV * LANES && !along_inputs(layer, l);
 }
 
+// Rows [i0, i1) of dW^T with the outputs along the lanes, to `into`; db beside the first tile where `db` says where.
+INLINE void gradient_across(const Desk& d, idx l, idx n, idx rows, Range of, real* into, real* db, const Sink& sink) {
+    const Sheet& s = d.sheets[l];
+    const idx wide = of.end - of.begin, tiles = best_tiles(wide, registers_of(n), rows);
+    for (idx tile = 0, i = 0, next; tile < tiles; tile++, i = next) {
+        next = wide * (tile + 1) / tiles;
+        TileArguments t = {inputs_of(d, l), of.begin + i, rows, s.dz, s.ld, nullptr, 0, into + i * n, n, n};
+        const bool summing = db && tile == 0;
+        if (summing) t.sums = db;
+        run_chains(gradient_tile(next - i, n, summing), t, rows, sink.chain, sink.add);
+    }
+}
+
+// The same with the inputs along the lanes: dW, turned to `into`, added or not.
+INLINE void gradient_along(const Desk& d, idx l, idx n, idx rows, Range of, real* into, const Sink& sink) {
+    const Sheet &s = d.sheets[l], &below = d.sheets[l - 1];
+    const idx wide = of.end - of.begin, ld = round_up(wide, LANES), entries = wide * n;
+    alignas(64) real dW[TURNED], turned[TURNED];
+    for (idx j = 0; j < wide; j += PANEL) {
+        const idx width = least(PANEL, wide - j), tiles = best_tiles(n, registers_of(width), rows);
+        for (idx tile = 0, i = 0, next; tile < tiles; tile++, i = next) {
+            next = n * (tile + 1) / tiles;
+            TileArguments t = {s.dz_rows, i, rows, below.a + of.begin + j, below.ld, nullptr, 0, dW + i * ld + j, ld,
+                               width};
+            run_chains(gradient_tile(next - i, width), t, rows, sink.chain, false);
+        }
+    }
+    if (!sink.into) return transpose(dW, ld, n, wide, into, n);
+    transpose(dW, ld, n, wide, turned, n);
+    for (idx j = 0; j < entries; j++) into[j] = sink.add ? into[j] + turned[j] : turned[j];
+}
+
 // Units of a layer of at most PANEL outputs: rows of W^T that lie in one piece, so that the optimizer
 // takes a unit at once, in whole registers.
 static void narrow_gradient(const Run_state& r, const Desk& d, idx l, idx rows, idx u0, idx u1,
                             const Sink& sink) {
     const Layer& layer = r.p.layers[l];
-    const Sheet& s = d.sheets[l];
     const idx n = layer.n_out, high = unit_rows(layer);
     const bool along = along_inputs(layer, l), db = sums_in_tile(r, l);
-    alignas(64) real scratch[TURNED], across[TURNED];
+    alignas(64) real scratch[TURNED];
     for (idx u = u0; u < u1; u++) {
         const idx i0 = u * high, i1 = least(i0 + high, layer.n_in), entries = (i1 - i0) * n;
-        real* into = sink.into ? sink.into + layer.w + i0 * n : scratch;
-        if (along) {
-            const Sheet& below = d.sheets[l - 1];
-            const idx wide = i1 - i0, ld = round_up(wide, LANES);
-            for (idx j = 0; j < wide; j += PANEL) {
-                const idx width = least(PANEL, wide - j), tiles = best_tiles(n, registers_of(width), rows);
-                for (idx tile = 0, i = 0, next; tile < tiles; tile++, i = next) {
-                    next = n * (tile + 1) / tiles;
-                    TileArguments t = {s.dz_rows, i, rows, below.a + i0 + j, below.ld, nullptr, 0,
-                                       across + i * ld + j, ld, width};
-                    run_chains(gradient_tile(next - i, width), t, rows, sink.chain, false);
-                }
-            }
-            transpose(across, ld, n, wide, scratch, n);
-            if (sink.into)
-                for (idx j = 0; j < entries; j++)
-                    into[j] = sink.add ? into[j] + scratch[j] : scratch[j];
-        } else {
-            const idx tiles = best_tiles(i1 - i0, registers_of(n), rows);
-            for (idx tile = 0, i = 0; tile < tiles; tile++) {
-                const idx next = (i1 - i0) * (tile + 1) / tiles;
-                TileArguments t = {inputs_of(d, l), i0 + i, rows, s.dz, s.ld, nullptr, 0, into + i * n, n, n};
-                const bool summing = db && u == 0 && tile == 0;
-                if (summing) t.sums = sink.into + layer.b;
-                run_chains(summing ? summing_tile(next - i, n) : gradient_tile(next - i, n), t, rows, sink.chain,
-                           sink.add);
-                i = next;
-            }
-        }
+        real* const into = sink.into ? sink.into + layer.w + i0 * n : scratch;
+        if (along) gradient_along(d, l, n, rows, {i0, i1}, into, sink);
+        else gradient_across(d, l, n, rows, {i0, i1}, into, db && u == 0 ? sink.into + layer.b : nullptr, sink);
         if (sink.into) continue;
         const Block block =
             block_at(r, layer.w + i0 * n, scratch, entries, sink.numbers->penalised);

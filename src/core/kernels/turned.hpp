@@ -26,7 +26,7 @@ struct Turned {
 };
 
 // Adds a panel of `width` columns to the sums of a tile; w is the first of its rows.
-template <int S, int MR, int NV, bool Far>
+template <int S, int MR, int NV, Beside beside>
 INLINE void turned_panel(V (&c)[MR][NV], const real* w, const real* next, idx width, const real* dz_T, idx apart) {
     constexpr idx LINE = 64 / (idx)sizeof(real);
     const auto add = [&](auto&& entries) __attribute__((always_inline)) {
@@ -39,7 +39,7 @@ INLINE void turned_panel(V (&c)[MR][NV], const real* w, const real* next, idx wi
     };
     idx k = 0;
     for (; k + S <= width; k += S, dz_T += LANES) {
-        if constexpr (Far)
+        if constexpr (beside == Beside::asks)
             for (idx line = 0; line < MR * S; line += LINE) __builtin_prefetch(next + k * MR + line);
         add([=](int i) __attribute__((always_inline)) { return repeated<S>(w + i * width + k); });
     }
@@ -62,7 +62,7 @@ INLINE void write_units(V x, idx at, idx i0, idx i1, real* da) {
 // da^{l-1} of units i .. i + MR of the layer below, of NV groups with so many samples. The last tile ends with the
 // layer: it works out anew what it shares with the one before, and leaves it alone.
 using TurnedTile = void (*)(const Turned&, idx i, idx end, real* da, idx ld, idx samples);
-template <int S, int MR, int NV, bool Far>
+template <int S, int MR, int NV, Beside beside>
 static void turned_tile(const Turned& t, idx i, idx end, real* da, idx ld, idx samples) {
     const idx n_in = t.layer->n_in, n_out = t.layer->n_out, apart = n_out * LANES, at = least(i, n_in - MR);
     V c[MR][NV] = {};
@@ -70,8 +70,8 @@ static void turned_tile(const Turned& t, idx i, idx end, real* da, idx ld, idx s
         const idx j = panel * PANEL, width = panel_width(n_out, panel);
         const real *w = t.W_T + j * n_in + at * width, *z = t.dz_T + j * (LANES / S);
         const real* next = panel + 1 < t.last ? w + n_in * PANEL : t.W_T + t.first * PANEL * n_in + (at + MR) * PANEL;
-        if (width == PANEL) turned_panel<S, MR, NV, Far>(c, w, next, PANEL, z, apart);
-        else turned_panel<S, MR, NV, false>(c, w, next, width, z, apart);
+        if (width == PANEL) turned_panel<S, MR, NV, beside>(c, w, next, PANEL, z, apart);
+        else turned_panel<S, MR, NV, Beside::nothing>(c, w, next, width, z, apart);
     }
     UNROLL for (int v = 0; v < NV; v++)
         UNROLL for (int u = 0; u < MR; u += LANES) {
@@ -89,8 +89,8 @@ static TurnedTile tile_of_group(idx lanes_of_sample, bool low, bool far) {
     if constexpr (S < LANES) {
         if (lanes_of_sample > S) return tile_of_group<2 * S>(lanes_of_sample, low, far);
     }
-    if (low) return turned_tile<S, 1, 1, false>;
-    return far ? turned_tile<S, TURNED_HIGH, 1, true> : turned_tile<S, TURNED_HIGH, 1, false>;
+    if (low) return turned_tile<S, 1, 1, Beside::nothing>;
+    return far ? turned_tile<S, TURNED_HIGH, 1, Beside::asks> : turned_tile<S, TURNED_HIGH, 1, Beside::nothing>;
 }
 
 // Units [i0, i1) of all samples: what is far is asked for by the first groups alone, which leave it near.
@@ -107,7 +107,7 @@ static void turned_units(const Turned& given, idx i0, idx i1, real* da, idx ld, 
             real* const to = da + m * ld;
             if (wide)
                 for (idx u = i; u < end; u += FAR_HIGH)
-                    turned_tile<1, FAR_HIGH, 2, true>(t, u, end, to, ld, next - m);
+                    turned_tile<1, FAR_HIGH, 2, Beside::asks>(t, u, end, to, ld, next - m);
             else
                 tile_of_group(lanes_of_sample(next - m), low, far)(t, i, end, to, ld, next - m);
             t.dz_T += (wide ? 2 : 1) * layer.n_out * LANES;
