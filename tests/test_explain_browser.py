@@ -778,6 +778,13 @@ def test_a_report_is_readable_in_light_and_dark(show: Open) -> None:
         tab = show(made, ready="main", **settings)
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
         shot(tab, f"report-{scheme}-{width}")
+        paint = "getComputedStyle(document.querySelector('.cr-cache rect')).fill"
+        assert (tab.evaluate(paint) == "rgb(255, 255, 255)") == (scheme == "light")
+        tab.emulate_media(media="print", color_scheme=scheme)
+        assert tab.evaluate(paint) == "rgb(255, 255, 255)"
+        ground = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert ground == "rgb(255, 255, 255)"
+        tab.emulate_media(media="screen", color_scheme=scheme)
         if AXE.exists():
             assert serious(tab) == []
 
