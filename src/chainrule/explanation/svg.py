@@ -12,7 +12,8 @@ STYLE = """
 .cr-ink{stroke:#2d3436;fill:none}.cr-arrow{fill:#2d3436}.cr-label{fill:#2d3436;paint-order:stroke;stroke:#fff;stroke-width:3px;stroke-opacity:.8}
 .cr-box text{fill:#1b1f21}.cr-more text{fill:#2d3436}
 .cr-positive{stroke:#0b66c3}.cr-negative{stroke:#b3261e}
-@media screen and (prefers-color-scheme:dark){.cr-ink{stroke:#cfd6da}.cr-label,.cr-more text{fill:#e6eaec}
+@media screen and (prefers-color-scheme:dark){
+.cr-ink{stroke:#cfd6da}.cr-label,.cr-more text{fill:#e6eaec}
 .cr-arrow{fill:#cfd6da}.cr-label{stroke:#14181b}.cr-positive{stroke:#74b9ff}.cr-negative{stroke:#ff8a80}
 .cr-cache rect{fill:#14181b;stroke:#cfd6da}.cr-cache text{fill:#e6eaec}}
 """
