@@ -39,7 +39,9 @@ Open = Callable[..., Any]
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        started = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=FLAGS, ignore_default_args=["--hide-scrollbars"]
+        )
         yield started
         started.close()
 
@@ -808,3 +810,36 @@ def test_the_first_picture_is_there_within_a_second(show: Open) -> None:
     tab = show(cr.explain(net, X, y, history=history))
     assert tab.locator("#layers-picture .cr-box").count() > 10
     assert tab.evaluate("performance.getEntriesByType('paint').length") > 0
+
+
+SCROLLBARS = """() => [...document.querySelectorAll("body *")].filter((one) => {
+    const { overflowY } = getComputedStyle(one);
+    const scrolls = overflowY === "auto" || overflowY === "scroll";
+    return scrolls && one.scrollHeight > one.clientHeight && one.clientHeight > 0;
+}).map((one) => `${one.tagName} ${one.className} in ${one.parentElement.className}`)"""
+CLIPPED = """() => [...document.querySelectorAll(".formula, .scroll, .picture")].flatMap((one) => {
+    const { top, bottom } = one.getBoundingClientRect();
+    return [...one.querySelectorAll("mi, mn, mo, td, text")].filter((part) => {
+        const at = part.getBoundingClientRect();
+        return at.height > 0 && (at.top < top - 1 || at.bottom > bottom + 1);
+    }).map((part) => `${part.textContent} in ${one.className}`);
+})"""
+
+
+@pytest.mark.parametrize("scale", [1, 1.5, 2])
+def test_nothing_scrolls_up_and_down_in_a_line_nor_is_cut_off(
+    show: Open, case: Any, scale: float
+) -> None:
+    net, X, y, history = case
+    tab = show(cr.explain(net, X, y, history=history), device_scale_factor=scale)
+    while True:
+        title = tab.inner_text("#step-title")
+        assert tab.evaluate(SCROLLBARS) == [], title
+        assert tab.evaluate(CLIPPED) == [], title
+        if tab.is_disabled("#next"):
+            break
+        tab.click("#next")
+    for quantity in ("W", "b", "z", "a"):
+        tab.select_option("#pick-quantity", f"d{quantity}")
+        assert tab.evaluate(SCROLLBARS) == [], quantity
+        assert tab.evaluate(CLIPPED) == [], quantity

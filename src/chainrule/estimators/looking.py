@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ..network import Gradients, Network, Trace
 from ..tables.dates import slopes
+from ..tables.target import STANDARD_Y
 
 
 class LookInside:
@@ -93,16 +94,11 @@ class LookInside:
     def _what_was_done(self) -> list[str]:
         """Say where the numbers of a page are not those that were given."""
         encoder = self.encoder_  # type: ignore[attr-defined]
-        kinds = () if encoder is None else {feature.kind for feature in encoder.features}
-        said = []
-        if encoder is not None and self.standardize:  # type: ignore[attr-defined]
-            said.append("x is standardised: numbers are shifted and scaled to mean 0, deviation 1.")
-        if "category" in kinds:
-            said.append("A word is 1 in the input of its name, and 0 in the others of its column.")
-        if "date" in kinds:
-            said.append("A date is its day, and sine and cosine of its place in year, week or day.")
+        said = [] if encoder is None else encoder.sentences
+        if not self.standardize:  # type: ignore[attr-defined]
+            said = [sentence for sentence in said if not sentence.startswith("x is standardised")]
         if not np.all(getattr(self, "y_scale_", 1.0) == np.float64(1.0)):
-            said.append("y and ŷ are standardised too: J is not in the units of y.")
+            said.append(STANDARD_Y)
         return said
 
     def _classes(self, net: Network) -> list[str] | None:

@@ -6,7 +6,7 @@ class Page {
     this.model = new Model(data, functions);
     this.trained = arrays.theta;
     this.theta = arrays.theta;
-    this.thetaName = "as trained";
+    this.thetaName = "as given";
     this.X = rowsOf(arrays.X, data.sizes[0]);
     this.Y = rowsOf(arrays.Y, data.sizes[this.model.last]);
     this.snapshots = data.snapshots
