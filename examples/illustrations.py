@@ -54,7 +54,7 @@ def screenshot(page: Path, picture: Path) -> None:
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         browser = playwright.chromium.launch(executable_path=chromium, args=flags)
-        tab = browser.new_page(viewport={"width": 1280, "height": 1240})
+        tab = browser.new_page(viewport={"width": 1280, "height": 1240}, reduced_motion="reduce")
         tab.goto(page.as_uri())
         tab.wait_for_selector("#mean-cost data")
         tab.locator("#layers-picture [data-key='da-2']").click()

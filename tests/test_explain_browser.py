@@ -39,7 +39,9 @@ Open = Callable[..., Any]
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        started = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=FLAGS, ignore_default_args=["--hide-scrollbars"]
+        )
         yield started
         started.close()
 
@@ -564,6 +566,205 @@ def test_no_network_gives_a_blank_page(show: Open, sizes: list[int]) -> None:
         )
 
 
+def softmax_case() -> tuple[cr.Network, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(4)
+    net = cr.Network([2, 4, 3], hidden="tanh", output="softmax", seed=4)
+    return net, rng.normal(size=(150, 2)), np.arange(150) % 3
+
+
+def test_a_softmax_is_not_shown_as_if_its_units_were_apart(show: Open) -> None:
+    net, X, y = softmax_case()
+    tab = show(cr.explain(net, X, y))
+    go_to(tab, "Backward, layer 2: dz²")
+    heads = tab.locator("#step-numbers thead th").all_inner_texts()
+    assert "f′(z)" not in heads
+    assert heads[2] == "∂a²ᵢ/∂z²ᵢ"
+    assert "a whole matrix; [i = j] is 1" in tab.inner_text("#step-says")
+    go_to(tab, "Backward, layer 1: dz¹")
+    assert tab.locator("#step-numbers thead th").all_inner_texts()[2] == "f′(z)"
+    pick(tab, "dW", 2, 1, 0)
+    chain = tab.locator("#pick-chain")
+    assert "[1,1]" in chain.locator("tbody tr").nth(1).inner_text()
+    assert "[i = j] is 1" in chain.inner_text()
+    assert "the first two factors together are a² − y" in chain.inner_text()
+    # Of a matrix of weights the place is said in both indices.
+    pick(tab, "dW", 1, 0, 0)
+    weights = chain.locator("tbody tr").nth(2).locator("td").nth(2).inner_text()
+    assert "12 weights" in weights
+    pick(tab, "da", 2, 0)
+    assert "[i = j]" not in chain.inner_text()
+
+
+def test_weights_in_the_chain_have_both_indices(show: Open, case: Any) -> None:
+    net, X, y, _ = case
+    tab = show(cr.explain(net, X, y))
+    pick(tab, "dW", 1, 0, 0)
+    row = tab.locator("#pick-chain tbody tr").nth(4)
+    shown = row.locator("td").nth(2).locator(".entry")
+    for k in range(shown.count()):
+        place, value = shown.nth(k).inner_text().split(maxsplit=1)
+        i, j = map(int, place.strip("[]").split(","))
+        np.testing.assert_allclose(float(value.replace("−", "-")), net.W[2][i, j], rtol=1e-3)
+    assert shown.count() == 3
+
+
+def test_one_path_is_no_sum(show: Open, case: Any) -> None:
+    net, X, y, _ = case
+    tab = show(cr.explain(net, X, y))
+    pick(tab, "dW", 2, 0, 0)
+    assert "One path leads from the cost to this number" in tab.inner_text("#pick-paths")
+
+
+def test_inputs_are_not_called_units_and_what_is_left_out_is_said(show: Open) -> None:
+    rng = np.random.default_rng(0)
+    net = cr.Network([20, 3, 1], hidden="tanh", output="sigmoid", seed=0)
+    X, y = rng.normal(size=(150, 20)), np.arange(150) % 2
+    tab = show(cr.explain(net, X, y, notes=["x is <b>standardised</b>."]))
+    assert "the 8 inputs with the largest numbers, of 20 inputs" in tab.inner_text("#step-numbers")
+    tab.click("#last")
+    assert "Each input gathers dz¹" in tab.inner_text("#step-says")
+    said = tab.inner_text("header")
+    assert "The page holds 100 of 150 samples, evenly spread." in said
+    assert "x is <b>standardised</b>." in said
+
+
+def test_numbers_that_overflow_are_said_in_the_page_as_in_python(show: Open) -> None:
+    net = cr.Network([3, 4, 1], hidden="relu", seed=0)
+    X, y = np.random.default_rng(0).normal(size=(5, 3)) * 1e200, np.zeros(5)
+    tab = show(cr.explain(net, X, y))
+    tab.wait_for_selector("#health-list [data-kind=broken]")
+    (found,) = [f for f in findings(net, X, y) if f.kind == "broken"]
+    assert "numbers overflow" in found.text
+    assert tab.inner_text("#health-list [data-kind=broken]").removeprefix("⚠ ").strip() == str(
+        found
+    )
+    tab.click("#show-units")
+    # The picked unit's numbers are bold and long: they stay inside its shape all the same.
+    wider = """() => [...document.querySelectorAll('#units-picture g.cr-box')].filter(g => {
+        const box = g.querySelector('rect, path').getBBox();
+        return [...g.querySelectorAll('text')].some(t => t.getBBox().width > box.width - 9);
+    }).map(g => g.textContent)"""
+    assert tab.evaluate(wider) == []
+
+
+def test_signs_and_sums_of_the_formulas_are_explained(show: Open) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(12, 2))
+    net = cr.Network([2, 3, 2], hidden="gelu", output="identity", cost="huber", seed=0)
+    tab = show(cr.explain(net, X, rng.normal(size=(12, 2))))
+    for step in ("Forward, layer 1: a¹", "Backward, layer 1: dz¹"):
+        go_to(tab, step)
+        assert "erfc is the complementary error function" in tab.inner_text("#step-says")
+    go_to(tab, "Forward: the cost J")
+    assert "the sum over its 2 outputs" in tab.inner_text("#step-says")
+    pick(tab, "dW", 1, 0, 0)
+    assert "erfc is the complementary" in tab.inner_text("#pick-chain")
+    pick(tab, "dW", 2, 0, 0)
+    assert "erfc" not in tab.inner_text("#pick-chain")
+    soft = cr.Network([2, 3, 4], hidden="tanh", output="softmax", cost="cross_entropy(0.1)", seed=0)
+    tab = show(cr.explain(soft, X, np.arange(12) % 4))
+    # (1 - s) y + s / n, by hand.
+    said = "y is smoothed, as in training: 1 is 0.925 here, and 0 is 0.025."
+    assert said in tab.inner_text("header")
+    go_to(tab, "Forward: the cost J")
+    assert "the sum over" not in tab.inner_text("#step-says")
+    assert table_of(tab)["0"][-1] == pytest.approx(0.925)
+
+
+def test_the_first_number_shown_is_not_a_dead_one(show: Open) -> None:
+    net = cr.Network([3, 4, 1], hidden="relu", output="identity", seed=0)
+    net.b[1][[0, 1]] = -50.0
+    X, y = np.ones((12, 3)), np.zeros(12)
+    X[:, 0] = 0.0
+    tab = show(cr.explain(net, X, y))
+    alive = int(np.flatnonzero(net.forward(X).z[1][0] > 0)[0])
+    assert (tab.input_value("#pick-unit"), tab.input_value("#pick-input")) == (str(alive), "1")
+    assert value_of(tab, "#pick-value") != 0
+
+
+def test_who_unfolds_a_table_by_keyboard_goes_on_in_it(show: Open) -> None:
+    net = cr.Network([20, 1], output="sigmoid", seed=0)
+    tab = show(cr.explain(net, np.arange(40.0).reshape(2, 20) / 40, [0, 1]))
+    tab.get_by_role("button", name="show all 20").focus()
+    tab.keyboard.press("Enter")
+    assert tab.evaluate("document.activeElement.matches('#step-numbers .scroll')")
+
+
+@pytest.mark.parametrize("m", [1, 9, 10])
+def test_few_samples_may_be_chance(show: Open, m: int) -> None:
+    net = cr.Network([3, 4, 1], hidden="relu", output="sigmoid", seed=0)
+    net.b[1][1] = -50.0
+    X, y = np.random.default_rng(0).normal(size=(m, 3)), np.arange(m) % 2
+    tab = show(cr.explain(net, X, y))
+    tab.wait_for_selector("#health-list [data-kind=dead]")
+    said = tab.inner_text("#health-list [data-kind=dead]").split(" look at unit")[0]
+    (found,) = [one for one in findings(net, X, y) if one.kind == "dead"]
+    assert said.removeprefix("⚠ ").strip() == found.text
+    chance = {1: "With a single sample only, this may be chance.", 9: "With 9 samples only"}
+    assert chance.get(m, "keeps units alive.") in found.text
+    assert ("chance" in found.text) == (m < 10)
+
+
+def test_names_beside_the_units_are_in_sight_on_a_phone(show: Open) -> None:
+    net, X, y = softmax_case()
+    names = ["a rather long name", "another name of a column"]
+    outputs = ["first", "second", "third"]
+    phone = {"viewport": {"width": 375, "height": 800}}
+    tab = show(cr.explain(net, X, y, inputs=names, outputs=outputs), **phone)
+    tab.click("#show-units")
+    place = """key => {
+        const frame = document.getElementById('units-picture').getBoundingClientRect();
+        const name = document.querySelector(`#units-picture [data-key=${key}]`);
+        const box = name.getBoundingClientRect();
+        return box.left >= frame.left - 1 && box.right <= frame.right + 1;
+    }"""
+    assert tab.evaluate(place, "in-1")
+    go_to(tab, "Forward, layer 2: a²")
+    assert tab.evaluate(place, "out-0")
+
+
+def test_without_javascript_no_dead_control_is_left(
+    browser: Any, case: Any, tmp_path: Path
+) -> None:
+    net, X, y, _ = case
+    cr.explain(net, X, y).save(tmp_path / "page.html")
+    context = browser.new_context(java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto((tmp_path / "page.html").as_uri())
+    assert [b for b in tab.locator("button, select, input").all() if b.is_visible()] == []
+    assert tab.locator("#layers-picture svg").is_visible()
+    assert tab.locator("#units-picture svg").is_visible()
+    assert tab.locator("noscript .fault").is_visible()
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_paper_the_picture_is_whole_and_the_ground_white(
+    show: Open, case: Any, scheme: str
+) -> None:
+    net, X, y, _ = case
+    tab = show(cr.explain(net, X, y), viewport={"width": 680, "height": 900}, color_scheme=scheme)
+    tab.emulate_media(media="print", color_scheme=scheme)
+    assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    wide = "s => document.querySelector(s).getBoundingClientRect().right"
+    assert tab.evaluate(wide, "#layers-picture svg") <= 680
+    assert not tab.locator("#next").is_visible()
+
+
+def test_the_cached_z_is_dashed_in_the_dark_too(show: Open, case: Any) -> None:
+    net, X, y, _ = case
+    tab = show(cr.explain(net, X, y), color_scheme="dark")
+    tab.click("#last")
+    for box in ("#layers-picture [data-key=z-1]", ".legend .cr-cache"):
+        paint = tab.evaluate(
+            "s => { const c = getComputedStyle(document.querySelector(s + ' rect')); "
+            "return [c.fill, c.stroke]; }",
+            box,
+        )
+        assert paint[0] == "none"
+        assert min(map(int, paint[1].removeprefix("rgb(").rstrip(")").split(","))) > 150
+
+
 def test_a_report_is_readable_in_light_and_dark(show: Open) -> None:
     pytest.importorskip("pyarrow")
     pytest.importorskip("matplotlib")
@@ -579,6 +780,13 @@ def test_a_report_is_readable_in_light_and_dark(show: Open) -> None:
         tab = show(made, ready="main", **settings)
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
         shot(tab, f"report-{scheme}-{width}")
+        paint = "getComputedStyle(document.querySelector('.cr-cache rect')).fill"
+        assert (tab.evaluate(paint) == "rgb(255, 255, 255)") == (scheme == "light")
+        tab.emulate_media(media="print", color_scheme=scheme)
+        assert tab.evaluate(paint) == "rgb(255, 255, 255)"
+        ground = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert ground == "rgb(255, 255, 255)"
+        tab.emulate_media(media="screen", color_scheme=scheme)
         if AXE.exists():
             assert serious(tab) == []
 
@@ -602,3 +810,36 @@ def test_the_first_picture_is_there_within_a_second(show: Open) -> None:
     tab = show(cr.explain(net, X, y, history=history))
     assert tab.locator("#layers-picture .cr-box").count() > 10
     assert tab.evaluate("performance.getEntriesByType('paint').length") > 0
+
+
+SCROLLBARS = """() => [...document.querySelectorAll("body *")].filter((one) => {
+    const { overflowY } = getComputedStyle(one);
+    const scrolls = overflowY === "auto" || overflowY === "scroll";
+    return scrolls && one.scrollHeight > one.clientHeight && one.clientHeight > 0;
+}).map((one) => `${one.tagName} ${one.className} in ${one.parentElement.className}`)"""
+CLIPPED = """() => [...document.querySelectorAll(".formula, .scroll, .picture")].flatMap((one) => {
+    const { top, bottom } = one.getBoundingClientRect();
+    return [...one.querySelectorAll("mi, mn, mo, td, text")].filter((part) => {
+        const at = part.getBoundingClientRect();
+        return at.height > 0 && (at.top < top - 1 || at.bottom > bottom + 1);
+    }).map((part) => `${part.textContent} in ${one.className}`);
+})"""
+
+
+@pytest.mark.parametrize("scale", [1, 1.5, 2])
+def test_nothing_scrolls_up_and_down_in_a_line_nor_is_cut_off(
+    show: Open, case: Any, scale: float
+) -> None:
+    net, X, y, history = case
+    tab = show(cr.explain(net, X, y, history=history), device_scale_factor=scale)
+    while True:
+        title = tab.inner_text("#step-title")
+        assert tab.evaluate(SCROLLBARS) == [], title
+        assert tab.evaluate(CLIPPED) == [], title
+        if tab.is_disabled("#next"):
+            break
+        tab.click("#next")
+    for quantity in ("W", "b", "z", "a"):
+        tab.select_option("#pick-quantity", f"d{quantity}")
+        assert tab.evaluate(SCROLLBARS) == [], quantity
+        assert tab.evaluate(CLIPPED) == [], quantity

@@ -171,3 +171,11 @@ def test_files(tmp_path: Path, level: str) -> None:
 def test_what_cannot_be_drawn_is_said(settings: dict, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         cr.illustrate(network(2, 3, 1), **settings)
+
+
+def test_in_the_dark_the_cached_z_has_a_ground_of_its_own() -> None:
+    # A notebook may be white while the system is dark: light text must not lie on its ground.
+    drawn = cr.illustrate(cr.Network([2, 3, 1])).svg()
+    dark = drawn[drawn.index("prefers-color-scheme:dark") : drawn.index("</style>")]
+    assert ".cr-cache rect{fill:#14181b" in dark
+    assert ".cr-cache text{fill:#e6eaec}" in dark

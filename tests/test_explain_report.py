@@ -147,7 +147,13 @@ def test_only_the_rows_held_out_are_scored(run: Run) -> None:
     for name, value in model.record["scores"].items():
         if isinstance(value, float):
             assert made.scores[name] == pytest.approx(value, rel=1e-6)
-    assert report(model, changed, "table.csv").scores["rows"] == 90
+    # The right name and other rows: nobody knows which of them were trained on.
+    same_name = report(model, changed, "table.csv")
+    assert same_name.scores["rows"] == 90
+    warning = "rows trained on may be among them"
+    assert warning in Reader(same_name.html).text
+    assert warning not in Reader(report(model, changed, "other.csv").html).text
+    assert warning not in Reader(made.html).text
 
 
 def test_a_model_without_a_history_has_a_report(run: Run) -> None:
@@ -229,3 +235,101 @@ def test_notebooks_show_networks_and_histories() -> None:
     (line,) = (line for line in figure.axes[0].lines if line.get_label() == "training")
     np.testing.assert_array_equal(line.get_ydata(), history.cost)
     assert "0 epochs" in cr.History()._repr_html_()
+
+
+def test_a_report_from_python_takes_names_of_files_and_says_what_else_it_takes(run: Run) -> None:
+    made = cr.report("table.model", Path("table.csv"))
+    assert made.scores["rows"] == 18
+    assert "the 18 rows of table.csv that were held out" in Reader(made.html).text
+    with pytest.raises(ValueError, match=r"missing\.model does not exist"):
+        cr.report("missing.model", "table.csv")
+    with pytest.raises(TypeError, match=r"model must be a model file that .* not Network"):
+        cr.report(cr.Network([2, 1]), "table.csv")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"rows must be the name of a table's file.* not ndarray"):
+        cr.report("table.model", np.zeros((2, 3)))  # type: ignore[arg-type]
+
+
+def test_what_a_report_leaves_out_and_what_its_marks_mean_is_said(run: Run) -> None:
+    text = Reader(cr.report("three.model", "three.csv").html).text
+    assert "3 (2 numbers, 1 category)" in text
+    assert "ROC curves, each class against the rest; the dotted line is guessing" in text
+    assert "a number beside a point counts its rows" in text
+    assert "its line their standard deviation" in text
+    assert "numerical derivative, on the scored rows." in text
+    # J of the check is that of fewer rows than are scored: it says so.
+    many = written(HEADER, [*LINES[:40], *LINES[:40]])
+    Path("many.csv").write_text(many)
+    text = Reader(cr.report("table.model", "many.csv").html).text
+    assert "on the first 32 of the scored rows; J below is that of these rows alone" in text
+    assert "ROC curve of " in Reader(cr.report("table.model", "table.csv").html).text
+
+
+def drawn(draw: Callable[[Any], None]) -> Any:
+    return plots.figure(draw).axes[0]
+
+
+def test_curves_name_all_classes_and_cut_names_show_it() -> None:
+    true, scores = np.arange(20) % 10, np.random.default_rng(0).uniform(size=(20, 10))
+    axes = drawn(plots.roc(true, scores, [f"a long name of class number {k}" for k in range(10)]))
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert len(labels) == 10
+    assert labels[0] == "a long name of class nu…"
+    axes = drawn(plots.importance(["x" * 40], np.ones(1), np.zeros(1), "cost J"))
+    assert axes.get_yticklabels()[0].get_text() == "x" * 31 + "…"
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_an_axis_of_norms_has_numbers_beside_it(wide: bool) -> None:
+    norms = [[0.2, 0.3], [0.4, 0.0], [0.6, 20.0 if wide else 0.9]]
+    history = cr.History(cost=[3.0, 2.0, 1.0], layer_gradient_norms=norms)
+    made = plots.figure(plots.gradient_norms(history))
+    made.canvas.draw()
+    (axes,) = made.axes
+    low, high = axes.get_ylim()
+    ticks = zip(axes.get_yticks(), axes.get_yticklabels(), strict=True)
+    said = [label.get_text() for at, label in ticks if low <= at <= high]
+    assert len([word for word in said if word]) >= 2
+    assert axes.get_yscale() == ("log" if wide else "linear")
+
+
+def test_an_axis_of_epochs_has_whole_numbers() -> None:
+    for draw in (plots.costs, plots.gradient_norms):
+        history = cr.History(cost=[3.0, 2.0, 1.0], layer_gradient_norms=[[1.0], [2.0], [3.0]])
+        made = plots.figure(draw(history))
+        made.canvas.draw()
+        assert all(float(tick).is_integer() for tick in made.axes[0].get_xticks())
+
+
+def test_classes_left_out_are_counted(run: Run) -> None:
+    lines = [[str(i), "Bern", str(i % 7), f"class {i % 32}"] for i in range(320)]
+    Path("many.csv").write_text(written(HEADER, lines))
+    trained = run("train", "many.csv", "-t", "y", "-o", "many.model", "--epochs", "1", "-q")
+    assert trained.exit_code == 0, trained.stderr
+    text = Reader(cr.report("many.model", "many.csv").html).text
+    assert "With 32 classes it is too large for a page" in text
+    assert "the first 12 of 32 classes" in text
+    assert ", … 12 more" in text
+
+
+def test_a_report_on_one_row_or_one_class_says_what_cannot_be_drawn(run: Run) -> None:
+    Path("one.csv").write_text(written(HEADER, LINES[:1]))
+    made = cr.report("table.model", "one.csv")
+    text = Reader(made.html).text
+    assert "the only row of one.csv" in text
+    assert "All rows are 'no & <i>no</i>': a ROC curve needs rows of another class too." in text
+    assert "A single row has nothing to be shuffled with" in text
+    assert made.importance == ()
+    assert "A single row" not in Reader(cr.report("table.model", "table.csv").html).text
+
+
+def test_what_a_prompt_shows_is_one_line() -> None:
+    net = cr.Network([2, 3, 1], hidden="tanh", output="sigmoid")
+    for shown in (cr.illustrate(net), cr.expand(net, [[1.0, 2.0]], [1]), net, cr.History()):
+        assert len(repr(shown)) < 160
+        assert "\n" not in repr(shown)
+    one = cr.expand(net, [[1.0, 2.0]], [1], "dW", 2, (0, 1))
+    assert repr(one).startswith(
+        f"<Expansion ∂J/∂W²[0,1] = {float(one.value):.6g}".replace("-", "−")
+    )
+    assert "they agree" in repr(one)
+    assert "∂J/∂W¹, 3 × 2, 5 factors" in repr(cr.expand(net, [[1.0, 2.0]], [1], numerical=False))

@@ -18,6 +18,7 @@ from .training import METRICS, History, Metric, Stop
 if TYPE_CHECKING:
     from . import distributed
     from .explanation import expand, explain, illustrate
+    from .explanation.report import report
     from .files.network import load
     from .gradcheck import check_gradients
     from .training.checkpoints import Checkpoints
@@ -56,6 +57,7 @@ __all__ = [
     "grid",
     "illustrate",
     "load",
+    "report",
 ]
 
 # Name -> the part of the package that has it; imported when the name is first used.
@@ -70,6 +72,7 @@ _LATE = {
     "grid": "training.many",
     "illustrate": "explanation",
     "load": "files.network",
+    "report": "explanation.report",
 }
 
 

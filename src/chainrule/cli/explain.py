@@ -34,6 +34,7 @@ def explain(
     from chainrule.explanation import explain as page_of
     from chainrule.files.atomic import check_writable
     from chainrule.tables.model import TableModel
+    from chainrule.tables.target import STANDARD_Y
 
     check_writable(output)
     loaded = TableModel.load(model)
@@ -57,6 +58,7 @@ def explain(
             row=row - 1,
             first_row=1,
             title=f"How {target.name} is predicted, and learnt",
+            notes=loaded.encoder.sentences + [STANDARD_Y] * (target.task == "regression"),
         )
     except ImportError as missing:
         raise click.UsageError(str(missing)) from None

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ..network import Gradients, Network, Trace
 from ..tables.dates import slopes
+from ..tables.target import STANDARD_Y
 
 
 class LookInside:
@@ -73,11 +74,37 @@ class LookInside:
         return check_gradients(net, samples.X, samples.Y, sample_weight=samples.weights, **settings)
 
     def explain(self, X: Any, y: Any, **settings: Any) -> Any:
-        """Show the chain rule at work on this network and these samples; see ``explain``."""
+        """Show the chain rule at work on this network and these samples; see ``explain``.
+
+        Inputs and outputs have the names of the columns and classes, unless others are given.
+        """
         from ..explanation import explain
 
         net, samples = self._seen(X, y, None)
-        return explain(net, samples.X, samples.Y, **settings)
+        known: dict[str, Any] = {"inputs": self._input_names(net), "outputs": self._classes(net)}
+        known["notes"] = self._what_was_done()
+        return explain(net, samples.X, samples.Y, **known | settings)
+
+    def _input_names(self, net: Network) -> list[str] | None:
+        encoder = self.encoder_  # type: ignore[attr-defined]
+        if encoder is not None:
+            return list(encoder.feature_names)
+        return list(self.feature_names_in_) if hasattr(self, "feature_names_in_") else None
+
+    def _what_was_done(self) -> list[str]:
+        """Say where the numbers of a page are not those that were given."""
+        encoder = self.encoder_  # type: ignore[attr-defined]
+        said = [] if encoder is None else encoder.sentences
+        if not self.standardize:  # type: ignore[attr-defined]
+            said = [sentence for sentence in said if not sentence.startswith("x is standardised")]
+        if not np.all(getattr(self, "y_scale_", 1.0) == np.float64(1.0)):
+            said.append(STANDARD_Y)
+        return said
+
+    def _classes(self, net: Network) -> list[str] | None:
+        classes = [str(one) for one in getattr(self, "classes_", ())]
+        shown = classes[1:] if len(classes) == 2 and net.sizes[-1] == 1 else classes
+        return shown if len(shown) == net.sizes[-1] else None
 
     def _seen(self, X: Any, y: Any, weight: Any) -> tuple[Network, Any]:
         from sklearn.utils.validation import check_is_fitted

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from chainrule.mathematics.costs import cost_of
 from chainrule.network import Network
 
+from .arguments import finite_inputs, network_of, row_of, whole
 from .factors import Factor, Quantity, factors_of
 from .notation import Sym, layered
 from .numerical import Floats, Numerical, Sample, differentiate
@@ -100,6 +101,11 @@ class Expansion:
     def __str__(self) -> str:
         return self.text()
 
+    def __repr__(self) -> str:
+        from .writing import expansion_line
+
+        return f"<Expansion {expansion_line(self)}; print it to see all>"
+
     def _repr_html_(self) -> str:
         from .writing import expansion_html
 
@@ -125,7 +131,8 @@ def expand(
     numbers lose digits or overflow (a saturated output of a canonical pair) they are one factor,
     dJ/dz^L = a^L - y.
 
-    Raises ValueError naming the quantity, layer, entry or row that is not there.
+    Raises ValueError naming the quantity, layer, entry or row that is not there, and an input that
+    is not finite; TypeError for another kind of argument.
     Source: the notes, "Illustrating Forward and Backward Propagation".
 
     >>> net = Network([2, 2, 1], hidden="tanh", output="sigmoid")
@@ -135,8 +142,8 @@ def expand(
     >>> expansion.agrees
     True
     """
+    layer = _check(network_of(net), quantity, layer)
     sample = sample_of(net, X, y, row)
-    layer = _check(net, quantity, layer)
     at = _entry(sample.net, quantity, layer, entry)
     factors = tuple(factors_of(sample, quantity, layer))
     value = _pick(factors[-1].product, at)
@@ -152,10 +159,9 @@ def expand(
 
 def sample_of(net: Network, X: npt.ArrayLike, y: npt.ArrayLike, row: int) -> Sample:
     """Propagate the sample ``row`` forwards, in float64."""
-    wide = net.copy(dtype="float64")
-    x = wide.inputs(X)
-    if not 0 <= row < len(x):
-        raise ValueError(f"row {row} is not there: X has the rows 0 to {len(x) - 1}")
+    wide = network_of(net).copy(dtype="float64")
+    x = finite_inputs(wide.inputs(X))
+    row = row_of(row, len(x))
     Y = np.asarray(wide.targets(y, len(x))[row : row + 1], np.float64)
     trace = wide.forward(x[row : row + 1])
     z = tuple(np.empty(0) if one is None else one[0] for one in trace.z)
@@ -165,19 +171,24 @@ def sample_of(net: Network, X: npt.ArrayLike, y: npt.ArrayLike, row: int) -> Sam
 def _check(net: Network, quantity: str, layer: int) -> int:
     if quantity not in ("da", "dz", "dW", "db"):
         raise ValueError(f"quantity must be 'da', 'dz', 'dW' or 'db', not {quantity!r}")
+    layer = whole("layer", layer)
     first, last = (0 if quantity == "da" else 1), len(net.sizes) - 1
     if not first <= layer <= last:
         raise ValueError(f"{quantity} is there for the layers {first} to {last}, not for {layer}")
-    return int(layer)
+    return layer
 
 
 def _entry(net: Network, quantity: str, layer: int, entry: Any) -> tuple[int, ...] | None:
     if entry is None:
         return None
-    at = tuple(int(i) for i in (entry if isinstance(entry, tuple | list) else (entry,)))
+    given = entry if isinstance(entry, tuple | list | np.ndarray) else (entry,)
+    at = tuple(whole("entry", i) for i in given)
     shape = (net.sizes[layer],) if quantity != "dW" else (net.sizes[layer], net.sizes[layer - 1])
     if len(at) != len(shape) or not all(0 <= i < n for i, n in zip(at, shape, strict=True)):
-        raise ValueError(f"{quantity}[{layer}] has the shape {shape}: it has no entry {at}")
+        raise ValueError(
+            f"{quantity}[{layer}] has the shape {shape}: it has no entry {at}, "
+            f"and one is named by {'i' if len(shape) == 1 else '(i, j)'}, counted from 0"
+        )
     return at
 
 

@@ -16,8 +16,12 @@ import numpy.typing as npt
 
 from chainrule.network import Network
 
+from .arguments import finite_inputs, network_of, row_of
+
 Kind = Literal["broken", "dead", "saturated", "vanishing", "exploding"]
 
+# What holds for all of fewer samples than this may be chance.
+FEW = 10
 # An activation is flat where its slope is below this share of its slope at 0 ...
 FLAT = 0.05
 # ... and a unit is saturated that is flat for this share of the samples.
@@ -39,11 +43,20 @@ class Finding:
         return self.text
 
 
+_OVERFLOW = (
+    "J, a z or a dz is not a finite number for some sample, although all parameters are: they or "
+    "the inputs are so large that numbers overflow. Smaller weights, or standardised inputs, help."
+)
+
+
 def findings(net: Network, X: npt.ArrayLike, y: npt.ArrayLike) -> list[Finding]:
     """Look at all samples X (m, n_0), y and say what is in trouble; an empty list is good news."""
-    wide = net.copy(dtype="float64")
-    trace = wide.forward(X)
-    grads = wide.backward(trace, y, per_sample=True)
+    wide = network_of(net).copy(dtype="float64")
+    x = finite_inputs(wide.inputs(X))
+    row_of(0, len(x))
+    with np.errstate(all="ignore"):
+        trace = wide.forward(x)
+        grads = wide.backward(trace, y, per_sample=True)
     found: list[Finding] = []
     if not np.isfinite(net.theta).all():
         text = (
@@ -51,6 +64,11 @@ def findings(net: Network, X: npt.ArrayLike, y: npt.ArrayLike) -> list[Finding]:
             "so. Nothing computed from them means anything."
         )
         found.append(Finding("broken", (), (), text))
+    elif not all(
+        np.isfinite(np.asarray(v, np.float64)).all()
+        for v in (wide.J(x, y), *trace.z[1:], *grads.dz[1:])
+    ):
+        found.append(Finding("broken", (), (), _OVERFLOW))
     with np.errstate(all="ignore"):
         for l in range(1, len(net.sizes) - 1):
             found += _units(net, l, np.asarray(trace.z[l]), np.asarray(trace.a[l]))
@@ -71,7 +89,7 @@ def _units(net: Network, l: int, z: Any, a: Any) -> list[Finding]:
         text = (
             f"Layer {l}: {_count(dead, net.sizes[l])} dead. The slope of {f.spec} is 0 for every "
             f"sample here, so no gradient passes and the weights into {them} no longer move. "
-            "A smaller learning rate, or leaky_relu, keeps units alive."
+            f"A smaller learning rate, or leaky_relu, keeps units alive.{_chance(len(z))}"
         )
         found.append(Finding("dead", (l,), tuple(dead.tolist()), text))
     if bounded:
@@ -83,10 +101,17 @@ def _units(net: Network, l: int, z: Any, a: Any) -> list[Finding]:
             text = (
                 f"Layer {l}: {_count(saturated, net.sizes[l])} saturated. For at least "
                 f"{MOST:.0%} of the samples |z| is so large that {f.spec} is nearly flat, and "
-                "little gradient passes. Smaller weights, or standardised inputs, help."
+                f"little gradient passes. Smaller weights, or standardised inputs, "
+                f"help.{_chance(len(z))}"
             )
             found.append(Finding("saturated", (l,), tuple(saturated.tolist()), text))
     return found
+
+
+def _chance(m: int) -> str:
+    if m >= FEW:
+        return ""
+    return f" With {'a single sample' if m == 1 else f'{m} samples'} only, this may be chance."
 
 
 def _count(units: npt.NDArray[np.int64], n: int) -> str:

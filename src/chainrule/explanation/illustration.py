@@ -10,8 +10,10 @@ from typing import Literal
 import numpy.typing as npt
 
 from chainrule.files.atomic import write_atomically
+from chainrule.mathematics.checks import POSITIVE, setting
 from chainrule.network import Network
 
+from .arguments import names_of, network_of, whole
 from .chain import sample_of
 from .layer_level import layer_picture
 from .passes import da_of
@@ -34,7 +36,8 @@ class Illustration:
         return svg(self.picture)
 
     def png(self, scale: float = 2.0) -> bytes:
-        """Return the picture as PNG on white; needs matplotlib."""
+        """Return the picture as PNG on white, ``scale`` dots a unit; needs matplotlib."""
+        setting("png", "scale", scale, POSITIVE)
         return png(self.picture, scale)
 
     def save(self, path: str | os.PathLike[str], scale: float = 2.0) -> None:
@@ -49,6 +52,10 @@ class Illustration:
             write_atomically(path, self.png(scale))
         else:
             raise ValueError(f"{os.fspath(path)} must end in .svg or .png: the ending says which")
+
+    def __repr__(self) -> str:
+        size = f"{self.picture.width:.0f} × {self.picture.height:.0f}"
+        return f"<Illustration {self.picture.title!r}, {size}>"
 
     def _repr_svg_(self) -> str:
         return self.svg()
@@ -68,19 +75,35 @@ def illustrate(
     ``level``: ``"layers"``, the picture of the notes; or ``"units"``, with weighted edges and the
     numbers of the sample ``row`` of X and y. Layers of more than ``most`` units are folded.
 
-    Raises ValueError for another level, and for units without X and y.
+    ``names``: a ``Names`` of the inputs and of the outputs.
+
+    Raises ValueError for another level, for units without X and y, for names that do not fit, and
+    as ``expand`` does.
 
     >>> net = Network([2, 3, 1], hidden="tanh", output="sigmoid")
     >>> illustrate(net).svg()[:4]
     '<svg'
     """
+    network_of(net)
     if level == "layers":
         return Illustration(layer_picture(net))
     if level != "units":
         raise ValueError(f"level must be 'layers' or 'units', not {level!r}")
     if X is None or y is None:
         raise ValueError("the level of units shows the numbers of a sample: give X and y as well")
-    if most < 2:
+    if whole("most", most) < 2:
         raise ValueError(f"most must be at least 2, a unit and the count of the rest, not {most}")
     sample = sample_of(net, X, y, row)
-    return Illustration(unit_picture(sample, da_of(sample), names, most))
+    return Illustration(unit_picture(sample, da_of(sample), _fitting(net, names), most))
+
+
+def _fitting(net: Network, names: Names | None) -> Names | None:
+    """Return the names if there is one for every input and output, or none at all."""
+    if names is None:
+        return None
+    if not isinstance(names, Names):
+        raise TypeError(f"names must be Names(inputs, outputs), not {names!r}")
+    return Names(
+        names_of("inputs", names.inputs or None, net.sizes[0]),
+        names_of("outputs", names.outputs or None, net.sizes[-1]),
+    )

@@ -8,14 +8,16 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from chainrule.files.atomic import write_atomically
+from chainrule.mathematics.costs import smooth
 from chainrule.network import Network
 
+from .arguments import history_of, names_of, network_of, whole
 from .assets import asset, embedded_json, template
 from .chain import sample_of
 from .layer_level import layer_picture
@@ -76,6 +78,7 @@ def explain(
     samples: int = 100,
     first_row: int = 0,
     title: str | None = None,
+    notes: Sequence[str] = (),
 ) -> Page:
     """Return a page that shows forward and backward propagation of the network on X and y.
 
@@ -83,31 +86,36 @@ def explain(
     ``record="explain"``, for the slider over epochs; the network's last if None. ``inputs`` and
     ``outputs`` are names of the columns and of the outputs. ``row`` is the sample shown first; at
     most ``samples`` rows are taken along, evenly spread; ``first_row`` is the number of the first
-    row of X. Dropout is off, as in prediction.
+    row of X. ``notes`` are sentences below the title, such as what was done to the columns.
+    Dropout is off, as in prediction.
 
-    Raises ValueError for names that do not fit, a row that is not there, a network too large
-    for a page, and one's own activation or cost that cannot be followed on symbols; ImportError
-    naming the extra if SymPy or jinja2 is missing.
+    Raises ValueError for names that do not fit, a row that is not there, an input that is not
+    finite, a network too large for a page, and one's own activation or cost that cannot be
+    followed on symbols; ImportError naming the extra if SymPy or jinja2 is missing.
 
     >>> net = Network([2, 3, 1], hidden="tanh", output="sigmoid")
     >>> page = explain(net, [[1.0, 2.0], [0.5, -1.0]], [1, 0])
     >>> page.html[:15]
     '<!doctype html>'
     """
-    if len(net.theta) > MOST_PARAMETERS:
+    if len(network_of(net).theta) > MOST_PARAMETERS:
         raise ValueError(
             f"the network has {len(net.theta):,} parameters, and a page holds at most "
             f"{MOST_PARAMETERS:,}: use illustrate for a picture, expand for the chain rule"
         )
-    history = history or net.history
-    names = Names(_names("inputs", inputs, net.sizes[0]), _names("outputs", outputs, net.sizes[-1]))
+    history = history_of(history, net)
+    samples, first_row = whole("samples", samples), whole("first_row", first_row)
+    names = Names(
+        names_of("inputs", inputs, net.sizes[0]), names_of("outputs", outputs, net.sizes[-1])
+    )
     sample = sample_of(net, X, y, row)
     da = da_of(sample)
     most = 8 if len(net.sizes) <= _DEEP else 5
     units = telling_units(net.sizes, sample.a, da, most)
     data = page_data(net, X, y, row, samples, names, units, history)
+    m = len(np.asarray(X))
     data["rows"] = [number + first_row for number in data["rows"]]
-    title = title or f"Both passes of a {'-'.join(map(str, net.sizes))} network"
+    title = str(title or "") or f"Both passes of a {'-'.join(map(str, net.sizes))} network"
     functions = page_functions(net)
     body = "\n".join(asset(name) for name in SCRIPTS)
     script = f'(() => {{\n"use strict";\nconst FUNCTIONS = {functions};\n{body}\n}})();\n'
@@ -118,7 +126,7 @@ def explain(
     html = template("page.html").render(
         title=clean(title),
         summary=summary(net),
-        notes=notes(net),
+        notes=[*notes_on(net, data["rows"], m), *map(clean, notes)],
         style=asset("page.css"),
         script=script,
         script_hash=f"sha256-{digest}",
@@ -140,22 +148,17 @@ def summary(net: Network) -> str:
     )
 
 
-def notes(net: Network) -> list[str]:
-    """Say what a reader of the page should know about this network."""
+def notes_on(net: Network, rows: Sequence[int], m: int) -> list[str]:
+    """Say what a reader of the page should know about this network and the samples taken along."""
     found = []
     if any(not layer.numbered for layer in net.layers):
         found.append("Dropout is off on this page, as it is in prediction.")
     if net.dtype == np.float32:
         found.append("The parameters are float32; this page computes with them in float64.")
+    smoothing = net.cost.settings.get("smoothing", 0.0)
+    if smoothing:
+        one, zero = (smooth(np.full((1, net.sizes[-1]), y), smoothing)[0, 0] for y in (1.0, 0.0))
+        found.append(f"y is smoothed, as in training: 1 is {one:.4g} here, and 0 is {zero:.4g}.")
+    if len(rows) < m:
+        found.append(f"The page holds {len(rows)} of {m:,} samples, evenly spread.")
     return found
-
-
-def _names(argument: str, names: Sequence[str] | None, count: int) -> tuple[str, ...]:
-    if names is None:
-        return ()
-    found: list[Any] = list(names)
-    if len(found) != count:
-        raise ValueError(
-            f"{argument} has {len(found)} names, and the network has {count} {argument}"
-        )
-    return tuple(clean(str(name)) for name in found)

@@ -13,7 +13,7 @@ from chainrule.mathematics.costs import smooth
 from chainrule.network import Network
 
 from .formulas import activation_formula, cost_formula
-from .health import FAR, FLAT, MOST
+from .health import FAR, FEW, FLAT, MOST
 from .javascript import activation_script, cost_script, pair_name
 from .notation import Node, Sym, layered, substitute
 from .pack import pack
@@ -61,7 +61,7 @@ def page_data(
         "start": int(np.flatnonzero(rows == row)[0]),
         "inputs": list(names.inputs),
         "outputs": list(names.outputs),
-        "limits": {"flat": FLAT, "most": MOST, "far": FAR},
+        "limits": {"flat": FLAT, "most": MOST, "far": FAR, "few": FEW},
         "units": [list(column) for column in units],
         "snapshots": None if history is None else _snapshots(net, history),
         "history": {
@@ -95,6 +95,7 @@ def _layers(net: Network) -> list[dict[str, Any]]:
         found.append(
             {
                 "spec": f.spec,
+                "mixes": not f.elementwise,
                 "f": markup(substitute(formula.value, symbols)),
                 "df": markup(substitute(formula.derivative, symbols)),
                 "kinks": list(f.kinks),

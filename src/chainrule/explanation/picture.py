@@ -27,6 +27,9 @@ MEANINGS: dict[Role, str] = {
     "cache": "z cached for the way back",
 }
 
+# So many characters of 12 pixels fit a unit's box, in bold and slanted too; more are set smaller.
+FITTING = 12.0 * 14.5
+
 
 def clean(text: str) -> str:
     """Return a text that UTF-8 and HTML can hold: lone surrogates and control codes replaced."""

@@ -16,11 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from .picture import clean
+from .unit_level import clip_name
 
 if TYPE_CHECKING:
     from chainrule.training.history import History
 
 Array = npt.NDArray[Any]
+# More ROC curves than this could not be told apart.
+MOST_CURVES = 12
 # Stands for the page's ink while matplotlib draws.
 _INK = "#010203"
 COLOURS = ("#2980d9", "#d4572a", "#1a9b72", "#8e5bd0", "#b8860b", "#c2417c")
@@ -112,10 +115,8 @@ def costs(history: History) -> Callable[[Any], None]:
             best = history.stop.best_epoch
             axes.axvline(best, color=_INK, linewidth=1, linestyle=":")
             axes.annotate(f" kept: {best}", (best, 1), xycoords=("data", "axes fraction"), va="top")
-        finite = [v for v in (*history.cost, *history.validation_cost) if v and v > 0]
-        if finite and max(finite) > 30 * min(finite):
-            _logarithmic(axes)
-        axes.set_xlabel("epoch")
+        _logarithmic_if_wide(axes, [v for v in (*history.cost, *history.validation_cost) if v])
+        _epochs(axes)
         axes.set_ylabel("cost J")
         if history.cost:
             axes.legend()
@@ -123,11 +124,27 @@ def costs(history: History) -> Callable[[Any], None]:
     return draw
 
 
-def _logarithmic(axes: Any) -> None:
-    """Set a logarithmic scale with plain numbers, since text is drawn as it is."""
+def _epochs(axes: Any) -> None:
+    """Name the axis of epochs, and have no numbers between two of them."""
+    axes.set_xlabel("epoch")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+
+
+def _logarithmic_if_wide(axes: Any, values: Sequence[float]) -> None:
+    """Set a logarithmic scale with plain numbers, since text is drawn as it is.
+
+    Over less than a factor of 30 such a scale would have hardly a number beside it.
+    """
+    above = [v for v in values if v > 0]
+    if not above or max(above) <= 30 * min(above):
+        return
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(lambda value, place: f"{value:g}")
-    axes.yaxis.set_minor_formatter(lambda value, place: "")
+    # Over a few decades alone the numbers between their ends are needed as well.
+    between = "25" if max(above) < 1000 * min(above) else ""
+    axes.yaxis.set_minor_formatter(
+        lambda value, place: f"{value:g}" if f"{value:.0e}"[0] in between else ""
+    )
 
 
 def gradient_norms(history: History) -> Callable[[Any], None]:
@@ -140,11 +157,10 @@ def gradient_norms(history: History) -> Callable[[Any], None]:
             style = {"color": COLOURS[k % 6], "linestyle": DASHES[k % 4]}
             shown = np.where(norms[:, k] > 0, norms[:, k], np.nan)
             axes.plot(epochs, shown, label=f"layer {k + 1}", **style)
-        if (norms > 0).any():
-            _logarithmic(axes)
+        _logarithmic_if_wide(axes, norms[np.isfinite(norms)].tolist())
         if 0 < norms.shape[1] <= 12:
             axes.legend(ncols=1 + norms.shape[1] // 7)
-        axes.set_xlabel("epoch")
+        _epochs(axes)
         axes.set_ylabel("norm of dJ/dW, dJ/db")
 
     return draw
@@ -154,15 +170,15 @@ def roc(true: Array, scores: Array, classes: Sequence[str]) -> Callable[[Any], N
     """Draw the ROC curve, for several classes one against the rest; scores (m, k)."""
 
     def draw(axes: Any) -> None:
-        wanted = [1] if len(classes) == 2 else list(range(min(len(classes), 8)))
+        wanted = [1] if len(classes) == 2 else list(range(min(len(classes), MOST_CURVES)))
         for n, c in enumerate(wanted):
             x, y = roc_curve(true == c, scores[:, c])
-            name = clean(classes[c])[:24]
+            name = clip_name(clean(classes[c]), 24)
             axes.plot(x, y, color=COLOURS[n % 6], linestyle=DASHES[n % 4], label=name)
         axes.plot([0, 1], [0, 1], color=_INK, linewidth=0.8, linestyle=":")
         axes.set_xlabel("false positive rate")
         axes.set_ylabel("true positive rate")
-        axes.legend(loc="lower right")
+        axes.legend(loc="lower right", ncols=1 + len(wanted) // 7)
 
     return draw
 
@@ -219,7 +235,7 @@ def errors(off: Array) -> Callable[[Any], None]:
     def draw(axes: Any) -> None:
         axes.hist(off, bins=min(30, max(5, len(off) // 5)), color=COLOURS[0])
         axes.axvline(0, color=_INK, linewidth=0.8)
-        axes.set_xlabel("predicted - true")
+        axes.set_xlabel("predicted − true")
         axes.set_ylabel("rows")
 
     return draw
@@ -233,7 +249,7 @@ def importance(
     def draw(axes: Any) -> None:
         places = np.arange(len(names))[::-1]
         axes.barh(places, means, xerr=spreads, color=COLOURS[0], ecolor=_INK)
-        axes.set_yticks(places, [clean(name)[:32] for name in names])
+        axes.set_yticks(places, [clip_name(clean(name), 32) for name in names])
         axes.axvline(0, color=_INK, linewidth=0.8)
         axes.set_xlabel(f"rise of the {measure} when the column is shuffled")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from .picture import COLOURS, Box, Label, Line, Picture
+from .picture import COLOURS, FITTING, Box, Label, Line, Picture
 
 _EDGE = "#2d3436"
 # Points of a font for pixels of the layout, at 72 dots to the inch.
@@ -123,10 +123,9 @@ def _lines(axes: Any, box: Box) -> None:
     step = 16.0
     top = box.y - step * (len(box.lines) - 1) / 2
     for k, line in enumerate(box.lines):
-        small = k > 0 or box.key[:2] == "u-"
-        _write(
-            axes, box.x, top + step * k, line, 11 if small else 13.5, "normal" if small else "bold"
-        )
+        unit = box.key[:2] == "u-"
+        size = min(11.0, FITTING / max(len(line), 1) - 1) if unit else 11.0 if k else 13.5
+        _write(axes, box.x, top + step * k, line, size, "normal" if unit or k else "bold")
 
 
 def _label(axes: Any, label: Label) -> None:

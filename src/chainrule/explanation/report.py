@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -16,12 +16,13 @@ from chainrule.files.atomic import write_atomically
 from chainrule.training.history import History, Stop
 
 from . import plots
+from .arguments import model_and_rows
 from .assets import asset, template
 from .health import findings
 from .illustration import illustrate
 from .page import summary
 from .picture import clean
-from .scoring import Importance, importances, rows_held_out, scored
+from .scoring import Importance, importances, rows_held_out, scored, which_rows
 
 if TYPE_CHECKING:
     from chainrule.tables.columns import Columns
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 _CHECKED_ROWS, _CHECK_SECONDS = 32, 5.0
-_SHOWN_COLUMNS = 20
+_SHOWN_COLUMNS, _MOST_CLASSES = 20, 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +61,21 @@ class ModelReport:
 
 
 def report(
-    model: TableModel,
-    rows: Columns,
+    model: TableModel | str | os.PathLike[str],
+    rows: Columns | str | os.PathLike[str],
     source: str = "",
     say: Callable[[str], None] = lambda sentence: None,
 ) -> ModelReport:
     """Return a page on a model that ``chainrule train`` made, scored on ``rows`` with their target.
 
-    Where ``rows`` are the table that it was trained on, only those held out then are scored;
+    ``model`` and ``rows`` are what was read from a model file and a table, or the names of the two
+    files. Where ``rows`` are the table that it was trained on, only those held out then are scored;
     otherwise all. ``source`` is the table's name. ``say`` hears the encoder's warnings.
 
-    Raises ValueError for a target that cannot be read; ImportError naming the extra if matplotlib
-    or jinja2 is missing.
+    Raises ValueError for files and a target that cannot be read, TypeError for another kind of
+    model or rows; ImportError naming the extra if matplotlib or jinja2 is missing.
     """
+    model, rows, source = model_and_rows(model, rows, source, say)
     held = rows_held_out(model, rows, source)
     kept = rows if held is None else rows.take(held)
     for warning in model.encoder.encode(kept, model.network.dtype)[1]:
@@ -82,7 +85,7 @@ def report(
     model.outputs(kept)
     speed = kept.m / max(time.perf_counter() - start, 1e-9)
     history = history_of(model.record)
-    importance = importances(model, kept, true)
+    importance = importances(model, kept, true) if kept.m > 1 else ()
     X = model.encoder.transform(kept, np.float64)
     y = model.target.encode(true, np.float64)
     check = gradient_check(model, X, y)
@@ -105,6 +108,7 @@ def report(
         columns=len(importance),
         findings=[str(finding) for finding in findings(model.network, X, y)],
         check=clean(check),
+        checked=_checked(kept.m),
         version=__version__,
     )
     return ModelReport(html, title, scores, importance, check)
@@ -123,6 +127,13 @@ def history_of(record: Any) -> History | None:
     return found
 
 
+def _checked(m: int) -> str:
+    """Say on which of the m rows scored the gradients are checked."""
+    if m <= _CHECKED_ROWS:
+        return "on the scored rows"
+    return f"on the first {_CHECKED_ROWS} of the scored rows; J below is that of these rows alone"
+
+
 def gradient_check(model: TableModel, X: Array, y: Array) -> str:
     """Check the network's gradients numerically on a few rows; return the finding in words."""
     from chainrule.gradcheck import check_gradients
@@ -137,7 +148,8 @@ def gradient_check(model: TableModel, X: Array, y: Array) -> str:
     return str(found)
 
 
-_PLURALS = {"number": "numbers", "category": "categories", "boolean": "booleans", "date": "dates"}
+def _plural(word: str) -> str:
+    return f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
 
 
 def data_lines(
@@ -146,21 +158,18 @@ def data_lines(
     """Say what was trained on and what is scored here, as pairs of a name and a text."""
     lines = [("target", f"{model.target.name} ({model.target.task})")]
     if model.target.classes:
-        lines.append(("classes", ", ".join(model.target.classes[:20])))
+        named, more = model.target.classes[:20], len(model.target.classes) - 20
+        lines.append(("classes", ", ".join(named) + (f", … {more} more" if more > 0 else "")))
     kinds: dict[str, int] = {}
     for feature in model.encoder.features:
         kinds[feature.kind] = kinds.get(feature.kind, 0) + 1
-    columns = ", ".join(f"{n} of {_PLURALS.get(kind, kind)}" for kind, n in kinds.items())
-    lines.append(("columns", f"{len(model.encoder.features)}: {columns}"))
+    columns = ", ".join(f"{n} {kind if n == 1 else _plural(kind)}" for kind, n in kinds.items())
+    lines.append(("columns", f"{len(model.encoder.features)} ({columns})"))
     counts = model.record.get("rows") if isinstance(model.record, dict) else None
     if isinstance(counts, dict):
         said = ", ".join(f"{counts.get(part)} {part}" for part in ("train", "validation", "test"))
         lines.append(("trained on", f"{model.record.get('data') or 'a table'}: rows {said}"))
-    if held is not None:
-        scored_here = f"the {len(held)} rows of {source} that were held out in training"
-    else:
-        scored_here = f"all {rows.m} rows of {source or 'the table given'}"
-    lines.append(("scored here", scored_here))
+    lines.append(("scored here", which_rows(model, rows, held, source)))
     return [(name, clean(text)) for name, text in lines]
 
 
@@ -231,26 +240,44 @@ def _predictions(model: TableModel, true: Array, found: Array) -> list[str]:
     from chainrule.tables.scores import probabilities_of
 
     shares = probabilities_of(target.task, found)
-    pictures = [plots.captioned(plots.roc(true, shares, target.classes), "ROC curve")]
+    known, seen = target.classes, np.unique(true)
+    if len(seen) == 1:
+        only = f"All rows are {known[int(seen[0])]!r}: a ROC curve needs rows of another class too."
+        pictures = [f'<p class="note">{escape(clean(only))}</p>']
+    else:
+        pictures = [plots.captioned(plots.roc(true, shares, known), _roc_title(known))]
     if target.task == "binary":
         chance, so = shares[:, 1], (true == 1).astype(float)
     else:
         chance, so = shares.max(axis=1), (true == shares.argmax(axis=1)).astype(float)
-    title = "calibration: how often what was predicted with a probability was so"
+    title = (
+        "calibration: how often what was predicted with a probability was so; the dotted line is "
+        "perfect, a number beside a point counts its rows"
+    )
     return [*pictures, plots.captioned(plots.calibration(so, chance), title)]
+
+
+def _roc_title(classes: Sequence[str]) -> str:
+    if len(classes) == 2:
+        return f"ROC curve of {classes[1]!r}; the dotted line is guessing"
+    some = f", the first {plots.MOST_CURVES} of {len(classes)} classes"
+    rest = some if len(classes) > plots.MOST_CURVES else ""
+    return f"ROC curves, each class against the rest{rest}; the dotted line is guessing"
 
 
 def _confusion(model: TableModel, scores: Mapping[str, Any]) -> Any:
     """Return the confusion matrix with names, and each cell's share of its row."""
     counts = scores.get("confusion")
-    if counts is None or len(counts) > 30:
+    if counts is None:
         return None
+    if len(counts) > _MOST_CLASSES:
+        return {"names": [], "rows": [], "left_out": len(counts)}
     names = [clean(name) for name in model.target.classes]
     rows = [
         (name, [(n, n / max(sum(row), 1)) for n in row])
         for name, row in zip(names, counts, strict=True)
     ]
-    return {"names": names, "rows": rows}
+    return {"names": names, "rows": rows, "left_out": 0}
 
 
 def _importance(importance: tuple[Importance, ...]) -> str:

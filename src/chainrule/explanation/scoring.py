@@ -68,6 +68,17 @@ def rows_held_out(model: TableModel, rows: Columns, source: str) -> Array | None
     return None
 
 
+def which_rows(model: TableModel, rows: Columns, held: Array | None, source: str) -> str:
+    """Say which rows are scored, and whether some of them may have been trained on."""
+    if held is not None:
+        return f"the {len(held):,} rows of {source} that were held out in training"
+    count = "the only row" if rows.m == 1 else f"all {rows.m:,} rows"
+    record = model.record if isinstance(model.record, dict) else {}
+    seen = record.get("data") == source and source
+    warning = ": rows trained on may be among them, and these look better than new ones"
+    return f"{count} of {source or 'the table given'}{warning if seen else ''}"
+
+
 def _same(found: dict[str, Any], recorded: Any) -> bool:
     if not isinstance(recorded, dict):
         return False

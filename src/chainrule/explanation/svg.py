@@ -5,15 +5,17 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from .picture import COLOURS, Box, Entry, Label, Line, Picture, clean
+from .picture import COLOURS, FITTING, Box, Entry, Label, Line, Picture, clean
 
 FONT = "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif"
 STYLE = """
 .cr-ink{stroke:#2d3436;fill:none}.cr-arrow{fill:#2d3436}.cr-label{fill:#2d3436;paint-order:stroke;stroke:#fff;stroke-width:3px;stroke-opacity:.8}
 .cr-box text{fill:#1b1f21}.cr-more text{fill:#2d3436}
 .cr-positive{stroke:#0b66c3}.cr-negative{stroke:#b3261e}
-@media (prefers-color-scheme:dark){.cr-ink{stroke:#cfd6da}.cr-label,.cr-more text{fill:#e6eaec}
-.cr-arrow{fill:#cfd6da}.cr-label{stroke:#14181b}.cr-positive{stroke:#74b9ff}.cr-negative{stroke:#ff8a80}}
+@media screen and (prefers-color-scheme:dark){
+.cr-ink{stroke:#cfd6da}.cr-label,.cr-more text{fill:#e6eaec}
+.cr-arrow{fill:#cfd6da}.cr-label{stroke:#14181b}.cr-positive{stroke:#74b9ff}.cr-negative{stroke:#ff8a80}
+.cr-cache rect{fill:#14181b;stroke:#cfd6da}.cr-cache text{fill:#e6eaec}}
 """
 _EDGE = "#2d3436"
 
@@ -91,7 +93,9 @@ def _lines(box: Box) -> str:
     top = box.y - step * (len(box.lines) - 1) / 2 + 5
     found = []
     for k, line in enumerate(box.lines):
-        size = ' font-size="12"' if k or box.key[:2] == "u-" else ' font-weight="600"'
+        size = ' font-weight="600"'
+        if k or box.key[:2] == "u-":
+            size = f' font-size="{min(12.0, FITTING / max(len(line), 1)):.3g}"'
         found.append(
             f'<text x="{box.x:g}" y="{top + step * k:g}" text-anchor="middle"{size}>'
             f"{_text(line)}</text>"

@@ -178,4 +178,5 @@ def _weights(sample: Sample, da: Sequence[Floats], l: int) -> tuple[Floats, Floa
     """Return W^l and this sample's dW^l; dz is worked out again from da and the cached z."""
     from .passes import dz_of
 
-    return sample.net.W[l], np.outer(dz_of(sample)[l], sample.a[l - 1])
+    with np.errstate(all="ignore"):
+        return sample.net.W[l], np.outer(dz_of(sample)[l], sample.a[l - 1])

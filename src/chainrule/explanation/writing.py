@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .numerical import Floats, Numerical
 
 _SHOWN = 6
+# A longer sum over paths shows its largest terms and adds up the rest.
+_SHOWN_PATHS = 16
 # With more paths than this, an entry's formula is a product of matrices.
 _WRITTEN_PATHS = 8
 
@@ -93,7 +95,8 @@ def numbers(values: Floats, most: int = _SHOWN) -> str:
         return number(float(values))
     if values.ndim == 2:
         rows = [numbers(row, most) for row in values[:most]]
-        rest = f", … {len(values) - most} more rows" if len(values) > most else ""
+        more = len(values) - most
+        rest = f", … {more} more row{'' if more == 1 else 's'}" if more > 0 else ""
         return f"[{', '.join(rows)}{rest}]"
     shown = ", ".join(number(v) for v in values[:most])
     rest = f", … {len(values) - most} more" if len(values) > most else ""
@@ -125,8 +128,14 @@ def expansion_text(expansion: Expansion) -> str:
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         lines.append("  ".join(cells).rstrip())
-    lines += ["", *_paths_text(expansion), *_result_text(expansion)]
+    lines += ["", *_symbols_text(expansion), *_paths_text(expansion), *_result_text(expansion)]
     return "\n".join(lines)
+
+
+def _symbols_text(expansion: Expansion) -> list[str]:
+    """Explain the bracket in the derivative of an activation that mixes its units."""
+    mixing = any("[i = j]" in text(factor.formula) for factor in expansion.factors)
+    return ["[i = j] is 1 where i and j are the same unit, and 0 elsewhere"] if mixing else []
 
 
 def _paths_text(expansion: Expansion) -> list[str]:
@@ -137,10 +146,20 @@ def _paths_text(expansion: Expansion) -> list[str]:
             f"{expansion.path_count} paths lead to this entry: the product of matrices adds them up"
         ]
     lines = [f"sum over {_count(len(expansion.paths), 'path')} from the cost:"]
-    for path in expansion.paths:
-        terms = " · ".join(number(term) for term in path.terms)
+    order = sorted(expansion.paths, key=lambda path: -abs(path.value))
+    told = order[:_SHOWN_PATHS] if len(order) > _SHOWN_PATHS else expansion.paths
+    for path in told:
+        terms = " · ".join(_factor(term, k) for k, term in enumerate(path.terms))
         lines.append(f"  {path_name(expansion, path)}: {terms} = {number(path.value)}")
+    rest = order[_SHOWN_PATHS:]
+    if rest:
+        total = number(sum(path.value for path in rest))
+        lines.append(f"  and {_count(len(rest), 'smaller path')}, together {total}")
     return lines
+
+
+def _factor(value: float, place: int) -> str:
+    return f"({number(value)})" if place and value < 0 else number(value)
 
 
 def _count(n: int, word: str) -> str:
@@ -162,6 +181,20 @@ def _result_text(expansion: Expansion) -> list[str]:
     return lines
 
 
+def expansion_line(expansion: Expansion) -> str:
+    """Return in one line what was expanded, what it is, and whether the derivatives agree."""
+    name = text(Partial(Sym("J"), expansion.symbol))
+    value = expansion.value
+    is_ = (
+        f" = {number(float(value))}"
+        if value.ndim == 0
+        else f", {' × '.join(map(str, value.shape))}"
+    )
+    found = expansion.numerical
+    said = "" if found is None else f", numerical derivative {verdict(found, expansion.agrees)}"
+    return f"{name}{is_}, {_count(len(expansion.factors), 'factor')}{said}"
+
+
 def verdict(found: Numerical, agrees: bool | None) -> str:
     """Say in words whether gradient and numerical derivative agree."""
     if not np.isfinite(found.error).any():
@@ -181,7 +214,8 @@ def expansion_html(expansion: Expansion) -> str:
     )
     rows = "".join(_row(factor) for factor in expansion.factors)
     lines = "".join(
-        f"<p>{escape(line)}</p>" for line in _paths_text(expansion) + _result_text(expansion)
+        f"<p>{escape(line)}</p>"
+        for line in _symbols_text(expansion) + _paths_text(expansion) + _result_text(expansion)
     )
     return (
         f"<div>{expansion_mathml(expansion)}<table><thead><tr>{head}</tr></thead>"

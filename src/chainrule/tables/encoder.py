@@ -21,6 +21,11 @@ Arrays = Mapping[str, Array]
 
 # What a feature's record has in JSON; numbers are in the arrays, which keep every bit.
 _FIELDS: Final = {"name": str, "kind": str, "missing": bool, "words": list, "other": bool}
+_SENTENCES: Final = {
+    "number": "x is standardised: numbers are shifted and scaled to mean 0, deviation 1.",
+    "category": "A word is 1 in the input of its name, and 0 in the others of its column.",
+    "date": "A date is its day, and sine and cosine of its place in year, week or day.",
+}
 _ARRAYS: Final = ("mean", "scale", "shares")
 
 
@@ -79,6 +84,12 @@ class Encoder:
     def categories(self) -> list[str]:
         """Return the names of the columns of words, which a CSV file may write like numbers."""
         return [feature.name for feature in self.features if feature.kind == "category"]
+
+    @property
+    def sentences(self) -> list[str]:
+        """Say, a sentence for each kind of column, what the matrix's numbers are."""
+        kinds = {feature.kind for feature in self.features}
+        return [sentence for kind, sentence in _SENTENCES.items() if kind in kinds]
 
     def transform(self, columns: Columns, dtype: Any = np.float64) -> Array:
         """Encode a table: (m, n), C-contiguous, of ``dtype``; see ``encode``."""

@@ -22,6 +22,8 @@ from .likeness import meant
 Task = Literal["binary", "multiclass", "regression"]
 TASKS: Final = get_args(Task)
 
+STANDARD_Y: Final = "y and ŷ are standardised too: J is not in the units of y."
+
 # Whole numbers are taken for classes if there are at most so many different ones ...
 MOST_NUMBERED_CLASSES: Final = 20
 # ... and on average at least so many rows of each.

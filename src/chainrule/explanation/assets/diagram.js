@@ -58,7 +58,9 @@ class Diagram {
       edge.classList.toggle("cr-later", Number(edge.dataset.key.split("-")[1]) > forward);
     }
     const now = Math.max(0, Number.isFinite(forward) ? forward : backward);
-    this.scrollTo($("units-picture"), [this.units.querySelector(`[data-key="u-${now}-0"]`)]);
+    // The names beside the units are part of what is to be seen.
+    const seen = `[data-key^="u-${now}-"], ${now === 0 ? '[data-key^="in-"]' : now === this.page.model.last ? '[data-key^="out-"]' : "none"}`;
+    this.scrollTo($("units-picture"), [...this.units.querySelectorAll(seen)]);
   }
 
   /** Scroll the drawing alone, never the page, until the lit boxes can be seen. */
@@ -101,7 +103,11 @@ class Diagram {
     const a = `a${raised(l)}[${unit}] = ${spell(pass.a[l][unit], 3)}`;
     const da = `da = ${spell(pass.da[l][unit], 3)}`;
     const lines = l === 0 ? [a, da] : [`z = ${spell(pass.z[l][unit], 3)}`, a, da];
-    lines.forEach((line, n) => (texts[n].textContent = line));
+    lines.forEach((line, n) => {
+      texts[n].textContent = line;
+      // As in picture.py: so many characters fit at 12 pixels.
+      texts[n].setAttribute("font-size", Math.min(12, (12 * 14.5) / line.length).toPrecision(3));
+    });
     const { pick } = this.page;
     const picked = pick && ((pick.layer === l && pick.unit === unit) || (pick.quantity === "dW" && pick.layer - 1 === l && pick.input === unit));
     group.classList.toggle("cr-now", Boolean(picked));

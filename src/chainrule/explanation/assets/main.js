@@ -6,7 +6,7 @@ class Page {
     this.model = new Model(data, functions);
     this.trained = arrays.theta;
     this.theta = arrays.theta;
-    this.thetaName = "as trained";
+    this.thetaName = "as given";
     this.X = rowsOf(arrays.X, data.sizes[0]);
     this.Y = rowsOf(arrays.Y, data.sizes[this.model.last]);
     this.snapshots = data.snapshots
@@ -22,7 +22,7 @@ class Page {
     this.timer = null;
     this.survey = null;
     this.marks = [];
-    this.pick = { quantity: "dW", layer: 1, unit: data.units[1][0], input: data.units[0][0] };
+    this.pick = this.firstPick();
     unitTable.page = this;
     this.steps = stepsOf(data);
     this.diagram = new Diagram(this);
@@ -31,6 +31,14 @@ class Page {
     this.wire();
     this.render();
     this.later();
+  }
+
+  /** The first weight shown whose gradient is not 0 for this sample, if there is one. */
+  firstPick() {
+    const { dz, a } = this.model.passes(this.theta, this.X[this.row], this.Y[this.row]);
+    const [inputs, units] = this.data.units;
+    const moving = (shown, values) => shown.find((k) => values[k] !== 0) ?? shown[0];
+    return { quantity: "dW", layer: 1, unit: moving(units, dz[1]), input: moving(inputs, a[0]) };
   }
 
   wire() {

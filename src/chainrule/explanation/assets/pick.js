@@ -77,7 +77,7 @@ class Picker {
     const numbers = [
       [`z${raised(l)}`, pass.z[l][i]],
       [`a${raised(l)}`, pass.a[l][i]],
-      ["f′(z)", pass.slopes[l][i]],
+      [page.data.layers[l - 1].mixes ? `∂a${raised(l)}[${i}]/∂z${raised(l)}[${i}]` : "f′(z)", pass.slopes[l][i]],
       [`da${raised(l)}`, pass.da[l][i]],
       [`dz${raised(l)}`, pass.dz[l][i]],
     ];
@@ -94,20 +94,21 @@ class Picker {
     const { quantity, layer: l, unit: i, input: j } = pick;
     const L = model.last;
     const found = [];
-    const add = (top, bottom, means, shape, numbers, product) =>
-      found.push({ name: () => partial(top(), bottom()), means, shape, numbers, product });
+    const add = (top, bottom, means, shape, numbers, product, label = String) =>
+      found.push({ name: () => partial(top(), bottom()), means, shape, numbers, product, label });
     const J = () => mi("J");
     add(J, () => A(L), () => written(data.cost.da), `1 × ${model.sizes[L]}`, pass.da[L], pass.da[L]);
     for (let k = L; k >= 1; k--) {
       const stop = quantity === "da" && l === k;
       if (stop) break;
-      const diagonal = model.functions.activations[k - 1] === null ? "" : ", diagonal";
-      add(() => A(k), () => Z(k), () => written(data.layers[k - 1].df), `${model.sizes[k]} × ${model.sizes[k]}${diagonal}`, pass.slopes[k], pass.dz[k]);
+      const mixes = data.layers[k - 1].mixes;
+      const diagonal = mixes ? "" : ", diagonal";
+      add(() => A(k), () => Z(k), () => written(data.layers[k - 1].df), `${model.sizes[k]} × ${model.sizes[k]}${diagonal}`, pass.slopes[k], pass.dz[k], mixes ? (n) => `${n},${n}` : String);
       if (k === l) break;
       const column = model.sizes[k] * model.sizes[k - 1] <= 9 ? null : `${model.sizes[k] * model.sizes[k - 1]} weights`;
       const weights = column ?? Array.from({ length: model.sizes[k] * model.sizes[k - 1] }, (_, n) =>
         theta[model.place(k, Math.floor(n / model.sizes[k - 1]), n % model.sizes[k - 1])]);
-      add(() => Z(k), () => A(k - 1), () => W(k), `${model.sizes[k]} × ${model.sizes[k - 1]}`, weights, pass.da[k - 1]);
+      add(() => Z(k), () => A(k - 1), () => W(k), `${model.sizes[k]} × ${model.sizes[k - 1]}`, weights, pass.da[k - 1], (n) => `${Math.floor(n / model.sizes[k - 1])},${n % model.sizes[k - 1]}`);
     }
     if (quantity === "dW") {
       const value = pass.dz[l][i] * pass.a[l - 1][j];
@@ -138,14 +139,27 @@ class Picker {
         "tr",
         {},
         make("th", { scope: "row", "aria-label": spoken(factor.name()) }, inlineMath(factor.name())),
-        make("td", {}, inlineMath(factor.means())),
+        make("td", {}, math(factor.means())),
         make("td", {}, factor.shape),
-        make("td", {}, some(factor.numbers, near ? unit : null)),
+        make("td", {}, some(factor.numbers, near ? unit : null, factor.label)),
         make("td", {}, some(factor.product, near ? unit : null)),
       );
     });
     const table = make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows));
-    return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "the factors of the chain" }, table);
+    const scrolled = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "the factors of the chain" }, table);
+    return make("div", {}, scrolled, ...this.symbols());
+  }
+
+  /** What a reader of the factors may ask: where two of them are one, and what a bracket means. */
+  symbols() {
+    const { data, model, pick } = this.page;
+    const L = raised(model.last);
+    const passed = (k) => k > pick.layer || (k === pick.layer && pick.quantity !== "da");
+    const said = [];
+    if (data.pair && passed(model.last)) said.push(`With this cost the first two factors together are a${L} − y: the product is computed so, and holds where one of them is 0 or ∞.`);
+    if (data.layers.some((layer, k) => layer.mixes && passed(k + 1))) said.push("[i = j] is 1 where i and j are the same unit, and 0 elsewhere; of a matrix with i and j the diagonal is shown.");
+    if (data.layers.some((layer, k) => layer.df.includes("erfc") && passed(k + 1))) said.push(ERFC);
+    return said.map((text) => make("p", { class: "note" }, text));
   }
 
   /** The sum over paths from the cost to the unit, where there are few. */
@@ -174,7 +188,9 @@ class Picker {
       return make("li", {}, `by units ${way}: `, inlineMath(...between(terms.map((t) => mnum(t, true)), "·"), mo("="), mnum(value)));
     });
     return [
-      make("p", {}, `As a sum over ${plural(count, "path")} from the cost, each a product of dz${raised(model.last)}, weights and slopes:`),
+      make("p", {}, count === 1
+        ? `One path leads from the cost to this number, a product of dz${raised(model.last)}, weights and slopes:`
+        : `As a sum over ${plural(count, "path")} from the cost, each a product of dz${raised(model.last)}, weights and slopes:`),
       make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "paths" }, make("ul", { class: "paths" }, ...items)),
     ];
   }
@@ -218,11 +234,11 @@ class Picker {
 const spoken = (fraction) => Array.from(fraction.children, (part) => part.textContent).join(" by ");
 
 /** A few numbers of an array: those picked out, or the largest, and how many more. */
-function some(values, unit) {
+function some(values, unit, label = String) {
   if (typeof values === "string") return values;
   if (values.length === 1) return shown(values[0]);
   const order = unit === null ? telling(values, 3) : [unit];
-  const parts = order.flatMap((i) => [make("span", { class: "entry" }, `[${i}] `, shown(values[i], 4)), " "]);
+  const parts = order.flatMap((i) => [make("span", { class: "entry" }, `[${label(i)}] `, shown(values[i], 4)), " "]);
   const rest = values.length - order.length;
   return make("span", {}, ...parts, rest ? make("span", { class: "note" }, `… ${rest} more`) : null);
 }

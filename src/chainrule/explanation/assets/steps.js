@@ -6,6 +6,14 @@ const Z = (l) => sym("z", l);
 const dA = (l) => partial(mi("J"), A(l));
 const dZ = (l) => partial(mi("J"), Z(l));
 
+const ERFC = "erfc is the complementary error function: erfc(x) is 2/√π times the area below exp(−t²) from t = x on.";
+
+/** What a formula of the layer holds that not every reader knows. */
+const words = (markup) => (markup.includes("erfc") ? ` ${ERFC}` : "");
+
+// Said where an activation such as softmax mixes the units of its layer.
+const MIXES = "Every a depends on every z of the layer, so the slopes are a whole matrix; [i = j] is 1 where i and j are the same unit, and 0 elsewhere. The table shows its diagonal.";
+
 /** All steps in order: forward from x to J, then backward to dW^1 and da^0. */
 function stepsOf(data) {
   const last = data.sizes.length - 1;
@@ -47,7 +55,7 @@ function activateStep(l, data) {
   const name = data.layers[l - 1].spec;
   return {
     title: `Forward, layer ${l}: a${raised(l)} = ${name}(z${raised(l)})`,
-    says: `The activation ${name} turns each z${raised(l)} into the layer's output a${raised(l)}.`,
+    says: `The activation ${name} turns each z${raised(l)} into the layer's output a${raised(l)}.${words(data.layers[l - 1].f)}`,
     reach: [l, Infinity],
     lit: [`f-${l}`, `z-${l}`, `a-${l}`, `out-${l}`],
     formula: () => [A(l), mo("="), written(data.layers[l - 1].f)],
@@ -57,9 +65,10 @@ function activateStep(l, data) {
 }
 
 function costStep(last, data) {
+  const several = data.sizes[last] > 1 && !data.cost.J.includes("∑");
   return {
     title: "Forward: the cost J",
-    says: `The cost ${data.cost.spec} compares the prediction ŷ = a${raised(last)} with the target y. Here J is that of this one sample.`,
+    says: `The cost ${data.cost.spec} compares the prediction ŷ = a${raised(last)} with the target y. Here J is that of this one sample${several ? `, the sum over its ${data.sizes[last]} outputs` : ""}.`,
     reach: [last, Infinity],
     lit: ["cost", `a-${last}`, "y", "J", "cost-in", "cost-y", "cost-J"],
     formula: () => [mi("J"), mo("="), written(data.cost.J)],
@@ -74,7 +83,7 @@ function costStep(last, data) {
 function startStep(last, data) {
   return {
     title: `Backward: da${raised(last)}, where it starts`,
-    says: "The way back starts from the derivative of the cost by the prediction.",
+    says: "The way back starts from the derivative of the cost with respect to the prediction.",
     reach: [last, last],
     lit: [`da-${last}`, "J", "cost-da"],
     formula: () => [dA(last), mo("="), written(data.cost.da)],
@@ -89,22 +98,26 @@ function startStep(last, data) {
 
 function slopeStep(l, last, data) {
   const together = l === last && data.pair;
+  const mixes = data.layers[l - 1].mixes;
   return {
     title: `Backward, layer ${l}: dz${raised(l)}`,
     says: together
-      ? `The cached z${raised(l)} is used again, by way of a${raised(l)}. With this cost, da · f′(z) is just a${raised(l)} − y, and is computed so: nothing overflows.`
-      : `The cached z${raised(l)} is used again: the slope f′(z${raised(l)}) carries da${raised(l)} through the activation.`,
+      ? `The cached z${raised(l)} is used again, by way of a${raised(l)}. With this cost, da · ${mixes ? `∂a${raised(l)}/∂z${raised(l)}` : "f′(z)"} is just a${raised(l)} − y, and is computed so: nothing overflows.${mixes ? ` ${MIXES}` : ""}`
+      : mixes
+        ? `The cached z${raised(l)} is used again: the slopes ∂a${raised(l)}/∂z${raised(l)} carry da${raised(l)} through the activation. ${MIXES}`
+        : `The cached z${raised(l)} is used again: the slope f′(z${raised(l)}) carries da${raised(l)} through the activation.${words(data.layers[l - 1].df)}`,
     reach: [Infinity, l],
     lit: [`g-${l}`, `da-${l}`, `z-${l}`, `reused-${l}`, `back-in-${l}`],
     formula: () => {
       const chain = [dZ(l), mo("="), dA(l), mo("·"), partial(A(l), Z(l))];
       const slope = m("mtable", m("mtr", m("mtd", row(partial(A(l), Z(l)), mo("="), written(data.layers[l - 1].df)))));
+      slope.setAttribute("displaystyle", "true");
       return together
         ? [...chain, mo("="), A(l), mo("−"), mi("y"), m("mspace"), mo(","), slope]
         : [...chain, mo(","), slope];
     },
     table: (pass) =>
-      unitTable(["unit", "cached z", "f′(z)", `da${raised(l)}`, `dz${raised(l)}`], pass.dz[l].length, pass.dz[l], (i) => [
+      unitTable(["unit", "cached z", mixes ? `∂a${raised(l)}ᵢ/∂z${raised(l)}ᵢ` : "f′(z)", `da${raised(l)}`, `dz${raised(l)}`], pass.dz[l].length, pass.dz[l], (i) => [
         pass.z[l][i],
         pass.slopes[l][i],
         pass.da[l][i],
@@ -137,10 +150,10 @@ function biasStep(l) {
 }
 
 function pullStep(l) {
-  const end = l === 1 ? " It is the gradient by the inputs: the way back ends here." : "";
+  const end = l === 1 ? " It is the gradient with respect to the inputs: the way back ends here." : "";
   return {
     title: `Backward, layer ${l}: da${raised(l - 1)}`,
-    says: `Each unit of layer ${l - 1} gathers dz${raised(l)} over the weights that lead from it.${end}`,
+    says: `Each ${l === 1 ? "input" : `unit of layer ${l - 1}`} gathers dz${raised(l)} over the weights that lead from it.${end}`,
     reach: [Infinity, l - 1],
     lit: [`g-${l}`, `da-${l - 1}`, `back-out-${l}`],
     formula: () => [dA(l - 1), mo("="), dZ(l), mo("·"), partial(Z(l), A(l - 1)), mo("="), m("msup", row(mo("("), W(l), mo(")")), mi("T")), dZ(l)],
@@ -167,7 +180,7 @@ function unitTable(heads, count, values, cells, l) {
   const page = unitTable.page;
   const names = l === 0 ? page.data.inputs : l === page.model.last ? page.data.outputs : [];
   const line = (i) => [names.length ? `${i}: ${names[i]}` : String(i), ...cells(i)];
-  return foldedTable(heads, telling(values, MOST_ROWS).map(line), count, () => Array.from(values, (v, i) => line(i)), "unit");
+  return foldedTable(heads, telling(values, MOST_ROWS).map(line), count, () => Array.from(values, (v, i) => line(i)), heads[0]);
 }
 
 function weightTable(pass, page, l) {
@@ -200,7 +213,11 @@ function foldedTable(heads, few, count, all, word) {
     const note = make("p", { class: "note" }, `${rest} `);
     if (all) {
       const button = make("button", { type: "button" }, `show all ${count.toLocaleString("en")}`);
-      button.addEventListener("click", () => fill(holder, tableOf(heads, all())));
+      button.addEventListener("click", () => {
+        fill(holder, tableOf(heads, all()));
+        // The button is gone: who came by keyboard goes on in the table.
+        holder.firstElementChild.focus({ preventScroll: true });
+      });
       note.append(button);
     }
     holder.append(note);

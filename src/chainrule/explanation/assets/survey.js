@@ -5,10 +5,12 @@ function surveyOf(model, theta, X, Y) {
   const idle = model.sizes.map((n) => new Float64Array(n));
   const flat = model.sizes.map((n) => new Float64Array(n));
   const squares = new Float64Array(model.last + 1);
+  let finite = true;
   const top = model.data.layers.map((layer, l) => steepest(model, l + 1, layer));
   for (let r = 0; r < X.length; r++) {
     const pass = model.passes(theta, X[r], Y[r]);
     for (let l = 1; l <= model.last; l++) {
+      finite &&= pass.z[l].every(Number.isFinite) && pass.dz[l].every(Number.isFinite);
       for (let i = 0; i < model.sizes[l]; i++) {
         const slope = Math.abs(pass.slopes[l][i]);
         if (slope === 0) idle[l][i] += 1 / X.length;
@@ -18,7 +20,7 @@ function surveyOf(model, theta, X, Y) {
     }
   }
   const J = model.meanCost(theta, X, Y);
-  return { J, gradient: model.gradient(theta, X, Y), ...judge(model, theta, idle, flat, squares) };
+  return { J, gradient: model.gradient(theta, X, Y), ...judge(model, theta, idle, flat, squares, X.length, finite && Number.isFinite(J)) };
 }
 
 /** The steepest slope of a layer's activation; 0 where being flat is no trouble. */
@@ -29,7 +31,9 @@ function steepest(model, l, layer) {
 }
 
 /** What is wrong: marks on units by layer, and findings in sentences. */
-function judge(model, theta, idle, flat, squares) {
+function judge(model, theta, idle, flat, squares, samples, finite) {
+  const few = samples === 1 ? "a single sample" : `${samples} samples`;
+  const chance = samples < model.data.limits.few ? ` With ${few} only, this may be chance.` : "";
   const marks = model.sizes.map(() => new Map());
   const findings = [];
   for (let l = 1; l < model.last; l++) {
@@ -42,13 +46,15 @@ function judge(model, theta, idle, flat, squares) {
     dead.forEach((i) => marks[l].set(i, "is dead: its slope is 0 for every sample, so nothing behind it learns through it"));
     saturated.forEach((i) => marks[l].set(i, "is saturated: for nearly every sample z lies where the activation is flat"));
     if (dead.length) findings.push({ kind: "dead", layer: l, units: dead, text:
-      `Layer ${l}: ${count(dead, model.sizes[l])} dead. The slope of ${model.data.layers[l - 1].spec} is 0 for every sample here, so no gradient passes and the weights into ${dead.length === 1 ? "it" : "them"} no longer move. A smaller learning rate, or leaky_relu, keeps units alive.` });
+      `Layer ${l}: ${count(dead, model.sizes[l])} dead. The slope of ${model.data.layers[l - 1].spec} is 0 for every sample here, so no gradient passes and the weights into ${dead.length === 1 ? "it" : "them"} no longer move. A smaller learning rate, or leaky_relu, keeps units alive.${chance}` });
     if (saturated.length) findings.push({ kind: "saturated", layer: l, units: saturated, text:
-      `Layer ${l}: ${count(saturated, model.sizes[l])} saturated. For at least 95 % of the samples |z| is so large that ${model.data.layers[l - 1].spec} is nearly flat, and little gradient passes. Smaller weights, or standardised inputs, help.` });
+      `Layer ${l}: ${count(saturated, model.sizes[l])} saturated. For at least ${Math.round(100 * model.data.limits.most)}% of the samples |z| is so large that ${model.data.layers[l - 1].spec} is nearly flat, and little gradient passes. Smaller weights, or standardised inputs, help.${chance}` });
   }
   findings.push(...flow(model, squares));
   if (!theta.every(Number.isFinite)) findings.unshift({ kind: "broken", layer: 0, units: [], text:
     "Some parameters are not finite numbers: the training diverged, or the file was made so. Nothing computed from them means anything." });
+  else if (!finite) findings.unshift({ kind: "broken", layer: 0, units: [], text:
+    "J, a z or a dz is not a finite number for some sample, although all parameters are: they or the inputs are so large that numbers overflow. Smaller weights, or standardised inputs, help." });
   return { marks, findings };
 }
 

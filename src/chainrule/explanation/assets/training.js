@@ -27,7 +27,7 @@ class Training {
   restore() {
     this.steps = [];
     if (this.page.snapshots.length > 1) this.slider.value = this.slider.max;
-    this.page.setTheta(this.page.trained, "as trained");
+    this.page.setTheta(this.page.trained, "as given");
     this.told("");
   }
 
@@ -63,7 +63,7 @@ class Training {
 
   origin() {
     const { snapshots } = this.page;
-    return snapshots.length > 1 ? snapshots[Number(this.slider.value)].name : "as trained";
+    return snapshots.length > 1 ? snapshots[Number(this.slider.value)].name : "as given";
   }
 
   /** The curve of the recorded cost, with a mark at the epoch shown. */
