@@ -112,6 +112,10 @@ def test_a_report_has_every_part(run: Run, table: str) -> None:
         "RIGHT",
     ):
         assert part in text, part
+    always = "always the mean" if table == "numbers" else "always the most frequent class"
+    recorded = TableModel.load(f"{table}.model").record["baseline"]
+    measure = "rmse" if table == "numbers" else "accuracy"
+    assert f"({always}: {recorded[measure]:.4g})" in text
     plots_drawn = page.tags.count("svg")
     assert plots_drawn == 1 + {"numbers": 2}.get(table, 2) + 2 + 1
     assert "script" not in page.tags

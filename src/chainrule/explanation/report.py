@@ -22,7 +22,7 @@ from .health import findings
 from .illustration import illustrate
 from .page import summary
 from .picture import clean
-from .scoring import Importance, importances, rows_held_out, scored, which_rows
+from .scoring import Importance, importances, rows_held_out, score_lines, scored, which_rows
 
 if TYPE_CHECKING:
     from chainrule.tables.columns import Columns
@@ -101,7 +101,7 @@ def report(
         training=training_lines(model, history, speed),
         curves=_curves(history),
         stop=None if history is None else history.stop,
-        scores=score_lines(scores),
+        scores=score_lines(scores, None if held is None else model.record.get("baseline")),
         confusion=_confusion(model, scores),
         pictures=_predictions(model, true, found),
         importance=_importance(importance[:_SHOWN_COLUMNS]),
@@ -194,28 +194,6 @@ def training_lines(
         lines.append(("throughput of training", f"{rate:,.0f} rows a second"))
     lines.append(("throughput of prediction", f"{speed:,.0f} rows a second, on this machine"))
     return lines
-
-
-_SCORES = {
-    "rows": "rows",
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "log_loss": "log loss",
-    "roc_auc": "ROC AUC",
-    "r2": "R²",
-    "rmse": "root mean squared error",
-    "mae": "mean absolute error",
-}
-
-
-def score_lines(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the scores as pairs of a name and a text."""
-    found = []
-    for name, label in _SCORES.items():
-        value = scores.get(name)
-        if value is not None:
-            found.append((label, f"{value:,}" if isinstance(value, int) else f"{value:.4g}"))
-    return found
 
 
 def _curves(history: History | None) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,33 @@ class Importance:
     mean: float
     spread: float
     measure: str
+
+
+_SCORES = {
+    "rows": "rows",
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "log_loss": "log loss",
+    "roc_auc": "ROC AUC",
+    "r2": "R²",
+    "rmse": "root mean squared error",
+    "mae": "mean absolute error",
+}
+
+
+def score_lines(scores: Mapping[str, Any], baseline: Any = None) -> list[tuple[str, str]]:
+    """Return the scores as pairs of a name and a text; ``baseline``: those of a constant answer."""
+    constant = baseline if isinstance(baseline, dict) else {}
+    always = "always the mean" if "rmse" in scores else "always the most frequent class"
+    found = []
+    for name, label in _SCORES.items():
+        value, other = scores.get(name), constant.get(name)
+        if value is None:
+            continue
+        text = f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+        beside = isinstance(value, float) and isinstance(other, float)
+        found.append((label, f"{text} ({always}: {other:.4g})" if beside else text))
+    return found
 
 
 def rows_held_out(model: TableModel, rows: Columns, source: str) -> Array | None:

@@ -128,6 +128,7 @@ def fit_columns(
         scores = score(meaning, true, network.predict(X[split.test]))
         baseline = score(meaning, true, _constant(meaning, found, split))
     record = _record(rows.m, split, choices, history, scores, source)
+    record["baseline"] = baseline
     return Fitted(TableModel(network, encoder, meaning, record), history, split, scores, baseline)
 
 
