@@ -45,6 +45,17 @@ def test_a_table_becomes_a_model_file(run: Run) -> None:
     assert model.record["rows"] == {"all": 60, "train": 42, "validation": 6, "test": 12}
 
 
+def test_the_latest_rows_are_held_out_and_it_is_said(run: Run) -> None:
+    for given, said in (
+        ((), "11 to choose the epoch, 11 held out to test, the last by 'b'"),
+        (("--test-share", "0"), "11 to choose the epoch, none to test, the last by 'b'"),
+        (("--test-share", "0", "--validation-share", "0"), "60 rows to train on, none to test;"),
+    ):
+        result = run("train", "table.csv", "-t", "y", "--latest", "b", *given)
+        assert result.exit_code == 0, result.stderr
+        assert said in result.stderr
+
+
 def test_quiet_says_results_alone(run: Run) -> None:
     result = run("train", "table.csv", "-t", "y", "--quiet")
     assert (result.exit_code, result.stderr) == (0, "")

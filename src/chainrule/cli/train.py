@@ -218,8 +218,8 @@ def _tell(fitted: Any, voice: Voice) -> None:
         parts.append(f"{len(split.validation)} to choose the epoch")
     parts.append(f"{len(split.test)} held out to test" if len(split.test) else "none to test")
     latest = fitted.model.record["settings"]["latest"]
-    if latest is not None:
-        parts[-1] += f" (the last by {latest!r})"
+    if latest is not None and (len(split.test) or len(split.validation)):
+        parts.append(f"the last by {latest!r}")
     sizes = "-".join(map(str, net.sizes))
     voice(f"{', '.join(parts)}; network {sizes} with {net.theta.size} parameters")
     why = history.stop.message.partition(";")[0]
