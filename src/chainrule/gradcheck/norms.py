@@ -70,6 +70,12 @@ def formula_of(name: str, axis: str) -> str:
     )
 
 
+def lacking(term: str, where: str) -> str:
+    """The end of a sentence: which of the TERMS is not there."""
+    are, have = ("are", "have") if term == "both" else ("is", "has")
+    return f"{TERMS[term][1]} {are} missing from {where}, or {have} a wrong factor."
+
+
 def terms(t: Checked, evidence: Evidence) -> Said | None:
     """The normalised array is the argument itself: (x - mean) / sigma, or x / rms."""
     room = clear(t)
@@ -89,11 +95,8 @@ def terms(t: Checked, evidence: Evidence) -> Said | None:
                 said += f"{t.name} is missing from its gradient, or has a wrong factor."
                 d = f"d{t.name}"
                 return f"normalisation's {short}", said, f"{d} = dxc - mean(dxc{axis})"
-            said = (
-                f"{t.name} is normalised{_along(t, axes)} ({kind}), and {words} "
-                f"{'are' if term == 'both' else 'is'} missing from its gradient, or "
-                f"{'have' if term == 'both' else 'has'} a wrong factor."
-            )
+            said = f"{t.name} is normalised{_along(t, axes)} ({kind}), and "
+            said += lacking(term, "its gradient")
             return f"normalisation's {short}", said, formula_of(t.name, axis)
         rms = enough(e, 1) and np.max(np.abs(without(e, x))) <= room
         if rms and upright(n, x, SCALE_FREE):
@@ -220,7 +223,7 @@ def softmax_sum(t: Checked, evidence: Evidence) -> Said | None:
         a = a / a.sum(axis=1, keepdims=True)
         if not enough(a, 1) or not shift_free(n):
             continue
-        name, axis = t.name, _axis(t, axes).removeprefix(", ")
+        name = t.name
         summed = np.max(np.abs(without(g - n, a))) <= room
         diagonal = np.max(np.abs(without(g - (1 - a) * n, a * (1 - a)))) <= room
         if not (summed or diagonal):
@@ -231,7 +234,7 @@ def softmax_sum(t: Checked, evidence: Evidence) -> Said | None:
             if diagonal
             else f"the sum in the Jacobian of {name}'s softmax is missing, or has a wrong factor."
         )
-        form = f"d{name} = a * (da - sum(da * a{', ' + axis if axis else ''})), a = softmax({name})"
+        form = f"d{name} = a * (da - sum(da * a{_axis(t, axes)})), a = softmax({name})"
         bug = "softmax treated as elementwise" if diagonal else "softmax's sum"
         return bug, said, form
     return None

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .evidence import SPARE, Evidence, Pattern, Said, clear, enough, upright, without
-from .norms import SCALE_FREE, TERMS, formula_of, shift_free
+from .norms import SCALE_FREE, TERMS, formula_of, lacking, shift_free
 from .verdicts import Checked
 
 Array = npt.NDArray[Any]
@@ -90,13 +90,10 @@ def _biases(t: Checked, evidence: Evidence, n: int) -> Iterator[Array]:
 
 
 def _said(t: Checked, term: str, columns: bool, over: str, axis: int) -> Said:
-    short, words = TERMS[term]
     z = f"{t.name} X" if columns else f"X {t.name}"
-    are, have = ("are", "have") if term == "both" else ("is", "has")
     return (
-        f"normalisation's {short}",
-        f"z = {z} is normalised over {over}, and {words} {are} missing from dz, or {have} a wrong "
-        "factor.",
+        f"normalisation's {TERMS[term][0]}",
+        f"z = {z} is normalised over {over}, and {lacking(term, 'dz')}",
         formula_of("z", f", axis={axis}"),
     )
 
