@@ -12,17 +12,6 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# How scores are called, and in which order they are shown.
-SCORES = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "log_loss": "log loss",
-    "roc_auc": "ROC AUC",
-    "r2": "R²",
-    "rmse": "root mean squared error",
-    "mae": "mean absolute error",
-}
-
 MOST_CLASSES_SHOWN = 12
 
 
@@ -106,11 +95,13 @@ def print_scores(
     words: str = "",
 ) -> None:
     """Print the scores of ``which`` rows, beside those of always saying the same if there are."""
+    from chainrule.tables.scores import LABELS
+
     count = f"{scores['rows']} row{'s' * (scores['rows'] != 1)}"
     header = ["", f"{count} {which}".strip()] + ([words] if baseline else [])
     rows = [
         [label, spelt(scores[name])] + ([spelt(baseline[name])] if baseline else [])
-        for name, label in SCORES.items()
+        for name, label in LABELS.items()
         if name in scores
     ]
     print_table(header, rows)

@@ -54,15 +54,11 @@ class LookInside:
         place = 0
         for feature in encoder.features:
             column = names.index(feature.name)
-            if feature.kind == "number":
+            if feature.kind in ("number", "date"):
                 slope = 1 / feature.scale if feature.scale else 0.0
-                found[:, column] = da[:, place] * slope
-            elif feature.kind == "date":
-                slope = 1 / feature.scale if feature.scale else 0.0
-                end = place + 1 + 2 * len(feature.cycles)
-                turning = slopes(samples.X[:, place + 1 : end], feature.cycles)
-                found[:, column] = da[:, place] * slope
-                found[:, column] += (da[:, place + 1 : end] * turning).sum(axis=1)
+                circle = slice(place + 1, place + 1 + 2 * len(feature.cycles))
+                turning = slopes(samples.X[:, circle], feature.cycles)
+                found[:, column] = da[:, place] * slope + (da[:, circle] * turning).sum(axis=1)
             place += feature.width
         return found
 
@@ -95,8 +91,6 @@ class LookInside:
         """Say where the numbers of a page are not those that were given."""
         encoder = self.encoder_  # type: ignore[attr-defined]
         said = [] if encoder is None else encoder.sentences
-        if not self.standardize:  # type: ignore[attr-defined]
-            said = [sentence for sentence in said if not sentence.startswith("x is standardised")]
         if not np.all(getattr(self, "y_scale_", 1.0) == np.float64(1.0)):
             said.append(STANDARD_Y)
         return said

@@ -31,24 +31,14 @@ class Importance:
     measure: str
 
 
-_SCORES = {
-    "rows": "rows",
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "log_loss": "log loss",
-    "roc_auc": "ROC AUC",
-    "r2": "R²",
-    "rmse": "root mean squared error",
-    "mae": "mean absolute error",
-}
-
-
 def score_lines(scores: Mapping[str, Any], baseline: Any = None) -> list[tuple[str, str]]:
     """Return the scores as pairs of a name and a text; ``baseline``: those of a constant answer."""
+    from chainrule.tables.scores import LABELS
+
     constant = baseline if isinstance(baseline, dict) else {}
     always = "always the mean" if "rmse" in scores else "always the most frequent class"
     found = []
-    for name, label in _SCORES.items():
+    for name, label in {"rows": "rows", **LABELS}.items():
         value, other = scores.get(name), constant.get(name)
         if value is None:
             continue

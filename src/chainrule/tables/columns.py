@@ -257,23 +257,27 @@ def as_days(column: Column) -> npt.NDArray[np.float64]:
     """
     if column.kind in ("date", "empty"):
         return column.values
-    words = as_text(column).tolist()
-    numbers = column.kind != "text"
-    return np.array([_day(column.name, row, v, numbers) for row, v in enumerate(words, 1)])
+    words = enumerate(as_text(column).tolist(), 1)
+    return np.array([_day(column, row, word) for row, word in words])
 
 
-def _day(name: str, row: int, value: str | None, number: bool) -> float:
+def _day(column: Column, row: int, word: str | None) -> float:
     try:
-        if value is None:
+        if word is None:
             return np.nan
-        if number:
-            raise ValueError
-        return day_of(value)
+        if column.kind == "text":  # a number such as 20241231 is none
+            return day_of(word)
     except ValueError:
-        raise ValueError(
-            f"column {name!r} holds dates, but row {row} has {value!r}: "
-            "write it as 2024-12-31 or leave the field empty"
-        ) from None
+        pass
+    raise ValueError(
+        f"column {column.name!r} holds dates, but row {row} has {word!r}: "
+        "write it as 2024-12-31 or leave the field empty"
+    )
+
+
+def as_measures(column: Column) -> npt.NDArray[np.float64]:
+    """Return a column's days if it holds dates, otherwise its numbers; see ``as_numbers``."""
+    return column.values if column.kind == "date" else as_numbers(column)
 
 
 def rows_text(places: npt.NDArray[np.int64]) -> str:

@@ -88,7 +88,9 @@ class Encoder:
     @property
     def sentences(self) -> list[str]:
         """Say, a sentence for each kind of column, what the matrix's numbers are."""
-        kinds = {feature.kind for feature in self.features}
+        # A number with mean 0 and scale 1 is as it was given.
+        changed = [f for f in self.features if f.kind != "number" or (f.mean, f.scale) != (0, 1)]
+        kinds = {feature.kind for feature in changed}
         return [sentence for kind, sentence in _SENTENCES.items() if kind in kinds]
 
     def transform(self, columns: Columns, dtype: Any = np.float64) -> Array:

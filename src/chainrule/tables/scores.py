@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+
+# How scores are called, and in which order they are shown.
+LABELS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "accuracy": "accuracy",
+        "balanced_accuracy": "balanced accuracy",
+        "log_loss": "log loss",
+        "roc_auc": "ROC AUC",
+        "r2": "R²",
+        "rmse": "root mean squared error",
+        "mae": "mean absolute error",
+    }
+)
 
 
 def accuracy(true: Array, predicted: Array) -> float:

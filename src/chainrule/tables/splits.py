@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from chainrule.mathematics.random import SPLIT, key, permutation
 
-from .columns import Column, as_numbers, rows_text
+from .columns import Column, as_measures, rows_text
 from .likeness import meant
 
 Rows = npt.NDArray[np.int64]
@@ -64,7 +64,7 @@ def split_latest(column: Column, test: float, validation: float) -> Split:
             f"--latest wants a column of dates or numbers, and {column.name!r} holds words"
             f"{meant(column.values[~column.missing].tolist())}"
         )
-    values = column.values if column.kind == "date" else as_numbers(column)
+    values = as_measures(column)
     if column.missing.any():
         raise ValueError(
             f"column {column.name!r} has no value in {rows_text(np.flatnonzero(column.missing))}: "

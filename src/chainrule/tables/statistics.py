@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .columns import Column, Columns, as_numbers, as_text
+from .columns import Column, Columns, as_measures, as_text
 from .dates import phases
 from .encoder import Encoder
 from .features import FEWEST_ROWS, MOST_WORDS, Feature, date_feature
@@ -89,7 +89,7 @@ def summary(column: Column, target: bool = False) -> Summary:
         found.missing = words.pop(None, 0)
         found.count, found.words = sum(words.values()), words
         return found
-    values = column.values if column.kind == "date" else as_numbers(column)
+    values = as_measures(column)
     present = values[~np.isnan(values)]
     found.count, found.missing = len(present), len(values) - len(present)
     if not found.count:
