@@ -27,12 +27,12 @@ from pathlib import Path
 
 import numpy as np
 
-from chainrule.tables.choices import Choices
 from chainrule.tables.columns import Column, Columns, columns
 from chainrule.tables.encoder import Encoder
 from chainrule.tables.fit import fit_columns
 from chainrule.tables.reading import read_table
 from chainrule.tables.scores import accuracy, r_squared
+from chainrule.tables.settings import Choices
 from chainrule.tables.splits import split_rows
 from chainrule.tables.target import TargetEncoder, read_target
 

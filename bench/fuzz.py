@@ -32,8 +32,8 @@ from chainrule.files.network import load_network
 from chainrule.tables.columns import columns, require
 from chainrule.tables.encode_batch import encode_batch
 from chainrule.tables.encoder import Encoder
+from chainrule.tables.parquet_dataset import open_data_set
 from chainrule.tables.reading import read_table
-from chainrule.tables.streaming import open_data_set
 from chainrule.training.checkpoints import written
 
 MOST = 64 << 20  # bytes above the file's size that reading may take

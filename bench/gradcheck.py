@@ -24,10 +24,10 @@ import numpy as np
 
 import chainrule as cr
 from chainrule.gradcheck import check_network
-from chainrule.gradcheck.assemble import slopes_of, summed
-from chainrule.gradcheck.core import core_of
-from chainrule.gradcheck.network import nudges_of
-from chainrule.gradcheck.watch import Watch
+from chainrule.gradcheck.native import core_of
+from chainrule.gradcheck.parameter_gradients import slopes_of, summed
+from chainrule.gradcheck.progress import Watch
+from chainrule.gradcheck.strategies.network import nudges_of
 from chainrule.network import shares_of
 
 EPS = 1e-6

@@ -24,8 +24,8 @@ import numpy as np
 
 import chainrule as cr
 from chainrule import distributed
-from chainrule.engines.team import ALONE
-from chainrule.tables.choices import Choices
+from chainrule.engines.communicator import ALONE
+from chainrule.tables.settings import Choices
 
 NETWORKS = {
     "tiny 4-32-16-4": ([4, 32, 16, 4], "softmax"),
@@ -107,9 +107,9 @@ def stream(
 
 def encoded(folder: Path, rows: int) -> tuple[Any, Any]:
     """The table's first rows in memory, as a network takes them."""
+    from chainrule.tables.column_summary import encoder_of, merged, summaries
     from chainrule.tables.encode_batch import encode_batch
-    from chainrule.tables.statistics import encoder_of, merged, summaries
-    from chainrule.tables.streaming import open_data_set
+    from chainrule.tables.parquet_dataset import open_data_set
 
     data = open_data_set(folder)
     X, y, encoder = [], [], None

@@ -46,8 +46,8 @@ def fit_case(case: dict[str, Any], team: Any) -> Any:
 
 
 def stream(job: dict[str, Any], team: Any) -> None:
-    from chainrule.tables.choices import Choices
     from chainrule.tables.fit_stream import fit_data_set
+    from chainrule.tables.settings import Choices
 
     choices = Choices(epochs=3, batch_size=32, dtype="float64", dropout=0.1)
     kept = cr.Checkpoints(job["run"]) if "run" in job else None

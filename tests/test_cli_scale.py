@@ -14,9 +14,9 @@ pytest.importorskip("click")
 pytest.importorskip("rich")
 pa = pytest.importorskip("pyarrow")
 
-import chainrule as cr  # noqa: E402
-from chainrule.tables.reading import read_table  # noqa: E402
-from chainrule.training.checkpoints import written  # noqa: E402
+import chainrule as cr
+from chainrule.tables.reading import read_table
+from chainrule.training.checkpoints import written
 
 DATA = Path(__file__).parent.parent / "data" / "breast_cancer.csv"
 SOURCES = str(Path(cr.__path__[0]).parent)

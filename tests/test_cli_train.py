@@ -11,8 +11,8 @@ import pytest
 click_testing = pytest.importorskip("click.testing")
 pytest.importorskip("pyarrow")
 
-from chainrule.cli.app import app  # noqa: E402
-from chainrule.tables.model import TableModel  # noqa: E402
+from chainrule.cli.app import app
+from chainrule.tables.model import TableModel
 
 ROWS = "".join(f"{i % 7},{i * i % 11},{'yes' if i % 7 > 3 else 'no'}\n" for i in range(60))
 TABLE = "a,b,y\n" + ROWS

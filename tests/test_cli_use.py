@@ -14,7 +14,7 @@ click_testing = pytest.importorskip("click.testing")
 pa = pytest.importorskip("pyarrow")
 pytest.importorskip("pyarrow.csv")
 
-from chainrule.cli.app import app  # noqa: E402
+from chainrule.cli.app import app
 
 HEADER = ["a", "city", "flag", "y"]
 CITIES = ["Bern", "Chur", "Genf"]

@@ -30,7 +30,7 @@ if MPIEXEC is None:
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
-import mpi_program as program  # noqa: E402
+import mpi_program as program
 
 # More ranks than cores: give way instead of spinning.
 POLITE = {

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 pa = pytest.importorskip("pyarrow")
-from hypothesis import given  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
+from hypothesis import given
+from hypothesis import strategies as st
 
-from chainrule.engines import rows  # noqa: E402
-from chainrule.tables import encode_batch as module  # noqa: E402
-from chainrule.tables.columns import columns  # noqa: E402
-from chainrule.tables.encode_batch import encode_batch  # noqa: E402
-from chainrule.tables.encoder import Encoder  # noqa: E402
+from chainrule.engines import native_rows as rows
+from chainrule.tables import encode_batch as module
+from chainrule.tables.columns import columns
+from chainrule.tables.encode_batch import encode_batch
+from chainrule.tables.encoder import Encoder
 
 WORDS = st.sampled_from(["a", "b", "c", "", "ü", "true", "7"])
 TYPES: dict[str, tuple[Any, Any]] = {

@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from chainrule.estimators import BackpropClassifier, BackpropRegressor
-from chainrule.files.sklearn import from_sklearn, to_sklearn
+from chainrule.interop.sklearn import from_sklearn, to_sklearn
 
 IRIS = load_iris(return_X_y=True)
 CANCER = load_breast_cancer(return_X_y=True)

@@ -10,7 +10,7 @@ from sklearn.datasets import load_diabetes, load_iris
 
 import chainrule as cr
 from chainrule.estimators import BackpropClassifier, BackpropRegressor
-from chainrule.files.torch import FROM_TORCH, from_torch, to_torch
+from chainrule.interop.torch import FROM_TORCH, from_torch, to_torch
 
 torch = pytest.importorskip("torch")
 nn = torch.nn

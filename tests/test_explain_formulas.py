@@ -8,13 +8,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.explanation.assets import asset
-from chainrule.explanation.formulas import (
-    activation_formula,
-    cost_formula,
-    trace_activation,
-)
-from chainrule.explanation.notation import (
+from chainrule.drawing.notation import (
     Abs,
     Add,
     Call,
@@ -31,10 +25,16 @@ from chainrule.explanation.notation import (
     Where,
     tidy,
 )
+from chainrule.drawing.render_latex import latex
+from chainrule.drawing.render_mathml import markup, mathml
+from chainrule.drawing.render_text import text
+from chainrule.explanation.assets import asset
+from chainrule.explanation.formulas import (
+    activation_formula,
+    cost_formula,
+    trace_activation,
+)
 from chainrule.explanation.parsing import parse_formula
-from chainrule.explanation.render_latex import latex
-from chainrule.explanation.render_mathml import markup, mathml
-from chainrule.explanation.render_text import text
 from chainrule.mathematics.activations import ACTIVATIONS, Activation
 from chainrule.mathematics.costs import COSTS, Cost
 

@@ -11,7 +11,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.explanation import findings
-from chainrule.explanation.pack import pack
+from chainrule.explanation.inline_assets import pack
 from chainrule.mathematics.activations import Activation
 
 pytest.importorskip("jinja2")

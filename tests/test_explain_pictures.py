@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.drawing.layer_level import layer_picture
+from chainrule.drawing.picture import COLOURS, Picture
 from chainrule.explanation import Names
 from chainrule.explanation.chain import sample_of
-from chainrule.explanation.layer_level import layer_picture
 from chainrule.explanation.passes import da_of
-from chainrule.explanation.picture import COLOURS, Picture
 from chainrule.explanation.unit_level import telling_units, unit_picture
 
 NS = "{http://www.w3.org/2000/svg}"
@@ -133,7 +133,7 @@ HOSTILE = ("<script>alert(1)</script>", "a\"'&\x00\x0b", "مرحبا\u202e", "lo
 def test_names_are_escaped_and_clipped() -> None:
     net = network(4, 2, 4)
     picture = units(net, Names(HOSTILE, HOSTILE))
-    from chainrule.explanation.svg import svg
+    from chainrule.drawing.svg import svg
 
     text = svg(picture)
     assert "<script>" not in text

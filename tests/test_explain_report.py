@@ -20,12 +20,12 @@ pytest.importorskip("pyarrow")
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
 
-from chainrule.cli.app import app  # noqa: E402
-from chainrule.explanation import plots  # noqa: E402
-from chainrule.explanation.assets import template  # noqa: E402
-from chainrule.explanation.report import history_of, report  # noqa: E402
-from chainrule.explanation.scoring import rows_held_out  # noqa: E402
-from chainrule.tables.model import TableModel  # noqa: E402
+from chainrule.cli.app import app
+from chainrule.drawing import plots
+from chainrule.explanation.assets import template
+from chainrule.explanation.report import history_of, report
+from chainrule.explanation.scoring import rows_held_out
+from chainrule.tables.model import TableModel
 
 Run = Callable[..., Any]
 EVIL = "<script>window.broken=1</script>"

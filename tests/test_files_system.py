@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chainrule.files import system
+from chainrule.files import platform as system
 
 # As on Windows, which the tests do not run on: without these names.
 BARE = """

@@ -17,7 +17,7 @@ from chainrule.tables.columns import Column, Columns
 onnx = pytest.importorskip("onnx")
 ort = pytest.importorskip("onnxruntime")
 
-from chainrule.files import onnx as export  # noqa: E402
+from chainrule.interop import onnx as export
 
 WORDS = np.array(["Bern", "Basel", "Zürich", "", "naïve ☃", "true"][:3], object)
 HIDDEN = [name for name in ACTIVATIONS if name not in ("softmax", "exp")] + [
@@ -192,7 +192,7 @@ def test_what_onnx_cannot_say_is_refused_with_the_reason() -> None:
 
 
 def test_an_export_that_differs_is_not_written(tmp_path: Any, monkeypatch: Any) -> None:
-    from chainrule.files import onnx_graph
+    from chainrule.interop import onnx_graph
 
     broken = {**onnx_graph.WRITERS, "tanh": lambda g, z, f: g.op("Sigmoid", z)}
     monkeypatch.setattr(onnx_graph, "WRITERS", broken)
@@ -202,7 +202,7 @@ def test_an_export_that_differs_is_not_written(tmp_path: Any, monkeypatch: Any) 
 
 
 def test_every_activation_has_a_writer() -> None:
-    from chainrule.files.onnx_graph import WRITERS
+    from chainrule.interop.onnx_graph import WRITERS
 
     assert set(WRITERS) == set(ACTIVATIONS)
 

@@ -20,10 +20,11 @@ from hypothesis import strategies as st
 from test_streaming import CHOICES, MEMORY, made
 
 import chainrule as cr
-from chainrule.tables import fit_stream, spool, stream_samples
-from chainrule.tables.ahead import Ahead
+from chainrule.tables import fit_stream, stream_samples
+from chainrule.tables import row_cache as spool
 from chainrule.tables.fit_stream import fit_data_set
-from chainrule.tables.spool import Spool, spool_for
+from chainrule.tables.prefetch import Ahead
+from chainrule.tables.row_cache import Spool, spool_for
 
 if not hasattr(os, "preadv"):
     pytest.skip("this system has no spool", allow_module_level=True)

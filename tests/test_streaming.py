@@ -8,22 +8,22 @@ import numpy as np
 import pytest
 
 pa = pytest.importorskip("pyarrow")
-import pyarrow.parquet as pq  # noqa: E402
-from hypothesis import given, settings  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
+import pyarrow.parquet as pq
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-import chainrule as cr  # noqa: E402
-from chainrule.mathematics.random import SPLIT, key, uniform  # noqa: E402
-from chainrule.tables import fit_stream  # noqa: E402
-from chainrule.tables.choices import Choices  # noqa: E402
-from chainrule.tables.columns import columns  # noqa: E402
-from chainrule.tables.encoder import Encoder  # noqa: E402
-from chainrule.tables.fit_stream import fit_data_set, size_of  # noqa: E402
-from chainrule.tables.model import TableModel  # noqa: E402
-from chainrule.tables.spool import AUTO  # noqa: E402
-from chainrule.tables.statistics import encoder_of, merged, summaries  # noqa: E402
-from chainrule.tables.streaming import is_data_set, open_data_set, shared_out  # noqa: E402
-from chainrule.training.checkpoints import written  # noqa: E402
+import chainrule as cr
+from chainrule.mathematics.random import SPLIT, key, uniform
+from chainrule.tables import fit_stream
+from chainrule.tables.column_summary import encoder_of, merged, summaries
+from chainrule.tables.columns import columns
+from chainrule.tables.encoder import Encoder
+from chainrule.tables.fit_stream import fit_data_set, size_of
+from chainrule.tables.model import TableModel
+from chainrule.tables.parquet_dataset import is_data_set, open_data_set, shared_out
+from chainrule.tables.row_cache import AUTO
+from chainrule.tables.settings import Choices
+from chainrule.training.checkpoints import written
 
 M = 3000
 

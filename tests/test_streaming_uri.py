@@ -19,7 +19,7 @@ from s3_server import serving
 from test_streaming import M, made
 
 import chainrule as cr
-from chainrule.tables.streaming import open_data_set, without_secrets
+from chainrule.tables.parquet_dataset import open_data_set, without_secrets
 
 if not hasattr(fs, "S3FileSystem"):
     pytest.skip("Arrow was built without S3", allow_module_level=True)

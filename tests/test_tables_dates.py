@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 pa = pytest.importorskip("pyarrow")
 
-from chainrule.tables import dates  # noqa: E402
-from chainrule.tables.columns import Column, Columns, as_days, columns  # noqa: E402
-from chainrule.tables.encoder import Encoder  # noqa: E402
-from chainrule.tables.likeness import meant  # noqa: E402
+from chainrule.tables import dates
+from chainrule.tables.columns import Column, Columns, as_days, columns
+from chainrule.tables.encoder import Encoder
+from chainrule.tables.lookalikes import meant
 
 EPOCH = datetime(1970, 1, 1)
 ZONES = st.none() | st.builds(
@@ -183,9 +183,9 @@ def test_a_season_is_learnt_from_a_csv_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("drop", [(), ("day",)])
 def test_the_latest_days_are_held_out_and_found_again(drop: Any, tmp_path: Path) -> None:
     from chainrule.explanation.scoring import rows_held_out
-    from chainrule.tables.choices import Choices
     from chainrule.tables.fit import fit_table
     from chainrule.tables.model import TableModel
+    from chainrule.tables.settings import Choices
 
     rng = np.random.default_rng(0)
     at, x = rng.permutation(100), rng.normal(size=100)

@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule.tables.choices import (
+from chainrule.tables.columns import Column, Columns
+from chainrule.tables.fit import Diverged, fit_columns
+from chainrule.tables.model import TableModel
+from chainrule.tables.settings import (
     LEARNING_RATES,
     MEMORY,
     MOST_DECAY,
@@ -21,9 +24,6 @@ from chainrule.tables.choices import (
     smaller_rate,
     weight_decay_for,
 )
-from chainrule.tables.columns import Column, Columns
-from chainrule.tables.fit import Diverged, fit_columns
-from chainrule.tables.model import TableModel
 
 
 def words(values: list[str]) -> Column:

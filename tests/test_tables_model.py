@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from chainrule.files.model import read_model, write_model
-from chainrule.tables.choices import Choices
 from chainrule.tables.columns import Column, Columns
 from chainrule.tables.fit import fit_columns
 from chainrule.tables.model import TableModel
+from chainrule.tables.settings import Choices
 
 JUNK: list[Any] = [None, True, -1, 3, 1e300, "x", [], {"a": 1}, ["u"]]
 

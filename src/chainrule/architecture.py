@@ -83,7 +83,7 @@ def _check_own(fs: Sequence[Activation], cost: Cost) -> None:
     own: list[Activation | Cost] = [f for f in fs if not listed(f, ACTIVATIONS)]
     own += [] if listed(cost, COSTS) else [cost]
     if own:
-        from .gradcheck.records import refuse_wrong
+        from .gradcheck.own_records import refuse_wrong
 
         for record in own:
             refuse_wrong(record)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from .engines.communicator import ALONE, Disagreement, Team
 from .engines.mpi import MpiTeam, launched, world
-from .engines.team import ALONE, Disagreement, Team
 from .training.distributed import fit, guarded
 
 __all__ = ["ALONE", "Disagreement", "MpiTeam", "Team", "fit", "guarded", "launched", "world"]

@@ -340,7 +340,7 @@ class Network:
         save_network(path, self)
 
     def _repr_html_(self) -> str:
-        from .explanation.notebook import network_html
+        from .drawing.notebook import network_html
 
         return network_html(self)
 

@@ -7,7 +7,7 @@
 namespace chainrule {
 namespace {
 
-// The numerical check's view of a network: see gradcheck/core.py.
+// The numerical check's view of a network: see gradcheck/native.py.
 class Checker {
   public:
     // stages: (W^T, b, z, a, mask or None, f, setting, kinked, bends) each; cost: as Core has it.
@@ -111,7 +111,7 @@ class Checker {
 }  // namespace
 
 void bind_checker(nb::module_& m) {
-    nb::class_<Checker>(m, "Checker", "J with single z moved: see chainrule.gradcheck.core.")
+    nb::class_<Checker>(m, "Checker", "J with single z moved: see chainrule.gradcheck.native.")
         .def(nb::init<const std::string&, nb::list, nb::object, nb::tuple>(), "isa"_a, "stages"_a,
              "Y"_a, "cost"_a)
         .def("costs", &Checker::costs, "layer"_a, "samples"_a.noconvert(), "units"_a.noconvert(),

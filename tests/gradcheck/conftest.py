@@ -13,7 +13,9 @@ WAYS = ("core", "numpy")
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Take the passes on the native core, or on NumPy as where it was not built."""
     if request.param == "numpy":
-        monkeypatch.setattr("chainrule.gradcheck.network.core_of", lambda net, nudges: None)
+        monkeypatch.setattr(
+            "chainrule.gradcheck.strategies.network.core_of", lambda net, nudges: None
+        )
     elif built() is None:
         pytest.skip("the core is not built")
     return str(request.param)

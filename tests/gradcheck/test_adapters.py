@@ -116,7 +116,7 @@ def test_command_line_right(model):
 
 @pytest.mark.parametrize(("seconds", "spoil", "code"), [(None, True, 1), ("1e-9", False, 4)])
 def test_command_line_exit_codes(model, monkeypatch, seconds, spoil, code):
-    from chainrule.gradcheck import network
+    from chainrule.gradcheck.strategies import network
 
     path, data, _ = model
     if spoil:

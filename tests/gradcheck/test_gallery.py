@@ -9,8 +9,8 @@ from broken import BROKEN
 from broken_norms import BROKEN_NORMS, RIGHT_NORMS, back, normal
 from broken_terms import BROKEN_TERMS, RIGHT_TERMS
 
-from chainrule.gradcheck.evidence import Evidence
-from chainrule.gradcheck.patterns import from_patterns
+from chainrule.gradcheck.patterns.entries import from_patterns
+from chainrule.gradcheck.patterns.evidence import Evidence
 from chainrule.gradcheck.verdicts import RIGHT, WRONG, Checked
 
 try:

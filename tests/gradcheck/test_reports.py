@@ -10,7 +10,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.gradcheck import GradientError, assert_gradients, check_gradients
-from chainrule.gradcheck.watch import Watch
+from chainrule.gradcheck.progress import Watch
 
 
 def cost(p):

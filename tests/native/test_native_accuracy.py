@@ -10,7 +10,7 @@ from scipy import special
 
 mpmath = pytest.importorskip("mpmath")
 native = pytest.importorskip("chainrule.engines.native", reason="the core is not built")
-from chainrule.engines import _core  # noqa: E402
+from chainrule.engines import _core
 
 ISAS = native.available_isas()
 WIDE = np.longdouble

@@ -14,7 +14,7 @@ import pytest
 from native_problems import problem
 
 native = pytest.importorskip("chainrule.engines.native", reason="the core is not built")
-from chainrule.engines import _core  # noqa: E402
+from chainrule.engines import _core
 
 ISA = native.available_isas()[0]
 SIZES, ROWS = (5, 7, 2), 37

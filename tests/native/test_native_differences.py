@@ -14,9 +14,9 @@ from native_problems import outputs_of, targets
 
 import chainrule as cr
 from chainrule.gradcheck import check_network
-from chainrule.gradcheck.core import Core, core_of
-from chainrule.gradcheck.network import nudges_of
-from chainrule.gradcheck.nudges import Nudges
+from chainrule.gradcheck.native import Core, core_of
+from chainrule.gradcheck.perturbation import Nudges
+from chainrule.gradcheck.strategies.network import nudges_of
 from chainrule.mathematics.activations import ACTIVATIONS
 from chainrule.mathematics.costs import COSTS
 from chainrule.network import shares_of

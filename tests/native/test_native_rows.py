@@ -9,11 +9,12 @@ import pytest
 
 native = pytest.importorskip("chainrule.engines.native", reason="the core is not built")
 pa = pytest.importorskip("pyarrow")
-from hypothesis import HealthCheck, example, given, settings  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
-from chainrule.engines import _core, rows  # noqa: E402
-from chainrule.mathematics import random  # noqa: E402
+from chainrule.engines import _core
+from chainrule.engines import native_rows as rows
+from chainrule.mathematics import random
 
 KEYS = st.integers(0, 2**64 - 1)
 EACH_ISA = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])

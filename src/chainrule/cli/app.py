@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from chainrule import __version__
+from .. import __version__
 
 # Verb -> module of this package that holds a command of the same name; imported when it is called.
 VERBS: Mapping[str, str] = {
@@ -79,7 +79,7 @@ class App(click.Group):
 
 def told(error: Exception) -> int:
     """Say in one sentence what went wrong; return the exit code."""
-    from chainrule.tables.fit import Diverged
+    from ..tables.fit import Diverged
 
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code

@@ -39,10 +39,10 @@ def check(
     """
     import numpy as np
 
-    from chainrule.gradcheck import check_network
-    from chainrule.gradcheck.render import printed
-    from chainrule.tables.columns import require
-    from chainrule.tables.model import TableModel
+    from ..gradcheck import check_network
+    from ..gradcheck.render import printed
+    from ..tables.columns import require
+    from ..tables.model import TableModel
 
     loaded = TableModel.load(model)
     voice = Voice(quiet)
@@ -59,8 +59,8 @@ def check(
         loaded.network, X, loaded.target.encode(y, "float64"), seconds=seconds, progress=not quiet
     )
     if html is not None:
-        from chainrule.files.atomic import write_atomically
-        from chainrule.gradcheck.html import document
+        from ..files.atomic import write_atomically
+        from ..gradcheck.html import document
 
         write_atomically(html, document(report).encode())
     if as_json:

@@ -20,7 +20,7 @@ def evaluate(model: str, data: str, as_json: bool, quiet: bool, debug: bool) -> 
     Example:
       chainrule evaluate model.safetensors data/breast_cancer.csv
     """
-    from chainrule.tables.model import TableModel
+    from ..tables.model import TableModel
 
     loaded = TableModel.load(model)
     voice = Voice(quiet)

@@ -9,7 +9,7 @@ import click
 from .output import Voice, common, print_json
 
 if TYPE_CHECKING:
-    from chainrule.tables.target import TargetEncoder
+    from ..tables.target import TargetEncoder
 
 
 @click.command(short_help="Write a page that shows forward and backward propagation.")
@@ -31,10 +31,10 @@ def explain(
     Example:
       chainrule explain model.safetensors data/breast_cancer.csv --row 3
     """
-    from chainrule.explanation import explain as page_of
-    from chainrule.files.atomic import check_writable
-    from chainrule.tables.model import TableModel
-    from chainrule.tables.target import STANDARD_Y
+    from ..explanation import explain as page_of
+    from ..files.atomic import check_writable
+    from ..tables.model import TableModel
+    from ..tables.target import STANDARD_Y
 
     check_writable(output)
     loaded = TableModel.load(model)

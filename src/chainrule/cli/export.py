@@ -38,8 +38,8 @@ def export(
     Example:
       chainrule export model.safetensors --to onnx
     """
-    from chainrule.files.atomic import check_writable
-    from chainrule.files.onnx import to_onnx
+    from ..files.atomic import check_writable
+    from ..interop.onnx import to_onnx
 
     path = str(Path(model).with_suffix(".onnx")) if output is None else output
     if Path(path).resolve() in {Path(p).resolve() for p in (model, data) if p is not None}:
@@ -58,15 +58,15 @@ def export(
 
 def _loaded(model: str, data: str | None) -> tuple[Any, Any]:
     """Return the model in a file, of a table or an estimator, and the rows to compare it on."""
-    from chainrule.files.network import load_network
+    from ..files.network import load_network
 
     record = load_network(model).record
     if isinstance(record, dict) and "estimator" in record:
         try:
-            from chainrule.estimators import load
+            from ..estimators import load
         except ImportError as error:
             raise ValueError(str(error)) from None
-        from chainrule.tables.reading import read_table
+        from ..tables.reading import read_table
 
         rows = None if data is None else read_table(data)
         loaded = load(model)
@@ -74,7 +74,7 @@ def _loaded(model: str, data: str | None) -> tuple[Any, Any]:
             names = list(getattr(loaded, "feature_names_in_", rows.column_names))
             rows = rows.select(names).to_pandas()
         return loaded, rows
-    from chainrule.tables.model import TableModel
+    from ..tables.model import TableModel
 
     table_model = TableModel.load(model)
     return table_model, None if data is None else table_model.read(data)

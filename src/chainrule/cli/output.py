@@ -47,7 +47,7 @@ class Voice:
 
 def print_json(value: Any) -> None:
     """Print a result as JSON; a number that is not finite becomes null."""
-    from chainrule.tables.fit import finite
+    from ..tables.fit import finite
 
     click.echo(json.dumps(finite(value), ensure_ascii=False, indent=2, allow_nan=False))
 
@@ -95,7 +95,7 @@ def print_scores(
     words: str = "",
 ) -> None:
     """Print the scores of ``which`` rows, beside those of always saying the same if there are."""
-    from chainrule.tables.scores import LABELS
+    from ..tables.scores import LABELS
 
     count = f"{scores['rows']} row{'s' * (scores['rows'] != 1)}"
     header = ["", f"{count} {which}".strip()] + ([words] if baseline else [])

@@ -51,8 +51,8 @@ def predict(
     Example:
       chainrule predict model.safetensors data/breast_cancer.csv --probabilities
     """
-    from chainrule.files.atomic import check_writable, write_atomically
-    from chainrule.tables.model import TableModel
+    from ..files.atomic import check_writable, write_atomically
+    from ..tables.model import TableModel
 
     kind = _kind(output, (model, data))
     if output is not None:
@@ -102,8 +102,8 @@ def _kept(
     data: str, names: tuple[str, ...], predicted: dict[str, Any], as_words: bool
 ) -> dict[str, Any]:
     """Read the columns to put beside predictions; those of a CSV file as they are written there."""
-    from chainrule.tables.columns import require, spelled
-    from chainrule.tables.reading import read_table
+    from ..tables.columns import require, spelled
+    from ..tables.reading import read_table
 
     if not names:
         return {}

@@ -6,8 +6,8 @@ import sys
 from types import TracebackType
 from typing import Any
 
-from chainrule.tables.choices import Choices
-from chainrule.training import History
+from ..tables.settings import Choices
+from ..training import History
 
 NAMES = {"accuracy": "accuracy", "r2": "R²"}
 

@@ -23,9 +23,9 @@ def report(model: str, data: str, output: str, as_json: bool, quiet: bool, debug
     Example:
       chainrule report model.safetensors data/breast_cancer.csv
     """
-    from chainrule.explanation.report import report as report_on
-    from chainrule.files.atomic import check_writable
-    from chainrule.tables.model import TableModel
+    from ..explanation.report import report as report_on
+    from ..files.atomic import check_writable
+    from ..tables.model import TableModel
 
     check_writable(output)
     loaded = TableModel.load(model)

@@ -16,7 +16,7 @@ ENOUGH = "1GB"
 
 def checkpoints_asked(folder: str | None, every: str | None, resume: bool) -> Any:
     """Return what the options of checkpoints mean, or None; raises ValueError for a lone one."""
-    from chainrule.training.checkpoints import checkpoints_of
+    from ..training.checkpoints import checkpoints_of
 
     if folder is None:
         for name, given in (("--checkpoint-every", every), ("--resume", resume)):
@@ -28,8 +28,8 @@ def checkpoints_asked(folder: str | None, every: str | None, resume: bool) -> An
 
 def is_streamed(data: str, memory: str | None) -> bool:
     """Tell whether to stream: asked for, a folder, glob or URI, or on many ranks."""
-    from chainrule.distributed import launched
-    from chainrule.tables.streaming import is_data_set
+    from ..distributed import launched
+    from ..tables.parquet_dataset import is_data_set
 
     ranks = launched()
     return memory is not None or is_data_set(data) or bool(ranks and ranks[1] > 1)
@@ -53,7 +53,7 @@ class Job:
 
 def train_stream(job: Job, voice: Voice) -> None:
     """Train on a stream, on all ranks; rank 0 alone speaks and writes the model."""
-    from chainrule import distributed
+    from .. import distributed
 
     rank, size = distributed.launched() or (0, 1)
     if size == 1:
@@ -70,9 +70,9 @@ def train_stream(job: Job, voice: Voice) -> None:
 
 
 def _work(job: Job, voice: Voice, team: Any) -> None:
-    from chainrule.tables.fit import Diverged
-    from chainrule.tables.fit_stream import fit_data_set, size_of
-    from chainrule.training.distributed import agreed
+    from ..tables.fit import Diverged
+    from ..tables.fit_stream import fit_data_set, size_of
+    from ..training.distributed import agreed
 
     first = team.rank == 0
     memory = agreed(team, lambda: size_of(job.memory or ENOUGH))
@@ -112,7 +112,7 @@ def _leave(team: Any, sentence: str, code: int) -> NoReturn:
 
 
 def _tell(job: Job, done: Any, voice: Voice, ranks: int) -> None:
-    from chainrule.tables.streaming import without_secrets
+    from ..tables.parquet_dataset import without_secrets
 
     history, rows = done.history, done.rows
     voice(

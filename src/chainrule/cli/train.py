@@ -140,10 +140,9 @@ def train(
     Example:
       chainrule train data/breast_cancer.csv --target diagnosis
     """
-    from chainrule.engines import unbuilt
-    from chainrule.tables.choices import Choices
-    from chainrule.tables.fit import fit_table
-
+    from ..engines import unbuilt
+    from ..tables.fit import fit_table
+    from ..tables.settings import Choices
     from .app import Stopped
     from .progress import Live
     from .stream import Job, checkpoints_asked, is_streamed, train_stream
@@ -184,7 +183,7 @@ def train(
 
 
 def _no_target(data: str) -> str:
-    from chainrule.tables.reading import read_table
+    from ..tables.reading import read_table
 
     names = read_table(data).column_names
     listed = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
@@ -193,8 +192,8 @@ def _no_target(data: str) -> str:
 
 def _check_output(output: str, data: str, force: bool) -> None:
     """Find out before training whether the model can be written, and would cost no other file."""
-    from chainrule.files.atomic import check_writable
-    from chainrule.files.model import read_model
+    from ..files.atomic import check_writable
+    from ..files.model import read_model
 
     path = Path(output)
     if path.exists() and Path(data).exists() and path.samefile(data):

@@ -215,7 +215,7 @@ def predictor(network: Network, theta: Floats, threads: int | None) -> Any:
 
 
 def checker(network: Network, stages: list[tuple[Any, ...]], Y: Floats) -> Any:
-    """Return the numerical check's view of cached passes in float64; see ``gradcheck.core``.
+    """Return the numerical check's view of cached passes in float64; see ``gradcheck.native``.
 
     ``stages``: (W^T, b, z, a, mask or None, kinked, bends) of each numbered layer; Y (m, n_L) is
     smoothed already. For a network of which ``lacks_layers`` and ``lacks_cost`` say None.

@@ -14,8 +14,8 @@ except ImportError:
     ) from None
 
 from .classifier import BackpropClassifier
+from .persistence import load
 from .regressor import BackpropRegressor
-from .saving import load
 
 __all__ = ["BackpropClassifier", "BackpropRegressor", "load"]
 

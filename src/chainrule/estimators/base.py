@@ -13,17 +13,17 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..network import Network
 from ..training import Carried
-from .descending import Descends
-from .looking import LookInside
-from .options import check_options
-from .page import Page
-from .prior import strength
-from .protocol import CallbackSupport, with_callbacks
-from .reading import Reads
-from .saving import Saved
-from .translation import activations, hidden_sizes
-from .validation import Samples, hold_out, own_samples
-from .watch import Watch
+from .callbacks import CallbackSupport, with_callbacks
+from .constraints import check_options
+from .early_stopping import Watch
+from .fitting import Descends
+from .holdout import Samples, hold_out, own_samples
+from .html_repr import Page
+from .inspection import LookInside
+from .persistence import Saved
+from .sample_inputs import Reads
+from .sklearn_parameters import activations, hidden_sizes
+from .weight_prior import strength
 
 Floats = npt.NDArray[np.floating[Any]]
 

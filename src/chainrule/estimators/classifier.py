@@ -22,8 +22,8 @@ from sklearn.utils.validation import _check_y
 
 from ..mathematics.costs import Cost
 from .base import PARTIAL_WITHOUT, Backprop
-from .options import check_options
-from .translation import cost
+from .constraints import check_options
+from .sklearn_parameters import cost
 
 Floats = npt.NDArray[np.floating[Any]]
 

@@ -15,9 +15,9 @@ from ..mathematics.costs import Cost
 from ..network import Network
 from .base import Backprop
 from .classifier import takes_steps
+from .holdout import Samples
 from .inputs import weighted_moments
-from .translation import DEGREES, cost
-from .validation import Samples
+from .sklearn_parameters import DEGREES, cost
 
 Floats = npt.NDArray[np.floating[Any]]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .chain import Expansion, expand
 from .factors import Factor
-from .health import Finding, findings
+from .findings import Finding, findings
 from .illustration import Illustration, illustrate
 from .page import Page, explain
 from .unit_level import Names

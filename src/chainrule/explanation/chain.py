@@ -16,12 +16,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.mathematics.costs import cost_of
-from chainrule.network import Network
-
-from .arguments import finite_inputs, network_of, row_of, whole
+from ..drawing.notation import Sym, layered
+from ..mathematics.costs import cost_of
+from ..network import Network
+from .checks import finite_inputs, network_of, row_of, whole
 from .factors import Factor, Quantity, factors_of
-from .notation import Sym, layered
 from .numerical import Floats, Numerical, Sample, differentiate
 
 # With more paths than this, a single entry is a product of matrices.

@@ -8,12 +8,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from chainrule.mathematics.activations import Activation
-from chainrule.mathematics.costs import canonical_pair, smooth
-from chainrule.network import Network
-
+from ..drawing.notation import Add, Neg, Node, Num, Partial, Sym, layered, substitute
+from ..mathematics.activations import Activation
+from ..mathematics.costs import canonical_pair, smooth
+from ..network import Network
 from .formulas import activation_formula, cost_formula
-from .notation import Add, Neg, Node, Num, Partial, Sym, layered, substitute
 from .numerical import Floats, Sample
 
 Quantity = Literal["da", "dz", "dW", "db"]

@@ -14,11 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.mathematics.activations import ACTIVATIONS, Activation
-from chainrule.mathematics.costs import COSTS, Cost
-from chainrule.mathematics.names import listed
-
-from .notation import Node, Num, Sym, substitute, tidy
+from ..drawing.notation import Node, Num, Sym, substitute, tidy
+from ..mathematics.activations import ACTIVATIONS, Activation
+from ..mathematics.costs import COSTS, Cost
+from ..mathematics.names import listed
 from .parsing import parse_formula
 
 
@@ -79,7 +78,7 @@ def _lenient(text: str) -> Node:
 
 
 def _constants(f: Activation) -> Mapping[str, float]:
-    from chainrule.mathematics.activations import SELU_ALPHA, SELU_SCALE
+    from ..mathematics.activations import SELU_ALPHA, SELU_SCALE
 
     return {"scale": SELU_SCALE, "alpha": SELU_ALPHA} if f.name == "selu" else {}
 

@@ -9,17 +9,16 @@ from typing import Literal
 
 import numpy.typing as npt
 
-from chainrule.files.atomic import write_atomically
-from chainrule.mathematics.checks import POSITIVE, setting
-from chainrule.network import Network
-
-from .arguments import names_of, network_of, whole
+from ..drawing.layer_level import layer_picture
+from ..drawing.picture import Picture
+from ..drawing.png import png
+from ..drawing.svg import svg
+from ..files.atomic import write_atomically
+from ..mathematics.checks import POSITIVE, setting
+from ..network import Network
 from .chain import sample_of
-from .layer_level import layer_picture
+from .checks import names_of, network_of, whole
 from .passes import da_of
-from .picture import Picture
-from .png import png
-from .svg import svg
 from .unit_level import Names, unit_picture
 
 Level = Literal["layers", "units"]

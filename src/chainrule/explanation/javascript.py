@@ -12,10 +12,9 @@ import json
 from functools import cache
 from typing import Any
 
-from chainrule.mathematics.activations import ACTIVATIONS, Activation
-from chainrule.mathematics.costs import COSTS, Cost, canonical_pair
-from chainrule.mathematics.names import listed
-
+from ..mathematics.activations import ACTIVATIONS, Activation
+from ..mathematics.costs import COSTS, Cost, canonical_pair
+from ..mathematics.names import listed
 from .assets import asset
 from .formulas import trace_activation, trace_cost
 

@@ -13,10 +13,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.mathematics.costs import Cost, cost_of
-from chainrule.mathematics.layers import Dense
-from chainrule.mathematics.propagation import affine_forward
-from chainrule.network import Network
+from ..mathematics.costs import Cost, cost_of
+from ..mathematics.layers import Dense
+from ..mathematics.propagation import affine_forward
+from ..network import Network
 
 Floats = npt.NDArray[np.float64]
 Place = Literal["a", "z"]

@@ -13,22 +13,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.files.atomic import write_atomically
-from chainrule.mathematics.costs import smooth
-from chainrule.network import Network
-
-from .arguments import history_of, names_of, network_of, whole
+from ..drawing.layer_level import layer_picture
+from ..drawing.picture import MEANINGS, clean, entries
+from ..drawing.svg import icon, svg
+from ..files.atomic import write_atomically
+from ..mathematics.costs import smooth
+from ..network import Network
 from .assets import asset, embedded_json, template
 from .chain import sample_of
-from .layer_level import layer_picture
+from .checks import history_of, names_of, network_of, whole
 from .pagedata import MOST_PARAMETERS, page_data, page_functions
 from .passes import da_of
-from .picture import MEANINGS, clean, entries
-from .svg import icon, svg
 from .unit_level import Names, telling_units, unit_picture
 
 if TYPE_CHECKING:
-    from chainrule.training.history import History
+    from ..training.history import History
 
 SCRIPTS = (
     "numbers.js",
@@ -121,7 +120,7 @@ def explain(
     script = f'(() => {{\n"use strict";\nconst FUNCTIONS = {functions};\n{body}\n}})();\n'
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     drawn = unit_picture(sample, da, names, most, units, with_legend=False)
-    from chainrule import __version__
+    from .. import __version__
 
     html = template("page.html").render(
         title=clean(title),

@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.mathematics.costs import smooth
-from chainrule.network import Network
-
+from ..drawing.notation import Node, Sym, layered, substitute
+from ..drawing.render_mathml import markup
+from ..mathematics.costs import smooth
+from ..network import Network
+from .findings import FAR, FEW, FLAT, MOST
 from .formulas import activation_formula, cost_formula
-from .health import FAR, FEW, FLAT, MOST
+from .inline_assets import pack
 from .javascript import activation_script, cost_script, pair_name
-from .notation import Node, Sym, layered, substitute
-from .pack import pack
-from .render_mathml import markup
 from .unit_level import Names
 
 if TYPE_CHECKING:
-    from chainrule.training.history import History
+    from ..training.history import History
 
 MOST_PARAMETERS = 1_500_000
 # Bytes of a page, before base64, for the samples and for the recorded epochs.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from .notation import (
+from ..drawing.notation import (
     Abs,
     Add,
     Bracket,

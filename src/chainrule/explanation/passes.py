@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.mathematics.passes import Gradients
-
+from ..mathematics.passes import Gradients
 from .numerical import Floats, Sample
 
 

@@ -12,21 +12,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.files.atomic import write_atomically
-from chainrule.training.history import History, Stop
-
-from . import plots
-from .arguments import model_and_rows
+from ..drawing import plots
+from ..drawing.picture import clean
+from ..files.atomic import write_atomically
+from ..training.history import History, Stop
 from .assets import asset, template
-from .health import findings
+from .checks import model_and_rows
+from .findings import findings
 from .illustration import illustrate
 from .page import summary
-from .picture import clean
 from .scoring import Importance, importances, rows_held_out, score_lines, scored, which_rows
 
 if TYPE_CHECKING:
-    from chainrule.tables.columns import Columns
-    from chainrule.tables.model import TableModel
+    from ..tables.columns import Columns
+    from ..tables.model import TableModel
 
 Array = npt.NDArray[Any]
 _CHECKED_ROWS, _CHECK_SECONDS = 32, 5.0
@@ -90,7 +89,7 @@ def report(
     y = model.target.encode(true, np.float64)
     check = gradient_check(model, X, y)
     title = f"Report on a model of {model.target.name}"
-    from chainrule import __version__
+    from .. import __version__
 
     html = template("report.html").render(
         title=clean(title),
@@ -136,7 +135,7 @@ def _checked(m: int) -> str:
 
 def gradient_check(model: TableModel, X: Array, y: Array) -> str:
     """Check the network's gradients numerically on a few rows; return the finding in words."""
-    from chainrule.gradcheck import check_gradients
+    from ..gradcheck import check_gradients
 
     net = model.network.copy("float64")
     try:
@@ -215,7 +214,7 @@ def _predictions(model: TableModel, true: Array, found: Array) -> list[str]:
         histogram = plots.captioned(plots.errors(predicted - true), title)
         scatter = plots.captioned(plots.residuals(true, predicted), "predicted against true values")
         return [scatter, histogram]
-    from chainrule.tables.scores import probabilities_of
+    from ..tables.scores import probabilities_of
 
     shares = probabilities_of(target.task, found)
     known, seen = target.classes, np.unique(true)

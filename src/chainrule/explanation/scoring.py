@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.mathematics.random import key
+from ..mathematics.random import key
 
 if TYPE_CHECKING:
-    from chainrule.tables.columns import Columns
-    from chainrule.tables.model import TableModel
+    from ..tables.columns import Columns
+    from ..tables.model import TableModel
 
 Array = npt.NDArray[Any]
 # Columns are shuffled so many times each; large tables are thinned to so many rows first.
@@ -33,7 +33,7 @@ class Importance:
 
 def score_lines(scores: Mapping[str, Any], baseline: Any = None) -> list[tuple[str, str]]:
     """Return the scores as pairs of a name and a text; ``baseline``: those of a constant answer."""
-    from chainrule.tables.scores import LABELS
+    from ..tables.scores import LABELS
 
     constant = baseline if isinstance(baseline, dict) else {}
     always = "always the mean" if "rmse" in scores else "always the most frequent class"
@@ -54,7 +54,7 @@ def rows_held_out(model: TableModel, rows: Columns, source: str) -> Array | None
     The split is worked out again from the record's seed and shares, and believed only if the
     scores on it are those of the record; None otherwise.
     """
-    from chainrule.tables.splits import split_latest, split_rows
+    from ..tables.splits import split_latest, split_rows
 
     record = model.record if isinstance(model.record, dict) else {}
     counts, settings = record.get("rows"), record.get("settings")
@@ -109,7 +109,7 @@ def _same(found: dict[str, Any], recorded: Any) -> bool:
 
 def scored(model: TableModel, rows: Columns) -> tuple[Array, Array, dict[str, Any]]:
     """Return the true values, the network's outputs and the scores on rows with their target."""
-    from chainrule.tables.model import score
+    from ..tables.model import score
 
     true = model.target.values_of(rows[model.target.name])
     found, _ = model.outputs(rows)
@@ -144,8 +144,8 @@ def importances(model: TableModel, rows: Columns, true: Array) -> tuple[Importan
 
 
 def _cost(net: Any, X: Array, y: Array) -> float:
-    from chainrule.mathematics.passes import cost_pass
-    from chainrule.network import shares_of
+    from ..mathematics.passes import cost_pass
+    from ..network import shares_of
 
     trace = net.forward(X)
     shares = shares_of(None, len(X), net.dtype)

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .notation import layered
+from ..drawing.notation import layered
+from ..drawing.picture import Box, Label, Line, Picture, Role, entries, legend
+from ..drawing.render_text import text
 from .numerical import Floats, Sample
-from .picture import Box, Label, Line, Picture, Role, entries, legend
-from .render_text import text
 
 PITCH, SLOT, TOP = 214.0, 72.0, 54.0
 _WIDTH, _HEIGHT = 122.0, 58.0

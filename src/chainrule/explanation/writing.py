@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .notation import Add, Item, Mul, Node, Partial, Sym, layered
-from .render_latex import latex
-from .render_mathml import markup, mathml
-from .render_text import text
+from ..drawing.notation import Add, Item, Mul, Node, Partial, Sym, layered
+from ..drawing.render_latex import latex
+from ..drawing.render_mathml import markup, mathml
+from ..drawing.render_text import text
 
 if TYPE_CHECKING:
     from .chain import Expansion, Path

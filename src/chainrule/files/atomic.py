@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from . import system
+from . import platform as system
 
 Buffer = bytes | bytearray | memoryview
 

@@ -29,7 +29,7 @@ from .header import (
     header_bytes,
     strict_json,
 )
-from .system import READ
+from .platform import READ
 
 Array = npt.NDArray[Any]
 

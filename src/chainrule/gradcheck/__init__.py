@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from .check import assert_gradients, check_gradients, check_pair
-from .layers import check_layer
-from .network import check_network
-from .records import check_activation, check_cost
+from .own_records import check_activation, check_cost
 from .report import Diagnosis, GradientError, Report
+from .strategies.layers import check_layer
+from .strategies.network import check_network
 
 __all__ = [
     "Diagnosis",

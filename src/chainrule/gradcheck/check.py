@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from .cost_functions import Subject
 from .differences import EPS, SAFETY, taylor_order
-from .directions import along_directions
-from .functions import Subject
-from .levels import largest_gradient, noise_level, takes_complex
+from .noise import largest_gradient, noise_level, takes_complex
+from .progress import Watch
 from .report import GradientError, Report
-from .sweep import Sweep, choose, sweep_leaf
+from .strategies.directions import along_directions
+from .strategies.entrywise import Sweep, choose, sweep_leaf
 from .verdicts import TOLERANCE, UNCHECKED, WRONG, Checked
-from .watch import Watch
 
 STEP = 2.0**-13
 MAX_TOLERANCE = 1e-2
@@ -40,7 +40,7 @@ def check_gradients(subject: Any, *args: Any, **settings: Any) -> Report:
     from ..network import Network
 
     if isinstance(subject, Network):
-        from .network import check_network
+        from .strategies.network import check_network
 
         return check_network(subject, *args, **settings)
     if any(cls.__module__.startswith("torch.") for cls in type(subject).__mro__):
@@ -158,7 +158,7 @@ def run_pair(
     )
     if report.count(WRONG):
         from .diagnosis import data_of, diagnose
-        from .model import data_rows
+        from .user_network.model import data_rows
 
         model = find(subject) if method == "all" else None
         data = data_of(subject, X)

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .bugs import BUGS
-from .evidence import Evidence
-from .formulas import fill
-from .model import Model
-from .patterns import few_entries, from_patterns, precision_only
+from .diagnosis_text import fill
+from .mistakes.backward import Bug, Change, backward
+from .mistakes.table import BUGS
+from .patterns.entries import few_entries, from_patterns, precision_only
+from .patterns.evidence import Evidence
 from .report import Diagnosis, Report
-from .steps import Bug, Change, backward
+from .user_network.model import Model
 from .verdicts import UNCHECKED, WRONG, Checked
 
 Array = npt.NDArray[Any]
@@ -134,7 +134,7 @@ def _where(report: Report, model: Model | None, wrong: Sequence[Checked]) -> str
         for l in range(len(names), 0, -1):
             if any(t.name in names[l - 1] for t in wrong):
                 return fill_place(model, l)
-    from .model import _number
+    from .user_network.model import _number
 
     numbers = [(_number(t.name), t.name) for t in wrong]
     known = [(n, name) for n, name in numbers if n is not None]
@@ -159,7 +159,7 @@ def data_of(subject: Any, X: Any) -> Any:
 
 def model_in(subject: Any, X: Any, y: Any) -> Model | None:
     """Find the network inside a pair of functions, from the data given or cached."""
-    from .identify import identify
+    from .user_network.identification import identify
 
     cache = subject.cache if isinstance(subject.cache, Mapping) else {}
     X = data_of(subject, X)
@@ -171,7 +171,7 @@ def model_in(subject: Any, X: Any, y: Any) -> Model | None:
 
 def diagnose_network(report: Report, net: Any, nudges: Any, shares: Array, dtheta: Array) -> None:
     """Diagnose a network's gradient: the model is the network itself."""
-    from .model import Link
+    from .user_network.model import Link
 
     links = tuple(
         Link(s.W, s.b, s.f, f"W{l}", f"b{l}", s.b.shape, s.mask)

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.engines.rows import standardise
-
+from ..engines.native_rows import standardise
 from .columns import Column, columns, copy_numbers, days_of, spelled
 from .dates import is_date
 from .encoder import Encoder

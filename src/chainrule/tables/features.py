@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from . import dates
 from .columns import Column, as_days, as_numbers, as_text, rows_text
-from .likeness import meant
+from .lookalikes import meant
 from .target import moments
 
 Kind = Literal["number", "boolean", "date", "category"]

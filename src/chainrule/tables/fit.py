@@ -15,20 +15,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.network import Network
-from chainrule.training import History
-
-from .choices import Choices, as_json, check, complete, smaller_rate, validation_share_for
+from ..network import Network
+from ..training import History
 from .columns import Column, Columns, columns, require
 from .encoder import Encoder
 from .features import quoted
 from .model import OUTPUTS, TableModel, score
 from .reading import read_table
+from .settings import Choices, as_json, check, complete, smaller_rate, validation_share_for
 from .splits import Split, split_latest, split_rows
 from .target import Target, TargetEncoder, read_target
 
 if TYPE_CHECKING:
-    from chainrule.training.checkpoints import Checkpoints
+    from ..training.checkpoints import Checkpoints
 
 Say = Callable[[str], None]
 Callback = Callable[[Network, History], Any]

@@ -16,27 +16,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.engines.parallel import DataParallel, stream_split, threads_each
-from chainrule.engines.team import ALONE, Team, stacked
-from chainrule.mathematics.names import unknown
-from chainrule.network import Network
-from chainrule.training import History
-from chainrule.training.checkpoints import Checkpoints, Keeper, signature_of
-from chainrule.training.conduct import conduct, problem_of
-from chainrule.training.distributed import agree_on, agreed, engine_of
-from chainrule.training.progress import Progress
-from chainrule.training.run import Run
-from chainrule.training.settings import Data, settings_of
-
-from .choices import Choices, as_json, check, complete, smaller_rate
+from ..engines.communicator import ALONE, Team, stacked
+from ..engines.data_parallel import DataParallel, stream_split, threads_each
+from ..mathematics.names import unknown
+from ..network import Network
+from ..training import History
+from ..training.checkpoints import Checkpoints, Keeper, signature_of
+from ..training.conduct import conduct, problem_of
+from ..training.distributed import agree_on, agreed, engine_of
+from ..training.progress import Progress
+from ..training.run import Run
+from ..training.settings import Data, settings_of
+from .column_summary import Summary, encoder_of, merged, summaries, target_of
 from .columns import require
 from .fit import Diverged, finite
 from .model import OUTPUTS, TableModel, score
-from .spool import AUTO, spool_for
-from .statistics import Summary, encoder_of, merged, summaries, target_of
+from .parquet_dataset import DataSet, Group, open_data_set, shared_out
+from .row_cache import AUTO, spool_for
+from .settings import Choices, as_json, check, complete, smaller_rate
 from .stream_reader import Part, Reader, read_once, rows_of
 from .stream_samples import Stream
-from .streaming import DataSet, Group, open_data_set, shared_out
 from .target import TargetEncoder
 
 Array = npt.NDArray[Any]
@@ -202,7 +201,7 @@ def _given(
     choices: Choices, task: str, counts: dict[str, int], size: int, callbacks: Sequence[Any]
 ) -> dict[str, Any]:
     """Return the arguments of ``training.fit`` that the choices mean."""
-    from chainrule.training.distributed import defaults
+    from ..training.distributed import defaults
 
     own = ("optimizer", "learning_rate", "epochs", "schedule", "threads", "engine")
     given = defaults() | {name: getattr(choices, name) for name in own}

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.files.network import load_network, save_network
-from chainrule.network import Network
-
+from ..files.network import load_network, save_network
+from ..network import Network
 from .columns import Columns, columns, require
 from .encoder import Encoder
 from .reading import read_table

@@ -13,10 +13,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.mathematics.random import SPLIT, key, permutation
-
+from ..mathematics.random import SPLIT, key, permutation
 from .columns import Column, as_measures, rows_text
-from .likeness import meant
+from .lookalikes import meant
 
 Rows = npt.NDArray[np.int64]
 

@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.engines import Problem
-from chainrule.mathematics.random import SPLIT, key, uniform
-
+from ..engines import Problem
+from ..mathematics.random import SPLIT, key, uniform
 from .columns import Column, columns
 from .encode_batch import encode_rows
 from .encoder import Encoder
-from .spool import Spool
-from .streaming import ROWS_AT_ONCE, DataSet, Group
+from .parquet_dataset import ROWS_AT_ONCE, DataSet, Group
+from .row_cache import Spool
 from .target import TargetEncoder
 
 Array = npt.NDArray[Any]

@@ -21,17 +21,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.engines import Engine, Problem
-from chainrule.engines.parallel import MOST_ROWS, DataParallel, Sums
-from chainrule.engines.rows import permutation
-from chainrule.engines.team import Team
-from chainrule.mathematics.random import ORDER, key
-from chainrule.training.samples import Block, sums_of_batches
-
-from .ahead import Ahead
-from .spool import Spool
+from ..engines import Engine, Problem
+from ..engines.communicator import Team
+from ..engines.data_parallel import MOST_ROWS, DataParallel, Sums
+from ..engines.native_rows import permutation
+from ..mathematics.random import ORDER, key
+from ..training.batches import Block, sums_of_batches
+from .parquet_dataset import Group
+from .prefetch import Ahead
+from .row_cache import Spool
 from .stream_reader import Part, Piece, Reader
-from .streaming import Group
 
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.int64]
@@ -63,7 +62,7 @@ def in_blocks(
 
 @dataclass(frozen=True)
 class Stream:
-    """The training samples of one rank; see ``training.samples.Samples``.
+    """The training samples of one rank; see ``training.batches.Samples``.
 
     ``groups``: the rank's own. ``counts``: how many of each one's rows are in the part. ``rows``:
     of a block, a multiple of ``batch_size``, which counts this rank's rows. ``steps`` is that of

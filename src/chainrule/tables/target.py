@@ -14,10 +14,9 @@ from typing import Any, Final, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.mathematics.names import unknown
-
+from ..mathematics.names import unknown
 from .columns import Column, as_text, rows_text
-from .likeness import meant
+from .lookalikes import meant
 
 Task = Literal["binary", "multiclass", "regression"]
 TASKS: Final = get_args(Task)

@@ -10,13 +10,13 @@ import numpy.typing as npt
 from ..engines import choose
 from ..mathematics.optimizers import Optimizer
 from ..mathematics.schedules import Schedule
-from .carried import Carried
+from .batches import InMemory
 from .conduct import conduct, problem_of
+from .continuation import Carried
 from .history import History, Stop
 from .metrics import METRICS, Metric
 from .progress import Progress
 from .run import Run
-from .samples import InMemory
 from .settings import (
     Callback,
     Data,
@@ -140,7 +140,7 @@ def _policy(checkpoint: Any, every: str | int | None, resume: bool) -> Checkpoin
 
 def _keeper(run: Run, policy: Checkpoints, data: Data, held: Data | None, resume: bool) -> Keeper:
     from .checkpoints import Keeper, signature_of
-    from .digest import digest_of
+    from .fingerprint import digest_of
 
     return Keeper(policy, signature_of(run, digest_of(data), digest_of(held)), resume)
 

@@ -20,14 +20,14 @@ from typing import Any, Final
 
 import numpy.typing as npt
 
-from ..engines.team import ALONE, Disagreement, Team
+from ..engines.communicator import ALONE, Disagreement, Team
 from ..files.atomic import TEMPORARY, check_writable
 from ..files.network import Loaded, load_network, save_network
-from ..files.system import lock_folder, unlock_folder
+from ..files.platform import lock_folder, unlock_folder
 from ..mathematics.names import spell
+from .checkpoint_state import packed, unpack
 from .descent import Position
 from .run import Run
-from .standing import packed, unpack
 
 Encoder = tuple[Any, Mapping[str, npt.NDArray[Any]]]
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .batches import Block
 from .history import Reason
 from .interrupt import Interrupt
 from .run import Run
-from .samples import Block
 
 # An engine is called for as many steps as take about this long, so that Ctrl-C is soon heard.
 SECONDS_A_CALL = 0.2

@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..engines import Problem, choose
-from ..engines.mpi import FAULT, MpiTeam, launched, world
-from ..engines.parallel import (
+from ..engines.communicator import ALONE, Disagreement, Team, stacked
+from ..engines.data_parallel import (
     DataParallel,
     check_same,
     even_split,
@@ -28,16 +28,16 @@ from ..engines.parallel import (
     same_engine,
     threads_each,
 )
-from ..engines.supervise import supervise
-from ..engines.team import ALONE, Disagreement, Team, stacked
+from ..engines.mpi import FAULT, MpiTeam, launched, world
+from ..engines.mpi_supervisor import supervise
 from ..mathematics.names import unknown
+from .batches import InMemory
 from .checkpoints import Keeper, checkpoints_of, signature_of
 from .conduct import conduct, problem_of
-from .digest import digest_of
+from .fingerprint import digest_of
 from .history import History
 from .progress import Progress
 from .run import Run
-from .samples import InMemory
 from .settings import (
     Data,
     Weights,
@@ -80,7 +80,7 @@ def fit(
     works on its share of a batch, for batches beyond its memory. ``check``: compare parameters over
     all ranks after every step, not only every epoch. ``timeout``: a rank that waits longer for the
     others ends the job. ``settings``: as of ``chainrule.training.fit``; batch_size counts the
-    samples of all ranks. ``team``: a communicator of one's own, see ``engines.team``.
+    samples of all ranks. ``team``: a communicator of one's own, see ``engines.communicator``.
 
     The parameters are the same bits on all ranks, and equal those of one process on all samples up
     to rounding. Rank 0 alone shows progress, warns, and reads and writes checkpoints.
@@ -185,7 +185,7 @@ def agree_on(team: Team, facts: dict[str, Any]) -> None:
 
 
 def engine_of(team: Team, name: str, problem: Problem) -> Any:
-    """Return the engine of every rank's part; see ``engines.parallel.same_engine``."""
+    """Return the engine of every rank's part; see ``engines.data_parallel.same_engine``."""
     own, _ = agreed(team, lambda: choose(name, problem))
     return agreed(team, lambda: same_engine(team, name, own))
 

@@ -68,12 +68,12 @@ class History:
 
         Raises ImportError naming the extra if matplotlib is not installed.
         """
-        from ..explanation.notebook import history_figure
+        from ..drawing.notebook import history_figure
 
         return history_figure(self)
 
     def _repr_html_(self) -> str:
-        from ..explanation.notebook import history_html
+        from ..drawing.notebook import history_html
 
         return history_html(self)
 

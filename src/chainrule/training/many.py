@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..engines.team import ALONE, Team
+from ..engines.communicator import ALONE, Team
 from ..mathematics.random import SPLIT, key, permutation
 from ..network import Network
 from .history import History

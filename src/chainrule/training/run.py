@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..engines import Engine
-from ..engines.team import ALONE, Team, stacked
+from ..engines.communicator import ALONE, Team, stacked
 from ..mathematics.clipping import norm
 from ..mathematics.costs import cost_of
 from ..network import Network
-from .carried import Carried
+from .batches import Samples
+from .continuation import Carried
 from .history import History, Reason, Stop
 from .progress import Progress
-from .samples import Samples
 from .settings import Data, Settings, shares_in
 from .stopping import MESSAGES, Best, advice, exploded
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..engines.team import ALONE, Team, stacked
+from ..engines.communicator import ALONE, Team, stacked
 from ..mathematics.checks import INSIDE_ONE, NOT_NEGATIVE, POSITIVE, setting
 from ..mathematics.names import unknown
 from ..mathematics.optimizers import OPTIMIZERS, Optimizer, resolve_optimizer

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..check import run_pair
-from ..functions import Subject
+from ..cost_functions import Subject
 from ..report import Report
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..check import run_pair
-from ..functions import Subject
-from ..layers import model_of
+from ..cost_functions import Subject
 from ..report import Report
+from ..strategies.layers import model_of
 
 SEED = 0
 
@@ -162,7 +162,7 @@ def check_function(function: Any, *inputs: Any, seed: int = 0, **settings: Any) 
 def _model(
     torch: Any, names: Any, constants: Any, values: Any, first: Any, R: Any, one: bool
 ) -> Any:
-    from ..identify import identify_cost
+    from ..user_network.identification import identify_cost
 
     arrays = [c.numpy() for c in constants if isinstance(c, torch.Tensor)]
     if one:

@@ -1,0 +1,1 @@
+"""Drawing: pictures as lists of shapes, formulas as trees, and what writes them out."""

@@ -1,0 +1,73 @@
+"""The formulas of a diagnosis, in the names and the layout of whoever wrote the gradient."""
+
+from __future__ import annotations
+
+from .mistakes.backward import Bug
+from .report import Diagnosis
+from .user_network.model import Model
+
+
+def fill(bug: Bug, model: Model, at: int) -> Diagnosis:
+    """Return the diagnosis of a mistake at one layer (0: all of them, -1: all hidden ones)."""
+    L = len(model.links)
+    l = L if bug.only_top or at == 0 else L - 1 if at == -1 else at
+    words = names(model, l)
+    sentence = bug.sentence.format(**words)
+    several = at <= 0 and not bug.only_top and L > 1
+    if several:
+        sentence = f"in every {'hidden ' if at else ''}layer: " + sentence
+    if bug.only_top:
+        place = f"layer {L}, where the cost comes in"
+    elif several:
+        place = f"layer {l} and every layer below"
+    else:
+        place = f"layer {l}" + (f" ({words['W']})" if words["W"] != "W" or L > 1 else "")
+    return Diagnosis(bug.name, place, sentence, bug.formula.format(**words), True, l)
+
+
+def names(model: Model, l: int) -> dict[str, str]:
+    """Return the words that stand in the templates for layer l."""
+    L, link = len(model.links), model.links[l - 1]
+    W, b = link.W_name or "W", link.b_name or "b"
+    single = L == 1 and model.cost is None
+    here, below = ("", "_prev") if single else (str(l), str(l - 1))
+    a_prev = (model.x_name or "a_prev") if single else (f"a{l - 1}" if l > 1 else "x")
+    if model.columns:
+        dW, db = f"dz{here} @ {a_prev}.T", f"dz{here}.sum(axis=1, keepdims=True)"
+        da_prev = f"{W}.T @ dz{here}"
+    else:
+        dW, db = f"dz{here}.T @ {a_prev}", f"dz{here}.sum(axis=0)"
+        da_prev = f"dz{here} @ {W}"
+    if model.W_in_out:
+        dW = f"{a_prev} @ dz{here}.T" if model.columns else f"{a_prev}.T @ dz{here}"
+        da_prev = f"{W} @ dz{here}" if model.columns else f"dz{here} @ {W}.T"
+    above = model.links[l] if l < L else None
+    da = f"da{here}"
+    dz = f"{da} * f'(z{here})"
+    if above is not None:
+        dz = f"da{here} * f'(z{here}), da{here} from layer {l + 1}"
+    penalty = " + ".join(
+        part
+        for part in (
+            f"{model.l2:.3g} * {W}" if model.l2 else "",
+            f"{model.l1:.3g} * sign({W})" if model.l1 else "",
+        )
+        if part
+    )
+    return {
+        "l": here,
+        "p": below,
+        "L": "" if single else str(L),
+        "m": str(len(model.x)),
+        "W": W,
+        "b": b,
+        "dW": dW,
+        "db": db,
+        "da_prev": da_prev,
+        "dz": dz,
+        "f": link.f.name,
+        "df": link.f.derivative or "f'",
+        "cost": model.cost.name if model.cost is not None else "a given da",
+        "dJ": (model.cost.derivative or "dJ/da") if model.cost is not None else "da",
+        "penalty": penalty,
+    }

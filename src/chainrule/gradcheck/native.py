@@ -1,0 +1,107 @@
+"""The native core's part in the check of a Network: J of samples that have one z moved each.
+
+What is moved, how far, and what is made of J stays with ``nudges``; here are only the passes. They
+are taken by the core where layers and cost are the tables' own, and where its activations and its J
+at the point itself are those of the mathematics to rounding; elsewhere by NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..engines import built
+from ..mathematics.costs import smooth
+from ..network import Network
+from .differences import EPS
+
+if TYPE_CHECKING:
+    from .perturbation import Nudges
+    from .perturbed_passes import Stage
+
+Array = npt.NDArray[Any]
+Rows = npt.NDArray[np.intp]
+
+# Where f'' jumps and f' does not: formulas of a high order must not look across. Of one's own
+# records this is not known: for them such formulas are not used.
+BENDS = {"elu": (0.0,), "softsign": (0.0,)}
+MET, STILL, BENT = 1, 2, 4  # as in src/core/core.hpp
+# The core's activations are right to 6 units in the last place at worst, NumPy's to 4.
+UNITS = 8.0
+# The operations of a block of rows: some milliseconds, so that Ctrl-C and the clock are heard.
+WORK, MOST = 2.0**28, 2**15
+
+
+@dataclass(slots=True)
+class Moved:
+    """What rows with one z moved came to: J, which met a kink, which did not move at all.
+
+    ``where``: (row, layer, unit) of the first z that crossed a kink, for a few rows.
+    """
+
+    met: npt.NDArray[np.bool_]
+    still: npt.NDArray[np.bool_]
+    where: list[tuple[int, int, int]] = field(default_factory=list)
+    J: Array = field(default_factory=lambda: np.empty(0))
+    bent: Any = False
+
+
+class Core:
+    """The passes of one check on the core."""
+
+    def __init__(self, checker: Any, sizes: Sequence[int], samples: int, threads: int) -> None:
+        self._checker, self._sizes, self._threads = checker, sizes, threads
+        every, first = np.arange(samples), np.zeros(samples, np.intp)
+        still = np.zeros(samples)
+        self.base = [self.costs(l, every, first, still, False).J for l in range(1, len(sizes))]
+
+    def costs(self, l: int, samples: Rows, units: Rows, by: Array, careful: bool) -> Moved:
+        """Return J of each sample with its z^l[unit] moved by ``by`` (R,), and what happened."""
+        n = len(samples)
+        J, flags, where = np.empty(n), np.empty(n, np.uint8), np.empty((n, 2), np.int32)
+        rows = (samples.astype(np.int64, copy=False), units.astype(np.int64, copy=False))
+        self._checker.costs(l, *rows, by, careful, J, flags, where, self._threads)
+        met, still, bent = ((flags & bit) != 0 for bit in (MET, STILL, BENT))
+        places = np.flatnonzero(where[:, 0]) if met.any() else np.empty(0, np.intp)
+        places = places[np.argsort(where[places, 0], kind="stable")][:8]
+        found = [(int(r), int(where[r, 0]), int(where[r, 1])) for r in places]
+        return Moved(met, still, found, J, bent)
+
+    def size(self, l: int) -> int:
+        """How many pairs a block holds when z^l is moved at four points."""
+        widths = self._sizes[l:]
+        products = sum(2 * n * k for n, k in pairwise(widths[1:]))
+        return int(min(max(WORK / (4 * (products + 100 * sum(widths))), 48), MOST))
+
+
+def core_of(net: Network, nudges: Nudges) -> Core | None:
+    """Return the core for these passes, or None where NumPy must take them."""
+    native = built()
+    if native is None or native.lacks_layers(net) or native.lacks_cost(net):
+        return None
+    Y = np.ascontiguousarray(smooth(nudges.Y, net.cost.settings.get("smoothing", 0)))
+    checker = native.checker(net, [_given(stage) for stage in nudges.stages], Y)
+    core = Core(checker, net.sizes, len(Y), native.threads_of(None))
+    for l, stage in enumerate(nudges.stages, 1):
+        own = np.empty(stage.z.shape)
+        checker.own(l, own)
+        if not _close(own, stage.a, 64 * EPS, 1e-290) or not _close(
+            core.base[l - 1], nudges.base, 1e-8, 1e-10
+        ):
+            return None
+    return core
+
+
+def _given(stage: Stage) -> tuple[Any, ...]:
+    mask = None if stage.mask is None else np.ascontiguousarray(stage.mask)
+    arrays = [np.ascontiguousarray(x) for x in (stage.W.T, stage.b, stage.z, stage.a)]
+    return (*arrays, mask, bool(stage.f.kinks), stage.f.name in BENDS)
+
+
+def _close(found: Array, wanted: Array, relative: float, absolute: float) -> bool:
+    return bool(np.allclose(found, wanted, rtol=relative, atol=absolute, equal_nan=True))

@@ -1,0 +1,166 @@
+"""From the derivatives by z to those by parameters: sums over samples, their bars, and the
+verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..mathematics.activations import ACTIVATIONS
+from ..mathematics.names import listed
+from ..network import Network
+from ..parameters import views
+from .differences import EPS, Estimate
+from .perturbation import Nudges
+from .perturbed_passes import Stage
+from .verdicts import UNCHECKED, UNDECIDABLE, Checked, decide
+
+Array = npt.NDArray[Any]
+
+
+def summed(slopes: Estimate, weight: Array, a_prev: Array) -> Estimate:
+    """Return ``sum_s weight_s slope[s, j] a_prev[s, i]`` (n_l, n_{l-1}) with its bar.
+
+    Truncation adds up over the samples; rounding, which has no common sign, adds up in squares.
+    """
+    known = np.isfinite(slopes.bar)
+    column = weight[:, None]
+    value = np.where(known, slopes.value, 0.0) * column
+    rounding = np.where(known, slopes.rounding, 0.0) * column
+    truncation = np.where(known, slopes.bar, 0.0) * column - rounding
+    size = np.abs(a_prev)
+    bars = (truncation + 4 * EPS * np.abs(value)).T @ size
+    bars += 2 * np.sqrt((rounding**2).T @ size**2)
+    lost = ~known & (column > 0)
+    if lost.any():
+        bars[(lost.T.astype(float) @ (size > 0)) > 0] = np.inf
+    return Estimate(value.T @ a_prev, bars, ~np.isfinite(bars), bars)
+
+
+def slopes_of(nudges: Nudges, l: int) -> Estimate | None:
+    """Return dJ_s/dz^l (m, n_l) as it was found, None if the check did not get there."""
+    found = nudges.estimates.get(l)
+    if found is None:
+        return None
+    shape = nudges.stages[l - 1].z.shape
+    parts = (found.value, found.bar, found.kinked, found.rounding)
+    return Estimate(*(x.reshape(shape) for x in parts))
+
+
+def tensors_of(
+    net: Network, nudges: Nudges, dtheta: Array, shares: Array, tolerance: float
+) -> list[Checked]:
+    """Return W1, b1, W2, ... with both numbers, bars and verdicts; see ``verdicts.decide``."""
+    analytic = [g for g in views(dtheta, net.layers) if g]
+    found: list[Checked] = []
+    largest = float(np.max(np.abs(np.nan_to_num(dtheta)), initial=0.0))
+    rough = _roughness(nudges, shares)
+    for l, (stage, g) in enumerate(zip(nudges.stages, analytic, strict=True), 1):
+        slopes = slopes_of(nudges, l)
+        ones = np.ones((len(shares), 1))
+        for name, a_prev, parameter in (("W", stage.a_prev, stage.W), ("b", ones, stage.b)):
+            shape = parameter.shape
+            if slopes is None or np.isnan(slopes.value).all():
+                blank = np.full(shape, np.nan)
+                verdict = np.full(shape, UNCHECKED, np.int8)
+                found.append(
+                    Checked(f"{name}{l}", g[name], blank, blank, verdict, {}, tolerance, parameter)
+                )
+                continue
+            n = summed(slopes, shares, a_prev)
+            value, bar = n.value.reshape(shape), n.bar.reshape(shape)
+            # A gradient of exactly 0 where J does not move by a single bit is right.
+            quiet = nudges.flat[l].all(axis=0).reshape((-1, *(1,) * (len(shape) - 1)))
+            bar = np.where(quiet & (np.asarray(g[name]) == 0), 0.0, bar)
+            if name == "W":
+                value = value + penalty_slope(parameter, net.l1, net.l2)
+            slack: Any = 16 * EPS * float(np.max(np.abs(np.nan_to_num(g[name])), initial=0.0))
+            slack = slack + (rough[l].T @ np.abs(a_prev)).reshape(shape)
+            slack = slack + 2 * EPS * float(np.max(np.abs(parameter), initial=0.0)) * (
+                net.l1 + net.l2 > 0
+            )
+            verdict = decide(g[name], value, bar, tolerance, slack, largest)
+            checked = Checked(
+                f"{name}{l}", np.array(g[name]), value, bar, verdict, {}, tolerance, parameter
+            )
+            _explain(checked, slopes)
+            found.append(checked)
+    return found
+
+
+def _roughness(nudges: Nudges, shares: Array) -> dict[int, Array]:
+    """How far off dJ/dz^l of a right backward can be by its own rounding, for every sample and
+    unit.
+
+    a - y and 1 - a^2 cancel where a unit is saturated: what they give is then rounded by some eps
+    of their terms, and may be 0 where J, worked out from z, still moves by 1e-30.
+    """
+    L = len(nudges.stages)
+    top = nudges.stages[-1]
+    share = shares[:, None]
+    found: dict[int, Array] = {L: 4 * EPS * share * (np.abs(top.a) + np.abs(nudges.Y))}
+    with np.errstate(all="ignore"):
+        da = np.abs(nudges.cost.da(top.a, nudges.Y)) * share
+        da = np.where(np.isfinite(da), da, 0.0)
+        found[L] = found[L] + 4 * EPS * da * _cancels(top)
+        for l in range(L - 1, 0, -1):
+            stage, above = nudges.stages[l - 1], nudges.stages[l]
+            slopes = slopes_of(nudges, l + 1)
+            dz = np.zeros(above.z.shape) if slopes is None else np.abs(slopes.value) * share
+            mask = 1.0 if stage.mask is None else stage.mask
+            W = np.abs(above.W)
+            slope = np.abs(stage.f.df(stage.z, stage.a))
+            error = (found[l + 1] @ W) * mask * slope + 4 * EPS * (dz @ W) * mask * _cancels(stage)
+            found[l] = np.nan_to_num(error, nan=0.0, posinf=0.0)
+    return found
+
+
+def _cancels(stage: Stage) -> Any:
+    """The size of the terms whose difference is f'; 0 where it is worked out without one."""
+    if stage.f.name == "softmax":
+        return stage.a
+    return 1.0 if stage.f.name == "tanh" or not listed(stage.f, ACTIVATIONS) else 0.0
+
+
+def open_units(tensors: Sequence[Checked]) -> list[tuple[int, npt.NDArray[np.intp]]]:
+    """The units of each layer that have an undecided entry, the last layer first."""
+    found = []
+    for l in range(len(tensors) // 2, 0, -1):
+        W, b = tensors[2 * l - 2], tensors[2 * l - 1]
+        still = (W.verdict == UNDECIDABLE).any(axis=1) | (b.verdict == UNDECIDABLE)
+        if still.any():
+            found.append((l, np.flatnonzero(still)))
+    return found
+
+
+def _explain(checked: Checked, slopes: Estimate) -> None:
+    for i in np.flatnonzero(checked.verdict.ravel() == UNDECIDABLE)[:50]:
+        unit = int(np.unravel_index(i, checked.shape)[0])
+        lost = np.flatnonzero(~np.isfinite(slopes.bar[:, unit]))
+        if np.isfinite(checked.bar.flat[i]):
+            why = f"rounding noise is above the difference (known to ± {checked.bar.flat[i]:.1e})"
+        elif len(lost) and slopes.kinked[lost[0], unit]:
+            why = f"a kink is closer than rounding in sample {int(lost[0])}, unit {unit}"
+        else:
+            why = (
+                f"J is infinite or NaN near sample {int(lost[0]) if len(lost) else 0}, unit {unit}"
+            )
+        checked.reasons[int(i)] = why
+
+
+def penalty_slope(W: Array, l1: float, l2: float) -> Array:
+    """Return the central difference of ``l1 |w| + l2 w^2 / 2``, each w with a step that avoids
+    0."""
+    if l1 == 0 and l2 == 0:
+        return np.zeros(W.shape)
+    h = np.where(W == 0, 1.0, np.abs(W) / 2)
+
+    def at(w: Array) -> Array:
+        found: Array = l1 * np.abs(w) + l2 / 2 * w * w
+        return found
+
+    slope: Array = (at(W + h) - at(W - h)) / (2 * h)
+    return slope

@@ -1,0 +1,228 @@
+"""What the pattern of an error tells where the network behind it is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence, Set
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..report import Diagnosis
+from ..verdicts import WRONG, Checked
+from .elementwise import POINTWISE
+from .evidence import FITS, Evidence, Pattern, Said, known
+from .inside import NORMS_INSIDE
+from .normalisation import NORMS, each_line
+
+Array = npt.NDArray[Any]
+# Errors this small beside the gradient, without any common factor, are those of a short float.
+SMALL = 2e-2
+
+
+def ratio(t: Checked) -> float | None:
+    """The factor k with gradient = k numeric throughout, or None."""
+    a, n = t.analytic[known(t)], t.numeric[known(t)]
+    square = float(np.vdot(n, n))
+    if square == 0 or not np.isfinite(a).all():
+        return None
+    k = float(np.vdot(a, n)) / square
+    off = float(np.max(np.abs(a - k * n)))
+    # A factor near 1 must explain the error, not only the gradient.
+    error = float(np.max(np.abs(a - n)))
+    return k if off <= min(FITS * float(np.max(np.abs(a))), 1e-2 * error) else None
+
+
+def _is(k: float, value: float) -> bool:
+    return abs(k - value) <= 1e-4 * abs(value)
+
+
+def factor_words(k: float, samples: int | None, sizes: Set[int] = frozenset()) -> tuple[str, str]:
+    """Name a constant factor: (bug, sentence). ``sizes``: those of the arrays' axes."""
+    if _is(k, -1):
+        return "sign", "the sign is turned around: gradient = -1 × numerical"
+    if samples is not None and samples > 2 and _is(k, samples):
+        return (
+            "missing 1/m",
+            f"the gradient is m = {samples} times the numerical one: 1/m is missing",
+        )
+    if samples is not None and samples > 2 and _is(k, 1 / samples):
+        return "doubled 1/m", f"the gradient is 1/m of the numerical one (m = {samples}): 1/m twice"
+    if _is(k, 2) or _is(k, 0.5):
+        return "factor 2", f"gradient = {k:.3g} × numerical"
+    whole = k if k > 1 else 1 / k if k > 0 else 0.0
+    if whole > 2.5 and abs(whole - round(whole)) < 1e-4 * whole:
+        bug = "missing 1/m" if k > 1 else "doubled 1/m"
+        said = f"gradient = {round(whole) if k > 1 else f'1/{round(whole)}'} × numerical"
+        if samples is not None:
+            how = "missing" if k > 1 else "there twice"
+            n = round(whole)
+            return bug, f"{said}: if J is a mean over {n} (outputs, entries), 1/{n} is {how}"
+        how = "missing" if k > 1 else "doubled"
+        return bug, f"{said}: if that is the number of samples, 1/m is {how}"
+    d = round(whole * whole)
+    if d > 1 and d in sizes and _is(whole, d**0.5):
+        how = "missing" if k > 1 else "there twice"
+        root = f"√{d}" if k > 1 else f"1/√{d}"
+        return "1/√d", f"gradient = {root} × numerical: 1/√d is {how}, d = {d} as in the shape"
+    return "constant factor", f"gradient = {k:.6g} × numerical throughout"
+
+
+def _transposed(t: Checked, evidence: Evidence) -> Said | None:
+    if t.analytic.ndim != 2 or t.shape[0] != t.shape[1] or t.shape[0] < 2 or not known(t).all():
+        return None
+    off = float(np.max(np.abs(t.analytic.T - t.numeric)))
+    if off > FITS * float(np.max(np.abs(t.numeric))):
+        return None
+    said = f"the gradient of {t.name} is transposed."
+    return "dW transposed", said, f"d{t.name} = (what it is now).T"
+
+
+def _penalty(t: Checked, evidence: Evidence) -> Said | None:
+    if t.parameter is None or t.parameter.size < 2:
+        return None
+    k = known(t)
+    gap, p = (t.analytic - t.numeric)[k], t.parameter[k]
+    for form, word in ((p, t.name), (np.sign(p), f"sign({t.name})")):
+        square = float(np.vdot(form, form))
+        if square == 0 or len(gap) < 3:
+            continue
+        strength = float(np.vdot(gap, form)) / square
+        off = float(np.max(np.abs(gap - strength * form)))
+        if strength == 0 or off > 1e-4 * abs(strength) * float(np.max(np.abs(form))):
+            continue
+        if strength < 0:
+            return (
+                "penalty missing",
+                f"the gradient of {t.name} lacks {-strength:.6g} × {word}: the penalty is missing.",
+                f"d{t.name} = (what it is now) + {-strength:.6g} * {word}",
+            )
+        vector = max(t.shape, default=1) == t.analytic.size
+        return (
+            "penalty on biases" if vector else "penalty factor",
+            f"the gradient of {t.name} has {strength:.6g} × {word} too much: a penalty J has not.",
+            f"d{t.name} = (what it is now) - {strength:.6g} * {word}",
+        )
+    return None
+
+
+def _one_number(t: Checked, evidence: Evidence) -> Said | None:
+    """A vector whose entries are all the sum of the right ones: summed over everything."""
+    a, n = t.analytic.ravel(), t.numeric.ravel()
+    if a.size < 2 or max(t.shape, default=1) != a.size or not known(t).all():
+        return None
+    total = float(n.sum())
+    if float(np.max(np.abs(a - total))) > FITS * max(abs(total), 1e-300):
+        return None
+    return (
+        "bias summed over the wrong axis",
+        f"each entry of {t.name}'s gradient is the sum of all: summed over the wrong axis.",
+        f"d{t.name} = sum of dz over the samples only, one number a unit",
+    )
+
+
+def _zero(t: Checked, evidence: Evidence) -> Said | None:
+    if np.any(t.analytic != 0):
+        return None
+    return "gradient missing", f"the gradient of {t.name} is 0 throughout: it was left out.", ""
+
+
+PATTERNS: Sequence[Pattern] = (
+    _transposed,
+    _zero,
+    _penalty,
+    _one_number,
+    *NORMS_INSIDE,
+    *NORMS,
+    *POINTWISE,
+    each_line,
+)
+
+
+def from_patterns(evidence: Evidence) -> Iterator[Diagnosis]:
+    """Read the pattern of every wrong array; a factor that all share is one diagnosis."""
+    tensors, samples = evidence.tensors, evidence.samples
+    wrong = [t for t in tensors if t.count(WRONG)]
+    ratios = {t.name: ratio(t) for t in wrong if np.any(t.analytic)}
+    shared = [k for k in ratios.values() if k is not None]
+    if len(wrong) > 1 and len(shared) == len(wrong) and np.ptp(shared) <= 1e-4 * abs(shared[0]):
+        bug, said = factor_words(shared[0], samples, {n for t in wrong for n in t.shape})
+        names = "every parameter" if len(wrong) == len(tensors) else ", ".join(ratios)
+        yield Diagnosis(bug, names, f"{said}, for {names}.", "", False)
+        return
+    for t in wrong:
+        k = ratios.get(t.name)
+        if (k is not None and t.analytic.size > 1) or (k is not None and len(tensors) == 1):
+            bug, said = factor_words(k, samples, set(t.shape))
+            yield Diagnosis(bug, t.name, f"{t.name}: {said}.", "", False)
+            continue
+        for pattern in PATTERNS:
+            found = pattern(t, evidence)
+            if found is not None:
+                bug, said, formula = found
+                yield Diagnosis(bug, t.name, said, formula, False)
+                break
+
+
+def few_entries(wrong: Sequence[Checked]) -> Diagnosis | None:
+    """A few wrong entries among many right ones: no formula, but an index or a special case."""
+    count = sum(t.count(WRONG) for t in wrong)
+    total = sum(int(t.checked.sum()) for t in wrong)
+    if not wrong or total < 10 or count > max(1, total // 20):
+        return None
+    places = [
+        f"{t.name}{[int(k) for k in np.unravel_index(i, t.shape)]}"
+        for t in wrong
+        for i in np.flatnonzero(t.verdict.ravel() == WRONG)[:4]
+    ]
+    return Diagnosis(
+        "few entries",
+        ", ".join(t.name for t in wrong),
+        f"only {count} of {total} entries: {', '.join(places[:6])}; look for an index that is "
+        "off, an update that overwrites where it should add, or a special case.",
+        "",
+        False,
+    )
+
+
+def precision_only(wrong: Sequence[Checked]) -> Diagnosis | None:
+    """Errors that are small beside their array and share no factor: a float that is too short."""
+    share, gaps, sizes = 0.0, [], []
+    for t in wrong:
+        a, n = t.analytic[known(t)], t.numeric[known(t)]
+        size = float(np.max(np.abs(n), initial=0.0))
+        if size == 0 or not np.isfinite(a).all():
+            return None
+        share = max(share, float(np.max(np.abs(a - n))) / size)
+        gaps.append((a - n) / size)
+        sizes.append(n / size)
+    if share > SMALL or not wrong:
+        return None
+    # Rounding spares no entry: where most are right, it is something else.
+    if sum(t.count(WRONG) for t in wrong) < 0.2 * sum(int(known(t).sum()) for t in wrong):
+        return None
+    rounded = _short_float(np.concatenate([t.analytic.ravel() for t in wrong]))
+    gap, n = np.concatenate(gaps), np.concatenate(sizes)
+    # A common factor is a mistake, however small, unless the numbers themselves are short.
+    slope = abs(float(np.vdot(gap, n)))
+    common = slope > 0.9 * float(np.linalg.norm(gap) * np.linalg.norm(n))
+    if rounded is None and (common or len(gap) < 8):
+        return None
+    said = rounded or ("float16" if share > 1e-4 else "float32")
+    return Diagnosis(
+        "precision only",
+        ", ".join(t.name for t in wrong),
+        f"the formula is right and the precision short: errors of {share:.0e} without a pattern, "
+        f"as of {said}{'' if rounded else ' or of a coarse difference'}.",
+        "the same formula in float64",
+        False,
+    )
+
+
+def _short_float(a: Array) -> str | None:
+    """The short float that every number is one of, if there is one."""
+    with np.errstate(all="ignore"):
+        for short in (np.float16, np.float32):
+            if np.array_equal(a.astype(short).astype(np.float64), a):
+                return np.dtype(short).name
+    return None

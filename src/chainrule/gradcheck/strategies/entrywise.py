@@ -1,0 +1,260 @@
+"""Every entry of every parameter in turn: the numerical derivative of a function known only by
+calls.
+
+Four values of J for each entry. Where these do not decide, the entry is tried again: by the complex
+step if the function takes complex numbers, then with smaller and larger steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..cost_functions import Subject
+from ..differences import (
+    EPS,
+    STENCIL,
+    Estimate,
+    better,
+    estimate,
+    one_sided,
+    power_of_two,
+)
+from ..kinks import Flip, flips_between
+from ..noise import complex_along, rms, size
+from ..progress import Watch
+from ..pytree import Leaf
+from ..verdicts import RIGHT, UNDECIDABLE, WRONG, Checked, decide
+
+Array = npt.NDArray[Any]
+# Further steps, as multiples of the first: small ones pass by kinks, large ones rise above noise.
+RUNGS = (2.0**-6, 2.0**-12, 2.0**-18, 2.0**-24, 2.0**4, 2.0**8)
+# A wrong entry must be rejected by every step down to this one.
+CONFIRMED = 2.0**-12
+
+
+@dataclass(slots=True)
+class Sweep:
+    """What the evaluations of one check share, and what they found on the way."""
+
+    subject: Subject
+    noise: float
+    step: float
+    tolerance: float
+    complex_leaves: frozenset[str] = frozenset()
+    largest: float = 0.0  # the largest gradient times its parameter's size
+    flips: list[Flip] = field(default_factory=list)
+    retried: int = 0
+
+    def sizes(self, leaf: Leaf) -> Array:
+        """The step for each entry of a leaf: a power of two, in proportion to the entry's scale."""
+        rms = float(np.sqrt(np.mean(leaf.value**2))) if leaf.value.size else 0.0
+        scale = np.maximum(np.abs(leaf.value), rms)
+        scale = np.where(scale > 0, scale, 1.0)
+        return power_of_two(self.step * scale).ravel()
+
+    def values(self, leaf: Leaf, index: int, h: float) -> Array:
+        """J at the four displacements of one entry."""
+        return np.array([self._moved(leaf, index, k * h)[0] for k in STENCIL])
+
+    def _moved(self, leaf: Leaf, index: int, by: Any) -> tuple[float, Any]:
+        moved = leaf.value.copy()
+        moved.flat[index] += by
+        return self.subject.at({leaf.path: moved})
+
+    def look(self, leaf: Leaf, index: int, h: float) -> Estimate:
+        """The estimate of one entry's derivative with step h."""
+        values = self.values(leaf, index, h)
+        with np.errstate(all="ignore"):
+            found = estimate(values[:, None], self.subject.J0, h, self.noise)
+        if not found.kinked[0] or not isinstance(self.subject.cache, Mapping):
+            return found
+        names = (leaf.name, index, h)
+        caches = [self._moved(leaf, index, k * h)[1] for k in (-1.0, 1.0)]
+        self.flips.extend(flips_between(self.subject.cache, caches, names))
+        return found
+
+    def constant(self, leaf: Leaf, index: int, h: float) -> bool:
+        """Whether J does not move by a single bit, near and far."""
+        J0, h = self.subject.J0, h / self.step * 2.0**-13
+        near = all(self._moved(leaf, index, k * h)[0] == J0 for k in (-1.0, 1.0, 0.5, -0.5))
+        return near and all(self._moved(leaf, index, k * h)[0] == J0 for k in (-256.0, 256.0))
+
+    def complex_derivative(self, leaf: Leaf, index: int) -> float | None:
+        """``Im J(x + ih) / h`` for a tiny h, or None where the function does not take it.
+
+        Source: Squire and Trapp, "Using complex variables to estimate derivatives of real
+        functions", SIAM Review 40, 1998.
+        """
+        direction = np.zeros(leaf.shape)
+        direction.flat[index] = 1.0
+        return complex_along(self.subject, {leaf.path: direction})
+
+
+def sweep_leaf(
+    sweep: Sweep,
+    leaf: Leaf,
+    checked: Checked,
+    chosen: npt.NDArray[np.intp],
+    slack: float,
+    watch: Watch,
+) -> None:
+    """Check the chosen entries of one leaf into ``checked``; what is not reached stays
+    unchecked."""
+    h = sweep.sizes(leaf)
+    numeric, bar = checked.numeric.reshape(-1), checked.bar.reshape(-1)
+    first: dict[int, Estimate] = {}
+    try:
+        for index in map(int, chosen):
+            first[index] = sweep.look(leaf, index, float(h[index]))
+            numeric[index], bar[index] = first[index].value[0], first[index].bar[0]
+            if not watch.step():
+                break
+    finally:
+        done = np.array(sorted(first), np.intp)
+        _judge(sweep, checked, done, slack)
+    if not watch.stopped:
+        _again(sweep, leaf, checked, first, h, slack, watch)
+
+
+def _judge(sweep: Sweep, checked: Checked, done: npt.NDArray[np.intp], slack: float) -> None:
+    a, n, bar = (x.ravel()[done] for x in (checked.analytic, checked.numeric, checked.bar))
+    checked.verdict.reshape(-1)[done] = decide(
+        a, n, bar, sweep.tolerance, slack, sweep.largest / rms(checked.parameter)
+    )
+
+
+def _again(
+    sweep: Sweep,
+    leaf: Leaf,
+    checked: Checked,
+    first: dict[int, Estimate],
+    h: Array,
+    slack: float,
+    watch: Watch,
+) -> None:
+    """Try again what is not right: an undecided entry must be decided, a wrong one confirmed."""
+    a, n, bar = (x.reshape(-1) for x in (checked.analytic, checked.numeric, checked.bar))
+    verdict = checked.verdict.reshape(-1)
+    open_entries = [i for i in first if verdict[i] != RIGHT]
+    watch.more(2 * len(open_entries))
+    done = np.array(sorted(first), np.intp)
+    for index in open_entries:
+        sweep.retried += 1
+        kinked = bool(first[index].kinked[0])
+        found, kinked, agreed = _settle(
+            sweep, leaf, index, first[index], float(h[index]), int(verdict[index]), float(a[index])
+        )
+        n[index], bar[index] = found.value[0], found.bar[0]
+        if a[index] == 0 and n[index] == 0 and sweep.constant(leaf, index, float(h[index])):
+            bar[index] = 0.0
+        _judge(sweep, checked, done, slack)
+        if verdict[index] == WRONG and agreed:
+            verdict[index] = UNDECIDABLE
+            checked.reasons[index] = "steps of different lengths give different derivatives"
+        elif verdict[index] == UNDECIDABLE:
+            sides = _sides(sweep, leaf, index, float(h[index])) if kinked else ()
+            checked.reasons[index] = _reason(float(a[index]), found, sides)
+        if not watch.step(2):
+            return
+
+
+def _settle(
+    sweep: Sweep, leaf: Leaf, index: int, found: Estimate, h: float, verdict: int, a: float
+) -> tuple[Estimate, bool, bool]:
+    """Look again with other steps: (what is known, whether a kink was met, whether a step agreed).
+
+    A step agrees if its own estimate, short as its bar is, is the gradient ``a``.
+    """
+    kinked = bool(found.kinked[0])
+    if leaf.name in sweep.complex_leaves:
+        exact = sweep.complex_derivative(leaf, index)
+        if exact is not None and abs(exact - found.value[0]) <= found.bar[0]:
+            # The gradient is rounded too, by some eps of the largest of its array.
+            off = 64 * EPS * (abs(exact) + sweep.largest / size(leaf))
+            known = np.array([off])
+            return Estimate(np.array([exact]), known, found.kinked, known), kinked, False
+    agreed = _agrees(a, found)
+    # As a bias before a normalisation: J stays as it is however far one goes.
+    still = abs(a) <= 64 * EPS * sweep.largest / size(leaf)
+    for k in RUNGS:
+        if k > 1 and kinked:
+            break  # a longer step would cross more kinks still
+        new = sweep.look(leaf, index, k * h)
+        kinked = kinked or bool(new.kinked[0])
+        agreed = agreed or _agrees(a, new)
+        if k > 1 and not still and new.bar[0] > 1e-3 * abs(new.value[0]):
+            continue  # so far away J may be another function
+        apart = abs(new.value[0] - found.value[0]) > new.bar[0] + found.bar[0]
+        # Two bars that do not meet: a kink fooled the larger step.
+        fooled = new if k < 1 else found
+        found = fooled if apart else better(found, new)
+        known = found.bar[0] <= sweep.tolerance * max(abs(a), abs(float(found.value[0])))
+        if k <= CONFIRMED if verdict == WRONG else known:
+            break
+    if kinked and found.bar[0] > sweep.tolerance * abs(found.value[0]):
+        found = _past_the_kink(sweep, leaf, index, found, h)
+    return found, kinked, agreed
+
+
+def _agrees(a: float, e: Estimate) -> bool:
+    short = not e.kinked[0] and e.bar[0] <= 1e-2 * abs(e.value[0])
+    return bool(short and abs(a - e.value[0]) <= e.bar[0])
+
+
+def _past_the_kink(sweep: Sweep, leaf: Leaf, index: int, found: Estimate, h: float) -> Estimate:
+    """Look to one side only: the one whose slope the smallest steps agree with, if just one
+    does."""
+    sides = _sides(sweep, leaf, index, h)
+    agree = [abs(e.value[0] - found.value[0]) <= e.bar[0] + found.bar[0] for e in sides]
+    if agree[0] == agree[1]:
+        return found
+    return better(found, sides[agree.index(True)])
+
+
+def _sides(sweep: Sweep, leaf: Leaf, index: int, h: float) -> list[Estimate]:
+    """The slopes on the right and on the left."""
+    sides = []
+    for side in (1, -1):
+        values = np.array([sweep._moved(leaf, index, side * k * h)[0] for k in (1, 2, 3, 4)])
+        sides.append(
+            one_sided(
+                values[:, None],
+                np.array([sweep.subject.J0]),
+                np.array([side * h]),
+                np.array([sweep.noise]),
+            )
+        )
+    return sides
+
+
+def _reason(a: float, found: Estimate, sides: Sequence[Estimate]) -> str:
+    if not np.isfinite(found.bar[0]):
+        return "J is infinite or NaN within the smallest step"
+    if not np.isfinite(a):
+        return "the gradient is not finite, and the numerical one is not known"
+    if sides:
+        right, left = (float(e.value[0]) for e in sides)
+        return (
+            "a kink lies here, or nearer than rounding lets see: the slope is "
+            f"{left:.6g} on the left and {right:.6g} on the right"
+        )
+    return f"rounding noise of J is above the difference (known to ± {found.bar[0]:.1e})"
+
+
+def choose(
+    wanted: Sequence[Leaf], most: int | None, rng: np.random.Generator
+) -> list[npt.NDArray[np.intp]]:
+    """Choose at most ``most`` entries of each leaf at random; vectors (biases) are taken whole."""
+    found: list[npt.NDArray[np.intp]] = []
+    for leaf in wanted:
+        every = np.arange(leaf.value.size, dtype=np.intp)
+        vector = sum(n != 1 for n in leaf.shape) <= 1
+        if most is not None and len(every) > most and not vector:
+            every = np.sort(rng.choice(every, most, replace=False))
+        found.append(every)
+    return found

@@ -1,0 +1,203 @@
+"""One layer by itself: its forward and backward alone, given dJ/da.
+
+``check_layer`` takes any pair in the form of the notes; ``layer_parts`` does the same for every
+layer
+of a network, so that a mistake in one is reported there and not in every layer below it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...mathematics.layers import Dense
+from ...network import Network
+from ..check import run_pair
+from ..cost_functions import Subject
+from ..differences import EPS, STENCIL, Estimate, estimate
+from ..perturbation import STEP, Nudges
+from ..perturbed_passes import Stage
+from ..report import Part, Report
+from ..user_network.identification import single
+from ..user_network.model import Link, Model
+from ..verdicts import RIGHT, UNDECIDABLE, WRONG, decide
+
+Array = npt.NDArray[Any]
+
+
+def check_layer(
+    forward: Callable[..., Any],
+    backward: Callable[..., Any],
+    a_prev: npt.ArrayLike,
+    W: npt.ArrayLike,
+    b: npt.ArrayLike,
+    *,
+    da: npt.ArrayLike | None = None,
+    seed: int = 0,
+    **settings: Any,
+) -> Report:
+    """Check one layer: ``forward(a_prev, W, b) -> (a, z)``, ``backward(da, z, a, a_prev, W)``.
+
+    The backward returns ``(da_prev, dW, db)``, as the notes say. ``da``: dJ/da of the layer's
+    output, of its shape; random if None. Shapes and layout are the layer's own: rows or columns.
+    ``settings`` are those of ``check_pair``. Raises what that raises.
+    """
+    given = {"a_prev": np.asarray(a_prev), "W": np.asarray(W), "b": np.asarray(b)}
+    a, _ = _forward(forward, {k: np.array(v, np.float64) for k, v in given.items()})
+    if da is None:
+        da = np.random.default_rng(seed).standard_normal(a.shape)
+    da64 = np.asarray(da, np.float64)
+    if da64.shape != a.shape:
+        raise ValueError(f"da has the shape {da64.shape}, and the layer's output a {a.shape}")
+
+    def cost(p: dict[str, Array]) -> float:
+        return float(np.sum(da64 * _forward(forward, p)[0]))
+
+    def gradients(p: dict[str, Array]) -> dict[str, Any]:
+        a, z = _forward(forward, p)
+        found = backward(da64.copy(), z, a, p["a_prev"], p["W"])
+        if not isinstance(found, (tuple, list)) or len(found) != 3:
+            raise ValueError("a layer's backward must return three arrays: (da_prev, dW, db)")
+        return dict(zip(("a_prev", "W", "b"), found, strict=True))
+
+    settings.setdefault("name", f"layer {getattr(backward, '__name__', 'backward')}")
+
+    def model(subject: Subject) -> Model | None:
+        p = {leaf.name: leaf.value for leaf in subject.leaves}
+        return model_of(p["a_prev"], p["W"], p["b"], da64, a, ("a_prev", "W", "b"))
+
+    return run_pair(cost, gradients, given, find=model, seed=seed, samples=len(a), **settings)
+
+
+def _forward(forward: Callable[..., Any], p: dict[str, Array]) -> tuple[Array, Any]:
+    found = forward(p["a_prev"], p["W"], p["b"])
+    return found if isinstance(found, tuple) else (found, None)
+
+
+def model_of(
+    x: Array, W: Array | None, b: Array | None, da: Array, a: Array, names: tuple[str, str, str]
+) -> Model | None:
+    """Find the affine map and the activation that turn x into a: rows or columns, W either way."""
+    identity = Link(None, None, _identity())
+    if W is None:
+        f = single(x, a)
+        if f is None:
+            return None
+        links = (replace(identity, f=f),)
+        return Model(links, x, None, None, np.ones(len(x)), da, x_name=names[0]).run()
+    for columns in (False, True):
+        for in_out in (False, True):
+            rows, M = (x.T if columns else x), (W.T if in_out else W)
+            if M.shape[1] != rows.shape[1] or (b is not None and b.size != M.shape[0]):
+                continue
+            out, top = (a.T, da.T) if columns else (a, da)
+            if out.shape != (len(rows), M.shape[0]):
+                continue
+            z = rows @ M.T + (0 if b is None else b.ravel())
+            f = single(z, out)
+            if f is None:
+                continue
+            bias = None if b is None else b.ravel()
+            shape = () if b is None else b.shape
+            link = replace(
+                identity, W=M, b=bias, f=f, W_name=names[1], b_name=names[2], b_shape=shape
+            )
+            return Model(
+                (link,), rows, None, None, np.ones(len(rows)), top,
+                columns=columns, W_in_out=in_out, x_name=names[0],
+            ).run()  # fmt: skip
+    return None
+
+
+def _identity() -> Any:
+    from ...mathematics.activations import ACTIVATIONS
+
+    return ACTIVATIONS["identity"]()
+
+
+def layer_parts(net: Network, nudges: Nudges, shares: Array, tolerance: float) -> list[Part]:
+    """Check every layer's backward alone, from the last to the first, given a random dJ/da."""
+    rng = np.random.default_rng(0)
+    dense = [i for i, layer in enumerate(net.layers) if isinstance(layer, Dense)]
+    parts: list[Part] = []
+    for l in range(len(nudges.stages), 0, -1):
+        stage, layer = nudges.stages[l - 1], net.layers[dense[l - 1]]
+        assert isinstance(layer, Dense)
+        da = rng.standard_normal(stage.z.shape)
+        cache = layer.forward(stage.a_prev, {"W": stage.W, "b": stage.b}, None)
+        with np.errstate(all="ignore"):
+            da_prev, found, dz = layer.backward(da, cache, {"W": stage.W, "b": stage.b}, False)
+            slopes = local_slopes(nudges, l, da)
+        verdicts = {
+            f"dz{l}": _verdict(dz, slopes, tolerance),
+            f"dW{l}": _verdict(found["W"], _through(slopes, stage.a_prev, 0), tolerance),
+            f"db{l}": _verdict(found["b"], _through(slopes, np.ones((len(da), 1)), 0), tolerance),
+            f"da{l - 1}": _verdict(da_prev, _through(slopes, stage.W, 1), tolerance),
+        }
+        name = f"layer {l} by itself ({stage.W.shape[1]} → {stage.W.shape[0]}, {stage.f.name})"
+        wrong = [word for word, verdict in verdicts.items() if verdict == WRONG]
+        worst = max(verdicts.values(), key=(RIGHT, UNDECIDABLE, WRONG).index)
+        said = f"{' and '.join(wrong)} wrong, given the right da{l}" if wrong else ""
+        parts.append(Part(name, worst, said))
+    return parts
+
+
+def _verdict(analytic: Any, n: Estimate, tolerance: float) -> int:
+    a = np.asarray(analytic, np.float64).reshape(n.value.shape)
+    slack = 64 * EPS * float(np.max(np.abs(np.nan_to_num(a)), initial=0.0))
+    verdict = decide(a, n.value, n.bar, tolerance, slack)
+    if (verdict == WRONG).any():
+        return WRONG
+    return UNDECIDABLE if (verdict == UNDECIDABLE).any() else RIGHT
+
+
+def local_slopes(nudges: Nudges, l: int, da: Array) -> Estimate:
+    """Return dJ/dz of ``J = sum da f(z)`` by differences of f alone, each with a step that
+    avoids kinks."""
+    stage = nudges.stages[l - 1]
+    h = STEP * np.exp2(np.floor(np.log2(np.maximum(1.0, np.abs(stage.z)))))
+    for kink in stage.f.kinks:
+        gap = np.abs(stage.z - kink)
+        h = np.where((gap > 0) & (gap < 2 * h), gap / 2, h)
+    noise = 4 * EPS * (np.abs(stage.a) + 1e-300)
+    if stage.f.elementwise:
+        values = np.stack([nudges._f(l, stage.z + k * h, np.arange(len(stage.z))) for k in STENCIL])
+        # The values hold the rounding of z ± h as well, which the slope carries over.
+        found = estimate(values, stage.a, h, noise)
+        size = np.abs(da)
+        bar = found.bar * size + 2 * EPS * np.abs(found.value * da) * np.abs(stage.z) / h
+        return Estimate(found.value * da, bar, found.kinked, bar)
+    return _mixed_slopes(stage, da, h)
+
+
+def _mixed_slopes(stage: Stage, da: Array, h: Array) -> Estimate:
+    value, bar = np.empty(stage.z.shape), np.empty(stage.z.shape)
+    J0 = np.sum(da * stage.a, axis=1)
+    noise = 4 * EPS * np.sum(np.abs(da * stage.a), axis=1)
+    for j in range(stage.z.shape[1]):
+        values = []
+        for k in STENCIL:
+            z = stage.z.copy()
+            z[:, j] += k * h[:, j]
+            values.append(np.sum(da * stage.f.f(z), axis=1))
+        found = estimate(np.stack(values), J0, h[:, j], noise)
+        value[:, j], bar[:, j] = found.value, found.bar
+    return Estimate(value, bar, ~np.isfinite(bar), bar)
+
+
+def _through(slopes: Estimate, by: Array, axis: int) -> Estimate:
+    """Carry slopes (m, n) on: ``slopes.T @ by`` (axis 0) or ``slopes @ by`` (axis 1)."""
+    lost = ~np.isfinite(slopes.bar)
+    value, bar = np.where(lost, 0, slopes.value), np.where(lost, 0, slopes.bar)
+    left, bars, gone = (value.T, bar.T, lost.T) if axis == 0 else (value, bar, lost)
+    total = (bars + 8 * EPS * np.abs(left)) @ np.abs(by)
+    if lost.any():
+        total = np.where(gone.astype(float) @ (by != 0) > 0, np.inf, total)
+    return Estimate(left @ by, total, ~np.isfinite(total), total)
+
+
+__all__ = ["check_layer", "layer_parts", "model_of"]

@@ -1,0 +1,1 @@
+"""The network inside somebody's own cost function."""

@@ -1,0 +1,237 @@
+"""Which activations and which cost stand in somebody's function: tried until J agrees
+everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...mathematics.activations import ACTIVATIONS, Activation
+from ...mathematics.costs import COSTS, Cost
+from ..pytree import Leaf
+from .model import COMMON, REST, Link, Model, _records, data_rows, layouts, numbered
+
+Array = npt.NDArray[Any]
+POINTS = 7
+AGREES = 1e-9
+_COSTS = (
+    "logistic",
+    "squared_error",
+    "cross_entropy",
+    "absolute_error",
+    "huber",
+    "poisson",
+    "quantile",
+)
+
+
+def identify(
+    leaves: Sequence[Leaf],
+    J: Callable[[Mapping[tuple[Any, ...], Array]], float],
+    X: Any,
+    y: Any,
+    seed: int = 0,
+) -> Model | None:
+    """Return the model whose J agrees with the function's at several points, or None.
+
+    ``J(values)`` is the function with some arrays replaced, by path.
+    """
+    rows = data_rows(X)
+    pairs = numbered(leaves)
+    if rows is None or not pairs:
+        return None
+    points = _points(leaves, J, seed)
+    if points is None:
+        return None
+    targets = data_rows(y) if y is not None else None
+    for skeleton in _skeletons(pairs, rows, targets, y):
+        found = _fit(skeleton, pairs, points)
+        if found is not None:
+            return found
+    return None
+
+
+Point = tuple[dict[tuple[Any, ...], Array], float]
+
+
+def _points(leaves: Sequence[Leaf], J: Any, seed: int) -> list[Point] | None:
+    """The point itself and others nearby, each with the function's own J."""
+    rng = np.random.default_rng(seed)
+    found: list[Point] = []
+    for k in range(POINTS):
+        values = {}
+        for leaf in leaves:
+            rms = float(np.sqrt(np.mean(leaf.value**2))) or 1.0
+            move = 0.3 * rms * rng.standard_normal(leaf.shape) if k else 0.0
+            values[leaf.path] = leaf.value + move
+        at = J(values)
+        if np.isfinite(at):
+            found.append((values, at))
+    return found if len(found) >= 5 else None
+
+
+def _skeletons(pairs: Any, X: Array, targets: Array | None, y: Any) -> Iterator[Model]:
+    identity = ACTIVATIONS["identity"]()
+    forms = [X] if min(X.shape) > 1 or X.shape[0] == 1 else [X, X.T]
+    for form in forms:
+        for columns, in_out, x, Ws in layouts(pairs, form):
+            links = tuple(
+                Link(
+                    W,
+                    None if b is None else b.value.ravel(),
+                    identity,
+                    leaf.name,
+                    "" if b is None else b.name,
+                    () if b is None else b.shape,
+                )
+                for W, (leaf, b) in zip(Ws, pairs, strict=True)
+            )
+            for Y in _targets(targets, y, len(x), Ws[-1].shape[0], columns):
+                yield Model(links, x, Y, None, np.ones(len(x)), columns=columns, W_in_out=in_out)
+
+
+def _targets(targets: Array | None, y: Any, m: int, n: int, columns: bool) -> Iterator[Array]:
+    """The targets as rows (m, n): as they are, transposed, or labels turned into rows of 0 and
+    1."""
+    if targets is None:
+        return
+    flat = np.asarray(targets).ravel()
+    forms = (targets.T, targets) if columns else (targets, targets.T)
+    seen = False
+    for form in forms:
+        if form.shape == (m, n) and not (seen and m == n):
+            seen = True
+            yield form
+    if not seen and flat.size == m * n:
+        yield flat.reshape(m, n)
+    labels = (
+        flat.size == m
+        and n > 1
+        and bool(np.all((flat == np.round(flat)) & (flat >= 0) & (flat < n)))
+    )
+    if labels:
+        yield np.eye(n)[flat.astype(int)]
+
+
+def _fit(skeleton: Model, pairs: Any, points: Sequence[Point]) -> Model | None:
+    hidden = len(skeleton.links) - 1
+    moved = [_moved(skeleton, pairs, values) for values, _ in points]
+    J = np.array([at for _, at in points])
+    penalties = np.array([_penalties(model) for model in moved])
+    for names in (COMMON, (*COMMON, *REST)):
+        hiddens = list(_records(ACTIVATIONS, names)) if hidden else [ACTIVATIONS["identity"]()]
+        for f in hiddens:
+            for g in _records(ACTIVATIONS, names):
+                found = _try(skeleton, moved, J, penalties, f, g)
+                if found is not None:
+                    return found
+    return None
+
+
+def _moved(skeleton: Model, pairs: Any, values: Mapping[tuple[Any, ...], Array]) -> Model:
+    links = []
+    for link, (W, b) in zip(skeleton.links, pairs, strict=True):
+        matrix = values[W.path]
+        links.append(
+            replace(
+                link,
+                W=matrix.T if skeleton.W_in_out else matrix,
+                b=None if b is None else values[b.path].ravel(),
+            )
+        )
+    return replace(skeleton, links=tuple(links))
+
+
+def _penalties(model: Model) -> tuple[float, float]:
+    Ws = [link.W for link in model.links if link.W is not None]
+    return sum(float(np.sum(W * W)) / 2 for W in Ws), sum(float(np.abs(W).sum()) for W in Ws)
+
+
+def with_activations(model: Model, f: Activation, g: Activation) -> Model:
+    """Return the model run with f in every hidden layer and g in the last."""
+    links = [replace(link, f=f) for link in model.links[:-1]]
+    links.append(replace(model.links[-1], f=g))
+    with np.errstate(all="ignore"):
+        return replace(model, links=tuple(links)).run()
+
+
+def _try(
+    skeleton: Model,
+    moved: Sequence[Model],
+    J: Array,
+    penalties: Array,
+    f: Activation,
+    g: Activation,
+) -> Model | None:
+    run = [with_activations(model, f, g) for model in moved]
+    if any(not np.isfinite(model.a[-1]).all() for model in run):
+        return None
+    for cost in _records(COSTS, _COSTS):
+        with np.errstate(all="ignore"):
+            total = np.array([float(np.sum(cost.J(model.a[-1], model.y))) for model in run])
+        found = _factors(total, penalties, J)
+        if found is not None:
+            share, l2, l1 = found
+            model = replace(run[0], cost=cost, l1=l1, l2=l2)
+            return replace(model, shares=np.full(len(model.x), share))
+    return None
+
+
+def _factors(total: Array, penalties: Array, J: Array) -> tuple[float, float, float] | None:
+    """Solve J = share total + l2 penalty + l1 penalty over the points; None unless it holds at
+    all."""
+    if not np.isfinite(total).all():
+        return None
+    for columns in ([], [0], [1], [0, 1]):
+        basis = np.column_stack([total, penalties[:, columns]])
+        scale = np.abs(basis).max(axis=0)
+        if not (scale > 0).all():
+            continue
+        solved, *_ = np.linalg.lstsq(basis / scale, J, rcond=None)
+        solved = solved / scale
+        off = np.abs(basis @ solved - J).max()
+        if off <= AGREES * np.abs(J).max() and solved[0] > 0 and len(J) > len(solved) + 1:
+            l = dict(zip(columns, solved[1:], strict=True))
+            if min(l.values(), default=0.0) < 0:
+                return None
+            return float(solved[0]), float(l.get(0, 0.0)), float(l.get(1, 0.0))
+    return None
+
+
+def single(z: Array, a: Array) -> Activation | None:
+    """Return the activation of the tables that turns z into a, if one does."""
+    for record in _records(ACTIVATIONS, (*COMMON, *REST)):
+        with np.errstate(all="ignore"):
+            got = record.f(z)
+        if got.shape == a.shape and np.allclose(got, a, rtol=1e-9, atol=1e-12):
+            found: Activation = record
+            return found
+    return None
+
+
+def identify_cost(name: str, z: Array, y: Any, J: float) -> Model | None:
+    """Return the model of a cost that takes z (or a) itself: an activation, a cost and a factor."""
+    rows = data_rows(z)
+    if rows is None:
+        return None
+    m, n = rows.shape
+    flat = np.asarray(y)
+    forms = list(_targets(data_rows(flat.astype(float)), flat, m, n, False))
+    for f in _records(ACTIVATIONS, (*COMMON, *REST)):
+        for cost in _records(COSTS, _COSTS):
+            for Y in forms:
+                with np.errstate(all="ignore"):
+                    total = float(np.sum(cost.J(f.f(rows), Y)))
+                for share in (1 / m, 1.0, 1 / (m * n), 2 / m, 2.0, 2 / (m * n), 0.5 / m):
+                    if abs(share * total - J) <= 1e-8 * abs(J):
+                        links = (Link(None, None, f),)
+                        shares = np.full(m, share)
+                        return Model(links, rows, Y, cost, shares, x_name=name).run()
+    return None
+
+
+__all__ = ["Cost", "identify", "identify_cost", "single", "with_activations"]

@@ -1,0 +1,1 @@
+"""Interoperability: ONNX, scikit-learn and PyTorch."""
