@@ -143,7 +143,7 @@ def trained(case: Case, engine: Any, dtype: str, threads: int | None = None) -> 
     net = network(case, d.start, dtype)
     optimizer = resolve_optimizer(case.optimizer)
     X, Y = (np.ascontiguousarray(v, dtype) for v in (d.X, d.Y))
-    problem = Problem(net, X, Y, None, optimizer, threads=threads)
+    problem = Problem(net.architecture, X, Y, None, optimizer, threads=threads)
     rates = np.full(case.steps, case.rate)
 
     start = net.theta.copy()

@@ -28,7 +28,7 @@ import numpy as np
 
 import chainrule as cr
 from chainrule.files.header import NO_DIGEST, digest, header_bytes
-from chainrule.files.network import load_network
+from chainrule.network import Network
 from chainrule.tables.columns import columns, require
 from chainrule.tables.encode_batch import encode_batch
 from chainrule.tables.encoder import Encoder
@@ -152,7 +152,7 @@ def model_files(folder: Path) -> tuple[bytes, bytes, Callable[[Path], Any]]:
 
 
 def _theta(path: Path) -> Any:
-    net = load_network(path).network
+    net = Network.load(path)
     return net.theta.tobytes() + net.predict(np.ones((1, net.sizes[0]))).tobytes()
 
 

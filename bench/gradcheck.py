@@ -28,7 +28,7 @@ from chainrule.gradcheck.native import core_of
 from chainrule.gradcheck.parameter_gradients import slopes_of, summed
 from chainrule.gradcheck.progress import Watch
 from chainrule.gradcheck.strategies.network import nudges_of
-from chainrule.network import shares_of
+from chainrule.mathematics.sample_weights import shares_of
 
 EPS = 1e-6
 Array = np.ndarray[Any, np.dtype[np.float64]]

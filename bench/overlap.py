@@ -46,7 +46,7 @@ def measure(team: Any, sizes: list[int], output: str, m: int) -> dict[str, float
     net = cr.Network(sizes, output=output, dtype="float32")
     X = rng.normal(size=(m, sizes[0])).astype(np.float32)
     Y = net.targets(rng.integers(0, max(sizes[-1], 2), m), m)
-    problem = Problem(net, X, Y, None, adam(), threads=1)
+    problem = Problem(net.architecture, X, Y, None, adam(), threads=1)
     rows, into, g = np.arange(m), np.empty_like(net.theta), np.ones_like(net.theta)
 
     def compute() -> None:

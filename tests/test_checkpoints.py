@@ -175,8 +175,9 @@ def test_the_last_few_are_kept_and_can_be_predicted_with(tmp_path: Path) -> None
     net.fit(X, Y, checkpoint=policy, **COMMON)
     assert [path.name for path in written(tmp_path)] == [NAME.format(52), NAME.format(78)]
     assert [path.name for path in tmp_path.iterdir() if path not in written(tmp_path)] == []
-    loaded = load_network(written(tmp_path)[-1])
-    assert (loaded.network.predict(X) == net.predict(X)).all()
+    path = written(tmp_path)[-1]
+    loaded = load_network(path)
+    assert (cr.load(path).predict(X) == net.predict(X)).all()
     assert loaded.encoder == {"kind": "own"}
     assert loaded.encoder_arrays["mean"].tolist() == [0, 1, 2]
 

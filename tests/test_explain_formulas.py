@@ -25,6 +25,7 @@ from chainrule.drawing.notation import (
     Where,
     tidy,
 )
+from chainrule.drawing.parsing import parse_formula
 from chainrule.drawing.render_latex import latex
 from chainrule.drawing.render_mathml import markup, mathml
 from chainrule.drawing.render_text import text
@@ -34,7 +35,6 @@ from chainrule.explanation.formulas import (
     cost_formula,
     trace_activation,
 )
-from chainrule.explanation.parsing import parse_formula
 from chainrule.mathematics.activations import ACTIVATIONS, Activation
 from chainrule.mathematics.costs import COSTS, Cost
 

@@ -12,36 +12,28 @@ PACKAGE = ROOT / "src" / "chainrule"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 PARTS = {path.name.removesuffix(".py") for path in PACKAGE.iterdir()}
 
-# What each part may import of the others (itself always): arrows run one way.
-CORE = {"mathematics"}
-SHAPE = CORE | {"architecture", "parameters", "network"}
-MAY_IMPORT = {
-    "mathematics": set(),
-    "parameters": CORE,
-    "architecture": CORE,
-    "network": CORE | {"architecture", "parameters"},
-    "engines": SHAPE,
-    "training": SHAPE | {"engines", "files"},
-    "distributed": SHAPE | {"engines", "training"},
-    "files": SHAPE,
-    "tables": SHAPE | {"engines", "training", "files"},
-    "estimators": SHAPE | {"training", "files", "tables"},
-    "gradcheck": SHAPE | {"engines", "training", "files"},
-    "explanation": SHAPE | {"training", "files", "tables", "gradcheck"},
-}
-# Methods that reach up, at the time of the call: net.fit, net.predict, net.save, history.plot,
-# notebooks.
-LATE = {
-    ("network", "engines"),
-    ("network", "training"),
-    ("network", "files"),
-    ("architecture", "gradcheck"),
-    ("network", "explanation"),
-    ("training", "explanation"),
-    *(("files", part) for part in ("tables", "training", "estimators")),  # what is exported
-    ("estimators", "gradcheck"),
-    ("estimators", "explanation"),
-}
+# The floors of the house, from the ground up: a part imports parts below it alone. Imports inside
+# functions count; those for types alone do not.
+FLOORS = (
+    {"mathematics"},
+    {"architecture"},
+    {"parameters"},
+    {"model"},
+    {"engines"},
+    {"files"},
+    {"drawing"},
+    {"gradcheck"},
+    {"training"},
+    {"network", "distributed"},
+    {"ensemble", "tables"},
+    {"explanation"},
+    {"estimators"},
+    {"interop"},
+    {"__init__"},
+    {"cli"},
+    {"__main__"},
+)
+FLOOR = {part: number for number, floor in enumerate(FLOORS) for part in floor}
 
 
 @pytest.mark.parametrize(
@@ -64,44 +56,49 @@ def part_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imports(path: Path) -> list[tuple[str, bool]]:
-    """Return the parts that a file imports, each with whether that happens inside a function."""
+def imports(path: Path) -> set[str]:
+    """Return the files that a file imports, wherever the import stands, as dotted names."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    late = {
-        node
-        for function in ast.walk(tree)
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
-        for node in ast.walk(function)
-    }
     typing_only = {
         node
         for block in ast.walk(tree)
         if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.dump(block.test)
         for node in ast.walk(block)
     }
-    found = []
-    package = path.relative_to(PACKAGE).parts[:-1]
+    package = path.relative_to(PACKAGE.parent).parts[:-1]
+    targets: set[str] = set()
     for node in ast.walk(tree):
         if not isinstance(node, ast.ImportFrom) or node in typing_only:
             continue
-        if node.level:
-            base = package[: len(package) - node.level + 1]
-            target = (*base, *(node.module or "").split("."))
-            names = [target[0]] if target[0] else [alias.name for alias in node.names]
-            found += [(name, node in late) for name in names if name in PARTS]
-        elif (node.module or "").startswith("chainrule."):
-            found.append(((node.module or "").split(".")[1], node in late))
-    return found
+        base = package[: len(package) - node.level + 1] if node.level else ()
+        module = ".".join((*base, *([node.module] if node.module else [])))
+        for alias in node.names:
+            full = f"{module}.{alias.name}"
+            targets.add(full if full in FILES else module)
+    return {name for name in targets if name in FILES}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_arrows_between_parts_run_one_way(path: Path) -> None:
-    part = part_of(path)
-    if part not in MAY_IMPORT:
-        return
-    for target, late in imports(path):
-        allowed = target == part or target in MAY_IMPORT[part]
-        assert allowed or (late and (part, target) in LATE), f"{path} imports {target}"
+def dotted(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {dotted(path): path for path in SOURCES}
+ARROWS = {name: imports(path) - {name} for name, path in FILES.items()}
+
+
+def test_every_part_has_its_floor() -> None:
+    assert {part_of(path) for path in SOURCES} == set(FLOOR)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_arrows_between_parts_run_down(name: str) -> None:
+    part = part_of(FILES[name])
+    for target in ARROWS[name]:
+        other = part_of(FILES[target])
+        if other == "__init__":  # its version, which is set before anything is imported
+            continue
+        assert other == part or FLOOR[other] < FLOOR[part], f"{name} imports {target}"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))

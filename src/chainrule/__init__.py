@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .mathematics.activations import ACTIVATIONS, Activation
@@ -12,17 +14,16 @@ from .mathematics.optimizers import OPTIMIZERS, Optimizer
 from .mathematics.passes import Gradients, Trace
 from .mathematics.propagation import backward, forward
 from .mathematics.schedules import SCHEDULES, Schedule
-from .network import Network
+from .network import Network, load
 from .training import METRICS, History, Metric, Stop
 
 if TYPE_CHECKING:
     from . import distributed
+    from .ensemble import Ensemble, Fitted, fit_many, grid
     from .explanation import expand, explain, illustrate
     from .explanation.report import report
-    from .files.network import load
     from .gradcheck import check_gradients
     from .training.checkpoints import Checkpoints
-    from .training.many import Ensemble, Fitted, fit_many, grid
 
 __version__ = "0.1.0"
 
@@ -63,17 +64,38 @@ __all__ = [
 # Name -> the part of the package that has it; imported when the name is first used.
 _LATE = {
     "Checkpoints": "training.checkpoints",
-    "Ensemble": "training.many",
-    "Fitted": "training.many",
+    "Ensemble": "ensemble",
+    "Fitted": "ensemble",
     "check_gradients": "gradcheck",
     "expand": "explanation",
     "explain": "explanation",
-    "fit_many": "training.many",
-    "grid": "training.many",
+    "fit_many": "ensemble",
+    "grid": "ensemble",
     "illustrate": "explanation",
-    "load": "files.network",
     "report": "explanation.report",
 }
+
+# Modules that were moved, under the names by which they can still be imported.
+_MOVED = {
+    "files.onnx": "interop.onnx",
+    "files.sklearn": "interop.sklearn",
+    "files.torch": "interop.torch",
+    "training.many": "ensemble",
+}
+
+
+def _moved(old: str, new: str) -> ModuleType:
+    """Return a module of the old name that imports the new one when it is first used."""
+    module = ModuleType(f"{__name__}.{old}", f"Moved to ``{__name__}.{new}``.")
+
+    def get(name: str) -> Any:
+        return getattr(import_module(f".{new}", __name__), name)
+
+    module.__dict__["__getattr__"] = get
+    return module
+
+
+sys.modules.update({f"{__name__}.{old}": _moved(old, new) for old, new in _MOVED.items()})
 
 
 def __getattr__(name: str) -> Any:

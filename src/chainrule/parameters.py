@@ -14,7 +14,9 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from .mathematics.layers import Layer
+from .architecture import Architecture
+from .mathematics.layers import Dense, Layer
+from .mathematics.random import THETA, key
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -66,6 +68,23 @@ def gather(parameters: Sequence[Mapping[str, Any]], layers: Sequence[Layer], out
     for place in places(layers):
         view(out, place)[...] = parameters[place.layer][place.name]
     return out
+
+
+def initial_theta(architecture: Architecture) -> Floats:
+    """Draw the parameters theta (P,) that the seed fixes: each W by its layer's initializer."""
+    theta: Floats = np.zeros(size(architecture.layers), architecture.dtype)
+    by_layer = views(theta, architecture.layers)
+    numbers = iter(range(1, len(architecture.sizes)))
+    for place in places(architecture.layers):
+        layer = architecture.layers[place.layer]
+        if not isinstance(layer, Dense) or place.name != "W":
+            continue
+        stream = key(architecture.seed, THETA, next(numbers))
+        rng = np.random.Generator(np.random.Philox(key=stream))
+        by_layer[place.layer]["W"][...] = layer.init.draw(place.shape, rng)
+        if layer.init.biases:
+            by_layer[place.layer]["b"][...] = layer.init.draw((layer.n_out,), rng)
+    return theta
 
 
 def decays(layers: Sequence[Layer], dtype: npt.DTypeLike) -> Floats:

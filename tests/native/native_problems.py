@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,13 @@ def targets(kind: str, m: int, n: int, rng: np.random.Generator) -> Any:
     return rng.normal(size=(m, n))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class NetworkProblem(Problem):
+    """A problem with a network of its architecture, for its theta."""
+
+    network: cr.Network = None  # type: ignore[assignment]
+
+
 def problem(
     sizes: list[int],
     hidden: Any = "tanh",
@@ -39,13 +47,14 @@ def problem(
     clip_value: float | None = None,
     clip_norm: float | None = None,
     **network: Any,
-) -> Problem:
+) -> NetworkProblem:
     rng = np.random.default_rng(seed)
     net = cr.Network(sizes, hidden=hidden, output=output, cost=cost, dtype=dtype, seed=3, **network)
     X = (0.3 * rng.normal(size=(m, sizes[0]))).astype(dtype)
     Y = np.ascontiguousarray(targets(net.cost.target, m, sizes[-1], rng).astype(dtype))
     w = rng.random(m) * (rng.random(m) > 0.2) if weights else None
-    return Problem(net, X, Y, w, resolve_optimizer(optimizer), clip_value, clip_norm, threads)
+    settings = (resolve_optimizer(optimizer), clip_value, clip_norm, threads)
+    return NetworkProblem(net.architecture, X, Y, w, *settings, net)
 
 
 def outputs_of(cost: str) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from chainrule.gradcheck.perturbation import Nudges
 from chainrule.gradcheck.strategies.network import nudges_of
 from chainrule.mathematics.activations import ACTIVATIONS
 from chainrule.mathematics.costs import COSTS
-from chainrule.network import shares_of
+from chainrule.mathematics.sample_weights import shares_of
 
 native = pytest.importorskip("chainrule.engines.native", reason="the core is not built")
 

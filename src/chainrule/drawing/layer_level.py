@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..network import Network
+from ..model import Model
 from .notation import layered
 from .picture import MEANINGS, Box, Label, Line, Picture, entries, legend
 from .render_text import text
@@ -20,7 +20,7 @@ _FUNCTION = (96.0, 54.0)
 _VALUE = (72.0, 44.0)
 
 
-def layer_picture(net: Network, with_legend: bool = True) -> Picture:
+def layer_picture(net: Model, with_legend: bool = True) -> Picture:
     """Lay out both passes of a network at the level of layers."""
     last = len(net.sizes) - 1
     boxes = [*_forward(net, last), *_cost(net, last), *_backward(net, last)]
@@ -57,7 +57,7 @@ def _value(key: str, role: str, l: float, y: float, lines: tuple[str, ...], titl
     return Box(key, role, _at(l), y, *_VALUE, lines, title)  # type: ignore[arg-type]
 
 
-def _forward(net: Network, last: int) -> list[Box]:
+def _forward(net: Model, last: int) -> list[Box]:
     sizes, found = net.sizes, []
     found.append(
         _value("a-0", "input", 0, FORWARD, (f"x = {_name('a', 0)}", f"{sizes[0]}"), "the inputs x")
@@ -98,7 +98,7 @@ def _forward(net: Network, last: int) -> list[Box]:
     return found
 
 
-def _cost(net: Network, last: int) -> list[Box]:
+def _cost(net: Model, last: int) -> list[Box]:
     x = last + 0.5
     return [
         Box("y", "input", _at(x), WEIGHTS, *_VALUE, ("y", f"{net.sizes[-1]}"), "the targets y"),
@@ -115,7 +115,7 @@ def _cost(net: Network, last: int) -> list[Box]:
     ]
 
 
-def _backward(net: Network, last: int) -> list[Box]:
+def _backward(net: Model, last: int) -> list[Box]:
     sizes, found = net.sizes, []
     title = "dJ/da of the output: what the way back starts from"
     found.append(

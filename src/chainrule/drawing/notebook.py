@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from ..network import Network
+from ..model import Model
 from . import plots
 from .layer_level import layer_picture
 from .picture import clean
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _MOST_LAYERS = 8
 
 
-def network_html(net: Network) -> str:
+def network_html(net: Model) -> str:
     """Return a table of the layers and, for a few of them, the picture of both passes."""
     rows, number = [], 0
     for layer in net.layers:

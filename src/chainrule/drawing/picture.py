@@ -127,3 +127,8 @@ def entries(roles: Sequence[Role], weights: bool = False) -> list[Entry]:
             line = Line(f"legend-{word}", ((0, 11), (30, 11)), "weight", 0.8, negative)
             found.append(Entry(f"weight {word} 0", None, line))
     return found
+
+
+def clip_name(name: str, most: int = 22) -> str:
+    """Cut a long name for a drawing; the page and the tooltip have it in full."""
+    return name if len(name) <= most else name[: most - 1] + "…"

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..explanation.unit_level import clip_name
-from .picture import clean
+from .picture import clean, clip_name
 
 if TYPE_CHECKING:
     from ..training.history import History

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..architecture import Architecture
 from ..mathematics.penalties import penalty
-from ..network import Network
 from ..parameters import views
 from . import reference
 from .communicator import Team
@@ -131,7 +131,7 @@ class DataParallel:
 
         See ``protocol.Engine.run``. Raises RuntimeError if members' parameters ever differ.
         """
-        net, steps = problem.network, len(rates)
+        net, steps = problem.architecture, len(rates)
         costs, squares = np.empty(steps), np.empty((steps, len(net.activations)))
         sums = Sums(self.part, theta)
         for s in range(steps):
@@ -154,7 +154,7 @@ class DataParallel:
         """Return J over all members' rows and its gradient; see ``protocol.Engine.evaluate``."""
         sums = Sums(self.part, theta)
         sums.add(problem, theta, *self.split(np.arange(self.m)), None, MOST_ROWS)
-        return sums.evaluated(self.team, problem.network, theta, dtheta)
+        return sums.evaluated(self.team, problem.architecture, theta, dtheta)
 
 
 class Sums:
@@ -203,7 +203,7 @@ class Sums:
             self._all[:-2] += into
             self._all[-2:] += J, weight
 
-    def mean(self, team: Team, net: Network, theta: Floats) -> tuple[float, Floats]:
+    def mean(self, team: Team, net: Architecture, theta: Floats) -> tuple[float, Floats]:
         """Reduce over all members; return J, and its gradient without that of the penalties.
 
         The gradient is good until the next ``add``, which begins anew.
@@ -220,7 +220,9 @@ class Sums:
         self._begun = False
         return float(self._all[-2]) + penalties(net, theta), self._all[:-2]
 
-    def evaluated(self, team: Team, net: Network, theta: Floats, dtheta: Floats | None) -> float:
+    def evaluated(
+        self, team: Team, net: Architecture, theta: Floats, dtheta: Floats | None
+    ) -> float:
         """Reduce over all members; return J, and write its gradient to ``dtheta`` if given."""
         J, g = self.mean(team, net, theta)
         if dtheta is not None:
@@ -229,7 +231,7 @@ class Sums:
         return J
 
 
-def penalties(net: Network, theta: Floats) -> float:
+def penalties(net: Architecture, theta: Floats) -> float:
     """Return the penalties on all W."""
     if net.l1 == 0 and net.l2 == 0:
         return 0.0

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from ..mathematics.passes import forward_pass
-from ..network import Network
+from ..model import Model
 from ..parameters import views
 from . import built
 from .protocol import Floats, Predictor
@@ -31,10 +31,10 @@ class _Known(NamedTuple):
     outputs: Predictor | None
 
 
-_known: WeakKeyDictionary[Network, _Known] = WeakKeyDictionary()
+_known: WeakKeyDictionary[Model, _Known] = WeakKeyDictionary()
 
 
-def predict(network: Network, X: Floats) -> Floats:
+def predict(network: Model, X: Floats) -> Floats:
     """Return the outputs a^L (m, n_L) of X (m, n_0), C-contiguous and of the network's dtype."""
     native = built()
     if native is None:
@@ -42,23 +42,23 @@ def predict(network: Network, X: Floats) -> Floats:
     settings = (native.isa(), native.threads_of(None))
     known = _known.get(network)
     if known is None or known.theta is not network.theta or known.settings != settings:
-        lacks = native.lacks_layers(network) is not None
-        outputs = None if lacks else native.predictor(network, network.theta, None)
+        lacks = native.lacks_layers(network.architecture) is not None
+        outputs = None if lacks else native.predictor(network.architecture, network.theta, None)
         known = _Known(network.theta, settings, outputs)
         _known[network] = known
     return _reference(network, X) if known.outputs is None else known.outputs(X)
 
 
-def predictor(network: Network, threads: int | None = None) -> Predictor:
+def predictor(network: Model, threads: int | None = None) -> Predictor:
     """Return ``f(X, out=None)`` with the parameters of this moment; see ``Network.predictor``."""
     if threads is not None and not (isinstance(threads, int) and 1 <= threads <= MOST_THREADS):
         raise ValueError(
             f"threads must be a whole number from 1 to {MOST_THREADS}, or None, not {threads!r}"
         )
     native = built()
-    if native is None or native.lacks_layers(network) is not None:
+    if native is None or native.lacks_layers(network.architecture) is not None:
         return _Reference(network)
-    return native.predictor(network, _aligned(network.theta), threads)  # type: ignore[no-any-return]
+    return native.predictor(network.architecture, _aligned(network.theta), threads)  # type: ignore[no-any-return]
 
 
 def _aligned(theta: Floats) -> Floats:
@@ -71,7 +71,7 @@ def _aligned(theta: Floats) -> Floats:
     return copy
 
 
-def _reference(network: Network, X: Floats) -> Floats:
+def _reference(network: Model, X: Floats) -> Floats:
     y_hat: Floats = network.forward(X).y_hat
     return y_hat
 
@@ -79,7 +79,7 @@ def _reference(network: Network, X: Floats) -> Floats:
 class _Reference:
     """The same call for networks that the core does not know, on the mathematics itself."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Model) -> None:
         self._layers, self._sizes = network.layers, network.sizes
         self._theta = network.theta.copy()
         self._parameters = views(self._theta, network.layers)

@@ -16,12 +16,12 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
+from ..architecture import Architecture
 from ..mathematics.activations import ACTIVATIONS
 from ..mathematics.costs import COSTS, canonical_pair
 from ..mathematics.layers import Dense, Dropout
 from ..mathematics.names import listed, unknown
 from ..mathematics.optimizers import OPTIMIZERS
-from ..network import Network
 from . import _core
 from .protocol import Costs, Floats, Problem
 
@@ -79,7 +79,7 @@ def isa() -> str:
 
 def lacks(problem: Problem) -> str | None:
     """Say which part of the problem the core does not know; None if it knows all."""
-    net = problem.network
+    net = problem.architecture
     missing = lacks_layers(net)
     if missing is not None:
         return missing
@@ -113,7 +113,7 @@ def run(
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, not {batch_size}")
     steps = ceil(len(order) / batch_size)
-    layers = sum(isinstance(layer, Dense) for layer in problem.network.layers)
+    layers = sum(isinstance(layer, Dense) for layer in problem.architecture.layers)
     costs, squares = np.empty(steps), np.empty((steps, layers))
     taken = _core_of(problem).run(
         _writable("theta", theta),
@@ -177,7 +177,7 @@ def step(
     problem: Problem, theta: Floats, state: Floats, dtheta: Floats, rate: float, number: int
 ) -> Costs:
     """Take a step from a gradient; see ``reference.step``."""
-    squares = np.empty(sum(isinstance(layer, Dense) for layer in problem.network.layers))
+    squares = np.empty(sum(isinstance(layer, Dense) for layer in problem.architecture.layers))
     _core_of(problem).step(
         _writable("theta", theta),
         _writable("state", state),
@@ -190,9 +190,9 @@ def step(
     return squares
 
 
-def lacks_layers(network: Network) -> str | None:
+def lacks_layers(architecture: Architecture) -> str | None:
     """Say which layer or activation the core does not know; None if it knows all."""
-    for layer in network.layers:
+    for layer in architecture.layers:
         if isinstance(layer, Dense):
             if not _known("activations", layer.activation, ACTIVATIONS):
                 return f"activation {layer.activation.name!r}"
@@ -201,31 +201,33 @@ def lacks_layers(network: Network) -> str | None:
     return None
 
 
-def lacks_cost(network: Network) -> str | None:
+def lacks_cost(architecture: Architecture) -> str | None:
     """Name the cost if the core does not know it."""
-    return None if _known("costs", network.cost, COSTS) else f"cost {network.cost.name!r}"
+    return None if _known("costs", architecture.cost, COSTS) else f"cost {architecture.cost.name!r}"
 
 
-def predictor(network: Network, theta: Floats, threads: int | None) -> Any:
+def predictor(architecture: Architecture, theta: Floats, threads: int | None) -> Any:
     """Return ``f(X, out=None)``, the outputs a^L with these parameters, which are not copied.
 
     For a network of which ``lacks_layers`` says None.
     """
-    return _core.Predictor(isa(), _layers(network), _array("theta", theta), threads_of(threads))
+    return _core.Predictor(
+        isa(), _layers(architecture), _array("theta", theta), threads_of(threads)
+    )
 
 
-def checker(network: Network, stages: list[tuple[Any, ...]], Y: Floats) -> Any:
+def checker(architecture: Architecture, stages: list[tuple[Any, ...]], Y: Floats) -> Any:
     """Return the numerical check's view of cached passes in float64; see ``gradcheck.native``.
 
     ``stages``: (W^T, b, z, a, mask or None, kinked, bends) of each numbered layer; Y (m, n_L) is
     smoothed already. For a network of which ``lacks_layers`` and ``lacks_cost`` say None.
     """
-    numbers = [layer[2:4] for layer in _layers(network)]
+    numbers = [layer[2:4] for layer in _layers(architecture)]
     given = [
         (*(None if x is None else _array("a stage", x) for x in stage[:5]), *number, *stage[5:])
         for stage, number in zip(stages, numbers, strict=True)
     ]
-    return _core.Checker(isa(), given, _array("Y", Y), _cost(network))
+    return _core.Checker(isa(), given, _array("Y", Y), _cost(architecture))
 
 
 def _core_of(problem: Problem) -> Any:
@@ -238,7 +240,7 @@ def _core_of(problem: Problem) -> Any:
 
 
 def _new_core(problem: Problem, level: str) -> Any:
-    net, optimizer = problem.network, problem.optimizer
+    net, optimizer = problem.architecture, problem.optimizer
     return _core.Core(
         level,
         _layers(net),
@@ -260,23 +262,25 @@ def _new_core(problem: Problem, level: str) -> Any:
     )
 
 
-def _cost(network: Network) -> tuple[int, float, bool]:
+def _cost(architecture: Architecture) -> tuple[int, float, bool]:
     """Return the cost as the core takes it: (number, setting, whether from z)."""
-    canonical = canonical_pair(network.activations[-1], network.cost) is not None
-    setting = float(next(iter(network.cost.settings.values()), 0.0))
-    return _NUMBERS["costs"][network.cost.name], setting, canonical
+    canonical = canonical_pair(architecture.activations[-1], architecture.cost) is not None
+    setting = float(next(iter(architecture.cost.settings.values()), 0.0))
+    return _NUMBERS["costs"][architecture.cost.name], setting, canonical
 
 
-def _rates(network: Network) -> dict[int, float]:
+def _rates(architecture: Architecture) -> dict[int, float]:
     return {
-        layer.place: float(layer.rate) for layer in network.layers if isinstance(layer, Dropout)
+        layer.place: float(layer.rate)
+        for layer in architecture.layers
+        if isinstance(layer, Dropout)
     }
 
 
-def _layers(network: Network) -> list[tuple[Any, ...]]:
+def _layers(architecture: Architecture) -> list[tuple[Any, ...]]:
     """Return each layer as the core takes it: (n_in, n_out, f, setting of f, rate of dropout)."""
-    dense = [layer for layer in network.layers if isinstance(layer, Dense)]
-    rates = _rates(network)
+    dense = [layer for layer in architecture.layers if isinstance(layer, Dense)]
+    rates = _rates(architecture)
     return [
         (
             layer.n_in,

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ..architecture import Architecture
 from ..mathematics.optimizers import Optimizer
-from ..network import Network
 
 Floats = npt.NDArray[np.floating[Any]]
 Costs = npt.NDArray[np.float64]
@@ -21,15 +21,15 @@ Costs = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Problem:
-    """A network's architecture with data and optimizer: what stays the same during a run.
+    """An architecture with data and optimizer: what stays the same during a run.
 
     X (m, n_0) and Y (m, n_L) are C-contiguous and of the network's dtype, weights (m,) float64 or
-    None. Theta is passed to the engine, that of ``network`` is not used. The gradient is clipped by
+    None. Theta is passed to the engine. The gradient is clipped by
     value first, then by norm, where these are given. A problem is equal to itself only, so that an
     engine can keep memory and threads for as long as the problem lives.
     """
 
-    network: Network
+    architecture: Architecture
     X: Floats
     Y: Floats
     weights: npt.NDArray[np.float64] | None

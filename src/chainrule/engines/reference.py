@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..architecture import Architecture
 from ..mathematics.clipping import clip_by_norm, clip_by_value
-from ..mathematics.dropout import dropout_mask
-from ..mathematics.layers import Masks
+from ..mathematics.dropout import Masks, step_masks
 from ..mathematics.passes import backward_pass, cost_pass, forward_pass
 from ..mathematics.penalties import penalty_gradient
-from ..mathematics.random import DROPOUT, key
-from ..network import Network, shares_of
+from ..mathematics.sample_weights import shares_of
 from ..parameters import decays, gather, spans, views
 from .protocol import Costs, Floats, Problem
 
@@ -38,17 +37,16 @@ def run(
     first_step: int,
 ) -> tuple[Costs, Costs]:
     """Take a step for each batch; see ``protocol.Engine.run``."""
-    net, optimizer = problem.network, problem.optimizer
+    net, optimizer = problem.architecture, problem.optimizer
     steps = ceil(len(order) / batch_size)
     parts = spans(net.layers)
     costs, squares = np.empty(steps), np.empty((steps, len(parts)))
     parameters, dtheta = views(theta, net.layers), np.empty_like(theta)
     decay = decays(net.layers, theta.dtype) if optimizer.settings.get("weight_decay") else 1
-    dropout = any(layer.kind == "dropout" for layer in net.layers)
     with np.errstate(all="ignore"):
         for s in range(steps):
             rows = order[s * batch_size : (s + 1) * batch_size]
-            masks = net.masks(first_step + s) if dropout else None
+            masks = step_masks(net.seed, first_step + s, net.dtype)
             costs[s] = _gradient(problem, parameters, rows, masks, dtheta)
             squares[s] = [float(np.vdot(dtheta[part], dtheta[part])) for part in parts]
             if not (isfinite(costs[s]) and np.isfinite(squares[s]).all()):
@@ -61,7 +59,7 @@ def run(
 
 def evaluate(problem: Problem, theta: Floats, dtheta: Floats | None = None) -> float:
     """Return J over all rows and its gradient; see ``protocol.Engine.evaluate``."""
-    parameters = views(theta, problem.network.layers)
+    parameters = views(theta, problem.architecture.layers)
     with np.errstate(all="ignore"):
         return _gradient(problem, parameters, None, None, dtheta)
 
@@ -73,7 +71,7 @@ def _gradient(
     masks: Masks | None,
     dtheta: Floats | None,
 ) -> float:
-    net = problem.network
+    net = problem.architecture
     X, Y, weights = problem.X, problem.Y, problem.weights
     if rows is not None:
         X, Y = X[rows], Y[rows]
@@ -97,27 +95,15 @@ def sums(
     their rows of a batch adds up to what one finds for the batch. ``places``: those of the rows in
     the batch, which the dropout masks of the step depend on; None: no masks.
     """
-    net, X, Y, w = problem.network, problem.X[rows], problem.Y[rows], problem.weights
+    net, X, Y, w = problem.architecture, problem.X[rows], problem.Y[rows], problem.weights
     w = np.ones(len(X), net.dtype) if w is None else w[rows].astype(net.dtype)
     parameters = views(theta, net.layers)
-    masks = None if step is None else _masks(net, step, places)
+    masks = None if step is None else step_masks(net.seed, step, net.dtype, places)
     with np.errstate(all="ignore"):
         trace = forward_pass(X, net.layers, parameters, masks)
         found, _, _ = backward_pass(trace, Y, w, net.layers, parameters, net.cost, inputs=False)
         gather(found, net.layers, dtheta)
         return float(cost_pass(trace, Y, w, net.layers, parameters, net.cost))
-
-
-def _masks(net: Network, step: int, places: Rows) -> Masks | None:
-    """Return the function that draws the dropout masks of some places of a batch."""
-    if all(layer.kind != "dropout" for layer in net.layers):
-        return None
-
-    def draw(place: int, rate: float, shape: tuple[int, int]) -> Any:
-        stream = key(net.seed, DROPOUT, step, place)
-        return dropout_mask(shape, rate, stream, net.dtype, rows=places)
-
-    return draw
 
 
 def step(
@@ -129,7 +115,7 @@ def step(
     the steps from 0. Returns the squared norms (L,) of each layer's gradient before clipping; where
     one is not finite, nothing was updated.
     """
-    net, optimizer = problem.network, problem.optimizer
+    net, optimizer = problem.architecture, problem.optimizer
     decay = decays(net.layers, theta.dtype) if optimizer.settings.get("weight_decay") else 1
     with np.errstate(all="ignore"):
         add_penalties(net, theta, dtheta)
@@ -140,7 +126,7 @@ def step(
     return squares
 
 
-def add_penalties(net: Network, theta: Floats, dtheta: Floats) -> None:
+def add_penalties(net: Architecture, theta: Floats, dtheta: Floats) -> None:
     """Add the gradient of the penalties on every W to a flat gradient."""
     if net.l1 == 0 and net.l2 == 0:
         return

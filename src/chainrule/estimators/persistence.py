@@ -237,7 +237,8 @@ def _built(record: Any, loaded: Any) -> Any:
             raise KeyError(name)
         found = _value(value)
         setattr(made, name, list(found) if isinstance(found, tuple) else found)
-    made.network_, made.dtype_ = loaded.network, np.dtype(record["dtype"])
+    made.network_ = Network.from_architecture(loaded.architecture, loaded.theta)
+    made.dtype_ = np.dtype(record["dtype"])
     made.encoder_ = None
     if loaded.encoder is not None:
         state = {key: value for key, value in loaded.encoder.items() if key != "target"}

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from ..drawing.notation import Node, Num, Sym, substitute, tidy
+from ..drawing.parsing import parse_formula
 from ..mathematics.activations import ACTIVATIONS, Activation
 from ..mathematics.costs import COSTS, Cost
 from ..mathematics.names import listed
-from .parsing import parse_formula
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,7 +145,7 @@ def importances(model: TableModel, rows: Columns, true: Array) -> tuple[Importan
 
 def _cost(net: Any, X: Array, y: Array) -> float:
     from ..mathematics.passes import cost_pass
-    from ..network import shares_of
+    from ..mathematics.sample_weights import shares_of
 
     trace = net.forward(X)
     shares = shares_of(None, len(X), net.dtype)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..drawing.notation import layered
-from ..drawing.picture import Box, Label, Line, Picture, Role, entries, legend
+from ..drawing.picture import Box, Label, Line, Picture, Role, clip_name, entries, legend
 from ..drawing.render_text import text
 from .numerical import Floats, Sample
 
@@ -103,11 +103,6 @@ def _column(
 def short(value: float) -> str:
     """Spell a number in at most 3 digits."""
     return f"{value + 0.0:.3g}".replace("-", "−").replace("e−0", "e−").replace("e+0", "e")
-
-
-def clip_name(name: str, most: int = 22) -> str:
-    """Cut a long name for a drawing; the page and the tooltip have it in full."""
-    return name if len(name) <= most else name[: most - 1] + "…"
 
 
 def _boxes(

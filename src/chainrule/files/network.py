@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..architecture import Architecture, architecture_of
-from ..network import Network
-from ..parameters import Place, gather, places, size
+from ..model import Model
+from ..parameters import Floats, Place, gather, places, size
 from .model import read_model, shapes_agree, write_model
 
 ENCODER = "encoder."
@@ -26,12 +26,13 @@ CHECKPOINT = "checkpoint."
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a model file holds: the network, the encoder's state if any, the training's record.
+    """What a model file holds: architecture and theta, the encoder's state if any, the record.
 
     ``checkpoint`` is None but for a checkpoint.
     """
 
-    network: Network
+    architecture: Architecture
+    theta: Floats
     encoder: Any
     encoder_arrays: Mapping[str, npt.NDArray[Any]]
     record: Any
@@ -41,7 +42,7 @@ class Loaded:
 
 def save_network(
     path: str | os.PathLike[str],
-    network: Network,
+    network: Model,
     encoder: tuple[Any, Mapping[str, npt.NDArray[Any]]] | None = None,
     record: Any = None,
     checkpoint: tuple[Any, Mapping[str, npt.NDArray[Any]]] | None = None,
@@ -77,24 +78,14 @@ def load_network(path: str | os.PathLike[str]) -> Loaded:
     for name, place in named:
         by_layer[place.layer][place.name] = arrays[name]
     theta = gather(by_layer, made.layers, np.empty(size(made.layers), made.dtype))
-    network = Network.from_config(metadata["network"], theta)
     state, record, standing = (metadata.get(key) for key in ("encoder", "record", "checkpoint"))
-    return Loaded(network, state, encoder, record, standing, checkpoint)
+    return Loaded(made, theta, state, encoder, record, standing, checkpoint)
 
 
 def _popped(arrays: dict[str, npt.NDArray[Any]], key: str) -> dict[str, npt.NDArray[Any]]:
     """Take the arrays whose names begin with ``key`` out, and return them without it."""
     names = [name for name in arrays if name.startswith(key)]
     return {name.removeprefix(key): arrays.pop(name) for name in names}
-
-
-def load(path: str | os.PathLike[str]) -> Network:
-    """Read the network of a model file; see ``load_network``.
-
-    Raises ValueError, in one sentence, if there is no such file, it is no model file, is damaged,
-    truncated or of a newer format version, or its shapes disagree with its metadata.
-    """
-    return load_network(path).network
 
 
 def _named(made: Architecture) -> Iterator[tuple[str, Place]]:

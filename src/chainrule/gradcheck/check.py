@@ -37,9 +37,9 @@ def check_gradients(subject: Any, *args: Any, **settings: Any) -> Report:
     >>> check_gradients(lambda w: float(w @ w), lambda w: 2 * w, w).ok
     True
     """
-    from ..network import Network
+    from ..model import Model
 
-    if isinstance(subject, Network):
+    if isinstance(subject, Model):
         from .strategies.network import check_network
 
         return check_network(subject, *args, **settings)

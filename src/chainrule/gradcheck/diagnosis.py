@@ -20,7 +20,7 @@ from .mistakes.table import BUGS
 from .patterns.entries import few_entries, from_patterns, precision_only
 from .patterns.evidence import Evidence
 from .report import Diagnosis, Report
-from .user_network.model import Model
+from .user_network.model import UserNetwork
 from .verdicts import UNCHECKED, WRONG, Checked
 
 Array = npt.NDArray[Any]
@@ -28,7 +28,7 @@ FITS = 1e-6
 
 
 def diagnose(
-    report: Report, model: Model | None, samples: int | None = None, X: Array | None = None
+    report: Report, model: UserNetwork | None, samples: int | None = None, X: Array | None = None
 ) -> None:
     """Fill in ``where`` and ``diagnoses`` of a report that has wrong entries.
 
@@ -38,7 +38,7 @@ def diagnose(
         _diagnose(report, model, Evidence(report.tensors, samples, X))
 
 
-def _diagnose(report: Report, model: Model | None, evidence: Evidence) -> None:
+def _diagnose(report: Report, model: UserNetwork | None, evidence: Evidence) -> None:
     wrong = [t for t in report.tensors if t.count(WRONG)]
     if model is not None and not agrees(
         report.tensors, model.named(backward(model)[0]), numeric=True
@@ -81,7 +81,7 @@ def agrees(tensors: Sequence[Checked], made: Mapping[str, Array], numeric: bool 
     return compared > 0
 
 
-def _variants(model: Model) -> Iterator[tuple[Bug, Change, int]]:
+def _variants(model: UserNetwork) -> Iterator[tuple[Bug, Change, int]]:
     """Every mistake in every layer alone; then in all layers at once."""
     L = len(model.links)
     for bug in BUGS:
@@ -92,7 +92,7 @@ def _variants(model: Model) -> Iterator[tuple[Bug, Change, int]]:
                 yield bug, change, at
 
 
-def _named_bugs(tensors: Sequence[Checked], model: Model) -> Iterator[Diagnosis]:
+def _named_bugs(tensors: Sequence[Checked], model: UserNetwork) -> Iterator[Diagnosis]:
     seen: set[tuple[str, int]] = set()
     for bug, change, at in _variants(model):
         made, possible = backward(model, bug, change, at)
@@ -103,7 +103,7 @@ def _named_bugs(tensors: Sequence[Checked], model: Model) -> Iterator[Diagnosis]
             yield fill(bug, model, at)
 
 
-def _left_over(tensors: Sequence[Checked], model: Model) -> Iterator[Diagnosis]:
+def _left_over(tensors: Sequence[Checked], model: UserNetwork) -> Iterator[Diagnosis]:
     """No mistake fits: where everything above a layer is right, its own f' is the suspect."""
     right = model.named(backward(model)[0])
     for l in range(len(model.links), 0, -1):
@@ -125,7 +125,7 @@ def _left_over(tensors: Sequence[Checked], model: Model) -> Iterator[Diagnosis]:
         return
 
 
-def _where(report: Report, model: Model | None, wrong: Sequence[Checked]) -> str:
+def _where(report: Report, model: UserNetwork | None, wrong: Sequence[Checked]) -> str:
     for d in report.diagnoses:
         if d.layer is not None:
             return d.place
@@ -144,7 +144,7 @@ def _where(report: Report, model: Model | None, wrong: Sequence[Checked]) -> str
     return ", ".join(t.name for t in wrong)
 
 
-def fill_place(model: Model, l: int) -> str:
+def fill_place(model: UserNetwork, l: int) -> str:
     """Name a layer by its number and its parameters."""
     link = model.links[l - 1]
     names = ", ".join(name for name in (link.W_name, link.b_name) if name)
@@ -157,7 +157,7 @@ def data_of(subject: Any, X: Any) -> Any:
     return X if X is not None else cache.get("x", cache.get("X"))
 
 
-def model_in(subject: Any, X: Any, y: Any) -> Model | None:
+def model_in(subject: Any, X: Any, y: Any) -> UserNetwork | None:
     """Find the network inside a pair of functions, from the data given or cached."""
     from .user_network.identification import identify
 
@@ -178,5 +178,5 @@ def diagnose_network(report: Report, net: Any, nudges: Any, shares: Array, dthet
         for l, s in enumerate(nudges.stages, 1)
     )
     first = nudges.stages[0].a_prev
-    model = Model(links, first, nudges.Y, net.cost, shares, l1=net.l1, l2=net.l2).run()
+    model = UserNetwork(links, first, nudges.Y, net.cost, shares, l1=net.l1, l2=net.l2).run()
     diagnose(report, model, len(first))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from .mistakes.backward import Bug
 from .report import Diagnosis
-from .user_network.model import Model
+from .user_network.model import UserNetwork
 
 
-def fill(bug: Bug, model: Model, at: int) -> Diagnosis:
+def fill(bug: Bug, model: UserNetwork, at: int) -> Diagnosis:
     """Return the diagnosis of a mistake at one layer (0: all of them, -1: all hidden ones)."""
     L = len(model.links)
     l = L if bug.only_top or at == 0 else L - 1 if at == -1 else at
@@ -25,7 +25,7 @@ def fill(bug: Bug, model: Model, at: int) -> Diagnosis:
     return Diagnosis(bug.name, place, sentence, bug.formula.format(**words), True, l)
 
 
-def names(model: Model, l: int) -> dict[str, str]:
+def names(model: UserNetwork, l: int) -> dict[str, str]:
     """Return the words that stand in the templates for layer l."""
     L, link = len(model.links), model.links[l - 1]
     W, b = link.W_name or "W", link.b_name or "b"

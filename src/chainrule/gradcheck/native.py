@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from ..engines import built
 from ..mathematics.costs import smooth
-from ..network import Network
+from ..model import Model
 from .differences import EPS
 
 if TYPE_CHECKING:
@@ -79,13 +79,17 @@ class Core:
         return int(min(max(WORK / (4 * (products + 100 * sum(widths))), 48), MOST))
 
 
-def core_of(net: Network, nudges: Nudges) -> Core | None:
+def core_of(net: Model, nudges: Nudges) -> Core | None:
     """Return the core for these passes, or None where NumPy must take them."""
     native = built()
-    if native is None or native.lacks_layers(net) or native.lacks_cost(net):
+    if (
+        native is None
+        or native.lacks_layers(net.architecture)
+        or native.lacks_cost(net.architecture)
+    ):
         return None
     Y = np.ascontiguousarray(smooth(nudges.Y, net.cost.settings.get("smoothing", 0)))
-    checker = native.checker(net, [_given(stage) for stage in nudges.stages], Y)
+    checker = native.checker(net.architecture, [_given(stage) for stage in nudges.stages], Y)
     core = Core(checker, net.sizes, len(Y), native.threads_of(None))
     for l, stage in enumerate(nudges.stages, 1):
         own = np.empty(stage.z.shape)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..mathematics.activations import ACTIVATIONS
 from ..mathematics.names import listed
-from ..network import Network
+from ..model import Model
 from ..parameters import views
 from .differences import EPS, Estimate
 from .perturbation import Nudges
@@ -51,7 +51,7 @@ def slopes_of(nudges: Nudges, l: int) -> Estimate | None:
 
 
 def tensors_of(
-    net: Network, nudges: Nudges, dtheta: Array, shares: Array, tolerance: float
+    net: Model, nudges: Nudges, dtheta: Array, shares: Array, tolerance: float
 ) -> list[Checked]:
     """Return W1, b1, W2, ... with both numbers, bars and verdicts; see ``verdicts.decide``."""
     analytic = [g for g in views(dtheta, net.layers) if g]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
 from .checks import BELOW_ONE, setting
 from .namespace import Array
-from .random import uniform, uniform_at
+from .random import DROPOUT, uniform, uniform_at
+from .random import key as stream
+
+# (place, rate, shape) -> the mask of the layer below place + 1.
+Masks = Callable[[int, float, tuple[int, int]], Array]
 
 
 def dropout_mask(
@@ -39,6 +45,20 @@ def dropout_mask(
     mask: npt.NDArray[np.floating] = kept.astype(dtype)
     mask *= mask.dtype.type(1.0 / (1.0 - float(rate)))
     return mask
+
+
+def step_masks(
+    seed: int, step: int, dtype: npt.DTypeLike, rows: npt.NDArray[np.int64] | None = None
+) -> Masks:
+    """Return the function ``(place, rate, shape) -> mask`` that draws the masks of one step.
+
+    ``rows``: the samples' numbers in the batch, where only a part of it is at hand.
+    """
+
+    def draw(place: int, rate: float, shape: tuple[int, int]) -> Array:
+        return dropout_mask(shape, rate, stream(seed, DROPOUT, step, place), dtype, rows=rows)
+
+    return draw
 
 
 def dropout_forward(a_prev: Array, mask: Array) -> Array:

@@ -7,19 +7,17 @@ l = 1..L, with a z and an a of their own; the others stand between them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from .activations import Activation, activation_backward
-from .dropout import dropout_backward, dropout_forward
+from .dropout import Masks, dropout_backward, dropout_forward
 from .initializers import Initializer
 from .namespace import Array
 from .propagation import affine_backward, affine_forward
 
 Parameters = Mapping[str, Array]
-# (place, rate, shape) -> mask, or None outside training.
-Masks = Callable[[int, float, tuple[int, int]], Array]
 
 
 class Cache(Protocol):

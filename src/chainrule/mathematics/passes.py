@@ -12,7 +12,8 @@ from typing import Any
 
 from .activations import Activation
 from .costs import Cost, cost_backward, cost_of, share_out
-from .layers import Cache, Dense, Layer, Masks, Parameters
+from .dropout import Masks
+from .layers import Cache, Dense, Layer, Parameters
 from .namespace import Array, namespace
 from .penalties import penalty, penalty_gradient
 

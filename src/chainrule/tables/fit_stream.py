@@ -223,7 +223,7 @@ def _samples(
     memory: int,
     team: Team,
 ) -> Stream:
-    net = reader.problem.network
+    net = reader.problem.architecture
     batch_size = settings.batch_size // team.size
     bytes_a_row = (net.sizes[0] + net.sizes[-1]) * net.dtype.itemsize + 16
     taken = BASE + bytes_a_row * sum(sum(counts[n]) for n in ("validation", "test"))

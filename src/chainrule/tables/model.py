@@ -134,14 +134,15 @@ class TableModel:
                 "use one that `chainrule train` wrote"
             )
         try:
-            return cls(loaded.network, *_encoders(loaded), loaded.record)
+            network = Network.from_architecture(loaded.architecture, loaded.theta)
+            return cls(network, *_encoders(loaded), loaded.record)
         except ValueError as error:
             raise ValueError(f"{os.fspath(path)} is not a sound model file: {error}") from None
 
 
 def _encoders(loaded: Any) -> tuple[Encoder, TargetEncoder]:
     """Build both encoders, and check that they fit the network."""
-    state, network = loaded.encoder, loaded.network
+    state, network = loaded.encoder, loaded.architecture
     if not isinstance(state, dict) or "target" not in state:
         raise ValueError("its encoder has no target")
     rest = {key: value for key, value in state.items() if key != "target"}

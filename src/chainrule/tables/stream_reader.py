@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ..engines import Problem
 from ..mathematics.random import SPLIT, key, uniform
+from ..mathematics.targets import encode_target
 from .columns import Column, columns
 from .encode_batch import encode_rows
 from .encoder import Encoder
@@ -80,7 +81,7 @@ class Reader:
 
     def empty(self, rows: int) -> tuple[Array, Array]:
         """Return X and Y of so many rows, to be filled."""
-        net = self.problem.network
+        net = self.problem.architecture
         return np.empty((rows, net.sizes[0]), net.dtype), np.empty((rows, net.sizes[-1]), net.dtype)
 
     def pieces(self, group: Group, part: Part, skip: int = 0) -> Iterator[Piece]:
@@ -117,13 +118,14 @@ class Reader:
     def _encode(self, group: Group, batch: Any, keep: Rows, at: int, X: Array, Y: Array) -> None:
         import pyarrow as pa
 
-        net, name = self.problem.network, self.target.name
+        net, name = self.problem.architecture, self.target.name
         rows = keep[at : at + len(X)]
         try:
             encode_rows(self.encoder, batch, rows, X)
             column = columns(pa.Table.from_batches([batch.select([name])]))[name]
             values = places_of(self.target, column)
-            Y[...] = net.targets(self.target.encode(values, net.dtype), batch.num_rows)[rows]
+            encoded = self.target.encode(values, net.dtype)
+            Y[...] = encode_target(encoded, net.sizes[-1], net.cost, net.dtype)[rows]
         except ValueError as error:
             raise ValueError(f"{group.path}: {error}") from None
 

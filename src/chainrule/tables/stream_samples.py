@@ -148,7 +148,7 @@ class Stream:
 
     def _loaded(self, epoch: int, begin: int, slot: int) -> Generator[Loaded, None, None]:
         """Yield the slot and the order of rows of each block from the one numbered ``begin`` on."""
-        skip, seed = begin * self.rows, self.reader.problem.network.seed
+        skip, seed = begin * self.rows, self.reader.problem.architecture.seed
         m = sum(self.counts) - skip
         slots = (self._slot((slot + n) % 2) for n in count())
         for n, size in enumerate(in_blocks(self._pieces(epoch, skip), self.rows, m, slots)):
@@ -160,7 +160,7 @@ class Stream:
 
     def _pieces(self, epoch: int, skip: int) -> Iterator[Piece]:
         """Yield an epoch's rows after the first ``skip``."""
-        n, rank, seed = len(self.groups), self.team.rank, self.reader.problem.network.seed
+        n, rank, seed = len(self.groups), self.team.rank, self.reader.problem.architecture.seed
         order = permutation(n, key(seed, ORDER, epoch, rank)) if self.shuffle else range(n)
         for place in order:
             rows = self.counts[place]
@@ -197,4 +197,4 @@ class Stream:
         sums = Sums(part, theta)
         for block in replace(self, shuffle=False, epochs=0).blocks(0, 0):
             sums.add(block.problem, theta, block.order, block.order, None, MOST_ROWS)
-        return sums.evaluated(self.team, self.reader.problem.network, theta, dtheta)
+        return sums.evaluated(self.team, self.reader.problem.architecture, theta, dtheta)

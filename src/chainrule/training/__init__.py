@@ -28,14 +28,14 @@ from .settings import (
 )
 
 if TYPE_CHECKING:
-    from ..network import Network
+    from ..model import Model
     from .checkpoints import Checkpoints, Keeper
 
 __all__ = ["METRICS", "Carried", "History", "Metric", "Stop", "fit"]
 
 
 def fit(
-    net: Network,
+    net: Model,
     X: npt.ArrayLike,
     y: npt.ArrayLike,
     *,
@@ -123,8 +123,7 @@ def fit(
         carried.check(net.theta, settings.optimizer)
     if policy is not None:
         run.keeper = _keeper(run, policy, data, held, resume)
-    net.history = conduct(run)
-    return net.history
+    return conduct(run)
 
 
 # What checkpoints need (locks, digests, dates) is imported by those who write some.

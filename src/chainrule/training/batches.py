@@ -80,7 +80,7 @@ class InMemory:
 
     def blocks(self, epoch: int, first: int) -> Iterator[Block]:
         """Yield the one block: all samples in the order of the epoch."""
-        seed = self.problem.network.seed
+        seed = self.problem.architecture.seed
         order = permutation(self.m, key(seed, ORDER, epoch)) if self.shuffle else np.arange(self.m)
         yield Block(self.problem, order, self.batch_size, 0, self.steps)
 

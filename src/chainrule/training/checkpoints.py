@@ -154,7 +154,7 @@ class Keeper:
                 return names
             for fault in faults:
                 warnings.warn(f"{fault}; {path.name} is resumed", RuntimeWarning, stacklevel=2)
-            return str(path), loaded.network.theta, names, dict(loaded.checkpoint_arrays)
+            return str(path), loaded.theta, names, dict(loaded.checkpoint_arrays)
         return faults[0] if faults else None
 
     def _checked(self, path: Path, loaded: Loaded) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..engines import Problem
 from ..mathematics.optimizers import gradient_descent
-from ..network import Network
+from ..model import Model
 from .descent import descend
 from .history import History, Reason
 from .interrupt import Interrupt
@@ -13,10 +13,10 @@ from .run import Run
 from .settings import Data, Settings
 
 
-def problem_of(net: Network, data: Data, settings: Settings) -> Problem:
+def problem_of(net: Model, data: Data, settings: Settings) -> Problem:
     """Return what an engine is given for a run."""
     return Problem(
-        network=net,
+        architecture=net.architecture,
         X=data.X,
         Y=data.Y,
         weights=data.weights,

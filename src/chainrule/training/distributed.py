@@ -50,7 +50,7 @@ from .settings import (
 )
 
 if TYPE_CHECKING:
-    from ..network import Network
+    from ..model import Model
 
 T = TypeVar("T")
 
@@ -61,7 +61,7 @@ _DIFFERENT = ("validation", "sample_weight", "callbacks", "progress", "metrics")
 
 
 def fit(
-    net: Network,
+    net: Model,
     X: npt.ArrayLike,
     y: npt.ArrayLike,
     *,
@@ -105,7 +105,7 @@ def fit(
 
 
 def _fit(
-    net: Network,
+    net: Model,
     X: Any,
     y: Any,
     team: Team,
@@ -158,7 +158,7 @@ def defaults() -> dict[str, Any]:
     return {p.name: p.default for p in parameters if p.name not in ("net", "X", "y")}
 
 
-def _facts(net: Network, rows: str, accumulate: int, given: dict[str, Any]) -> dict[str, Any]:
+def _facts(net: Model, rows: str, accumulate: int, given: dict[str, Any]) -> dict[str, Any]:
     """Return what all ranks must have alike, in words."""
     from .. import __version__
 
@@ -218,7 +218,7 @@ def _policy(given: dict[str, Any]) -> Any:
     return checkpoints_of(given["checkpoint"], given["checkpoint_every"])
 
 
-def _checked(net: Network, X: Any, y: Any, weight: Any, rows: str) -> Data:
+def _checked(net: Model, X: Any, y: Any, weight: Any, rows: str) -> Data:
     if rows not in ROWS:
         raise unknown("rows", rows, ROWS)
     return data_of(net, X, y, weight, "X", empty=rows == "own")
@@ -256,7 +256,7 @@ def _weights(data: Data, team: Team, rows: str) -> npt.NDArray[np.float64] | Non
 
 
 def _split(
-    net: Network, data: Data, validation: Any, factors: Weights, team: Team, rows: str
+    net: Model, data: Data, validation: Any, factors: Weights, team: Team, rows: str
 ) -> tuple[Data, Data | None]:
     """Return this rank's training samples and the part of the validation set it answers for."""
     agree_on(team, {"kind of validation": type(validation).__name__})

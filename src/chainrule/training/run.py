@@ -14,7 +14,7 @@ from ..engines import Engine
 from ..engines.communicator import ALONE, Team, stacked
 from ..mathematics.clipping import norm
 from ..mathematics.costs import cost_of
-from ..network import Network
+from ..model import Model
 from .batches import Samples
 from .continuation import Carried
 from .history import History, Reason, Stop
@@ -36,7 +36,7 @@ class Run:
 
     def __init__(
         self,
-        net: Network,
+        net: Model,
         data: Data | None,
         validation: Data | None,
         settings: Settings,

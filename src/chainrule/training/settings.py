@@ -15,8 +15,9 @@ from ..mathematics.checks import INSIDE_ONE, NOT_NEGATIVE, POSITIVE, setting
 from ..mathematics.names import unknown
 from ..mathematics.optimizers import OPTIMIZERS, Optimizer, resolve_optimizer
 from ..mathematics.random import SPLIT, key, permutation
+from ..mathematics.sample_weights import weights_of
 from ..mathematics.schedules import Schedule, resolve_schedule
-from ..network import Network, weights_of
+from ..model import Model
 from .metrics import Metric, resolve_metrics
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.floating[Any]]
 Weights = npt.NDArray[np.float64] | None
-Callback = Callable[[Network, "History"], Any]
+Callback = Callable[[Model, "History"], Any]
 
 LBFGS = "lbfgs"
 
@@ -40,7 +41,7 @@ class Data:
     @property
     def shares(self) -> Floats:
         """Each sample's share of the mean, (m,)."""
-        from ..network import shares_of
+        from ..mathematics.sample_weights import shares_of
 
         return shares_of(self.weights, len(self.X), self.X.dtype)
 
@@ -71,7 +72,7 @@ class Settings:
 
 def shares_in(team: Team, data: Data) -> Floats:
     """Return the shares of all members' samples, by rank, where ``data`` is this member's part."""
-    from ..network import shares_of
+    from ..mathematics.sample_weights import shares_of
 
     weights = np.ones(len(data.X)) if data.weights is None else data.weights
     found = stacked(team, weights)
@@ -79,7 +80,7 @@ def shares_in(team: Team, data: Data) -> Floats:
 
 
 def data_of(
-    net: Network, X: npt.ArrayLike, y: npt.ArrayLike, weight: Any, name: str, empty: bool = False
+    net: Model, X: npt.ArrayLike, y: npt.ArrayLike, weight: Any, name: str, empty: bool = False
 ) -> Data:
     """Check samples and turn them into arrays of the network's dtype; ``empty``: none will do.
 
@@ -99,7 +100,7 @@ def data_of(
     return Data(inputs, Y, None if weight is None else weights_of(weight, len(inputs)))
 
 
-def class_factors(net: Network, data: Data, class_weight: Any, team: Team = ALONE) -> Weights:
+def class_factors(net: Model, data: Data, class_weight: Any, team: Team = ALONE) -> Weights:
     """Return the weight of each class, or None.
 
     ``class_weight``: None, ``"balanced"`` (m / (number of classes * samples of the class), by
@@ -167,7 +168,7 @@ def held_out(seed: int, m: int, share: Any) -> npt.NDArray[np.bool_]:
 
 
 def split_validation(
-    net: Network, data: Data, validation: Any, factors: Weights
+    net: Model, data: Data, validation: Any, factors: Weights
 ) -> tuple[Data, Data | None]:
     """Return training and validation data: none, a share held out at random, or the caller's own.
 
@@ -182,7 +183,7 @@ def split_validation(
     return training, held
 
 
-def _split(net: Network, data: Data, validation: Any, factors: Weights) -> tuple[Data, Data | None]:
+def _split(net: Model, data: Data, validation: Any, factors: Weights) -> tuple[Data, Data | None]:
     if validation is None:
         return data, None
     if isinstance(validation, (tuple, list)):
@@ -200,7 +201,7 @@ def taken(data: Data, rows: npt.NDArray[np.int64]) -> Data:
     return Data(data.X[rows], data.Y[rows], None if data.weights is None else data.weights[rows])
 
 
-def settings_of(net: Network, m: int, has_validation: bool, given: Mapping[str, Any]) -> Settings:
+def settings_of(net: Model, m: int, has_validation: bool, given: Mapping[str, Any]) -> Settings:
     """Check the arguments of ``fit`` for m training samples; raises naming the one at fault."""
     optimizer = None if given["optimizer"] == LBFGS else _optimizer(given["optimizer"])
     batch_size = _batch_size(given["batch_size"], m, optimizer is None)
@@ -241,7 +242,7 @@ def _optimizer(optimizer: Any) -> Optimizer:
     return resolve_optimizer(optimizer)
 
 
-def _check_lbfgs(net: Network, given: Mapping[str, Any]) -> None:
+def _check_lbfgs(net: Model, given: Mapping[str, Any]) -> None:
     if any(layer.kind == "dropout" for layer in net.layers):
         raise ValueError(
             "lbfgs needs the same cost at every call, and dropout changes it: use adam"

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..user_network.model import Link, Model, dz_of
+from ..user_network.model import Link, UserNetwork, dz_of
 
 Array = npt.NDArray[Any]
 
@@ -23,7 +23,7 @@ Array = npt.NDArray[Any]
 class Step:
     """One layer of a backward pass while it is worked out; a mistake changes what it holds."""
 
-    model: Model
+    model: UserNetwork
     l: int
     link: Link
     da: Array
@@ -92,7 +92,7 @@ class Bug:
 
 
 def backward(
-    model: Model, bug: Bug | None = None, change: Change | None = None, at: int = 0
+    model: UserNetwork, bug: Bug | None = None, change: Change | None = None, at: int = 0
 ) -> Any:
     """Run the right backward pass, or one with a mistake at layer ``at`` (0: every layer).
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...mathematics.layers import Dense
-from ...network import Network
+from ...model import Model
 from ..check import run_pair
 from ..cost_functions import Subject
 from ..differences import EPS, STENCIL, Estimate, estimate
@@ -23,7 +23,7 @@ from ..perturbation import STEP, Nudges
 from ..perturbed_passes import Stage
 from ..report import Part, Report
 from ..user_network.identification import single
-from ..user_network.model import Link, Model
+from ..user_network.model import Link, UserNetwork
 from ..verdicts import RIGHT, UNDECIDABLE, WRONG, decide
 
 Array = npt.NDArray[Any]
@@ -66,7 +66,7 @@ def check_layer(
 
     settings.setdefault("name", f"layer {getattr(backward, '__name__', 'backward')}")
 
-    def model(subject: Subject) -> Model | None:
+    def model(subject: Subject) -> UserNetwork | None:
         p = {leaf.name: leaf.value for leaf in subject.leaves}
         return model_of(p["a_prev"], p["W"], p["b"], da64, a, ("a_prev", "W", "b"))
 
@@ -80,7 +80,7 @@ def _forward(forward: Callable[..., Any], p: dict[str, Array]) -> tuple[Array, A
 
 def model_of(
     x: Array, W: Array | None, b: Array | None, da: Array, a: Array, names: tuple[str, str, str]
-) -> Model | None:
+) -> UserNetwork | None:
     """Find the affine map and the activation that turn x into a: rows or columns, W either way."""
     identity = Link(None, None, _identity())
     if W is None:
@@ -88,7 +88,7 @@ def model_of(
         if f is None:
             return None
         links = (replace(identity, f=f),)
-        return Model(links, x, None, None, np.ones(len(x)), da, x_name=names[0]).run()
+        return UserNetwork(links, x, None, None, np.ones(len(x)), da, x_name=names[0]).run()
     for columns in (False, True):
         for in_out in (False, True):
             rows, M = (x.T if columns else x), (W.T if in_out else W)
@@ -106,7 +106,7 @@ def model_of(
             link = replace(
                 identity, W=M, b=bias, f=f, W_name=names[1], b_name=names[2], b_shape=shape
             )
-            return Model(
+            return UserNetwork(
                 (link,), rows, None, None, np.ones(len(rows)), top,
                 columns=columns, W_in_out=in_out, x_name=names[0],
             ).run()  # fmt: skip
@@ -119,7 +119,7 @@ def _identity() -> Any:
     return ACTIVATIONS["identity"]()
 
 
-def layer_parts(net: Network, nudges: Nudges, shares: Array, tolerance: float) -> list[Part]:
+def layer_parts(net: Model, nudges: Nudges, shares: Array, tolerance: float) -> list[Part]:
     """Check every layer's backward alone, from the last to the first, given a random dJ/da."""
     rng = np.random.default_rng(0)
     dense = [i for i, layer in enumerate(net.layers) if isinstance(layer, Dense)]

@@ -19,7 +19,8 @@ from ...mathematics.layers import Dense
 from ...mathematics.optimizers import OPTIMIZERS
 from ...mathematics.passes import forward_pass
 from ...mathematics.penalties import penalty
-from ...network import Network, shares_of, weights_of
+from ...mathematics.sample_weights import shares_of, weights_of
+from ...model import Model
 from ...parameters import views
 from ..check import check_settings, taylor_of
 from ..differences import EPS
@@ -37,7 +38,7 @@ LOOPED = 1
 
 
 def check_network(
-    net: Network,
+    net: Model,
     X: npt.ArrayLike,
     y: npt.ArrayLike,
     sample_weight: npt.ArrayLike | None = None,
@@ -67,7 +68,7 @@ def check_network(
 
 
 def _check(
-    net: Network,
+    net: Model,
     X: npt.ArrayLike,
     y: npt.ArrayLike,
     sample_weight: npt.ArrayLike | None,
@@ -147,7 +148,7 @@ def _finite(X: Array) -> None:
         raise ValueError(f"X[{row}, {column}] = {X[row, column]}: a check needs finite inputs")
 
 
-def _notes(net: Network, training: bool, at_step: int) -> tuple[str, ...]:
+def _notes(net: Model, training: bool, at_step: int) -> tuple[str, ...]:
     found = []
     if net.dtype != np.float64:
         found.append(f"the network is {net.dtype}: checked in a float64 shadow of it")
@@ -156,7 +157,7 @@ def _notes(net: Network, training: bool, at_step: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _given(gradients: Any, net: Network) -> Array:
+def _given(gradients: Any, net: Model) -> Array:
     found = gradients(net) if callable(gradients) else gradients
     found = np.asarray(found, np.float64)
     if found.shape != net.theta.shape:
@@ -165,14 +166,14 @@ def _given(gradients: Any, net: Network) -> Array:
 
 
 def _engine_gradient(
-    net: Network, X: Array, Y: Array, weights: Any, engine: str, training: bool, at_step: int
+    net: Model, X: Array, Y: Array, weights: Any, engine: str, training: bool, at_step: int
 ) -> tuple[float, Array, str]:
     """Return J and its gradient as the engine itself works them out.
 
     With dropout an engine gives its gradient only through a step: gradient descent with rate 1.
     """
     descent = OPTIMIZERS["gradient_descent"]()
-    problem = Problem(net, X, Y, weights, descent)
+    problem = Problem(net.architecture, X, Y, weights, descent)
     chosen, _ = choose(engine, problem)
     dtheta: Array = np.zeros_like(net.theta)
     if not (training and any(layer.kind == "dropout" for layer in net.layers)):
@@ -187,7 +188,7 @@ def _engine_gradient(
 
 
 def nudges_of(
-    net: Network, X: Array, Y: Array, shares: Array, training: bool, at_step: int
+    net: Model, X: Array, Y: Array, shares: Array, training: bool, at_step: int
 ) -> Nudges:
     """Return the cached passes of a network, ready to have every z moved."""
     trace = net.forward(X, training=training, step=at_step)
@@ -213,9 +214,7 @@ def nudges_of(
         return Nudges(stages, Y, shares, net.cost)
 
 
-def _cost_function(
-    net: Network, X: Array, Y: Array, weights: Any, training: bool, step: int
-) -> Any:
+def _cost_function(net: Model, X: Array, Y: Array, weights: Any, training: bool, step: int) -> Any:
     """Return J as a function of theta by whole passes, as the notes do: the oracle of the quick
     way."""
     shares = shares_of(weights, len(X), np.float64)
@@ -240,7 +239,7 @@ def _cost_function(
     return plain
 
 
-def _probe(net: Network, J: Any) -> Any:
+def _probe(net: Model, J: Any) -> Any:
     index = views(np.arange(net.theta.size, dtype=np.float64), net.layers)
     flat = [part[name] for part in index if part for name in part]
     names = [f"{kind}{l}" for l in range(1, len(flat) // 2 + 1) for kind in "Wb"]
@@ -254,7 +253,7 @@ def _probe(net: Network, J: Any) -> Any:
     return moved
 
 
-def _loop(net: Network, tensors: Sequence[Checked], J: Any, seed: int) -> None:
+def _loop(net: Model, tensors: Sequence[Checked], J: Any, seed: int) -> None:
     """Work out a few entries by full passes, as the notes do; raise if the quick way differs."""
     rng = np.random.default_rng(seed)
     J0 = J(net.theta)
@@ -289,7 +288,7 @@ def _looped(
     return False
 
 
-def _parts(net: Network, nudges: Nudges, shares: Array, tolerance: float) -> list[Part]:
+def _parts(net: Model, nudges: Nudges, shares: Array, tolerance: float) -> list[Part]:
     from .layers import layer_parts
 
     return layer_parts(net, nudges, shares, tolerance)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ...mathematics.activations import ACTIVATIONS, Activation
 from ...mathematics.costs import COSTS, Cost
 from ..pytree import Leaf
-from .model import COMMON, REST, Link, Model, _records, data_rows, layouts, numbered
+from .model import COMMON, REST, Link, UserNetwork, _records, data_rows, layouts, numbered
 
 Array = npt.NDArray[Any]
 POINTS = 7
@@ -35,7 +35,7 @@ def identify(
     X: Any,
     y: Any,
     seed: int = 0,
-) -> Model | None:
+) -> UserNetwork | None:
     """Return the model whose J agrees with the function's at several points, or None.
 
     ``J(values)`` is the function with some arrays replaced, by path.
@@ -74,7 +74,7 @@ def _points(leaves: Sequence[Leaf], J: Any, seed: int) -> list[Point] | None:
     return found if len(found) >= 5 else None
 
 
-def _skeletons(pairs: Any, X: Array, targets: Array | None, y: Any) -> Iterator[Model]:
+def _skeletons(pairs: Any, X: Array, targets: Array | None, y: Any) -> Iterator[UserNetwork]:
     identity = ACTIVATIONS["identity"]()
     forms = [X] if min(X.shape) > 1 or X.shape[0] == 1 else [X, X.T]
     for form in forms:
@@ -91,7 +91,9 @@ def _skeletons(pairs: Any, X: Array, targets: Array | None, y: Any) -> Iterator[
                 for W, (leaf, b) in zip(Ws, pairs, strict=True)
             )
             for Y in _targets(targets, y, len(x), Ws[-1].shape[0], columns):
-                yield Model(links, x, Y, None, np.ones(len(x)), columns=columns, W_in_out=in_out)
+                yield UserNetwork(
+                    links, x, Y, None, np.ones(len(x)), columns=columns, W_in_out=in_out
+                )
 
 
 def _targets(targets: Array | None, y: Any, m: int, n: int, columns: bool) -> Iterator[Array]:
@@ -117,7 +119,7 @@ def _targets(targets: Array | None, y: Any, m: int, n: int, columns: bool) -> It
         yield np.eye(n)[flat.astype(int)]
 
 
-def _fit(skeleton: Model, pairs: Any, points: Sequence[Point]) -> Model | None:
+def _fit(skeleton: UserNetwork, pairs: Any, points: Sequence[Point]) -> UserNetwork | None:
     hidden = len(skeleton.links) - 1
     moved = [_moved(skeleton, pairs, values) for values, _ in points]
     J = np.array([at for _, at in points])
@@ -132,7 +134,9 @@ def _fit(skeleton: Model, pairs: Any, points: Sequence[Point]) -> Model | None:
     return None
 
 
-def _moved(skeleton: Model, pairs: Any, values: Mapping[tuple[Any, ...], Array]) -> Model:
+def _moved(
+    skeleton: UserNetwork, pairs: Any, values: Mapping[tuple[Any, ...], Array]
+) -> UserNetwork:
     links = []
     for link, (W, b) in zip(skeleton.links, pairs, strict=True):
         matrix = values[W.path]
@@ -146,12 +150,12 @@ def _moved(skeleton: Model, pairs: Any, values: Mapping[tuple[Any, ...], Array])
     return replace(skeleton, links=tuple(links))
 
 
-def _penalties(model: Model) -> tuple[float, float]:
+def _penalties(model: UserNetwork) -> tuple[float, float]:
     Ws = [link.W for link in model.links if link.W is not None]
     return sum(float(np.sum(W * W)) / 2 for W in Ws), sum(float(np.abs(W).sum()) for W in Ws)
 
 
-def with_activations(model: Model, f: Activation, g: Activation) -> Model:
+def with_activations(model: UserNetwork, f: Activation, g: Activation) -> UserNetwork:
     """Return the model run with f in every hidden layer and g in the last."""
     links = [replace(link, f=f) for link in model.links[:-1]]
     links.append(replace(model.links[-1], f=g))
@@ -160,13 +164,13 @@ def with_activations(model: Model, f: Activation, g: Activation) -> Model:
 
 
 def _try(
-    skeleton: Model,
-    moved: Sequence[Model],
+    skeleton: UserNetwork,
+    moved: Sequence[UserNetwork],
     J: Array,
     penalties: Array,
     f: Activation,
     g: Activation,
-) -> Model | None:
+) -> UserNetwork | None:
     run = [with_activations(model, f, g) for model in moved]
     if any(not np.isfinite(model.a[-1]).all() for model in run):
         return None
@@ -213,7 +217,7 @@ def single(z: Array, a: Array) -> Activation | None:
     return None
 
 
-def identify_cost(name: str, z: Array, y: Any, J: float) -> Model | None:
+def identify_cost(name: str, z: Array, y: Any, J: float) -> UserNetwork | None:
     """Return the model of a cost that takes z (or a) itself: an activation, a cost and a factor."""
     rows = data_rows(z)
     if rows is None:
@@ -230,7 +234,7 @@ def identify_cost(name: str, z: Array, y: Any, J: float) -> Model | None:
                     if abs(share * total - J) <= 1e-8 * abs(J):
                         links = (Link(None, None, f),)
                         shares = np.full(m, share)
-                        return Model(links, rows, Y, cost, shares, x_name=name).run()
+                        return UserNetwork(links, rows, Y, cost, shares, x_name=name).run()
     return None
 
 

@@ -40,7 +40,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class UserNetwork:
     """A chain of layers with a cost, ``J = sum_i shares_i J_i + l2/2 sum W^2 + l1 sum |W|``.
 
     With ``cost`` None, J is the sum of ``da * a``, as where a layer is checked by itself.
@@ -61,7 +61,7 @@ class Model:
     z: tuple[Array, ...] = field(default=())
     a: tuple[Array, ...] = field(default=())
 
-    def run(self) -> Model:
+    def run(self) -> UserNetwork:
         """Return the model with its z and a worked out: z[l - 1] is z^l, a[l] is a^l."""
         zs, outs = [], [self.x]
         for link in self.links:

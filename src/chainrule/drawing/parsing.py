@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from ..drawing.notation import (
+from .notation import (
     Abs,
     Add,
     Bracket,

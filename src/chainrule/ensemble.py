@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..engines.communicator import ALONE, Team
-from ..mathematics.random import SPLIT, key, permutation
-from ..network import Network
-from .history import History
+from .engines.communicator import ALONE, Team
+from .mathematics.penalties import penalty
+from .mathematics.random import SPLIT, key, permutation
+from .network import Network
+from .training.history import History
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -131,8 +132,6 @@ def _one(job: Mapping[str, Any], held: Any, X: Any, y: Any) -> Fitted:
 
 
 def _penalty(net: Network) -> float:
-    from ..mathematics.penalties import penalty
-
     return sum(float(penalty(W, net.l1, net.l2)) for W in net.W if W is not None)
 
 
