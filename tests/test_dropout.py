@@ -3,12 +3,14 @@
 import re
 from fractions import Fraction
 from math import sqrt
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import chainrule as cr
 from chainrule.mathematics.dropout import dropout_backward, dropout_forward, dropout_mask
 from chainrule.mathematics.random import DROPOUT, key
 
@@ -123,3 +125,23 @@ def test_a_rate_is_below_one(rate: float) -> None:
     message = f"dropout: rate must be at least 0 and below 1, not {rate}"
     with pytest.raises(ValueError, match=re.escape(message)):
         dropout_mask((2, 2), rate, 0)
+
+
+@pytest.mark.parametrize("rows", [1, 70], ids=["one sample", "a batch"])
+def test_descent_with_dropout_has_the_gradient_of_its_masks(descent: Any, rows: int) -> None:
+    # a^0 = x m0, a^1 = W x m0 m1, J = a^2 - y: linear, with W^1 = W^2 = 1, so that each gradient
+    # is the mean over samples of products of x and masks. y is so low that dJ/da = 1 everywhere.
+    net = cr.Network(
+        [1, 1, 1], "identity", "identity", cost="absolute_error", dropout=[0.25, 0.5], seed=5
+    )
+    for l in (1, 2):
+        net.W[l], net.b[l] = [[1.0]], [0.0]
+    x = np.arange(1.0, rows + 1)[:, None]
+    masks = [
+        dropout_mask((rows, 1), rate, key(5, DROPOUT, 0, place))
+        for place, rate in enumerate((0.25, 0.5))
+    ]
+    lost = descent(net, x, np.full_like(x, -1e6), shuffle=False)
+    a = x * masks[0]
+    wanted = [(a * masks[1]).mean(), masks[1].mean(), (a * masks[1]).mean(), 1.0]
+    np.testing.assert_allclose(lost, wanted, rtol=1e-13)

@@ -246,3 +246,39 @@ def test_fit_on_far_inputs_gives_no_warning_but_its_own(name: str) -> None:
     assert np.isfinite(net.theta).all()
     if history.stop.reason == "diverged" and history.epochs == 0:
         assert (net.theta == before).all()
+
+
+# z far below and above, and the y at which 0/0 would stand in dJ/da: a is 0 or 1 exactly.
+UNDERFLOWS = [
+    ("softmax", "logistic", [[1000.0, 0.0, -1000.0]], [[1.0, 0.0, 0.0]]),
+    ("softmax", "cross_entropy", [[1000.0, 0.0, -1000.0]], [[1.0, 0.0, 0.0]]),
+    ("sigmoid", "logistic", [[1000.0, -1000.0, 1000.0]], [[1.0, 0.0, 1.0]]),
+    ("softplus", "poisson", [[-1000.0, -1000.0, -1000.0]], [[0.0, 0.0, 0.0]]),
+    ("sigmoid", "poisson", [[-1000.0, -1000.0, -2000.0]], [[0.0, 0.0, 0.0]]),
+]
+
+
+@pytest.mark.parametrize("dtype", FAR)
+@pytest.mark.parametrize("rows", [1, 40], ids=["one sample", "a batch"])
+@pytest.mark.parametrize(("output", "cost", "z", "y"), UNDERFLOWS)
+def test_descent_where_y_and_a_are_both_0_or_both_1_takes_no_step(
+    descent: Any, output: str, cost: str, z: Any, y: Any, rows: int, dtype: str
+) -> None:
+    # By hand: dz = a - y = 0 for what is canonical; f' = 0 elsewhere, with a finite dJ/da.
+    net = one_layer(np.array(z, dtype), output, cost)
+    lost = descent(net, np.repeat(z, rows, 0), np.repeat(y, rows, 0))
+    np.testing.assert_array_equal(lost, np.zeros_like(net.theta))
+
+
+@pytest.mark.parametrize("dtype", FAR)
+@pytest.mark.parametrize("rows", [1, 40], ids=["one sample", "a batch"])
+def test_descent_with_an_a_of_0_has_the_gradient_by_hand(
+    descent: Any, rows: int, dtype: str
+) -> None:
+    # exp underflows in the first unit: a = 0, y = 0. The other one has dz = (1 - y/a) f'(z).
+    net = cr.Network([1, 2], output="softplus", cost="poisson", dtype=dtype)
+    net.W[1], net.b[1] = [[-1000.0], [1.0]], [0.0, 0.0]
+    lost = descent(net, [[1.0]] * rows, [[0.0, 3.0]] * rows)
+    a = np.log1p(np.exp(1.0))
+    dz = (1 - 3 / a) / (1 + np.exp(-1.0))
+    np.testing.assert_allclose(lost, [0, dz, 0, dz], rtol=1e-5 if dtype == "float32" else 1e-12)

@@ -2,6 +2,7 @@
 
 import re
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+import chainrule as cr
 from chainrule.mathematics.penalties import penalty, penalty_gradient
 
 strengths = st.floats(0, 10)
@@ -84,3 +86,12 @@ def test_a_strength_is_not_negative(function: object, bad: float) -> None:
         message = f"penalty: {name} must be a finite number, 0 or above, not {bad}"
         with pytest.raises(ValueError, match=re.escape(message)):
             function(np.ones(2), **{name: bad})  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("rows", [1, 70], ids=["one sample", "a batch"])
+def test_descent_with_penalties_has_the_gradient_by_hand(descent: Any, rows: int) -> None:
+    # z = a = W x + b = 2, J's gradient a - y = 1: dW = x + l1 sign(W) + l2 W, db = 1.
+    net = cr.Network([2, 1], output="identity", cost="squared_error", l1=0.5, l2=0.25)
+    net.W[1], net.b[1] = [[3.0, -2.0]], [1.0]
+    lost = descent(net, [[1.0, 1.0]] * rows, [[1.0]] * rows)
+    np.testing.assert_allclose(lost, [1 + 0.5 + 0.75, 1 - 0.5 - 0.5, 1], atol=1e-13)

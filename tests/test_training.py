@@ -502,3 +502,14 @@ def test_save_and_load_after_training(tmp_path: Path) -> None:
     one, other = net.fit(X, y, epochs=2), back.fit(X, y, epochs=2)
     assert one.cost == other.cost
     assert (back.theta == net.theta).all()
+
+
+@pytest.mark.parametrize("weights", [[3.0, 1.0], [0.0, 2.0], [1.0, 0.0]])
+def test_descent_with_weights_has_the_gradient_by_hand(descent: Any, weights: list[float]) -> None:
+    # a = x, y = 0: dz = x, dW = sum w x^2 / sum w, db = sum w x / sum w.
+    net = cr.Network([1, 1], output="identity", cost="squared_error")
+    net.W[1], net.b[1] = [[1.0]], [0.0]
+    w, x = np.array(weights), np.array([2.0, -3.0])
+    lost = descent(net, x[:, None], [[0.0], [0.0]], sample_weight=w)
+    wanted = [(w * x * x).sum() / w.sum(), (w * x).sum() / w.sum()]
+    np.testing.assert_allclose(lost, wanted, rtol=1e-14)

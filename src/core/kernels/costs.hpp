@@ -16,15 +16,21 @@ INLINE V y_log(V y, V a) {
     return y > 0 ? product : V{};
 }
 
+// y / a, and 0 where y is 0, though a may have been rounded to 0.
+INLINE V over(V y, V a) {
+    const V quotient = y / a;
+    return y > 0 ? quotient : V{};
+}
+
 // J(a, y) and da = dJ/da, each of one entry; y is smoothed already.
 template <C c>
 INLINE V cost(V a, V y, real setting, V& da) {
     const V d = a - y;
     if constexpr (c == C::logistic) {
-        da = (1 - y) / (1 - a) - y / a;
+        da = over(1 - y, 1 - a) - over(y, a);
         return -(y_log(y, a) + y_log(1 - y, 1 - a));
     } else if constexpr (c == C::cross_entropy) {
-        da = -y / a;
+        da = -over(y, a);
         return -y_log(y, a);
     } else if constexpr (c == C::squared_error) {
         da = d;
@@ -42,7 +48,7 @@ INLINE V cost(V a, V y, real setting, V& da) {
         return max(d, V{}) - d * setting;
     } else {
         static_assert(c == C::poisson);
-        da = 1 - y / a;
+        da = 1 - over(y, a);
         return a - y_log(y, a);
     }
 }
