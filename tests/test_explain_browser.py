@@ -768,7 +768,7 @@ def test_the_cached_z_is_dashed_in_the_dark_too(show: Open, case: Any) -> None:
 def test_a_report_is_readable_in_light_and_dark(show: Open) -> None:
     pytest.importorskip("pyarrow")
     pytest.importorskip("matplotlib")
-    from chainrule.explanation.report import report
+    from chainrule.explanation.model_report import report
     from chainrule.tables.columns import columns
     from chainrule.tables.fit import fit_columns
     from chainrule.tables.reading import read_table

@@ -12,8 +12,7 @@ import chainrule as cr
 from chainrule.drawing.layer_level import layer_picture
 from chainrule.drawing.picture import COLOURS, Picture
 from chainrule.explanation import Names
-from chainrule.explanation.chain import sample_of
-from chainrule.explanation.passes import da_of
+from chainrule.explanation.sample_passes import backward_of, da_of, sample_of
 from chainrule.explanation.unit_level import telling_units, unit_picture
 
 NS = "{http://www.w3.org/2000/svg}"
@@ -30,7 +29,7 @@ def data(net: cr.Network, m: int = 4) -> tuple[np.ndarray, np.ndarray]:
 
 def units(net: cr.Network, names: Names | None = None, most: int = 8) -> Picture:
     sample = sample_of(net, *data(net), 0)
-    return unit_picture(sample, da_of(sample), names, most)
+    return unit_picture(sample, backward_of(sample), names, most)
 
 
 @pytest.mark.parametrize("sizes", [(2, 1), (2, 3, 2, 1), (3, *[4] * 29, 2), (7, 5000, 10)])
@@ -110,7 +109,7 @@ def test_wide_layers_fold_to_the_units_that_matter_most() -> None:
     net = network(20, 12, 3)
     X, y = data(net)
     sample = sample_of(net, X, y, 1)
-    da = da_of(sample)
+    da = da_of(backward_of(sample))
     shown = telling_units(net.sizes, sample.a, da, 8)
     assert [len(column) for column in shown] == [7, 7, 3]
     for l in (0, 1):

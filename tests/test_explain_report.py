@@ -23,7 +23,7 @@ pytest.importorskip("matplotlib")
 from chainrule.cli.app import app
 from chainrule.drawing import plots
 from chainrule.explanation.assets import template
-from chainrule.explanation.report import history_of, report
+from chainrule.explanation.model_report import history_of, report
 from chainrule.explanation.scoring import rows_held_out
 from chainrule.tables.model import TableModel
 

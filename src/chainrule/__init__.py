@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from . import distributed
     from .ensemble import Ensemble, Fitted, fit_many, grid
     from .explanation import expand, explain, illustrate
-    from .explanation.report import report
+    from .explanation.model_report import report
     from .gradcheck import check_gradients
     from .training.checkpoints import Checkpoints
 
@@ -72,7 +72,7 @@ _LATE = {
     "fit_many": "ensemble",
     "grid": "ensemble",
     "illustrate": "explanation",
-    "report": "explanation.report",
+    "report": "explanation.model_report",
 }
 
 # Modules that were moved, under the names by which they can still be imported.

@@ -23,7 +23,7 @@ def report(model: str, data: str, output: str, as_json: bool, quiet: bool, debug
     Example:
       chainrule report model.safetensors data/breast_cancer.csv
     """
-    from ..explanation.report import report as report_on
+    from ..explanation.model_report import report as report_on
     from ..files.atomic import check_writable
     from ..tables.model import TableModel
 

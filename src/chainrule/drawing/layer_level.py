@@ -58,8 +58,8 @@ def _value(key: str, role: str, l: float, y: float, lines: tuple[str, ...], titl
 
 
 def _forward(net: Model, last: int) -> list[Box]:
-    sizes, found = net.sizes, []
-    found.append(
+    sizes, boxes = net.sizes, []
+    boxes.append(
         _value("a-0", "input", 0, FORWARD, (f"x = {_name('a', 0)}", f"{sizes[0]}"), "the inputs x")
     )
     for l, f in enumerate(net.activations, 1):
@@ -67,8 +67,8 @@ def _forward(net: Model, last: int) -> list[Box]:
         shape = f"{sizes[l]} × {sizes[l - 1]}"
         title = f"the weights W ({shape}) and biases b ({sizes[l]}) of layer {l}"
         names = f"{_name('W', l)}, {_name('b', l)}"
-        found.append(Box(f"W-{l}", "input", _at(middle), WEIGHTS, 96, 44, (names, shape), title))
-        found.append(
+        boxes.append(Box(f"W-{l}", "input", _at(middle), WEIGHTS, 96, 44, (names, shape), title))
+        boxes.append(
             Box(
                 f"f-{l}",
                 "function",
@@ -79,7 +79,7 @@ def _forward(net: Model, last: int) -> list[Box]:
                 f"forward of layer {l}: z = W a + b, a = {f.name}(z)",
             )
         )
-        found.append(
+        boxes.append(
             Box(
                 f"z-{l}",
                 "cache",
@@ -92,10 +92,10 @@ def _forward(net: Model, last: int) -> list[Box]:
         )
         name = _name("a", l) if l < last else f"ŷ = {_name('a', l)}"
         role, what = ("inner", "the output") if l < last else ("output", "the prediction ŷ")
-        found.append(
+        boxes.append(
             _value(f"a-{l}", role, l, FORWARD, (name, f"{sizes[l]}"), f"{what} of layer {l}")
         )
-    return found
+    return boxes
 
 
 def _cost(net: Model, last: int) -> list[Box]:
@@ -116,14 +116,14 @@ def _cost(net: Model, last: int) -> list[Box]:
 
 
 def _backward(net: Model, last: int) -> list[Box]:
-    sizes, found = net.sizes, []
+    sizes, boxes = net.sizes, []
     title = "dJ/da of the output: what the way back starts from"
-    found.append(
+    boxes.append(
         _value(f"da-{last}", "input", last, BACKWARD, (_name("da", last), f"{sizes[-1]}"), title)
     )
     for l in range(last, 0, -1):
         middle, below = l - 0.5, l - 1
-        found.append(
+        boxes.append(
             Box(
                 f"g-{l}",
                 "function",
@@ -138,7 +138,7 @@ def _backward(net: Model, last: int) -> list[Box]:
             (-0.19, "dW", f"{sizes[l]} × {sizes[l - 1]}"),
             (0.19, "db", f"{sizes[l]}"),
         ):
-            found.append(
+            boxes.append(
                 _value(
                     f"{key}-{l}",
                     "output",
@@ -150,21 +150,21 @@ def _backward(net: Model, last: int) -> list[Box]:
             )
         role = "inner" if below else "output"
         what = f"the gradient of J by a of layer {below}" if below else "the gradient of J by x"
-        found.append(
+        boxes.append(
             _value(
                 f"da-{below}", role, below, BACKWARD, (_name("da", below), f"{sizes[below]}"), what
             )
         )
-    return found
+    return boxes
 
 
 def _lines(last: int) -> list[Line]:
     half_f, half_v = _FUNCTION[0] / 2, _VALUE[0] / 2
     up, down = _FUNCTION[1] / 2, _VALUE[1] / 2
-    found = []
+    lines = []
 
     def arrow(key: str, *points: tuple[float, float]) -> None:
-        found.append(Line(key, points))
+        lines.append(Line(key, points))
 
     for l in range(1, last + 1):
         x, before, after = _at(l - 0.5), _at(l - 1), _at(l)
@@ -172,8 +172,8 @@ def _lines(last: int) -> list[Line]:
         arrow(f"out-{l}", (x + half_f, FORWARD), (after - half_v, FORWARD))
         arrow(f"par-{l}", (x, WEIGHTS + down), (x, FORWARD - up))
         cached = ((x, FORWARD + up), (x, CACHE - down))
-        found.append(Line(f"cached-{l}", cached, "cache"))
-        found.append(Line(f"reused-{l}", ((x, CACHE + down), (x, BACKWARD - up)), "cache"))
+        lines.append(Line(f"cached-{l}", cached, "cache"))
+        lines.append(Line(f"reused-{l}", ((x, CACHE + down), (x, BACKWARD - up)), "cache"))
         arrow(f"back-in-{l}", (after - half_v, BACKWARD), (x + half_f, BACKWARD))
         arrow(f"back-out-{l}", (x - half_f, BACKWARD), (before + half_v, BACKWARD))
         for key, offset in (("dW", -0.19), ("db", 0.19)):
@@ -184,4 +184,4 @@ def _lines(last: int) -> list[Line]:
     arrow("cost-y", (cost, WEIGHTS + down), (cost, FORWARD - up))
     arrow("cost-J", (cost, FORWARD + up), (cost, CACHE - down))
     arrow("cost-da", (cost, CACHE + down), (cost, BACKWARD), (_at(last) + half_v, BACKWARD))
-    return found
+    return lines

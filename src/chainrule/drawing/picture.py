@@ -119,14 +119,14 @@ def legend(x: float, y: float, width: float, entries: Sequence[Entry]) -> tuple[
 
 def entries(roles: Sequence[Role], weights: bool = False) -> list[Entry]:
     """Return the lines of a legend: of roles, and of the signs of weights."""
-    found = [
+    rows = [
         Entry(MEANINGS[role], Box(f"legend-{role}", role, 15, 11, 30, 18, ())) for role in roles
     ]
     if weights:
         for negative, word in ((False, "above"), (True, "below")):
             line = Line(f"legend-{word}", ((0, 11), (30, 11)), "weight", 0.8, negative)
-            found.append(Entry(f"weight {word} 0", None, line))
-    return found
+            rows.append(Entry(f"weight {word} 0", None, line))
+    return rows
 
 
 def clip_name(name: str, most: int = 22) -> str:

@@ -65,10 +65,10 @@ def figure(
         raise ImportError("a plot needs matplotlib: pip install 'chainrule[explain]'") from None
     plain = {key: "black" if value == _INK else value for key, value in _RC.items()}
     with mpl.rc_context(_RC if page else plain):
-        made = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasSVG(made)
-        draw(made.add_subplot())
-    return made
+        drawing = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasSVG(drawing)
+        draw(drawing.add_subplot())
+    return drawing
 
 
 def plot_svg(
@@ -78,11 +78,13 @@ def plot_svg(
     import matplotlib as mpl
 
     out = io.StringIO()
-    made = figure(draw, width, height, page=True)
+    drawing = figure(draw, width, height, page=True)
     with mpl.rc_context(_RC), warnings.catch_warnings():
         # Text stays text: the browser has the glyphs that matplotlib's own font lacks.
         warnings.filterwarnings("ignore", message="Glyph")
-        made.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        drawing.savefig(
+            out, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
+        )
     text = out.getvalue()
     text = text[text.index("<svg") :].replace(_INK, "currentColor")
     label = f'<svg role="img" aria-label="{escape(clean(title))}"'
@@ -202,11 +204,11 @@ def calibration(true: Array, probabilities: Array) -> Callable[[Any], None]:
         place = np.minimum((probabilities * 10).astype(int), 9)
         counts = np.bincount(place, minlength=10)
         seen = np.flatnonzero(counts)
-        said = np.bincount(place, probabilities, 10)[seen] / counts[seen]
+        predicted = np.bincount(place, probabilities, 10)[seen] / counts[seen]
         was = np.bincount(place, true, 10)[seen] / counts[seen]
         axes.plot([0, 1], [0, 1], color=_INK, linewidth=0.8, linestyle=":")
-        axes.plot(said, was, color=COLOURS[0], marker="o")
-        for x, y, n in zip(said, was, counts[seen], strict=True):
+        axes.plot(predicted, was, color=COLOURS[0], marker="o")
+        for x, y, n in zip(predicted, was, counts[seen], strict=True):
             axes.annotate(f" {n}", (x, y), fontsize=8, va="bottom")
         axes.set_xlabel("predicted probability")
         axes.set_ylabel("share that was so")

@@ -91,16 +91,16 @@ def _box(box: Box) -> str:
 def _lines(box: Box) -> str:
     step = 16.0
     top = box.y - step * (len(box.lines) - 1) / 2 + 5
-    found = []
+    texts = []
     for k, line in enumerate(box.lines):
         size = ' font-weight="600"'
         if k or box.key[:2] == "u-":
             size = f' font-size="{min(12.0, FITTING / max(len(line), 1)):.3g}"'
-        found.append(
+        texts.append(
             f'<text x="{box.x:g}" y="{top + step * k:g}" text-anchor="middle"{size}>'
             f"{_text(line)}</text>"
         )
-    return "".join(found)
+    return "".join(texts)
 
 
 def _rectangle(box: Box, radius: float, grow: float = 0, **attributes: Any) -> str:

@@ -6,9 +6,9 @@ the function.
 
 from __future__ import annotations
 
-from .chain import Expansion, expand
+from .expansion import Expansion, expand
 from .factors import Factor
-from .findings import Finding, findings
+from .gradient_flow import Finding, findings
 from .illustration import Illustration, illustrate
 from .page import Page, explain
 from .unit_level import Names

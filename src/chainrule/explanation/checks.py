@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..drawing.picture import clean
+from ..model import Model
 from ..network import Network
 from ..training.history import History
 
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
     from ..tables.model import TableModel
 
 
-def network_of(net: Any) -> Network:
+def model_of(net: Any) -> Model:
     """Return ``net`` if it is a network; raise TypeError that says what to give otherwise."""
-    if isinstance(net, Network):
+    if isinstance(net, Model):
         return net
     mend = ""
-    if isinstance(getattr(net, "network_", None), Network):
+    if isinstance(getattr(net, "network_", None), Model):
         mend = ": give its network_, or call its own explain"
-    elif isinstance(getattr(net, "network", None), Network):
+    elif isinstance(getattr(net, "network", None), Model):
         mend = ": give its network"
     raise TypeError(f"net must be a Network, not {type(net).__name__}{mend}")
 
@@ -44,12 +45,12 @@ def whole(name: str, value: Any) -> int:
 
 def row_of(row: Any, m: int) -> int:
     """Return the number of a sample, 0 to m - 1; raise ValueError if it is not there."""
-    found = whole("row", row)
+    number = whole("row", row)
     if not m:
         raise ValueError("X has no rows: give at least one sample")
-    if not 0 <= found < m:
-        raise ValueError(f"row {found} is not there: X has the rows 0 to {m - 1}")
-    return found
+    if not 0 <= number < m:
+        raise ValueError(f"row {number} is not there: X has the rows 0 to {m - 1}")
+    return number
 
 
 def finite_inputs(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -69,22 +70,22 @@ def names_of(argument: str, names: Any, count: int) -> tuple[str, ...]:
     if names is None:
         return ()
     try:
-        found = None if isinstance(names, str | bytes) else list(names)
+        texts = None if isinstance(names, str | bytes) else list(names)
     except TypeError:
-        found = None
-    if found is None:
+        texts = None
+    if texts is None:
         raise TypeError(f"{argument} must be a list of names, not {names!r}")
-    if len(found) != count:
-        has = f"{len(found)} name{'' if len(found) == 1 else 's'}"
-        wanted = f"{count} {argument.removesuffix('s') if count == 1 else argument}"
-        raise ValueError(f"{argument} has {has}, and the network has {wanted}")
-    return tuple(clean(str(name)) for name in found)
+    if len(texts) != count:
+        has = f"{len(texts)} name{'' if len(texts) == 1 else 's'}"
+        expected = f"{count} {argument.removesuffix('s') if count == 1 else argument}"
+        raise ValueError(f"{argument} has {has}, and the network has {expected}")
+    return tuple(clean(str(name)) for name in texts)
 
 
-def history_of(history: Any, net: Network) -> History | None:
+def history_of(history: Any, net: Model) -> History | None:
     """Return the history given, the network's last for None; raise TypeError for anything else."""
     if history is None:
-        return net.history
+        return net.history if isinstance(net, Network) else None
     if not isinstance(history, History):
         raise TypeError(
             f"history must be what fit returned, not {type(history).__name__}: "

@@ -11,9 +11,9 @@ import numpy as np
 from ..drawing.notation import Add, Neg, Node, Num, Partial, Sym, layered, substitute
 from ..mathematics.activations import Activation
 from ..mathematics.costs import canonical_pair, smooth
-from ..network import Network
+from ..model import Model
 from .formulas import activation_formula, cost_formula
-from .numerical import Floats, Sample
+from .sample_passes import Floats, Sample
 
 Quantity = Literal["da", "dz", "dW", "db"]
 Kind = Literal["cost", "merged", "activation", "affine", "weights", "bias"]
@@ -150,7 +150,7 @@ def _slope(f: Activation, z: Floats, a: Floats) -> Floats:
     return np.asarray(rows, np.float64)
 
 
-def _through_affine(net: Network, l: int, before: Floats) -> Factor:
+def _through_affine(net: Model, l: int, before: Floats) -> Factor:
     W = net.W[l]
     top, bottom = layered("z", l), layered("a", l - 1)
     return Factor("affine", l, top, bottom, W.shape, layered("W", l), W, _affine(before, W))
@@ -163,7 +163,7 @@ def _to_weights(sample: Sample, l: int, before: Floats) -> Factor:
     return Factor("weights", l, top, bottom, shape, name, a_prev, np.outer(before, a_prev))
 
 
-def _to_bias(net: Network, l: int, before: Floats) -> Factor:
+def _to_bias(net: Model, l: int, before: Floats) -> Factor:
     shape = (len(before), len(before))
     top, bottom = layered("z", l), layered("b", l)
     return Factor("bias", l, top, bottom, shape, Num("1"), np.ones(len(before)), before * 1.0)

@@ -105,7 +105,7 @@ def trace_activation(f: Activation) -> Traced | None:
     """
     import sympy
 
-    found = {}
+    pairs = {}
     z, a = sympy.Symbol("z", real=True), sympy.Symbol("a", real=True)
     sides = {
         "direct": z,
@@ -118,8 +118,8 @@ def trace_activation(f: Activation) -> Traced | None:
             pair = f.f(zs)[0, 0], f.df(zs, outs)[0, 0]
         except Exception:  # one's own function may raise anything on symbols
             return None
-        found[side] = [sympy.sympify(one).subs(symbol, z) for one in pair]
-    return Traced(*found["direct"], *(found[s][i] for i in (0, 1) for s in ("above", "below")))
+        pairs[side] = [sympy.sympify(one).subs(symbol, z) for one in pair]
+    return Traced(*pairs["direct"], *(pairs[s][i] for i in (0, 1) for s in ("above", "below")))
 
 
 def trace_cost(cost: Cost, guarded: bool = False) -> tuple[Any, Any]:

@@ -15,10 +15,9 @@ from ..drawing.png import png
 from ..drawing.svg import svg
 from ..files.atomic import write_atomically
 from ..mathematics.checks import POSITIVE, setting
-from ..network import Network
-from .chain import sample_of
-from .checks import names_of, network_of, whole
-from .passes import da_of
+from ..model import Model
+from .checks import model_of, names_of, whole
+from .sample_passes import backward_of, sample_of
 from .unit_level import Names, unit_picture
 
 Level = Literal["layers", "units"]
@@ -61,7 +60,7 @@ class Illustration:
 
 
 def illustrate(
-    net: Network,
+    net: Model,
     X: npt.ArrayLike | None = None,
     y: npt.ArrayLike | None = None,
     level: Level = "layers",
@@ -79,11 +78,12 @@ def illustrate(
     Raises ValueError for another level, for units without X and y, for names that do not fit, and
     as ``expand`` does.
 
+    >>> from chainrule import Network
     >>> net = Network([2, 3, 1], hidden="tanh", output="sigmoid")
     >>> illustrate(net).svg()[:4]
     '<svg'
     """
-    network_of(net)
+    model_of(net)
     if level == "layers":
         return Illustration(layer_picture(net))
     if level != "units":
@@ -93,10 +93,10 @@ def illustrate(
     if whole("most", most) < 2:
         raise ValueError(f"most must be at least 2, a unit and the count of the rest, not {most}")
     sample = sample_of(net, X, y, row)
-    return Illustration(unit_picture(sample, da_of(sample), _fitting(net, names), most))
+    return Illustration(unit_picture(sample, backward_of(sample), _fitting(net, names), most))
 
 
-def _fitting(net: Network, names: Names | None) -> Names | None:
+def _fitting(net: Model, names: Names | None) -> Names | None:
     """Return the names if there is one for every input and output, or none at all."""
     if names is None:
         return None

@@ -67,8 +67,8 @@ def print_all() -> dict[str, dict[str, str]]:
 
 @cache
 def _printed(table: str) -> dict[str, str]:
-    found: dict[str, str] = json.loads(asset(_PRINTED))[table]
-    return found
+    scripts: dict[str, str] = json.loads(asset(_PRINTED))[table]
+    return scripts
 
 
 def print_activation(f: Activation) -> str:

@@ -1,25 +1,25 @@
 """The numerical derivative of one sample's cost, entry by entry, each with its error bar.
 
 Only what lies behind the entry is computed again: a change of W^l[i, j] by h changes z^l[i] by
-h a^{l-1}[j] and nothing before it.
+h a^{l-1}[j] and nothing before it. The differences and their bars are the gradient check's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from ..mathematics.costs import Cost, cost_of
-from ..mathematics.layers import Dense
-from ..mathematics.propagation import affine_forward
-from ..network import Network
+from ..gradcheck.differences import EPS, STENCIL, estimate
+from ..mathematics.costs import cost_of
+from ..mathematics.passes import forward_pass
+from .sample_passes import Floats, Sample
 
-Floats = npt.NDArray[np.float64]
 Place = Literal["a", "z"]
+Flags = npt.NDArray[np.bool_]
 
 STEP = 1e-3
 # Rounding of J, in units of the last place: what a sum over a few hundred units may lose.
@@ -33,7 +33,7 @@ class Numerical:
 
     ``value`` and ``error`` have the shape of the gradient; NaN where an entry was left out.
     ``kinks`` counts the entries at which a unit or the cost passes a kink within the smallest step:
-    there the derivative jumps, and the error bar is the jump.
+    there the derivative jumps, and the error bar covers the jump.
     """
 
     value: Floats
@@ -42,21 +42,11 @@ class Numerical:
 
     def agrees(self, gradient: npt.ArrayLike) -> bool | None:
         """Say whether every entry is within its error bar; None if one is not a number."""
-        found = np.asarray(gradient, np.float64)
+        entries = np.asarray(gradient, np.float64)
         known = np.isfinite(self.error)
-        if not known.any() or not np.isfinite(found[known]).all():
+        if not known.any() or not np.isfinite(entries[known]).all():
             return None
-        return bool((np.abs(found - self.value)[known] <= self.error[known]).all())
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One sample in float64: its targets y (1, n_L), and all a^l (n_l,) and z^l (n_l,)."""
-
-    net: Network
-    y: Floats
-    a: tuple[Floats, ...]
-    z: tuple[Floats, ...]
+        return bool((np.abs(entries - self.value)[known] <= self.error[known]).all())
 
 
 def differentiate(
@@ -75,9 +65,9 @@ def differentiate(
             todo = np.flatnonzero(crossed)
             if not todo.size:
                 break
-            found = _central(sample, place, layer, unit[todo], slope[todo], h[todo] * shrink)
-            value[todo], error[todo], crossed[todo] = found
-    # Where nothing moves there is nothing to cross.
+            value[todo], error[todo], crossed[todo] = _central(
+                sample, place, layer, unit[todo], slope[todo], h[todo] * shrink
+            )
     return Numerical(value, error, int(crossed.sum()))
 
 
@@ -98,31 +88,26 @@ def _central(
     unit: npt.NDArray[np.int64],
     slope: Floats,
     h: Floats,
-) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
+) -> tuple[Floats, Floats, Flags]:
     """Return the derivative, its error bar, and whether a kink lies between -h and h."""
     k = len(unit)
-    moves = np.concatenate([h, -h, h / 2, -h / 2])
+    moves = np.concatenate([h * step for step in STENCIL])
     J, sides = _evaluate(sample, place, layer, np.tile(unit, 4), moves * np.tile(slope, 4))
-    up, down, up2, down2 = J.reshape(4, k)
-    whole, half = (up - down) / (2 * h), (up2 - down2) / h
-    value = half + (half - whole) / 3
+    values = J.reshape(4, k)
     middle, _ = _evaluate(sample, place, layer, unit[:1], np.zeros(1))
+    up, down, up_half, down_half = values
     # What rounding does: in units of the last place, and as the fourth difference shows it.
-    wavering = np.abs(up + down - 4 * (up2 + down2) + 6 * middle)
-    ulps = _ULPS * np.finfo(float).eps * (np.abs(J).reshape(4, k).max(0) + 1e-3)
-    rounding = (ulps + wavering) / h
-    error = np.abs(half - whole) + rounding
-    crossed = np.zeros(k, bool)
-    if sides is not None:
-        crossed = (sides[:k] != sides[k : 2 * k]).any(1)
-        jump = np.abs((up2 - middle) - (middle - down2)) / (h / 2)
-        error = np.where(crossed, error + jump, error)
-    return value, error, crossed
+    wavering = np.abs(up + down - 4 * (up_half + down_half) + 6 * middle)
+    noise = _ULPS * EPS * (np.abs(values).max(0) + 1e-3) + wavering
+    derivative = estimate(values, middle, h, noise)
+    error = np.where(np.isfinite(derivative.value), derivative.bar, np.nan)
+    crossed = np.zeros(k, bool) if sides is None else (sides[:k] != sides[k : 2 * k]).any(1)
+    return derivative.value, error, crossed
 
 
 def _evaluate(
     sample: Sample, place: Place, layer: int, unit: npt.NDArray[np.int64], move: Floats
-) -> tuple[Floats, npt.NDArray[np.bool_] | None]:
+) -> tuple[Floats, Flags | None]:
     """Return J with one unit of a^l or z^l moved, for each row, and the sides of kinks it is on."""
     base = (sample.a if place == "a" else sample.z)[layer]
     width = max(sample.net.sizes[layer:])
@@ -141,33 +126,25 @@ def _chunks(count: int, size: int) -> Iterator[npt.NDArray[np.int64]]:
         yield np.arange(start, min(start + size, count))
 
 
-def _tail(
-    sample: Sample, place: Place, layer: int, v: Floats
-) -> tuple[Floats, npt.NDArray[np.bool_]]:
+def _tail(sample: Sample, place: Place, layer: int, v: Floats) -> tuple[Floats, Flags]:
     """Propagate a^l or z^l (k, n_l) to the cost; return J (k,) and the sides of all kinks."""
-    net = sample.net
-    dense = [d for d in net.layers if isinstance(d, Dense)]
-    sides: list[Any] = []
-    z = v if place == "z" else None
-    a = v
-    for l in range(layer + (place == "a"), len(dense) + 1):
-        if z is None:
-            z = affine_forward(a, net.W[l], net.b[l])
-        f = dense[l - 1].activation
-        sides += _sides(z, f.kinks)
-        a, last, z = f.f(z), z, None
+    net, last = sample.net, len(sample.a) - 1
+    a = v if place == "a" else net.activations[layer - 1].f(v)
+    numbered = [k for k, one in enumerate(net.layers) if one.numbered]
+    first = numbered[layer - 1] + 1 if layer else 0
+    trace = forward_pass(a, net.layers[first:], net.parameters[first:])
+    zs = [v if place == "z" else None, *trace.z[1:]]
     y = np.tile(sample.y, (len(v), 1))
-    if layer == len(dense) and place == "a":
-        J: Any = net.cost.J(a, y)
+    sides: list[Flags] = [
+        z > kink
+        for l, z in enumerate(zs, layer)
+        if z is not None
+        for kink in net.activations[l - 1].kinks
+    ]
+    a_last, z_last = trace.a[-1], zs[-1]
+    sides += [a_last - y > kink for kink in net.cost.kinks]
+    if place == "a" and layer == last:
+        J: Any = net.cost.J(a_last, y)
     else:
-        J = cost_of(last, a, y, dense[-1].activation, net.cost)
-    sides += _cost_sides(a, y, net.cost)
+        J = cost_of(z_last, a_last, y, net.activations[-1], net.cost)
     return np.asarray(J), np.concatenate(sides, axis=1) if sides else np.empty((len(v), 0), bool)
-
-
-def _sides(z: Floats, kinks: Sequence[float]) -> list[npt.NDArray[np.bool_]]:
-    return [z > kink for kink in kinks]
-
-
-def _cost_sides(a: Floats, y: Floats, cost: Cost) -> list[npt.NDArray[np.bool_]]:
-    return [a - y > kink for kink in cost.kinks]

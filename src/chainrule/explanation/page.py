@@ -18,12 +18,11 @@ from ..drawing.picture import MEANINGS, clean, entries
 from ..drawing.svg import icon, svg
 from ..files.atomic import write_atomically
 from ..mathematics.costs import smooth
-from ..network import Network
+from ..model import Model
 from .assets import asset, embedded_json, template
-from .chain import sample_of
-from .checks import history_of, names_of, network_of, whole
+from .checks import history_of, model_of, names_of, whole
 from .pagedata import MOST_PARAMETERS, page_data, page_functions
-from .passes import da_of
+from .sample_passes import backward_of, da_of, sample_of
 from .unit_level import Names, telling_units, unit_picture
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ class Page:
 
 
 def explain(
-    net: Network,
+    net: Model,
     X: npt.ArrayLike,
     y: npt.ArrayLike,
     *,
@@ -92,12 +91,13 @@ def explain(
     finite, a network too large for a page, and one's own activation or cost that cannot be
     followed on symbols; ImportError naming the extra if SymPy or jinja2 is missing.
 
+    >>> from chainrule import Network
     >>> net = Network([2, 3, 1], hidden="tanh", output="sigmoid")
     >>> page = explain(net, [[1.0, 2.0], [0.5, -1.0]], [1, 0])
     >>> page.html[:15]
     '<!doctype html>'
     """
-    if len(network_of(net).theta) > MOST_PARAMETERS:
+    if len(model_of(net).theta) > MOST_PARAMETERS:
         raise ValueError(
             f"the network has {len(net.theta):,} parameters, and a page holds at most "
             f"{MOST_PARAMETERS:,}: use illustrate for a picture, expand for the chain rule"
@@ -108,7 +108,8 @@ def explain(
         names_of("inputs", inputs, net.sizes[0]), names_of("outputs", outputs, net.sizes[-1])
     )
     sample = sample_of(net, X, y, row)
-    da = da_of(sample)
+    backward = backward_of(sample)
+    da = da_of(backward)
     most = 8 if len(net.sizes) <= _DEEP else 5
     units = telling_units(net.sizes, sample.a, da, most)
     data = page_data(net, X, y, row, samples, names, units, history)
@@ -119,7 +120,7 @@ def explain(
     body = "\n".join(asset(name) for name in SCRIPTS)
     script = f'(() => {{\n"use strict";\nconst FUNCTIONS = {functions};\n{body}\n}})();\n'
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    drawn = unit_picture(sample, da, names, most, units, with_legend=False)
+    drawn = unit_picture(sample, backward, names, most, units, with_legend=False)
     from .. import __version__
 
     html = template("page.html").render(
@@ -138,7 +139,7 @@ def explain(
     return Page(html, title)
 
 
-def summary(net: Network) -> str:
+def summary(net: Model) -> str:
     """Say in one line what the network is."""
     fs = ", ".join(f.spec for f in net.activations)
     return (
@@ -147,17 +148,17 @@ def summary(net: Network) -> str:
     )
 
 
-def notes_on(net: Network, rows: Sequence[int], m: int) -> list[str]:
+def notes_on(net: Model, rows: Sequence[int], m: int) -> list[str]:
     """Say what a reader of the page should know about this network and the samples taken along."""
-    found = []
+    notes = []
     if any(not layer.numbered for layer in net.layers):
-        found.append("Dropout is off on this page, as it is in prediction.")
+        notes.append("Dropout is off on this page, as it is in prediction.")
     if net.dtype == np.float32:
-        found.append("The parameters are float32; this page computes with them in float64.")
+        notes.append("The parameters are float32; this page computes with them in float64.")
     smoothing = net.cost.settings.get("smoothing", 0.0)
     if smoothing:
         one, zero = (smooth(np.full((1, net.sizes[-1]), y), smoothing)[0, 0] for y in (1.0, 0.0))
-        found.append(f"y is smoothed, as in training: 1 is {one:.4g} here, and 0 is {zero:.4g}.")
+        notes.append(f"y is smoothed, as in training: 1 is {one:.4g} here, and 0 is {zero:.4g}.")
     if len(rows) < m:
-        found.append(f"The page holds {len(rows)} of {m:,} samples, evenly spread.")
-    return found
+        notes.append(f"The page holds {len(rows)} of {m:,} samples, evenly spread.")
+    return notes

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from ..drawing.notation import Node, Sym, layered, substitute
 from ..drawing.render_mathml import markup
 from ..mathematics.costs import smooth
-from ..network import Network
-from .findings import FAR, FEW, FLAT, MOST
+from ..model import Model
 from .formulas import activation_formula, cost_formula
+from .gradient_flow import FAR, FEW, FLAT, MOST
 from .inline_assets import pack
 from .javascript import activation_script, cost_script, pair_name
 from .unit_level import Names
@@ -32,7 +32,7 @@ _KEPT = 3
 
 
 def page_data(
-    net: Network,
+    net: Model,
     X: npt.ArrayLike,
     y: npt.ArrayLike,
     row: int,
@@ -70,7 +70,7 @@ def page_data(
     }
 
 
-def page_functions(net: Network) -> str:
+def page_functions(net: Model) -> str:
     """Return the network's activations and cost as a JavaScript object."""
     fs = ", ".join(activation_script(f) for f in net.activations)
     return " ".join(f"{{activations: [{fs}], cost: {cost_script(net.cost)}}}".split())
@@ -86,12 +86,12 @@ def _rows(m: int, row: int, samples: int, width: int) -> npt.NDArray[np.int64]:
     return np.unique(spread)
 
 
-def _layers(net: Network) -> list[dict[str, Any]]:
-    found = []
+def _layers(net: Model) -> list[dict[str, Any]]:
+    records = []
     for l, f in enumerate(net.activations, 1):
         formula = activation_formula(f)
         symbols: dict[str, Node] = {"z": layered("z", l), "a": layered("a", l)}
-        found.append(
+        records.append(
             {
                 "spec": f.spec,
                 "mixes": not f.elementwise,
@@ -101,10 +101,10 @@ def _layers(net: Network) -> list[dict[str, Any]]:
                 "range": [end if isfinite(end) else None for end in f.range],
             }
         )
-    return found
+    return records
 
 
-def _cost(net: Network) -> dict[str, Any]:
+def _cost(net: Model) -> dict[str, Any]:
     formula = cost_formula(net.cost)
     symbols: dict[str, Node] = {"a": layered("a", len(net.sizes) - 1), "y": Sym("y")}
     return {
@@ -119,7 +119,7 @@ def _numbers(values: Sequence[float]) -> list[float | None]:
     return [float(v) if isfinite(v) else None for v in values]
 
 
-def _snapshots(net: Network, history: History) -> dict[str, Any] | None:
+def _snapshots(net: Model, history: History) -> dict[str, Any] | None:
     """Pack the recorded epochs, thinned to what a page can hold; the last is the trained theta."""
     taken = history.snapshots
     if not taken:

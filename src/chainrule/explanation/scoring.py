@@ -37,15 +37,15 @@ def score_lines(scores: Mapping[str, Any], baseline: Any = None) -> list[tuple[s
 
     constant = baseline if isinstance(baseline, dict) else {}
     always = "always the mean" if "rmse" in scores else "always the most frequent class"
-    found = []
+    lines = []
     for name, label in {"rows": "rows", **LABELS}.items():
         value, other = scores.get(name), constant.get(name)
         if value is None:
             continue
         text = f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
         beside = isinstance(value, float) and isinstance(other, float)
-        found.append((label, f"{text} ({always}: {other:.4g})" if beside else text))
-    return found
+        lines.append((label, f"{text} ({always}: {other:.4g})" if beside else text))
+    return lines
 
 
 def rows_held_out(model: TableModel, rows: Columns, source: str) -> Array | None:
@@ -97,12 +97,12 @@ def which_rows(model: TableModel, rows: Columns, held: Array | None, source: str
     return f"{count} of {source or 'the table given'}{warning if seen else ''}"
 
 
-def _same(found: dict[str, Any], recorded: Any) -> bool:
+def _same(scores: dict[str, Any], recorded: Any) -> bool:
     if not isinstance(recorded, dict):
         return False
     return all(
         recorded.get(name) is not None and abs(value - recorded[name]) <= 1e-6 * (1 + abs(value))
-        for name, value in found.items()
+        for name, value in scores.items()
         if isinstance(value, float)
     )
 
@@ -112,8 +112,8 @@ def scored(model: TableModel, rows: Columns) -> tuple[Array, Array, dict[str, An
     from ..tables.model import score
 
     true = model.target.values_of(rows[model.target.name])
-    found, _ = model.outputs(rows)
-    return true, found, score(model.target, true, found)
+    outputs, _ = model.outputs(rows)
+    return true, outputs, score(model.target, true, outputs)
 
 
 def importances(model: TableModel, rows: Columns, true: Array) -> tuple[Importance, ...]:
@@ -122,11 +122,11 @@ def importances(model: TableModel, rows: Columns, true: Array) -> tuple[Importan
     Source: Breiman, "Random forests", Machine Learning 45, 2001, section 10.
     """
     net = model.network
-    take = np.linspace(0, rows.m - 1, min(rows.m, MOST_ROWS)).round().astype(np.int64)
-    X = model.encoder.transform(rows, net.dtype)[take]
-    y = model.target.encode(true[take], net.dtype)
+    sampled = np.linspace(0, rows.m - 1, min(rows.m, MOST_ROWS)).round().astype(np.int64)
+    X = model.encoder.transform(rows, net.dtype)[sampled]
+    y = model.target.encode(true[sampled], net.dtype)
     before = _cost(net, X, y)
-    found, place = [], 0
+    columns_worth, place = [], 0
     for number, feature in enumerate(model.encoder.features):
         columns = slice(place, place + feature.width)
         place += feature.width
@@ -139,8 +139,8 @@ def importances(model: TableModel, rows: Columns, true: Array) -> tuple[Importan
             rises.append(_cost(net, shuffled, y) - before)
         measure = "cost J"
         spread = float(np.std(rises))
-        found.append(Importance(feature.name, float(np.mean(rises)), spread, measure))
-    return tuple(sorted(found, key=lambda one: -one.mean))
+        columns_worth.append(Importance(feature.name, float(np.mean(rises)), spread, measure))
+    return tuple(sorted(columns_worth, key=lambda one: -one.mean))
 
 
 def _cost(net: Any, X: Array, y: Array) -> float:

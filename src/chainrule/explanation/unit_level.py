@@ -14,7 +14,8 @@ import numpy as np
 from ..drawing.notation import layered
 from ..drawing.picture import Box, Label, Line, Picture, Role, clip_name, entries, legend
 from ..drawing.render_text import text
-from .numerical import Floats, Sample
+from ..mathematics.passes import Gradients
+from .sample_passes import Floats, Sample, da_of
 
 PITCH, SLOT, TOP = 214.0, 72.0, 54.0
 _WIDTH, _HEIGHT = 122.0, 58.0
@@ -34,34 +35,34 @@ def telling_units(
     sizes: Sequence[int], a: Sequence[Floats], da: Sequence[Floats], most: int
 ) -> list[list[int]]:
     """Return the units drawn of every layer, in order: all, or the ``most`` - 1 most telling."""
-    found = []
+    units = []
     for l, n in enumerate(sizes):
         if n <= most:
-            found.append(list(range(n)))
+            units.append(list(range(n)))
             continue
         with np.errstate(all="ignore"):
             score = np.nan_to_num(np.abs(a[l] * da[l]), nan=0.0, posinf=np.inf)
             tie = np.nan_to_num(np.abs(a[l]), nan=0.0, posinf=np.inf)
         order = np.lexsort((np.arange(n), -tie, -score))
-        found.append(sorted(order[: most - 1].tolist()))
-    return found
+        units.append(sorted(order[: most - 1].tolist()))
+    return units
 
 
 def unit_picture(
     sample: Sample,
-    da: Sequence[Floats],
+    backward: Gradients,
     names: Names | None = None,
     most: int = 8,
     units: Sequence[Sequence[int]] | None = None,
     with_legend: bool = True,
 ) -> Picture:
-    """Lay out units and edges for one sample; da[l] (n_l,) is dJ/da^l.
+    """Lay out units and edges for one sample and its ``backward`` pass.
 
     Keys count places, not units: ``u-1-0`` is the first unit drawn of layer 1. ``units`` are those
     drawn of every layer, the most telling ones if None.
     """
     names = names or Names()
-    sizes = sample.net.sizes
+    sizes, da = sample.net.sizes, da_of(backward)
     units = telling_units(sizes, sample.a, da, most) if units is None else units
     slots = [len(u) + (len(u) < n) for u, n in zip(units, sizes, strict=True)]
     tall = max(slots)
@@ -71,7 +72,7 @@ def unit_picture(
         _column(u, s, l, left, tall) for l, (u, s) in enumerate(zip(units, slots, strict=True))
     ]
     boxes, labels = _boxes(sample, da, units, places, names)
-    lines, edge_labels = _edges(sample, da, units, places)
+    lines, edge_labels = _edges(sample, backward, units, places)
     width = max(left + PITCH * (len(sizes) - 1) + right, 430)
     bottom = TOP + SLOT * tall + 26
     key, height = legend(20, bottom, width - 40, entries(("input", "inner", "output"), True))
@@ -144,13 +145,13 @@ def _numbers(sample: Sample, da: Sequence[Floats], l: int, unit: int) -> tuple[s
 
 def _edges(
     sample: Sample,
-    da: Sequence[Floats],
+    backward: Gradients,
     units: Sequence[Sequence[int]],
     places: Sequence[Sequence[tuple[float, float]]],
 ) -> tuple[list[Line], list[Label]]:
     lines, labels = [], []
     for l in range(1, len(units)):
-        W, dW = _weights(sample, da, l)
+        W, dW = sample.net.W[l], np.asarray(backward.dW[l])[0]
         largest = float(np.nanmax(np.abs(W[np.ix_(units[l], units[l - 1])]), initial=0.0)) or 1.0
         few = len(units[l]) * len(units[l - 1]) <= _LABELLED
         for k, i in enumerate(units[l]):
@@ -167,11 +168,3 @@ def _edges(
                     lx, ly = (p + (q - p) * at for p, q in zip(*ends, strict=True))
                     labels.append(Label(f"w-{l}-{k}-{n}", lx, ly - 3, short(w), "middle", 11))
     return lines, labels
-
-
-def _weights(sample: Sample, da: Sequence[Floats], l: int) -> tuple[Floats, Floats]:
-    """Return W^l and this sample's dW^l; dz is worked out again from da and the cached z."""
-    from .passes import dz_of
-
-    with np.errstate(all="ignore"):
-        return sample.net.W[l], np.outer(dz_of(sample)[l], sample.a[l - 1])

@@ -13,9 +13,10 @@ from ..drawing.render_mathml import markup, mathml
 from ..drawing.render_text import text
 
 if TYPE_CHECKING:
-    from .chain import Expansion, Path
+    from .chain import Chain, Path
     from .factors import Factor
-    from .numerical import Floats, Numerical
+    from .numerical import Numerical
+    from .sample_passes import Floats
 
 _SHOWN = 6
 # A longer sum over paths shows its largest terms and adds up the rest.
@@ -24,62 +25,62 @@ _SHOWN_PATHS = 16
 _WRITTEN_PATHS = 8
 
 
-def product_of(expansion: Expansion) -> Mul:
+def product_of(chain: Chain) -> Mul:
     """Return the product of the factors' names."""
-    return Mul(tuple(factor.name for factor in expansion.factors))
+    return Mul(tuple(factor.name for factor in chain.factors))
 
 
-def goal(expansion: Expansion) -> Partial:
+def goal(chain: Chain) -> Partial:
     """Return dJ/dv as the notes write it, without the entry."""
-    return Partial(Sym("J"), Sym(expansion.quantity[1:], str(expansion.layer)))
+    return Partial(Sym("J"), Sym(chain.quantity[1:], str(chain.layer)))
 
 
-def sides(expansion: Expansion) -> tuple[Node, Node]:
+def sides(chain: Chain) -> tuple[Node, Node]:
     """Return what is expanded, and its expansion: of an entry the sum over its paths if short."""
-    if expansion.entry is None:
-        return goal(expansion), product_of(expansion)
-    left = Partial(Sym("J"), expansion.symbol)
-    if expansion.paths is not None and len(expansion.paths) <= _WRITTEN_PATHS:
-        terms = tuple(_path_product(expansion, path) for path in expansion.paths)
+    if chain.entry is None:
+        return goal(chain), product_of(chain)
+    left = Partial(Sym("J"), chain.symbol)
+    if chain.paths is not None and len(chain.paths) <= _WRITTEN_PATHS:
+        terms = tuple(_path_product(chain, path) for path in chain.paths)
         return left, terms[0] if len(terms) == 1 else Add(terms)
-    names = [factor.name for factor in expansion.factors]
-    unit = str(expansion.entry[0])
-    if expansion.factors[-1].kind == "weights":
-        last = layered("a", expansion.layer - 1, expansion.entry[1])
+    names = [factor.name for factor in chain.factors]
+    unit = str(chain.entry[0])
+    if chain.factors[-1].kind == "weights":
+        last = layered("a", chain.layer - 1, chain.entry[1])
         return left, Mul((Item(Mul(tuple(names[:-1])), unit), last))
     return left, Item(Mul(tuple(names)), unit)
 
 
-def _path_product(expansion: Expansion, path: Path) -> Node:
+def _path_product(chain: Chain, path: Path) -> Node:
     """Return one path's product in symbols: entries of the factors, W for those of weights."""
     above, unit = iter(path.units[1:]), path.units[0]
-    found: list[Node] = []
-    for factor in reversed(expansion.factors):
+    factors: list[Node] = []
+    for factor in reversed(chain.factors):
         k = factor.layer
         if factor.kind == "weights":
-            found.append(layered("a", k - 1, (expansion.entry or ())[1]))
+            factors.append(layered("a", k - 1, (chain.entry or ())[1]))
         elif factor.kind == "affine":
             row = next(above)
-            found.append(layered("W", k, row, unit))
+            factors.append(layered("W", k, row, unit))
             unit = row
         elif factor.kind == "activation":
             row = unit if factor.diagonal else next(above)
-            found.append(Partial(layered("a", k, row), layered("z", k, unit)))
+            factors.append(Partial(layered("a", k, row), layered("z", k, unit)))
             unit = row
         elif factor.kind != "bias":
-            found.append(Partial(Sym("J"), layered(factor.bottom.name, k, unit)))
-    return Mul(tuple(reversed(found)))
+            factors.append(Partial(Sym("J"), layered(factor.bottom.name, k, unit)))
+    return Mul(tuple(reversed(factors)))
 
 
-def expansion_latex(expansion: Expansion) -> str:
+def chain_latex(chain: Chain) -> str:
     """Return ``dJ/dv = factor factor ...`` in LaTeX."""
-    left, right = sides(expansion)
+    left, right = sides(chain)
     return f"{latex(left)} = {latex(right)}"
 
 
-def expansion_mathml(expansion: Expansion) -> str:
+def chain_mathml(chain: Chain) -> str:
     """Return ``dJ/dv = factor factor ...`` as a MathML element."""
-    left, right = sides(expansion)
+    left, right = sides(chain)
     whole = f"{markup(left)}<mo>=</mo>{markup(right)}"
     return f'<math display="block"><mrow>{whole}</mrow></math>'
 
@@ -109,10 +110,10 @@ def shape_of(factor: Factor) -> str:
     return f"{shape}, diagonal" if factor.diagonal else shape
 
 
-def expansion_text(expansion: Expansion) -> str:
+def chain_text(chain: Chain) -> str:
     """Return the whole expansion as text: product, factors, numbers, running product, check."""
-    names = " · ".join(text(factor.name) for factor in expansion.factors)
-    lines = [f"{text(goal(expansion))} = {names}", ""]
+    names = " · ".join(text(factor.name) for factor in chain.factors)
+    lines = [f"{text(goal(chain))} = {names}", ""]
     rows = [("factor", "shape", "formula", "numbers", "product so far")]
     rows += [
         (
@@ -122,35 +123,35 @@ def expansion_text(expansion: Expansion) -> str:
             numbers(factor.value, 3),
             numbers(factor.product, 3),
         )
-        for factor in expansion.factors
+        for factor in chain.factors
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         lines.append("  ".join(cells).rstrip())
-    lines += ["", *_symbols_text(expansion), *_paths_text(expansion), *_result_text(expansion)]
+    lines += ["", *_symbols_text(chain), *_paths_text(chain), *_result_text(chain)]
     return "\n".join(lines)
 
 
-def _symbols_text(expansion: Expansion) -> list[str]:
+def _symbols_text(chain: Chain) -> list[str]:
     """Explain the bracket in the derivative of an activation that mixes its units."""
-    mixing = any("[i = j]" in text(factor.formula) for factor in expansion.factors)
+    mixing = any("[i = j]" in text(factor.formula) for factor in chain.factors)
     return ["[i = j] is 1 where i and j are the same unit, and 0 elsewhere"] if mixing else []
 
 
-def _paths_text(expansion: Expansion) -> list[str]:
-    if expansion.entry is None:
+def _paths_text(chain: Chain) -> list[str]:
+    if chain.entry is None:
         return []
-    if expansion.paths is None:
+    if chain.paths is None:
         return [
-            f"{expansion.path_count} paths lead to this entry: the product of matrices adds them up"
+            f"{chain.path_count} paths lead to this entry: the product of matrices adds them up"
         ]
-    lines = [f"sum over {_count(len(expansion.paths), 'path')} from the cost:"]
-    order = sorted(expansion.paths, key=lambda path: -abs(path.value))
-    told = order[:_SHOWN_PATHS] if len(order) > _SHOWN_PATHS else expansion.paths
-    for path in told:
+    lines = [f"sum over {_count(len(chain.paths), 'path')} from the cost:"]
+    order = sorted(chain.paths, key=lambda path: -abs(path.value))
+    shown = order[:_SHOWN_PATHS] if len(order) > _SHOWN_PATHS else chain.paths
+    for path in shown:
         terms = " · ".join(_factor(term, k) for k, term in enumerate(path.terms))
-        lines.append(f"  {path_name(expansion, path)}: {terms} = {number(path.value)}")
+        lines.append(f"  {path_name(chain, path)}: {terms} = {number(path.value)}")
     rest = order[_SHOWN_PATHS:]
     if rest:
         total = number(sum(path.value for path in rest))
@@ -166,59 +167,61 @@ def _count(n: int, word: str) -> str:
     return f"{n} {word}" if n == 1 else f"{n} {word}s"
 
 
-def path_name(expansion: Expansion, path: Path) -> str:
+def path_name(chain: Chain, path: Path) -> str:
     """Name the units a path passes, from the cost down."""
     return "J → " + " → ".join(f"unit {unit}" for unit in reversed(path.units))
 
 
-def _result_text(expansion: Expansion) -> list[str]:
-    name = text(Partial(Sym("J"), expansion.symbol))
-    lines = [f"{name} = {numbers(expansion.value)}   (J = {number(expansion.J)})"]
-    found = expansion.numerical
-    if found is not None:
-        said = verdict(found, expansion.agrees)
-        lines.append(f"numerical derivative {numbers(found.value)}, {said}")
+def _result_text(chain: Chain) -> list[str]:
+    name = text(Partial(Sym("J"), chain.symbol))
+    lines = [f"{name} = {numbers(chain.value)}   (J = {number(chain.J)})"]
+    derivative = chain.numerical
+    if derivative is not None:
+        words = verdict(derivative, chain.agrees)
+        lines.append(f"numerical derivative {numbers(derivative.value)}, {words}")
     return lines
 
 
-def expansion_line(expansion: Expansion) -> str:
+def chain_line(chain: Chain) -> str:
     """Return in one line what was expanded, what it is, and whether the derivatives agree."""
-    name = text(Partial(Sym("J"), expansion.symbol))
-    value = expansion.value
+    name = text(Partial(Sym("J"), chain.symbol))
+    value = chain.value
     is_ = (
         f" = {number(float(value))}"
         if value.ndim == 0
         else f", {' × '.join(map(str, value.shape))}"
     )
-    found = expansion.numerical
-    said = "" if found is None else f", numerical derivative {verdict(found, expansion.agrees)}"
-    return f"{name}{is_}, {_count(len(expansion.factors), 'factor')}{said}"
+    derivative = chain.numerical
+    check = ""
+    if derivative is not None:
+        check = f", numerical derivative {verdict(derivative, chain.agrees)}"
+    return f"{name}{is_}, {_count(len(chain.factors), 'factor')}{check}"
 
 
-def verdict(found: Numerical, agrees: bool | None) -> str:
+def verdict(derivative: Numerical, agrees: bool | None) -> str:
     """Say in words whether gradient and numerical derivative agree."""
-    if not np.isfinite(found.error).any():
+    if not np.isfinite(derivative.error).any():
         return "not a number: J is not finite here"
-    widest = f"± {float(np.nanmax(found.error)):.2g}"
-    if found.kinks:
-        places = "here" if found.value.ndim == 0 else f"at {found.kinks} of the entries"
+    widest = f"± {float(np.nanmax(derivative.error)):.2g}"
+    if derivative.kinks:
+        places = "here" if derivative.value.ndim == 0 else f"at {derivative.kinks} of the entries"
         return f"{widest}: a kink lies {places}, where the derivative jumps"
     words = {True: "they agree", False: "they DISAGREE", None: "they cannot be compared"}
     return f"{widest}: {words[agrees]}"
 
 
-def expansion_html(expansion: Expansion) -> str:
+def chain_html(chain: Chain) -> str:
     """Return the expansion for a notebook: the product, a table of factors, and the check."""
     head = "".join(
         f"<th>{name}</th>" for name in ("factor", "shape", "formula", "numbers", "product so far")
     )
-    rows = "".join(_row(factor) for factor in expansion.factors)
+    rows = "".join(_row(factor) for factor in chain.factors)
     lines = "".join(
         f"<p>{escape(line)}</p>"
-        for line in _symbols_text(expansion) + _paths_text(expansion) + _result_text(expansion)
+        for line in _symbols_text(chain) + _paths_text(chain) + _result_text(chain)
     )
     return (
-        f"<div>{expansion_mathml(expansion)}<table><thead><tr>{head}</tr></thead>"
+        f"<div>{chain_mathml(chain)}<table><thead><tr>{head}</tr></thead>"
         f"<tbody>{rows}</tbody></table>{lines}</div>"
     )
 

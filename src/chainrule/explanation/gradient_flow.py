@@ -14,8 +14,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ..network import Network
-from .checks import finite_inputs, network_of, row_of
+from ..model import Model
+from .checks import finite_inputs, model_of, row_of
 
 Kind = Literal["broken", "dead", "saturated", "vanishing", "exploding"]
 
@@ -48,41 +48,41 @@ _OVERFLOW = (
 )
 
 
-def findings(net: Network, X: npt.ArrayLike, y: npt.ArrayLike) -> list[Finding]:
+def findings(net: Model, X: npt.ArrayLike, y: npt.ArrayLike) -> list[Finding]:
     """Look at all samples X (m, n_0), y and say what is in trouble; an empty list is good news."""
-    wide = network_of(net).copy(dtype="float64")
+    wide = model_of(net).copy(dtype="float64")
     x = finite_inputs(wide.inputs(X))
     row_of(0, len(x))
     with np.errstate(all="ignore"):
         trace = wide.forward(x)
         grads = wide.backward(trace, y, per_sample=True)
-    found: list[Finding] = []
+    troubles: list[Finding] = []
     if not np.isfinite(net.theta).all():
         text = (
             "Some parameters are not finite numbers: the training diverged, or the file was made "
             "so. Nothing computed from them means anything."
         )
-        found.append(Finding("broken", (), (), text))
+        troubles.append(Finding("broken", (), (), text))
     elif not all(
         np.isfinite(np.asarray(v, np.float64)).all()
         for v in (wide.J(x, y), *trace.z[1:], *grads.dz[1:])
     ):
-        found.append(Finding("broken", (), (), _OVERFLOW))
+        troubles.append(Finding("broken", (), (), _OVERFLOW))
     with np.errstate(all="ignore"):
         for l in range(1, len(net.sizes) - 1):
-            found += _units(net, l, np.asarray(trace.z[l]), np.asarray(trace.a[l]))
+            troubles += _units(net, l, np.asarray(trace.z[l]), np.asarray(trace.a[l]))
         sizes = [float(np.sqrt((np.asarray(dz) ** 2).mean())) for dz in grads.dz[1:]]
-    return found + _flow(sizes)
+    return troubles + _flow(sizes)
 
 
-def _units(net: Network, l: int, z: Any, a: Any) -> list[Finding]:
+def _units(net: Model, l: int, z: Any, a: Any) -> list[Finding]:
     f = net.activations[l - 1]
     if not f.elementwise:
         return []
     slope = np.abs(f.df(z, a))
     bounded = all(map(isfinite, f.range))
     dead = np.flatnonzero((slope == 0).all(axis=0) & (not bounded))
-    found = []
+    troubles = []
     if dead.size:
         them = "it" if dead.size == 1 else "them"
         text = (
@@ -90,7 +90,7 @@ def _units(net: Network, l: int, z: Any, a: Any) -> list[Finding]:
             f"sample here, so no gradient passes and the weights into {them} no longer move. "
             f"A smaller learning rate, or leaky_relu, keeps units alive.{_chance(len(z))}"
         )
-        found.append(Finding("dead", (l,), tuple(dead.tolist()), text))
+        troubles.append(Finding("dead", (l,), tuple(dead.tolist()), text))
     if bounded:
         zero = np.zeros((1, 1))
         steepest = float(np.abs(f.df(zero, f.f(zero)))[0, 0])
@@ -103,8 +103,8 @@ def _units(net: Network, l: int, z: Any, a: Any) -> list[Finding]:
                 f"little gradient passes. Smaller weights, or standardised inputs, "
                 f"help.{_chance(len(z))}"
             )
-            found.append(Finding("saturated", (l,), tuple(saturated.tolist()), text))
-    return found
+            troubles.append(Finding("saturated", (l,), tuple(saturated.tolist()), text))
+    return troubles
 
 
 def _chance(m: int) -> str:
@@ -144,7 +144,7 @@ def _flow(sizes: Sequence[float]) -> list[Finding]:
         "vanishing": [l for l, size in enumerate(sizes[:-1], 1) if size < end / FAR],
         "exploding": [l for l, size in enumerate(sizes[:-1], 1) if size > end * FAR],
     }
-    found = []
+    troubles = []
     for kind, word, advice in _FLOW:
         layers = where[kind]
         if layers:
@@ -154,5 +154,5 @@ def _flow(sizes: Sequence[float]) -> list[Finding]:
                 f"typically more than {FAR:.0f} times {word} than at the output "
                 f"({sizes[layers[0] - 1]:.2g} against {end:.2g}), {advice}"
             )
-            found.append(Finding(kind, tuple(layers), (), text))
-    return found
+            troubles.append(Finding(kind, tuple(layers), (), text))
+    return troubles

@@ -18,7 +18,7 @@ from ..files.atomic import write_atomically
 from ..training.history import History, Stop
 from .assets import asset, template
 from .checks import model_and_rows
-from .findings import findings
+from .gradient_flow import findings
 from .illustration import illustrate
 from .page import summary
 from .scoring import Importance, importances, rows_held_out, score_lines, scored, which_rows
@@ -76,16 +76,16 @@ def report(
     """
     model, rows, source = model_and_rows(model, rows, source, say)
     held = rows_held_out(model, rows, source)
-    kept = rows if held is None else rows.take(held)
-    for warning in model.encoder.encode(kept, model.network.dtype)[1]:
+    scored_rows = rows if held is None else rows.take(held)
+    for warning in model.encoder.encode(scored_rows, model.network.dtype)[1]:
         say(warning)
-    true, found, scores = scored(model, kept)
+    true, outputs, scores = scored(model, scored_rows)
     start = time.perf_counter()
-    model.outputs(kept)
-    speed = kept.m / max(time.perf_counter() - start, 1e-9)
+    model.outputs(scored_rows)
+    speed = scored_rows.m / max(time.perf_counter() - start, 1e-9)
     history = history_of(model.record)
-    importance = importances(model, kept, true) if kept.m > 1 else ()
-    X = model.encoder.transform(kept, np.float64)
+    importance = importances(model, scored_rows, true) if scored_rows.m > 1 else ()
+    X = model.encoder.transform(scored_rows, np.float64)
     y = model.target.encode(true, np.float64)
     check = gradient_check(model, X, y)
     title = f"Report on a model of {model.target.name}"
@@ -102,12 +102,12 @@ def report(
         stop=None if history is None else history.stop,
         scores=score_lines(scores, None if held is None else model.record.get("baseline")),
         confusion=_confusion(model, scores),
-        pictures=_predictions(model, true, found),
+        pictures=_predictions(model, true, outputs),
         importance=_importance(importance[:_SHOWN_COLUMNS]),
         columns=len(importance),
         findings=[str(finding) for finding in findings(model.network, X, y)],
         check=clean(check),
-        checked=_checked(kept.m),
+        checked=_checked(scored_rows.m),
         version=__version__,
     )
     return ModelReport(html, title, scores, importance, check)
@@ -115,15 +115,15 @@ def report(
 
 def history_of(record: Any) -> History | None:
     """Build the history that a model file's record holds; None if it holds none."""
-    kept = record.get("history") if isinstance(record, dict) else None
-    if not isinstance(kept, dict) or not kept.get("cost"):
+    values = record.get("history") if isinstance(record, dict) else None
+    if not isinstance(values, dict) or not values.get("cost"):
         return None
     names = {field.name for field in fields(History)} - {"snapshots", "stop"}
-    found = History(**{name: value for name, value in kept.items() if name in names})
-    stop = kept.get("stop")
+    history = History(**{name: value for name, value in values.items() if name in names})
+    stop = values.get("stop")
     if isinstance(stop, dict) and set(stop) == {field.name for field in fields(Stop)}:
-        found.stop = Stop(**stop)
-    return found
+        history.stop = Stop(**stop)
+    return history
 
 
 def _checked(m: int) -> str:
@@ -139,12 +139,12 @@ def gradient_check(model: TableModel, X: Array, y: Array) -> str:
 
     net = model.network.copy("float64")
     try:
-        found = check_gradients(
+        result = check_gradients(
             net, X[:_CHECKED_ROWS], y[:_CHECKED_ROWS], seconds=_CHECK_SECONDS, progress=False
         )
     except (ValueError, TypeError, ArithmeticError) as error:
         return f"The gradients could not be checked: {error}"
-    return str(found)
+    return str(result)
 
 
 def _plural(word: str) -> str:
@@ -166,8 +166,8 @@ def data_lines(
     lines.append(("columns", f"{len(model.encoder.features)} ({columns})"))
     counts = model.record.get("rows") if isinstance(model.record, dict) else None
     if isinstance(counts, dict):
-        said = ", ".join(f"{counts.get(part)} {part}" for part in ("train", "validation", "test"))
-        lines.append(("trained on", f"{model.record.get('data') or 'a table'}: rows {said}"))
+        parts = ", ".join(f"{counts.get(part)} {part}" for part in ("train", "validation", "test"))
+        lines.append(("trained on", f"{model.record.get('data') or 'a table'}: rows {parts}"))
     lines.append(("scored here", which_rows(model, rows, held, source)))
     return [(name, clean(text)) for name, text in lines]
 
@@ -198,25 +198,25 @@ def training_lines(
 def _curves(history: History | None) -> list[str]:
     if history is None:
         return []
-    found = [plots.captioned(plots.costs(history), "the cost J over the epochs")]
+    curves = [plots.captioned(plots.costs(history), "the cost J over the epochs")]
     if history.layer_gradient_norms:
         title = "the norms of the gradients of each layer over the epochs"
-        found.append(plots.captioned(plots.gradient_norms(history), title))
-    return found
+        curves.append(plots.captioned(plots.gradient_norms(history), title))
+    return curves
 
 
-def _predictions(model: TableModel, true: Array, found: Array) -> list[str]:
+def _predictions(model: TableModel, true: Array, outputs: Array) -> list[str]:
     """Draw ROC and calibration for classes, predictions against the truth for numbers."""
     target = model.target
     if target.task == "regression":
-        predicted = target.decode(found)
+        predicted = target.decode(outputs)
         title = "how often predictions are off by how much"
         histogram = plots.captioned(plots.errors(predicted - true), title)
         scatter = plots.captioned(plots.residuals(true, predicted), "predicted against true values")
         return [scatter, histogram]
     from ..tables.scores import probabilities_of
 
-    shares = probabilities_of(target.task, found)
+    shares = probabilities_of(target.task, outputs)
     known, seen = target.classes, np.unique(true)
     if len(seen) == 1:
         only = f"All rows are {known[int(seen[0])]!r}: a ROC curve needs rows of another class too."
@@ -224,14 +224,14 @@ def _predictions(model: TableModel, true: Array, found: Array) -> list[str]:
     else:
         pictures = [plots.captioned(plots.roc(true, shares, known), _roc_title(known))]
     if target.task == "binary":
-        chance, so = shares[:, 1], (true == 1).astype(float)
+        chance, right = shares[:, 1], (true == 1).astype(float)
     else:
-        chance, so = shares.max(axis=1), (true == shares.argmax(axis=1)).astype(float)
+        chance, right = shares.max(axis=1), (true == shares.argmax(axis=1)).astype(float)
     title = (
         "calibration: how often what was predicted with a probability was so; the dotted line is "
         "perfect, a number beside a point counts its rows"
     )
-    return [*pictures, plots.captioned(plots.calibration(so, chance), title)]
+    return [*pictures, plots.captioned(plots.calibration(right, chance), title)]
 
 
 def _roc_title(classes: Sequence[str]) -> str:
