@@ -9,8 +9,7 @@ namespace {
 
 class Core {
   public:
-    // layers: see layers_of; cost: (number, setting, canonical);
-    // optimizer: (number, settings, slots).
+    // layers: see layers_of; cost: see checked_cost; optimizer: (number, settings, slots).
     Core(const std::string& isa, nb::list layers, double input_rate, nb::tuple cost, double l1,
          double l2, std::uint64_t seed, nb::tuple optimizer, double clip_value, double clip_norm,
          nb::object X, nb::object Y, nb::object weights)
@@ -20,27 +19,22 @@ class Core {
         dtype_ = x.dtype();
         const bool single = dtype_ == nb::dtype<float>();
         if (!single && dtype_ != nb::dtype<double>()) refuse("X must be float32 or float64");
-        cost = checked_tuple(cost, 3, "cost");
-        optimizer = checked_tuple(optimizer, 3, "optimizer");
         Problem p = {};
         std::size_t at = 0;
         std::vector<Layer> found = layers_of(layers, &at);
         p.parameters = (idx)at;
         p.input_rate = checked_rate(input_rate);
-        p.cost = checked_entry(nb::cast<int>(cost[0]), COSTS, "cost");
-        p.cost_setting = nb::cast<double>(cost[1]);
-        p.canonical = nb::cast<bool>(cost[2]);
-        if (p.canonical && !is_canonical_pair(found.back().f, p.cost))
-            refuse("the output activation and the cost are no canonical pair");
+        const CheckedCost checked = checked_cost(cost, found.back().f);
+        p.cost = checked.number;
+        p.cost_setting = checked.setting;
+        p.canonical = checked.canonical;
         p.l1 = l1;
         p.l2 = l2;
         p.seed = seed;
-        p.optimizer = checked_entry(nb::cast<int>(optimizer[0]), OPTIMIZERS, "optimizer");
-        int n = 0;
-        for (nb::handle value : nb::cast<nb::tuple>(optimizer[1]))
-            if (n < 4) p.settings[n++] = nb::cast<double>(value);
+        optimizer = checked_tuple(optimizer, 3, "optimizer");
+        p.optimizer = checked_entry(optimizer[0], optimizer[1], OPTIMIZERS, "optimizer", p.settings);
         p.slots = nb::cast<idx>(optimizer[2]);
-        if (p.slots != SLOTS[p.optimizer]) refuse("the optimizer has another number of slots");
+        if (p.slots != OPTIMIZERS[p.optimizer].slots) refuse("the optimizer has another number of slots");
         p.clip_value = clip_value;
         p.clip_norm = clip_norm;
         if (x.ndim() != 2 || x.shape(1) != (std::size_t)found.front().n_in)
@@ -197,21 +191,18 @@ class Core {
     std::unique_ptr<Session> session_;
 };
 
+template <std::size_t N>
+nb::dict settings_by_name(const Entry (&table)[N]) {
+    nb::dict settings;
+    for (const Entry& entry : table) settings[entry.name] = nb::tuple(nb::str(entry.settings).attr("split")());
+    return settings;
+}
+
 nb::dict tables() {
-    nb::dict activations, costs, optimizers, all;
-    const auto words = [](const char* text) { return nb::str(text).attr("split")(); };
-#define CHAINRULE_ENTRY(name, settings) activations[#name] = nb::tuple(words(settings));
-    CHAINRULE_ACTIVATIONS(CHAINRULE_ENTRY)
-#undef CHAINRULE_ENTRY
-#define CHAINRULE_ENTRY(name, settings) costs[#name] = nb::tuple(words(settings));
-    CHAINRULE_COSTS(CHAINRULE_ENTRY)
-#undef CHAINRULE_ENTRY
-#define CHAINRULE_ENTRY(name, slots, settings) optimizers[#name] = nb::tuple(words(settings));
-    CHAINRULE_OPTIMIZERS(CHAINRULE_ENTRY)
-#undef CHAINRULE_ENTRY
-    all["activations"] = activations;
-    all["costs"] = costs;
-    all["optimizers"] = optimizers;
+    nb::dict all;
+    all["activations"] = settings_by_name(ACTIVATIONS);
+    all["costs"] = settings_by_name(COSTS);
+    all["optimizers"] = settings_by_name(OPTIMIZERS);
     return all;
 }
 

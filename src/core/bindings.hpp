@@ -110,11 +110,11 @@ inline int checked_threads(int threads) {
     return threads;
 }
 
-inline nb::tuple checked_tuple(nb::handle item, std::size_t size, const char* name) {
-    nb::tuple found;
-    if (!nb::try_cast<nb::tuple>(item, found, false) || found.size() != size)
-        throw nb::type_error((std::string(name) + " must be a tuple of " + std::to_string(size)).c_str());
-    return found;
+inline nb::tuple checked_tuple(nb::handle item, std::size_t size, const std::string& name) {
+    nb::tuple tuple;
+    if (!nb::try_cast<nb::tuple>(item, tuple, false) || tuple.size() != size)
+        throw nb::type_error((name + " must be a tuple of " + std::to_string(size)).c_str());
+    return tuple;
 }
 
 inline double checked_rate(double rate) {
@@ -122,21 +122,43 @@ inline double checked_rate(double rate) {
     return rate;
 }
 
-// The entry's number in one of the core's tables.
-inline int checked_entry(int number, int entries, const char* table) {
-    if (number < 0 || number >= entries)
-        refuse("the core has no " + std::string(table) + " of number " + std::to_string(number));
-    return number;
+// A number in one of the core's tables, and the settings that its entry has there.
+template <std::size_t N>
+int checked_entry(nb::handle number, nb::handle settings, const Entry (&table)[N], const char* kind,
+                  double* values) {
+    const int n = nb::cast<int>(number);
+    if (n < 0 || n >= (int)N) refuse("the core has no " + std::string(kind) + " of number " + std::to_string(n));
+    const Entry& entry = table[n];
+    const auto count = (std::size_t)entry.setting_count();
+    const nb::tuple t = checked_tuple(settings, count, std::string(kind) + " " + entry.name + "'s settings");
+    for (std::size_t i = 0; i < count; i++) values[i] = nb::cast<double>(t[i]);
+    return n;
 }
 
 inline bool is_canonical_pair(int f, int cost) {
-    switch ((C)cost) {
-        case C::logistic: return (F)f == F::sigmoid;
-        case C::cross_entropy: return (F)f == F::softmax;
-        case C::squared_error: return (F)f == F::identity;
-        case C::poisson: return (F)f == F::exp;
+    switch ((Cost)cost) {
+        case Cost::logistic: return (Activation)f == Activation::sigmoid;
+        case Cost::cross_entropy: return (Activation)f == Activation::softmax;
+        case Cost::squared_error: return (Activation)f == Activation::identity;
+        case Cost::poisson: return (Activation)f == Activation::exp;
         default: return false;
     }
+}
+
+// (number, settings, whether it is a canonical pair with the output activation) of a cost.
+struct CheckedCost {
+    int number;
+    double setting;
+    bool canonical;
+};
+inline CheckedCost checked_cost(nb::handle item, int output) {
+    const nb::tuple t = checked_tuple(item, 3, "cost");
+    CheckedCost cost = {};
+    cost.number = checked_entry(t[0], t[1], COSTS, "cost", &cost.setting);
+    cost.canonical = nb::cast<bool>(t[2]);
+    if (cost.canonical && !is_canonical_pair(output, cost.number))
+        refuse("the output activation and the cost are no canonical pair");
+    return cost;
 }
 
 inline std::size_t times(std::size_t a, std::size_t b) {
@@ -146,7 +168,7 @@ inline std::size_t times(std::size_t a, std::size_t b) {
     return product;
 }
 
-// Of (n_in, n_out, f, setting, rate) each; how many parameters they have.
+// Of (n_in, n_out, f, settings of f, rate) each; how many parameters they have.
 inline std::vector<Layer> layers_of(nb::list layers, std::size_t* parameters) {
     std::vector<Layer> found;
     std::size_t at = 0;
@@ -158,8 +180,7 @@ inline std::vector<Layer> layers_of(nb::list layers, std::size_t* parameters) {
         if (layer.n_in < 1 || layer.n_out < 1) refuse("a layer's sizes must be at least 1");
         if (!found.empty() && layer.n_in != found.back().n_out)
             refuse("a layer's inputs must be the outputs of the layer before");
-        layer.f = checked_entry(nb::cast<int>(t[2]), ACTIVATIONS, "activation");
-        layer.setting = nb::cast<double>(t[3]);
+        layer.f = checked_entry(t[2], t[3], ACTIVATIONS, "activation", &layer.setting);
         layer.rate = checked_rate(nb::cast<double>(t[4]));
         layer.w = (idx)at;
         at += times((std::size_t)layer.n_in, (std::size_t)layer.n_out);

@@ -1,4 +1,6 @@
 // bindings_checker.cpp: the gradient check's passes as Python sees them.
+#include <nanobind/stl/vector.h>
+
 #include <algorithm>
 
 #include "bindings.hpp"
@@ -10,8 +12,10 @@ namespace {
 // The numerical check's view of a network: see gradcheck/native.py.
 class Checker {
   public:
-    // stages: (W^T, b, z, a, mask or None, f, setting, kinked, bends) each; cost: as Core has it.
-    Checker(const std::string& isa, nb::list stages, nb::object Y, nb::tuple cost)
+    // stages: (W^T, b, z, a, mask or None, f, settings, kinked, bends) each; cost: as Core has it; kinks
+    // and bends: the a - y at which dJ/da jumps, or its slope does.
+    Checker(const std::string& isa, nb::list stages, nb::object Y, nb::tuple cost, std::vector<double> kinks,
+            std::vector<double> bends)
         : stages_(stages), Y_(Y) {
         const Isa& set = isa_named(isa);
         std::vector<Stage> found;
@@ -32,8 +36,7 @@ class Checker {
             s.z = doubles(t[2], "z", n);
             s.a = doubles(t[3], "a", n);
             if (!nb::handle(t[4]).is_none()) s.mask = doubles(t[4], "mask", n);
-            s.f = checked_entry(nb::cast<int>(t[5]), ACTIVATIONS, "activation");
-            s.setting = nb::cast<double>(t[6]);
+            s.f = checked_entry(t[5], t[6], ACTIVATIONS, "activation", &s.setting);
             s.kinked = nb::cast<bool>(t[7]);
             s.bends = nb::cast<bool>(t[8]);
             found.push_back(s);
@@ -41,13 +44,12 @@ class Checker {
         if (found.empty() || samples_ < 1) refuse("a check needs at least one layer and one sample");
         Moves moves = {};
         moves.Y = doubles(Y, "Y", times((std::size_t)samples_, (std::size_t)found.back().n_out));
-        cost = checked_tuple(cost, 3, "cost");
-        moves.cost = checked_entry(nb::cast<int>(cost[0]), COSTS, "cost");
-        moves.cost_setting = nb::cast<double>(cost[1]);
-        moves.canonical = nb::cast<bool>(cost[2]);
-        if (moves.canonical && !is_canonical_pair(found.back().f, moves.cost))
-            refuse("the output activation and the cost are no canonical pair");
-        differences_ = std::make_unique<Differences>(std::move(found), moves, samples_, set.of_double);
+        const CheckedCost checked = checked_cost(cost, found.back().f);
+        moves.cost = checked.number;
+        moves.cost_setting = checked.setting;
+        moves.canonical = checked.canonical;
+        differences_ = std::make_unique<Differences>(std::move(found), moves, std::move(kinks), std::move(bends),
+                                                     samples_, set.of_double);
     }
 
     // J (rows,) of each sample with its z^l[unit] moved by `by`, l from 1; flags and where: see Moves.
@@ -112,8 +114,9 @@ class Checker {
 
 void bind_checker(nb::module_& m) {
     nb::class_<Checker>(m, "Checker", "J with single z moved: see chainrule.gradcheck.native.")
-        .def(nb::init<const std::string&, nb::list, nb::object, nb::tuple>(), "isa"_a, "stages"_a,
-             "Y"_a, "cost"_a)
+        .def(nb::init<const std::string&, nb::list, nb::object, nb::tuple, std::vector<double>,
+                      std::vector<double>>(),
+             "isa"_a, "stages"_a, "Y"_a, "cost"_a, "kinks"_a, "bends"_a)
         .def("costs", &Checker::costs, "layer"_a, "samples"_a.noconvert(), "units"_a.noconvert(),
              "by"_a.noconvert(), "careful"_a, "J"_a.noconvert(), "flags"_a.noconvert(),
              "where"_a.noconvert(), "threads"_a)

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "tables.hpp"
+
 namespace chainrule {
 
 using idx = std::ptrdiff_t;
@@ -14,7 +16,7 @@ using idx = std::ptrdiff_t;
 struct Layer {
     idx n_in, n_out;
     idx w, b;
-    int f;           // its activation, an F
+    int f;           // its activation, an Activation
     double setting;  // the activation's setting, if it has one
     double rate;     // dropout of its activations
 };
@@ -25,13 +27,13 @@ struct Problem {
     const Layer* layers;
     idx parameters;     // P
     double input_rate;  // dropout of the inputs
-    int cost;           // a C
+    int cost;           // a Cost
     double cost_setting;
     bool canonical;  // output activation and cost are a canonical pair
     double l1, l2;
     std::uint64_t seed;
-    int optimizer;  // an O
-    double settings[4];
+    int optimizer;  // an Optimizer
+    double settings[MOST_SETTINGS];
     idx slots;
     double clip_value, clip_norm;  // 0: none
     const void* X;                 // (rows, n_0)
@@ -82,6 +84,8 @@ struct Moves {
     int cost;
     double cost_setting;
     bool canonical;
+    const double *kinks, *bends;  // the a - y at which the cost's slope jumps, or the slope's
+    idx kink_count, bend_count;
     bool careful;  // note layers that stay 0
     const std::int64_t *samples, *units;
     const double* by;

@@ -23,9 +23,10 @@ void serve(const void* context, idx k, void* scratch) {
 
 }  // namespace
 
-Differences::Differences(std::vector<Stage> stages, const Moves& moves, idx samples,
-                         const Kernels* kernels)
-    : stages_(std::move(stages)), moves_(moves), samples_(samples), kernels_(kernels) {
+Differences::Differences(std::vector<Stage> stages, const Moves& moves, std::vector<double> kinks,
+                         std::vector<double> bends, idx samples, const Kernels* kernels)
+    : stages_(std::move(stages)), moves_(moves), kinks_(std::move(kinks)), bends_(std::move(bends)),
+      samples_(samples), kernels_(kernels) {
     for (Stage& stage : stages_) {
         const idx n = samples * stage.n_out;
         for (idx i = 0; i < n && stage.kinked && !stage.pinned; i++) stage.pinned = stage.z[i] == 0;
@@ -35,15 +36,22 @@ Differences::Differences(std::vector<Stage> stages, const Moves& moves, idx samp
     }
     moves_.stages = stages_.data();
     moves_.depth = (idx)stages_.size();
+    moves_.kinks = kinks_.data();
+    moves_.kink_count = (idx)kinks_.size();
+    moves_.bends = bends_.data();
+    moves_.bend_count = (idx)bends_.size();
 }
 
-void Differences::costs(Moves moves, idx rows, int threads) const {
-    moves.stages = moves_.stages;
-    moves.depth = moves_.depth;
-    moves.Y = moves_.Y;
-    moves.cost = moves_.cost;
-    moves.cost_setting = moves_.cost_setting;
-    moves.canonical = moves_.canonical;
+void Differences::costs(const Moves& asked, idx rows, int threads) const {
+    Moves moves = moves_;
+    moves.layer = asked.layer;
+    moves.careful = asked.careful;
+    moves.samples = asked.samples;
+    moves.units = asked.units;
+    moves.by = asked.by;
+    moves.J = asked.J;
+    moves.flags = asked.flags;
+    moves.where = asked.where;
     double operations = 0;  // of a row
     for (idx l = moves.layer; l < moves.depth; l++) {
         const Stage& stage = stages_[(std::size_t)l];

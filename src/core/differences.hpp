@@ -10,18 +10,20 @@ namespace chainrule {
 
 class Differences {
   public:
-    // Of each stage everything but `own`; moves: Y and the cost.
-    Differences(std::vector<Stage> stages, const Moves& moves, idx samples, const Kernels* kernels);
+    // Of each stage everything but `own`; moves: Y and the cost, whose kinks and bends are kept here.
+    Differences(std::vector<Stage> stages, const Moves& moves, std::vector<double> kinks,
+                std::vector<double> bends, idx samples, const Kernels* kernels);
 
     const std::vector<Stage>& stages() const { return stages_; }
     idx samples() const { return samples_; }
 
     // rows moves: layer, careful, samples, units, by; and where J, flags and `where` go.
-    void costs(Moves moves, idx rows, int threads) const;
+    void costs(const Moves& asked, idx rows, int threads) const;
 
   private:
     std::vector<Stage> stages_;
     Moves moves_;
+    std::vector<double> kinks_, bends_;
     idx samples_;
     const Kernels* kernels_;
     std::vector<std::vector<double>> own_;

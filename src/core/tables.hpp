@@ -2,6 +2,8 @@
 // bindings.cpp hands the list to Python, which numbers its records by it and tests it against them.
 #pragma once
 
+#include <cstddef>
+
 //                                name            settings
 #define CHAINRULE_ACTIVATIONS(X) \
     X(identity, "")              \
@@ -27,31 +29,50 @@
     X(quantile, "q")               \
     X(poisson, "")
 
-//                                name             slots  settings
+//                                name              settings                            slots
 #define CHAINRULE_OPTIMIZERS(X)                    \
-    X(gradient_descent, 0, "")                     \
-    X(momentum, 1, "momentum")                     \
-    X(nesterov, 1, "momentum")                     \
-    X(rmsprop, 1, "decay epsilon")                 \
-    X(adagrad, 1, "epsilon")                       \
-    X(adam, 2, "beta1 beta2 epsilon")              \
-    X(adamw, 2, "beta1 beta2 epsilon weight_decay")
+    X(gradient_descent, "", 0)                     \
+    X(momentum, "momentum", 1)                     \
+    X(nesterov, "momentum", 1)                     \
+    X(rmsprop, "decay epsilon", 1)                 \
+    X(adagrad, "epsilon", 1)                       \
+    X(adam, "beta1 beta2 epsilon", 2)              \
+    X(adamw, "beta1 beta2 epsilon weight_decay", 2)
 
 namespace chainrule {
 
 #define CHAINRULE_NAME(name, ...) name,
-enum class F : int { CHAINRULE_ACTIVATIONS(CHAINRULE_NAME) };
-enum class C : int { CHAINRULE_COSTS(CHAINRULE_NAME) };
-enum class O : int { CHAINRULE_OPTIMIZERS(CHAINRULE_NAME) };
+enum class Activation : int { CHAINRULE_ACTIVATIONS(CHAINRULE_NAME) };
+enum class Cost : int { CHAINRULE_COSTS(CHAINRULE_NAME) };
+enum class Optimizer : int { CHAINRULE_OPTIMIZERS(CHAINRULE_NAME) };
 #undef CHAINRULE_NAME
 
-#define CHAINRULE_ONE(...) +1
-constexpr int ACTIVATIONS = CHAINRULE_ACTIVATIONS(CHAINRULE_ONE);
-constexpr int COSTS = CHAINRULE_COSTS(CHAINRULE_ONE);
-constexpr int OPTIMIZERS = CHAINRULE_OPTIMIZERS(CHAINRULE_ONE);
-#undef CHAINRULE_ONE
-#define CHAINRULE_SLOTS(name, slots, settings) slots,
-constexpr int SLOTS[] = {CHAINRULE_OPTIMIZERS(CHAINRULE_SLOTS)};
-#undef CHAINRULE_SLOTS
+// An entry of a table; the names of its settings stand apart by one blank.
+struct Entry {
+    const char *name, *settings;
+    int slots;  // numbers that an optimizer keeps for each parameter
+
+    constexpr int setting_count() const {
+        int count = *settings != 0;
+        for (const char* c = settings; *c; c++) count += *c == ' ';
+        return count;
+    }
+};
+constexpr int MOST_SETTINGS = 4;
+
+#define CHAINRULE_ENTRY(name, settings, ...) {#name, settings, __VA_ARGS__ + 0},
+constexpr Entry ACTIVATIONS[] = {CHAINRULE_ACTIVATIONS(CHAINRULE_ENTRY)};
+constexpr Entry COSTS[] = {CHAINRULE_COSTS(CHAINRULE_ENTRY)};
+constexpr Entry OPTIMIZERS[] = {CHAINRULE_OPTIMIZERS(CHAINRULE_ENTRY)};
+#undef CHAINRULE_ENTRY
+
+template <std::size_t N>
+constexpr bool take_at_most(const Entry (&table)[N], int settings) {
+    for (const Entry& entry : table)
+        if (entry.setting_count() > settings) return false;
+    return true;
+}
+static_assert(take_at_most(ACTIVATIONS, 1) && take_at_most(COSTS, 1), "a kernel takes one setting");
+static_assert(take_at_most(OPTIMIZERS, MOST_SETTINGS));
 
 }  // namespace chainrule

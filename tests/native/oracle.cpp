@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 #include <random>
 #include <string>
 
@@ -14,112 +15,107 @@
 using namespace chainrule;
 using Numbers = std::vector<double>;
 
-#define CHAINRULE_WORD(name, ...) #name,
-const char* const ACTIVATION[] = {CHAINRULE_ACTIVATIONS(CHAINRULE_WORD)};
-const char* const COST[] = {CHAINRULE_COSTS(CHAINRULE_WORD)};
-const char* const OPTIMIZER[] = {CHAINRULE_OPTIMIZERS(CHAINRULE_WORD)};
 
 const double SLOPE = 0.1, ALPHA = 1.3, SMOOTHING = 0.1, DELTA = 0.5, QUANTILE = 0.3;
 const double EPSILON = 1e-8, DECAY = 0.01;
 
 struct Case {
     std::vector<idx> sizes;
-    F hidden, output;
-    C cost;
-    O optimizer;
+    Activation hidden, output;
+    Cost cost;
+    Optimizer optimizer;
     idx rows, batch, steps;
     bool weighted;
     double l1, l2, clip_value, clip_norm;
 };
 
-double setting_of(F f) { return f == F::leaky_relu ? SLOPE : f == F::elu ? ALPHA : 0; }
-double setting_of(C c) {
+double setting_of(Activation f) { return f == Activation::leaky_relu ? SLOPE : f == Activation::elu ? ALPHA : 0; }
+double setting_of(Cost c) {
     switch (c) {
-        case C::cross_entropy: return SMOOTHING;
-        case C::huber: return DELTA;
-        case C::quantile: return QUANTILE;
+        case Cost::cross_entropy: return SMOOTHING;
+        case Cost::huber: return DELTA;
+        case Cost::quantile: return QUANTILE;
         default: return 0;
     }
 }
-Numbers settings_of(O o) {
+Numbers settings_of(Optimizer o) {
     switch (o) {
-        case O::gradient_descent: return {};
-        case O::momentum:
-        case O::nesterov: return {0.9};
-        case O::rmsprop: return {0.9, EPSILON};
-        case O::adagrad: return {EPSILON};
-        case O::adam: return {0.9, 0.99, EPSILON};
-        case O::adamw: return {0.9, 0.99, EPSILON, DECAY};
+        case Optimizer::gradient_descent: return {};
+        case Optimizer::momentum:
+        case Optimizer::nesterov: return {0.9};
+        case Optimizer::rmsprop: return {0.9, EPSILON};
+        case Optimizer::adagrad: return {EPSILON};
+        case Optimizer::adam: return {0.9, 0.99, EPSILON};
+        case Optimizer::adamw: return {0.9, 0.99, EPSILON, DECAY};
     }
     return {};
 }
-idx slots_of(O o) { return o == O::gradient_descent ? 0 : o == O::adam || o == O::adamw ? 2 : 1; }
 
 // f(z) and f'(z).
-double f_of(F f, double z) {
+double f_of(Activation f, double z) {
     switch (f) {
-        case F::identity: return z;
-        case F::sigmoid: return 1 / (1 + std::exp(-z));
-        case F::tanh: return std::tanh(z);
-        case F::relu: return z > 0 ? z : 0;
-        case F::leaky_relu: return z > 0 ? z : SLOPE * z;
-        case F::elu: return z > 0 ? z : ALPHA * std::expm1(z);
-        case F::selu: return 1.0507009873554805 * (z > 0 ? z : 1.6732632423543772 * std::expm1(z));
-        case F::softplus: return std::log1p(std::exp(z));
-        case F::softsign: return z / (1 + std::fabs(z));
-        case F::gelu: return z * std::erfc(-z / std::sqrt(2)) / 2;
-        case F::silu: return z / (1 + std::exp(-z));
-        case F::exp: return std::exp(z);
-        case F::softmax: break;
+        case Activation::identity: return z;
+        case Activation::sigmoid: return 1 / (1 + std::exp(-z));
+        case Activation::tanh: return std::tanh(z);
+        case Activation::relu: return z > 0 ? z : 0;
+        case Activation::leaky_relu: return z > 0 ? z : SLOPE * z;
+        case Activation::elu: return z > 0 ? z : ALPHA * std::expm1(z);
+        case Activation::selu: return 1.0507009873554805 * (z > 0 ? z : 1.6732632423543772 * std::expm1(z));
+        case Activation::softplus: return std::log1p(std::exp(z));
+        case Activation::softsign: return z / (1 + std::fabs(z));
+        case Activation::gelu: return z * std::erfc(-z / std::sqrt(2)) / 2;
+        case Activation::silu: return z / (1 + std::exp(-z));
+        case Activation::exp: return std::exp(z);
+        case Activation::softmax: break;
     }
     return NAN;
 }
-double df_of(F f, double z) {
+double df_of(Activation f, double z) {
     const double s = 1 / (1 + std::exp(-z)), t = std::tanh(z);
     switch (f) {
-        case F::identity: return 1;
-        case F::sigmoid: return s * (1 - s);
-        case F::tanh: return 1 - t * t;
-        case F::relu: return z > 0 ? 1 : 0;
-        case F::leaky_relu: return z > 0 ? 1 : SLOPE;
-        case F::elu: return z > 0 ? 1 : ALPHA * std::exp(z);
-        case F::selu: return 1.0507009873554805 * (z > 0 ? 1 : 1.6732632423543772 * std::exp(z));
-        case F::softplus: return s;
-        case F::softsign: return 1 / ((1 + std::fabs(z)) * (1 + std::fabs(z)));
-        case F::gelu:
+        case Activation::identity: return 1;
+        case Activation::sigmoid: return s * (1 - s);
+        case Activation::tanh: return 1 - t * t;
+        case Activation::relu: return z > 0 ? 1 : 0;
+        case Activation::leaky_relu: return z > 0 ? 1 : SLOPE;
+        case Activation::elu: return z > 0 ? 1 : ALPHA * std::exp(z);
+        case Activation::selu: return 1.0507009873554805 * (z > 0 ? 1 : 1.6732632423543772 * std::exp(z));
+        case Activation::softplus: return s;
+        case Activation::softsign: return 1 / ((1 + std::fabs(z)) * (1 + std::fabs(z)));
+        case Activation::gelu:
             return std::erfc(-z / std::sqrt(2)) / 2 + z * std::exp(-z * z / 2) / std::sqrt(2 * M_PI);
-        case F::silu: return s + z * s * (1 - s);
-        case F::exp: return std::exp(z);
-        case F::softmax: break;
+        case Activation::silu: return s + z * s * (1 - s);
+        case Activation::exp: return std::exp(z);
+        case Activation::softmax: break;
     }
     return NAN;
 }
 
 // J of one entry, and dJ/da.
-double J_of(C c, double a, double y) {
+double J_of(Cost c, double a, double y) {
     const double d = a - y;
     switch (c) {
-        case C::logistic: return -(y * std::log(a) + (1 - y) * std::log(1 - a));
-        case C::cross_entropy: return -y * std::log(a);
-        case C::squared_error: return d * d / 2;
-        case C::absolute_error: return std::fabs(d);
-        case C::huber:
+        case Cost::logistic: return -(y * std::log(a) + (1 - y) * std::log(1 - a));
+        case Cost::cross_entropy: return -y * std::log(a);
+        case Cost::squared_error: return d * d / 2;
+        case Cost::absolute_error: return std::fabs(d);
+        case Cost::huber:
             return std::fabs(d) <= DELTA ? d * d / 2 : DELTA * (std::fabs(d) - DELTA / 2);
-        case C::quantile: return d > 0 ? (1 - QUANTILE) * d : -QUANTILE * d;
-        case C::poisson: return y > 0 ? a - y * std::log(a) : a;
+        case Cost::quantile: return d > 0 ? (1 - QUANTILE) * d : -QUANTILE * d;
+        case Cost::poisson: return y > 0 ? a - y * std::log(a) : a;
     }
     return NAN;
 }
-double dJ_of(C c, double a, double y) {
+double dJ_of(Cost c, double a, double y) {
     const double d = a - y;
     switch (c) {
-        case C::logistic: return (1 - y) / (1 - a) - y / a;
-        case C::cross_entropy: return -y / a;
-        case C::squared_error: return d;
-        case C::absolute_error: return d > 0 ? 1 : -1;
-        case C::huber: return std::fabs(d) <= DELTA ? d : d > 0 ? DELTA : -DELTA;
-        case C::quantile: return d > 0 ? 1 - QUANTILE : -QUANTILE;
-        case C::poisson: return 1 - y / a;
+        case Cost::logistic: return (1 - y) / (1 - a) - y / a;
+        case Cost::cross_entropy: return -y / a;
+        case Cost::squared_error: return d;
+        case Cost::absolute_error: return d > 0 ? 1 : -1;
+        case Cost::huber: return std::fabs(d) <= DELTA ? d : d > 0 ? DELTA : -DELTA;
+        case Cost::quantile: return d > 0 ? 1 - QUANTILE : -QUANTILE;
+        case Cost::poisson: return 1 - y / a;
     }
     return NAN;
 }
@@ -140,7 +136,7 @@ struct Loops {
     std::size_t L = c.sizes.size() - 1;
     std::vector<Numbers> a{L + 1}, z{L + 1}, dz{L + 1};
 
-    F f(std::size_t l) const { return l == L ? c.output : c.hidden; }
+    Activation f(std::size_t l) const { return l == L ? c.output : c.hidden; }
     std::size_t w(std::size_t l) const {
         std::size_t at = 0;
         for (std::size_t k = 1; k < l; k++) at += (std::size_t)((c.sizes[k - 1] + 1) * c.sizes[k]);
@@ -159,17 +155,17 @@ struct Loops {
                 z[l][j] = theta[b(l) + j];
                 for (std::size_t i = 0; i < n(l - 1); i++)
                     z[l][j] += theta[w(l) + i * n(l) + j] * a[l - 1][i];
-                a[l][j] = f(l) == F::softmax ? std::exp(z[l][j]) : f_of(f(l), z[l][j]);
+                a[l][j] = f(l) == Activation::softmax ? std::exp(z[l][j]) : f_of(f(l), z[l][j]);
                 sum += a[l][j];
             }
-            if (f(l) == F::softmax)
+            if (f(l) == Activation::softmax)
                 for (double& x : a[l]) x /= sum;
         }
     }
 
     double target(std::size_t row, std::size_t j) const {
         const double y = data.Y[row * n(L) + j];
-        return c.cost == C::cross_entropy ? (1 - SMOOTHING) * y + SMOOTHING / (double)n(L) : y;
+        return c.cost == Cost::cross_entropy ? (1 - SMOOTHING) * y + SMOOTHING / (double)n(L) : y;
     }
 
     // Adds share * J and its gradient of one row.
@@ -186,7 +182,7 @@ struct Loops {
             for (std::size_t j = 0; j < n(l); j++) mean += da[j] * a[l][j];
             dz[l].assign(n(l), 0);
             for (std::size_t j = 0; j < n(l); j++)
-                dz[l][j] = f(l) == F::softmax ? a[l][j] * (da[j] - mean) : da[j] * df_of(f(l), z[l][j]);
+                dz[l][j] = f(l) == Activation::softmax ? a[l][j] * (da[j] - mean) : da[j] * df_of(f(l), z[l][j]);
             da.assign(n(l - 1), 0);
             for (std::size_t j = 0; j < n(l); j++) {
                 dtheta[b(l) + j] += dz[l][j];
@@ -226,16 +222,16 @@ struct Loops {
 
     void step(std::size_t k, bool weight, double g, double rate, double t, double& s, double& v) {
         switch (c.optimizer) {
-            case O::gradient_descent: theta[k] -= rate * g; return;
-            case O::momentum: s = 0.9 * s + g; theta[k] -= rate * s; return;
-            case O::nesterov: s = 0.9 * s + g; theta[k] -= rate * (g + 0.9 * s); return;
-            case O::rmsprop:
+            case Optimizer::gradient_descent: theta[k] -= rate * g; return;
+            case Optimizer::momentum: s = 0.9 * s + g; theta[k] -= rate * s; return;
+            case Optimizer::nesterov: s = 0.9 * s + g; theta[k] -= rate * (g + 0.9 * s); return;
+            case Optimizer::rmsprop:
                 s = 0.9 * s + 0.1 * g * g;
                 theta[k] -= rate * g / (std::sqrt(s) + EPSILON);
                 return;
-            case O::adagrad: s += g * g; theta[k] -= rate * g / (std::sqrt(s) + EPSILON); return;
-            case O::adamw: if (weight) theta[k] -= rate * DECAY * theta[k]; [[fallthrough]];
-            case O::adam:
+            case Optimizer::adagrad: s += g * g; theta[k] -= rate * g / (std::sqrt(s) + EPSILON); return;
+            case Optimizer::adamw: if (weight) theta[k] -= rate * DECAY * theta[k]; [[fallthrough]];
+            case Optimizer::adam:
                 s = 0.9 * s + 0.1 * g;
                 v = 0.99 * v + 0.01 * g * g;
                 theta[k] -= rate * (s / (1 - std::pow(0.9, t))) /
@@ -267,7 +263,7 @@ struct Loops {
                     step(k, k < b(l), dtheta[k], rate, (double)s + 1, state[k], state[P + k]);
         }
         r.theta = theta;
-        state.resize(P * (std::size_t)slots_of(c.optimizer));
+        state.resize(P * (std::size_t)OPTIMIZERS[(int)c.optimizer].slots);
         r.state = state;
         return r;
     }
@@ -281,7 +277,7 @@ Result trained(const Case& c, const Data& data, const Kernels* kernels, double r
     std::vector<Layer> layers;
     idx at = 0;
     for (std::size_t l = 1; l < c.sizes.size(); l++) {
-        const F f = l + 1 == c.sizes.size() ? c.output : c.hidden;
+        const Activation f = l + 1 == c.sizes.size() ? c.output : c.hidden;
         const idx n_in = c.sizes[l - 1], n_out = c.sizes[l];
         layers.push_back({n_in, n_out, at, at + n_in * n_out, (int)f, setting_of(f), 0});
         at += (n_in + 1) * n_out;
@@ -290,16 +286,16 @@ Result trained(const Case& c, const Data& data, const Kernels* kernels, double r
     p.parameters = at;
     p.cost = (int)c.cost;
     p.cost_setting = setting_of(c.cost);
-    p.canonical = (c.cost == C::logistic && c.output == F::sigmoid) ||
-                  (c.cost == C::cross_entropy && c.output == F::softmax) ||
-                  (c.cost == C::squared_error && c.output == F::identity) ||
-                  (c.cost == C::poisson && c.output == F::exp);
+    p.canonical = (c.cost == Cost::logistic && c.output == Activation::sigmoid) ||
+                  (c.cost == Cost::cross_entropy && c.output == Activation::softmax) ||
+                  (c.cost == Cost::squared_error && c.output == Activation::identity) ||
+                  (c.cost == Cost::poisson && c.output == Activation::exp);
     p.l1 = c.l1;
     p.l2 = c.l2;
     p.optimizer = (int)c.optimizer;
     const Numbers settings = settings_of(c.optimizer);
     for (std::size_t k = 0; k < settings.size(); k++) p.settings[k] = settings[k];
-    p.slots = slots_of(c.optimizer);
+    p.slots = OPTIMIZERS[(int)c.optimizer].slots;
     p.clip_value = c.clip_value;
     p.clip_norm = c.clip_norm;
     p.X = X.data();
@@ -393,8 +389,8 @@ void compare(const Case& c, const Data& data, const Isa& isa, const Result& want
         if (good) continue;
         failures++;
         std::printf("%s float%d, %s %s %s %s, %td rows, %td a batch: %s is %.2g away%s\n", isa.name,
-                    single ? 32 : 64, ACTIVATION[(int)c.hidden], ACTIVATION[(int)c.output],
-                    COST[(int)c.cost], OPTIMIZER[(int)c.optimizer], c.rows, c.batch, part.name, far,
+                    single ? 32 : 64, ACTIVATIONS[(int)c.hidden].name, ACTIVATIONS[(int)c.output].name,
+                    COSTS[(int)c.cost].name, OPTIMIZERS[(int)c.optimizer].name, c.rows, c.batch, part.name, far,
                     same(part.found, part.again) ? "" : ", and other bits on two threads");
     }
 }
@@ -410,8 +406,8 @@ Data data_of(const Case& c, unsigned seed) {
         data.weights.push_back(uniform() > 0.2 ? (float)uniform() : 0);
         const idx which = (idx)(uniform() * (double)n_L);
         for (idx j = 0; j < n_L; j++)
-            data.Y.push_back(c.cost == C::cross_entropy ? (double)(j == which)
-                             : c.cost == C::poisson     ? std::floor(4 * uniform())
+            data.Y.push_back(c.cost == Cost::cross_entropy ? (double)(j == which)
+                             : c.cost == Cost::poisson     ? std::floor(4 * uniform())
                                                         : (double)(float)uniform());
     }
     for (std::size_t l = 1; l < c.sizes.size(); l++) {
@@ -422,13 +418,13 @@ Data data_of(const Case& c, unsigned seed) {
     return data;
 }
 
-F output_for(C cost, int n) {
-    const F any[] = {F::identity, F::sigmoid, F::tanh, F::gelu, F::softmax, F::exp};
-    const F counts[] = {F::exp, F::softplus, F::sigmoid, F::softmax};
-    const F shares[] = {F::sigmoid, F::softmax};
-    if (cost == C::logistic) return shares[n % 2];
-    if (cost == C::cross_entropy) return F::softmax;
-    return cost == C::poisson ? counts[n % 4] : any[n % 6];
+Activation output_for(Cost cost, int n) {
+    const Activation any[] = {Activation::identity, Activation::sigmoid, Activation::tanh, Activation::gelu, Activation::softmax, Activation::exp};
+    const Activation counts[] = {Activation::exp, Activation::softplus, Activation::sigmoid, Activation::softmax};
+    const Activation shares[] = {Activation::sigmoid, Activation::softmax};
+    if (cost == Cost::logistic) return shares[n % 2];
+    if (cost == Cost::cross_entropy) return Activation::softmax;
+    return cost == Cost::poisson ? counts[n % 4] : any[n % 6];
 }
 
 int main() {
@@ -466,21 +462,21 @@ int main() {
     };
     const auto made = [&](int f, int o) {
         Case c = {};
-        c.hidden = (F)f;
-        c.optimizer = (O)o;
-        c.cost = (C)(number % COSTS);
-        c.output = output_for(c.cost, number / COSTS);
+        c.hidden = (Activation)f;
+        c.optimizer = (Optimizer)o;
+        c.cost = (Cost)(number % std::ssize(COSTS));
+        c.output = output_for(c.cost, number / (int)std::ssize(COSTS));
         c.weighted = number % 3 == 0;
         if (number % 4 == 1) c.l1 = 1e-3, c.l2 = 1e-2;
         if (number % 5 == 1) c.clip_value = 0.02;
         if (number % 5 < 2) c.clip_norm = 0.05;
         return c;
     };
-    for (int f = 0; f < ACTIVATIONS; f++)
-        for (int o = 0; o < OPTIMIZERS; o++) check(made(f, o), small[number % 4]);
+    for (int f = 0; f < std::ssize(ACTIVATIONS); f++)
+        for (int o = 0; o < std::ssize(OPTIMIZERS); o++) check(made(f, o), small[number % 4]);
     for (const Shape& shape : large)
-        for (int f : {(int)F::tanh, (int)F::relu, (int)F::gelu})
-            check(made(f, number % OPTIMIZERS), shape);
+        for (int f : {(int)Activation::tanh, (int)Activation::relu, (int)Activation::gelu})
+            check(made(f, number % (int)std::ssize(OPTIMIZERS)), shape);
     std::printf("%d networks, %d comparisons, %d failed; J, gradient and outputs at most %.2g (float64) "
                 "and %.2g (float32) away\n", number, compared, failures, worst[0], worst[1]);
     return failures > 0;

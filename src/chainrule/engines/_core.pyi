@@ -4,9 +4,9 @@ class Core:
     def __init__(
         self,
         isa: str,
-        layers: list[tuple[int, int, int, float, float]],
+        layers: list[tuple[int, int, int, tuple[float, ...], float]],
         input_rate: float,
-        cost: tuple[int, float, bool],
+        cost: tuple[int, tuple[float, ...], bool],
         l1: float,
         l2: float,
         seed: int,
@@ -50,7 +50,7 @@ class Predictor:
     def __init__(
         self,
         isa: str,
-        layers: list[tuple[int, int, int, float, float]],
+        layers: list[tuple[int, int, int, tuple[float, ...], float]],
         theta: Any,
         threads: int,
     ) -> None: ...
@@ -62,7 +62,9 @@ class Checker:
         isa: str,
         stages: list[tuple[Any, ...]],
         Y: Any,
-        cost: tuple[int, float, bool],
+        cost: tuple[int, tuple[float, ...], bool],
+        kinks: list[float],
+        bends: list[float],
     ) -> None: ...
     def costs(
         self,

@@ -222,12 +222,15 @@ def checker(architecture: Architecture, stages: list[tuple[Any, ...]], Y: Floats
     ``stages``: (W^T, b, z, a, mask or None, kinked, bends) of each numbered layer; Y (m, n_L) is
     smoothed already. For a network of which ``lacks_layers`` and ``lacks_cost`` say None.
     """
-    numbers = [layer[2:4] for layer in _layers(architecture)]
-    given = [
-        (*(None if x is None else _array("a stage", x) for x in stage[:5]), *number, *stage[5:])
-        for stage, number in zip(stages, numbers, strict=True)
+    activations = [layer[2:4] for layer in _layers(architecture)]
+    passes = [
+        (*(None if x is None else _array("a stage", x) for x in stage[:5]), *activation, *stage[5:])
+        for stage, activation in zip(stages, activations, strict=True)
     ]
-    return _core.Checker(isa(), given, _array("Y", Y), _cost(architecture))
+    cost = architecture.cost
+    bends = [s * cost.settings["delta"] for s in (-1, 1)] if cost.name == "huber" else []
+    kinks = [float(kink) for kink in cost.kinks]
+    return _core.Checker(isa(), passes, _array("Y", Y), _cost(architecture), kinks, bends)
 
 
 def _core_of(problem: Problem) -> Any:
@@ -249,11 +252,7 @@ def _new_core(problem: Problem, level: str) -> Any:
         float(net.l1),
         float(net.l2),
         int(net.seed),
-        (
-            _NUMBERS["optimizers"][optimizer.name],
-            tuple(float(value) for value in optimizer.settings.values()),
-            len(optimizer.slots),
-        ),
+        (*_entry("optimizers", optimizer), len(optimizer.slots)),
         float(problem.clip_value or 0.0),
         float(problem.clip_norm or 0.0),
         _array("X", problem.X),
@@ -262,11 +261,15 @@ def _new_core(problem: Problem, level: str) -> Any:
     )
 
 
-def _cost(architecture: Architecture) -> tuple[int, float, bool]:
-    """Return the cost as the core takes it: (number, setting, whether from z)."""
+def _entry(table: str, record: Any) -> tuple[int, tuple[float, ...]]:
+    """Return a record as the core takes it: its number in the core's table, and its settings."""
+    return _NUMBERS[table][record.name], tuple(float(value) for value in record.settings.values())
+
+
+def _cost(architecture: Architecture) -> tuple[int, tuple[float, ...], bool]:
+    """Return the cost as the core takes it: (number, settings, whether from z)."""
     canonical = canonical_pair(architecture.activations[-1], architecture.cost) is not None
-    setting = float(next(iter(architecture.cost.settings.values()), 0.0))
-    return _NUMBERS["costs"][architecture.cost.name], setting, canonical
+    return *_entry("costs", architecture.cost), canonical
 
 
 def _rates(architecture: Architecture) -> dict[int, float]:
@@ -278,15 +281,14 @@ def _rates(architecture: Architecture) -> dict[int, float]:
 
 
 def _layers(architecture: Architecture) -> list[tuple[Any, ...]]:
-    """Return each layer as the core takes it: (n_in, n_out, f, setting of f, rate of dropout)."""
+    """Return each layer as the core takes it: (n_in, n_out, f, settings of f, dropout)."""
     dense = [layer for layer in architecture.layers if isinstance(layer, Dense)]
     rates = _rates(architecture)
     return [
         (
             layer.n_in,
             layer.n_out,
-            _NUMBERS["activations"][layer.activation.name],
-            float(next(iter(layer.activation.settings.values()), 0.0)),
+            *_entry("activations", layer.activation),
             rates.get(place, 0.0),
         )
         for place, layer in enumerate(dense, 1)

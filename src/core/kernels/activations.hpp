@@ -6,12 +6,12 @@
 #include "vmath.hpp"
 
 INLINE Slope slope_of(int f, bool dropout) {
-    if ((F)f == F::softmax) return Slope::mixed;
+    if ((Activation)f == Activation::softmax) return Slope::mixed;
     if (dropout) return Slope::kept;  // f' times the mask
-    switch ((F)f) {
-        case F::identity: return Slope::one;
-        case F::relu: return Slope::of_relu;
-        case F::tanh: return Slope::of_tanh;
+    switch ((Activation)f) {
+        case Activation::identity: return Slope::one;
+        case Activation::relu: return Slope::of_relu;
+        case Activation::tanh: return Slope::of_tanh;
         default: return Slope::kept;
     }
 }
@@ -26,47 +26,47 @@ INLINE V exp_linear(V z, real above, real below, V& df) {
     return z > 0 ? z * above : expm1(low) * below;
 }
 
-template <F f>
+template <Activation f>
 INLINE V activation(V z, real setting, V& df) {
     const V one = broadcast(1);
-    if constexpr (f == F::identity) {
+    if constexpr (f == Activation::identity) {
         df = one;
         return z;
-    } else if constexpr (f == F::sigmoid) {
+    } else if constexpr (f == Activation::sigmoid) {
         const Sigmoid s = sigmoid(z);
         df = s.of_x * s.of_minus_x;
         return s.of_x;
-    } else if constexpr (f == F::tanh) {
+    } else if constexpr (f == Activation::tanh) {
         const V a = tanh(z);
         df = (1 - a) * (1 + a);
         return a;
-    } else if constexpr (f == F::relu) {
+    } else if constexpr (f == Activation::relu) {
         df = z > 0 ? one : V{};
         return relu(z);
-    } else if constexpr (f == F::leaky_relu) {
+    } else if constexpr (f == Activation::leaky_relu) {
         df = z > 0 ? one : broadcast(setting);
         return z > 0 ? z : z * setting;
-    } else if constexpr (f == F::elu) {
+    } else if constexpr (f == Activation::elu) {
         return exp_linear(z, 1, setting, df);
-    } else if constexpr (f == F::selu) {
+    } else if constexpr (f == Activation::selu) {
         return exp_linear(z, SELU_SCALE, SELU_SCALE_ALPHA, df);
-    } else if constexpr (f == F::softplus) {
+    } else if constexpr (f == Activation::softplus) {
         df = sigmoid(z).of_x;
         return softplus(z);
-    } else if constexpr (f == F::softsign) {
+    } else if constexpr (f == Activation::softsign) {
         const V reciprocal = 1 / (1 + abs(z));
         df = reciprocal * reciprocal;
         return z / (1 + abs(z));
-    } else if constexpr (f == F::gelu) {
+    } else if constexpr (f == Activation::gelu) {
         const Normal n = normal(z);
         df = n.phi + z * n.gauss * (real)0.3989422804014327;
         return z * n.phi;
-    } else if constexpr (f == F::silu) {
+    } else if constexpr (f == Activation::silu) {
         const Sigmoid s = sigmoid(z);
         df = s.of_x * (1 + z * s.of_minus_x);
         return z * s.of_x;
     } else {
-        static_assert(f == F::exp);
+        static_assert(f == Activation::exp);
         const V a = exp(z);
         df = a;
         return a;
@@ -76,7 +76,7 @@ INLINE V activation(V z, real setting, V& df) {
 // za: z in, a out, n numbers in whole registers; df: f'(z), or null where nobody wants it.
 using Activate = void (*)(real* za, real* df, idx n, real setting);
 
-template <F f>
+template <Activation f>
 static void activate(real* za, real* df, idx n, real setting) {
     V slope;
     if (df) {
@@ -90,9 +90,9 @@ static void activate(real* za, real* df, idx n, real setting) {
 }
 
 static Activate activate_of(int f) {
-    switch ((F)f) {
+    switch ((Activation)f) {
 #define CHAINRULE_CASE(name, settings) \
-    case F::name: if constexpr (F::name != F::softmax) return activate<F::name>; else return nullptr;
+    case Activation::name: if constexpr (Activation::name != Activation::softmax) return activate<Activation::name>; else return nullptr;
         CHAINRULE_ACTIVATIONS(CHAINRULE_CASE)
 #undef CHAINRULE_CASE
     }

@@ -23,44 +23,44 @@ INLINE V over(V y, V a) {
 }
 
 // J(a, y) and da = dJ/da, each of one entry; y is smoothed already.
-template <C c>
+template <Cost c>
 INLINE V cost(V a, V y, real setting, V& da) {
     const V d = a - y;
-    if constexpr (c == C::logistic) {
+    if constexpr (c == Cost::logistic) {
         da = over(1 - y, 1 - a) - over(y, a);
         return -(y_log(y, a) + y_log(1 - y, 1 - a));
-    } else if constexpr (c == C::cross_entropy) {
+    } else if constexpr (c == Cost::cross_entropy) {
         da = -over(y, a);
         return -y_log(y, a);
-    } else if constexpr (c == C::squared_error) {
+    } else if constexpr (c == Cost::squared_error) {
         da = d;
         return d * d * (real)0.5;
-    } else if constexpr (c == C::absolute_error) {
+    } else if constexpr (c == Cost::absolute_error) {
         da = sign(d);
         return abs(d);
-    } else if constexpr (c == C::huber) {
+    } else if constexpr (c == Cost::huber) {
         const V delta = broadcast(setting), near = min(abs(d), delta);
         da = max(min(d, delta), -delta);
         return near * (abs(d) - near * (real)0.5);
-    } else if constexpr (c == C::quantile) {
+    } else if constexpr (c == Cost::quantile) {
         const V s = sign(d);
         da = s * (real)0.5 + ((real)0.5 - setting) * s * s;
         return max(d, V{}) - d * setting;
     } else {
-        static_assert(c == C::poisson);
+        static_assert(c == Cost::poisson);
         da = 1 - over(y, a);
         return a - y_log(y, a);
     }
 }
 
 // The canonical pairs: J from z, dz = a - y. (Softmax with cross-entropy goes by rows, below.)
-template <C c>
+template <Cost c>
 INLINE V cost_from_z(V z, V y, V& a) {
-    if constexpr (c == C::logistic) {
+    if constexpr (c == Cost::logistic) {
         const V e = exp(-abs(z)), large = 1 / (1 + e);
         a = z > 0 ? large : e * large;
         return (z > 0 ? z : V{}) - y * z + log1p_unit(e);
-    } else if constexpr (c == C::poisson) {
+    } else if constexpr (c == Cost::poisson) {
         a = exp(z);
         return a - y * z;
     } else {
@@ -76,7 +76,7 @@ INLINE V shared(V x, V share) { return share > 0 ? x * share : V{}; }
 // (canonical; otherwise za is a already), and the sum of share * J is returned.
 using CostOf = double (*)(real* za, const real* y, const real* share, real* d, idx n, real setting);
 
-template <C c>
+template <Cost c>
 static double cost_canonical(real* za, const real* y, const real* share, real* dz, idx n, real) {
     V J = {}, a;
     for (idx j = 0; j < n; j += LANES) {
@@ -88,7 +88,7 @@ static double cost_canonical(real* za, const real* y, const real* share, real* d
     return total(J);
 }
 
-template <C c>
+template <Cost c>
 static double cost_general(real* a, const real* y, const real* share, real* da, idx n, real setting) {
     V J = {}, slope;
     for (idx j = 0; j < n; j += LANES) {
@@ -101,15 +101,15 @@ static double cost_general(real* a, const real* y, const real* share, real* da, 
 
 static CostOf cost_function(int c, bool canonical) {
     if (canonical) {
-        switch ((C)c) {
-            case C::logistic: return cost_canonical<C::logistic>;
-            case C::squared_error: return cost_canonical<C::squared_error>;
-            case C::poisson: return cost_canonical<C::poisson>;
+        switch ((Cost)c) {
+            case Cost::logistic: return cost_canonical<Cost::logistic>;
+            case Cost::squared_error: return cost_canonical<Cost::squared_error>;
+            case Cost::poisson: return cost_canonical<Cost::poisson>;
             default: return nullptr;
         }
     }
-    switch ((C)c) {
-#define CHAINRULE_CASE(name, settings) case C::name: return cost_general<C::name>;
+    switch ((Cost)c) {
+#define CHAINRULE_CASE(name, settings) case Cost::name: return cost_general<Cost::name>;
         CHAINRULE_COSTS(CHAINRULE_CASE)
 #undef CHAINRULE_CASE
     }

@@ -50,19 +50,16 @@ INLINE bool any(I lanes) {
     return found != 0;
 }
 
-// f'(0) from the left, along which a z that stands on the kink is followed.
+// f'(0), along which a z that stands on the kink is followed: the slope on the left.
 static real slope_at_kink(const Stage& s) {
-    switch ((F)s.f) {
-        case F::leaky_relu:
-        case F::elu: return (real)s.setting;
-        case F::selu: return SELU_SCALE_ALPHA;
-        default: return 0;
-    }
+    alignas(64) real za[LANES] = {}, df[LANES];
+    activate_of(s.f)(za, df, LANES, (real)s.setting);
+    return df[0];
 }
 
 // a = f(z) of `rows` rows, in place.
 static void move_rows_on(const Stage& s, real* z, idx rows, idx ld) {
-    if ((F)s.f == F::softmax)
+    if ((Activation)s.f == Activation::softmax)
         for (idx r = 0; r < rows; r++) softmax_forward(z + r * ld, s.n_out);
     else
         activate_of(s.f)(z, nullptr, padded(rows * ld), (real)s.setting);
@@ -71,7 +68,7 @@ static void move_rows_on(const Stage& s, real* z, idx rows, idx ld) {
 // What the kernels themselves make of the cached z: changes are counted from there.
 void own_outputs(const Stage& s, idx samples, double* a) {
     for (idx i = 0; i < samples * s.n_out; i++) a[i] = s.z[i];
-    if ((F)s.f == F::softmax)
+    if ((Activation)s.f == Activation::softmax)
         for (idx i = 0; i < samples; i++) softmax_forward(a + i * s.n_out, s.n_out);
     else
         activate_exactly(activate_of(s.f), a, samples * s.n_out, (real)s.setting);
@@ -220,7 +217,7 @@ static void cross_entropy_moved(real* z, const MovesScratch& s, idx rows, idx n,
 
 // Each entry's part of J in place of a (or z): n entries, in whole registers.
 using Parts = void (*)(real* za, const real* y, idx n, real setting);
-template <C c, bool canonical>
+template <Cost c, bool canonical>
 static void parts(real* za, const real* y, idx n, real setting) {
     V other;
     for (idx j = 0; j < n; j += LANES) {
@@ -230,14 +227,14 @@ static void parts(real* za, const real* y, idx n, real setting) {
 }
 static Parts parts_of(int c, bool canonical) {
     if (canonical) {
-        switch ((C)c) {
-            case C::logistic: return parts<C::logistic, true>;
-            case C::squared_error: return parts<C::squared_error, true>;
-            default: return parts<C::poisson, true>;
+        switch ((Cost)c) {
+            case Cost::logistic: return parts<Cost::logistic, true>;
+            case Cost::squared_error: return parts<Cost::squared_error, true>;
+            default: return parts<Cost::poisson, true>;
         }
     }
-    switch ((C)c) {
-#define CHAINRULE_CASE(name, settings) case C::name: return parts<C::name, false>;
+    switch ((Cost)c) {
+#define CHAINRULE_CASE(name, settings) case Cost::name: return parts<Cost::name, false>;
         CHAINRULE_COSTS(CHAINRULE_CASE)
 #undef CHAINRULE_CASE
     }
@@ -246,23 +243,21 @@ static Parts parts_of(int c, bool canonical) {
 
 // What of the cost has a kink or a bend: entries that cross it, and those that stand on it, which stay.
 static void watch_cost(const Moves& m, real* a, idx first, idx rows) {
-    const C c = (C)m.cost;
-    const bool kinked = c == C::absolute_error || c == C::quantile;
-    if (!kinked && c != C::huber) return;
+    if (m.kink_count + m.bend_count == 0) return;
     const Stage& top = m.stages[m.depth - 1];
     const idx n = top.n_out;
-    const real delta = (real)m.cost_setting;
     for (idx r = 0; r < rows; r++) {
         const idx row = first + r, at = m.samples[row] * n;
         for (idx j = 0; j < n; j++) {
             const real y = m.Y[at + j], d = a[r * n + j] - y, d0 = top.a[at + j] - y;
-            if (!kinked) {
-                const bool above = (d > delta) != (d0 > delta), below = (d > -delta) != (d0 > -delta);
-                if (above || below || d0 == delta || d0 == -delta) m.flags[row] |= BENT;
-            } else if (d0 == 0) {
-                a[r * n + j] = top.a[at + j] + 0 * (a[r * n + j] - top.a[at + j]);  // NaN if infinite
-            } else if ((d > 0) != (d0 > 0)) {
-                m.flags[row] |= MET;
+            for (idx k = 0; k < m.bend_count; k++)
+                if ((d > m.bends[k]) != (d0 > m.bends[k]) || d0 == m.bends[k]) m.flags[row] |= BENT;
+            for (idx k = 0; k < m.kink_count; k++) {
+                if (d0 == m.kinks[k]) {
+                    a[r * n + j] = top.a[at + j] + 0 * (a[r * n + j] - top.a[at + j]);  // NaN if infinite
+                } else if ((d > m.kinks[k]) != (d0 > m.kinks[k])) {
+                    m.flags[row] |= MET;
+                }
             }
         }
     }
@@ -277,7 +272,7 @@ static void move_cost(const Moves& m, const MovesScratch& s, real* z, idx first,
     }
     for (idx j = entries; j < padded(entries); j++) s.y[j] = z[j] = 0;
     real* J = m.J + first;
-    if (m.canonical && (C)m.cost == C::cross_entropy) return cross_entropy_moved(z, s, rows, n, J);
+    if (m.canonical && (Cost)m.cost == Cost::cross_entropy) return cross_entropy_moved(z, s, rows, n, J);
     if (!m.canonical) watch_cost(m, z, first, rows);
     parts_of(m.cost, m.canonical)(z, s.y, padded(entries), (real)m.cost_setting);
     for (idx r = 0; r < rows; r++) {
@@ -295,7 +290,7 @@ void differences(const Moves& m, idx first, idx rows, void* scratch) {
         m.flags[r] = 0;
         m.where[2 * r] = m.where[2 * r + 1] = 0;
     }
-    const bool column = m.layer < L - 1 && (F)m.stages[m.layer].f != F::softmax;
+    const bool column = m.layer < L - 1 && (Activation)m.stages[m.layer].f != Activation::softmax;
     idx l = column ? m.layer + 1 : m.layer;
     real *z = s.z[0], *next = s.z[1];
     idx ld = move_ld(m.stages, L, l);

@@ -73,7 +73,7 @@ static void load_targets(const Run_state& r, const Desk& d, const Slice& slice, 
         for (idx i = r0; i < r1; i++)
             __builtin_memcpy(d.y + i * n, static_cast<const real*>(p.Y) + row_of(r, first + i) * n,
                              (std::size_t)bytes);
-    if ((C)p.cost != C::cross_entropy || p.cost_setting == 0) return;
+    if ((Cost)p.cost != Cost::cross_entropy || p.cost_setting == 0) return;
     const real keep = (real)(1 - p.cost_setting), spread = (real)(p.cost_setting / (double)n);
     for (idx j = r0 * n; j < r1 * n; j++) d.y[j] = keep * d.y[j] + spread;
 }
@@ -289,7 +289,7 @@ static double cost_of_rows(const Run_state& r, const Desk& d, idx r0, idx r1) {
     const Sheet& s = d.sheets[p.depth - 1];
     const idx n = p.layers[p.depth - 1].n_out, at = r0 * n, entries = padded((r1 - r0) * n);
     const real setting = (real)p.cost_setting;
-    if (p.canonical && (C)p.cost == C::cross_entropy) return cross_entropy_rows(r, d, r0, r1);
+    if (p.canonical && (Cost)p.cost == Cost::cross_entropy) return cross_entropy_rows(r, d, r0, r1);
     if (!p.canonical) output_forward(r, d, r0, r1);
     const double J = r.cost(s.a + at, d.y + at, d.share + at, s.dz + at, entries, setting);
     if (p.canonical) return J;

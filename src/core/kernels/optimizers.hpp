@@ -16,18 +16,18 @@ static Numbers numbers_of(const Problem& p, double rate, idx t) {
     const double* s = p.settings;
     u.rate = (real)rate;
     u.keep = 1;
-    switch ((O)p.optimizer) {
-        case O::gradient_descent: break;
-        case O::momentum:
-        case O::nesterov: u.a = (real)s[0]; break;
-        case O::rmsprop:
+    switch ((Optimizer)p.optimizer) {
+        case Optimizer::gradient_descent: break;
+        case Optimizer::momentum:
+        case Optimizer::nesterov: u.a = (real)s[0]; break;
+        case Optimizer::rmsprop:
             u.a = (real)s[0];
             u.b = (real)(1 - s[0]);
             u.d = (real)s[1];
             break;
-        case O::adagrad: u.d = (real)s[0]; break;
-        case O::adamw: u.keep = (real)(1 - rate * s[3]); [[fallthrough]];
-        case O::adam: {
+        case Optimizer::adagrad: u.d = (real)s[0]; break;
+        case Optimizer::adamw: u.keep = (real)(1 - rate * s[3]); [[fallthrough]];
+        case Optimizer::adam: {
             const double correction = __builtin_sqrt(1 - __builtin_pow(s[1], (double)t));
             u.a = (real)s[0];
             u.b = (real)(1 - s[0]);
@@ -44,26 +44,26 @@ static Numbers numbers_of(const Problem& p, double rate, idx t) {
     return u;
 }
 
-template <O o>
+template <Optimizer o>
 INLINE V stepped(V theta, V g, V& s0, V& s1, const Numbers& u, real keep) {
-    if constexpr (o == O::gradient_descent) {
+    if constexpr (o == Optimizer::gradient_descent) {
         return theta - g * u.rate;
-    } else if constexpr (o == O::momentum) {
+    } else if constexpr (o == Optimizer::momentum) {
         s0 = s0 * u.a + g;
         return theta - s0 * u.rate;
-    } else if constexpr (o == O::nesterov) {
+    } else if constexpr (o == Optimizer::nesterov) {
         s0 = s0 * u.a + g;
         return theta - (s0 * u.a + g) * u.rate;
-    } else if constexpr (o == O::rmsprop) {
+    } else if constexpr (o == Optimizer::rmsprop) {
         s0 = g * g * u.b + s0 * u.a;
         return theta - g * u.rate / (root(s0) + u.d);
-    } else if constexpr (o == O::adagrad) {
+    } else if constexpr (o == Optimizer::adagrad) {
         s0 = g * g + s0;
         return theta - g * u.rate / (root(s0) + u.d);
     } else {
         s0 = s0 * u.a + g * u.b;
         s1 = g * g * u.e + s1 * u.c;
-        if constexpr (o == O::adamw) theta = theta * keep;
+        if constexpr (o == Optimizer::adamw) theta = theta * keep;
         return theta - s0 * u.rate / (root(s1) + u.d);
     }
 }
@@ -83,12 +83,10 @@ struct Block {
 };
 using Update = V (*)(const Block&, const Numbers&);
 
-constexpr int slots_of(O o) {
-    return o == O::gradient_descent ? 0 : o == O::adam || o == O::adamw ? 2 : 1;
-}
+constexpr int slots_of(Optimizer o) { return OPTIMIZERS[(int)o].slots; }
 
 // The register of parameters at `j` of a block, stepped by g.
-template <O o, class Read, class Write>
+template <Optimizer o, class Read, class Write>
 INLINE void step_register(const Block& block, idx j, V g, V& squares, const Numbers& u, Read read, Write write) {
     V theta = read(block.theta + j), s0 = {}, s1 = {};
     if (block.penalise) g += penalty_slope(theta, u);
@@ -100,7 +98,7 @@ INLINE void step_register(const Block& block, idx j, V g, V& squares, const Numb
     if constexpr (slots_of(o) > 1) write(block.s1 + j, s1);
 }
 
-template <O o>
+template <Optimizer o>
 static V update(const Block& given, const Numbers& u) {
     const Block block = given;  // so that no store can change it
     const real* g = block.g;

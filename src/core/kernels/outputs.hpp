@@ -111,7 +111,7 @@ void outputs(const Layer* layers, idx depth, const void* parameters, const void*
     for (idx l = 0; l < depth; l++) {
         const Layer& layer = layers[l];
         const idx n = layer.n_out;
-        const bool last = l == depth - 1, relu = (F)layer.f == F::relu;
+        const bool last = l == depth - 1, relu = (Activation)layer.f == Activation::relu;
         real* z = last ? static_cast<real*>(to) : s.z[l % 2];
         const idx ld = last ? n : row_length(n);
         const real *W = theta + layer.w, *b = theta + layer.b;
@@ -123,9 +123,9 @@ void outputs(const Layer* layers, idx depth, const void* parameters, const void*
             for (idx i = 0; i < rows; i++) s.rows[i] = a + i * a_ld;
             affine(s.rows, rows, layer.n_in, n, W, b, z, ld, relu);
         }
-        if ((F)layer.f == F::softmax) {
+        if ((Activation)layer.f == Activation::softmax) {
             for (idx i = 0; i < rows; i++) softmax_forward(z + i * ld, n);
-        } else if (!relu && (F)layer.f != F::identity) {
+        } else if (!relu && (Activation)layer.f != Activation::identity) {
             const Activate f = activate_of(layer.f);
             const real setting = (real)layer.setting;
             if (last) activate_exactly(f, z, rows * n, setting);

@@ -189,7 +189,7 @@ INLINE bool from_W_T(const Problem& p, const Plan& full, idx l) {
 
 // Whether a layer's backward and update are one pass over W^T. By run.batch likewise.
 INLINE bool in_one_pass(const Problem& p, const Run& run, const Plan& full, idx l, bool fused) {
-    return fused && run.batch <= FEW && from_W_T(p, full, l) && (F)p.layers[l - 1].f != F::softmax;
+    return fused && run.batch <= FEW && from_W_T(p, full, l) && (Activation)p.layers[l - 1].f != Activation::softmax;
 }
 
 // Whether a run has a way back.

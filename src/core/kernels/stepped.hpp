@@ -16,7 +16,7 @@ INLINE void fetch(const Block& block, idx slots) {
 
 // `rows` rows of a panel of W^T, MR at a time, stepped by their tile of dW^T while it is in registers; t and `first`
 // are of the first of them. Gives the sum of dW^2 of every `unit` rows.
-template <O o, int MR, Beside beside, bool Penalised>
+template <Optimizer o, int MR, Beside beside, bool Penalised>
 INLINE void stepped_rows_by(const TileArguments& of_first, const Block& first, idx rows, idx unit, double* sums,
                             const Numbers& given) {
     TileArguments t = of_first;  // copies of all, so that no store can change them
@@ -43,23 +43,23 @@ INLINE void stepped_rows_by(const TileArguments& of_first, const Block& first, i
     }
 }
 
-template <O o, int MR, Beside beside>
+template <Optimizer o, int MR, Beside beside>
 static void stepped_rows(const TileArguments& of_first, const Block& first, idx rows, idx unit, double* sums,
                          const Numbers& u) {
     if (first.penalise) return stepped_rows_by<o, MR, beside, true>(of_first, first, rows, unit, sums, u);
     return stepped_rows_by<o, MR, beside, false>(of_first, first, rows, unit, sums, u);
 }
 
-template <O o>
+template <Optimizer o>
 static SteppedRows stepped_rows_of(idx high, bool ahead) {
     if (high == 4) return ahead ? stepped_rows<o, 4, Beside::asks> : stepped_rows<o, 4, Beside::nothing>;
     return ahead ? stepped_rows<o, 6, Beside::asks> : stepped_rows<o, 6, Beside::nothing>;
 }
 
 static Steps steps_of(int o) {
-    switch ((O)o) {
-#define CHAINRULE_CASE(name, slots, settings) \
-    case O::name: return {update<O::name>, stepped_rows_of<O::name>};
+    switch ((Optimizer)o) {
+#define CHAINRULE_CASE(name, ...) \
+    case Optimizer::name: return {update<Optimizer::name>, stepped_rows_of<Optimizer::name>};
         CHAINRULE_OPTIMIZERS(CHAINRULE_CASE)
 #undef CHAINRULE_CASE
     }

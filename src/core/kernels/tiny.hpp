@@ -22,7 +22,7 @@ static bool is_tiny(const Problem& p, const Run& run) {
         const Layer& layer = p.layers[l];
         if (layer.n_out > LANES || layer.n_in > (l ? LANES : TINY_INPUTS) || layer.rate > 0)
             return false;
-        if ((F)layer.f == F::softmax && l < p.depth - 1) return false;
+        if ((Activation)layer.f == Activation::softmax && l < p.depth - 1) return false;
     }
     return true;
 }
@@ -59,10 +59,10 @@ static void gather_rows(const Layer& layer, const real* rows, real* flat) {
 }
 
 INLINE V activation_of(int f, V z, real setting, V& df) {
-    switch ((F)f) {
+    switch ((Activation)f) {
 #define CHAINRULE_CASE(name, settings) \
-    case F::name:                      \
-        if constexpr (F::name != F::softmax) return activation<F::name>(z, setting, df); else break;
+    case Activation::name:                      \
+        if constexpr (Activation::name != Activation::softmax) return activation<Activation::name>(z, setting, df); else break;
         CHAINRULE_ACTIVATIONS(CHAINRULE_CASE)
 #undef CHAINRULE_CASE
     }
@@ -74,12 +74,12 @@ INLINE double tiny_cost(const Run_state& r, const Layer& top, V z, const real* y
                         V& dz) {
     const Problem& p = r.p;
     const V weights = load_first(&r.desks[0].share[0], top.n_out) * share;
-    if (p.canonical && (C)p.cost != C::cross_entropy) {
+    if (p.canonical && (Cost)p.cost != Cost::cross_entropy) {
         const V y = load_first(y_row, top.n_out);
         V a, J;
-        if ((C)p.cost == C::logistic) J = cost_from_z<C::logistic>(z, y, a);
-        else if ((C)p.cost == C::poisson) J = cost_from_z<C::poisson>(z, y, a);
-        else J = cost_from_z<C::squared_error>(z, y, a);
+        if ((Cost)p.cost == Cost::logistic) J = cost_from_z<Cost::logistic>(z, y, a);
+        else if ((Cost)p.cost == Cost::poisson) J = cost_from_z<Cost::poisson>(z, y, a);
+        else J = cost_from_z<Cost::squared_error>(z, y, a);
         dz = (a - y) * weights;
         return (double)total(shared(J, weights));
     }
@@ -90,14 +90,14 @@ INLINE double tiny_cost(const Run_state& r, const Layer& top, V z, const real* y
     return J;
 }
 
-template <O o>
+template <Optimizer o>
 INLINE void tiny_step(const TinyLayer& t, idx row, V g, const Numbers& u, bool weights) {
     const Block block = {t.rows, t.s0, t.s1, nullptr, 0, weights, false};
     V squares = {};  // of what is stepped once; they are had from dz
     step_register<o>(block, row * LANES, g, squares, u, load, store);
 }
 
-template <O o>
+template <Optimizer o>
 static void tiny_run(Run_state& r) {
     const Problem& p = r.p;
     const Run& run = r.run;
@@ -106,7 +106,7 @@ static void tiny_run(Run_state& r) {
     const real* Y = static_cast<const real*>(p.Y);
     const double* weights = static_cast<const double*>(p.weights);
     const Layer& top = p.layers[L - 1];
-    const bool own_cost = p.canonical && (C)p.cost != C::cross_entropy;
+    const bool own_cost = p.canonical && (Cost)p.cost != Cost::cross_entropy;
     alignas(64) real a[TINY_DEPTH][LANES], dzs[LANES];
     V slopes[TINY_DEPTH];
     I live[TINY_DEPTH];  // the lanes that are units: the others must stay 0
@@ -189,8 +189,8 @@ static void tiny(Run_state& r) {
         if (p.slots > 0) spread_rows(p.layers[l], l, r.state, r.tiny[l].s0);
         if (p.slots > 1) spread_rows(p.layers[l], l, r.state + p.parameters, r.tiny[l].s1);
     }
-    switch ((O)p.optimizer) {
-#define CHAINRULE_CASE(name, slots, settings) case O::name: return tiny_run<O::name>(r);
+    switch ((Optimizer)p.optimizer) {
+#define CHAINRULE_CASE(name, ...) case Optimizer::name: return tiny_run<Optimizer::name>(r);
         CHAINRULE_OPTIMIZERS(CHAINRULE_CASE)
 #undef CHAINRULE_CASE
     }
