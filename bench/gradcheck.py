@@ -26,7 +26,7 @@ import chainrule as cr
 from chainrule.gradcheck import check_network
 from chainrule.gradcheck.native import core_of
 from chainrule.gradcheck.parameter_gradients import slopes_of, summed
-from chainrule.gradcheck.progress import Watch
+from chainrule.gradcheck.progress import Progress
 from chainrule.gradcheck.strategies.network import nudges_of
 from chainrule.mathematics.sample_weights import shares_of
 
@@ -78,7 +78,7 @@ def differences(net: cr.Network, X: Array, y: Any, native: bool) -> None:
         nudges.core = core_of(net, nudges)
         assert nudges.core is not None
     for l in range(len(nudges.stages), 0, -1):
-        nudges.layer(l, Watch(1, False))
+        nudges.layer(l, Progress(1, False))
         slopes = slopes_of(nudges, l)
         assert slopes is not None
         for a_prev in (nudges.stages[l - 1].a_prev, np.ones((len(X), 1))):

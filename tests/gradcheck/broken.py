@@ -55,7 +55,7 @@ F = {
 def layer_case(bug, f, change, note="", m=5, n=4, n_prev=4):
     """``change(da, z, a, a_prev, W, df) -> (da_prev, dW, db)`` is the broken backward."""
 
-    def run(seed):
+    def run(seed, **settings):
         rng = np.random.default_rng(seed)
         a_prev, W, b = (
             rng.normal(size=(m, n_prev)),
@@ -80,7 +80,9 @@ def layer_case(bug, f, change, note="", m=5, n=4, n_prev=4):
         def backward(da, z, a, a_prev, W):
             return change(da, z, a, a_prev, W, df)
 
-        return check_layer(forward, backward, a_prev, W, b, seed=seed, progress=False), {}
+        return check_layer(
+            forward, backward, a_prev, W, b, seed=seed, progress=False, **settings
+        ), {}
 
     return Case("layer", bug, 1, run, note or f)
 
@@ -152,7 +154,7 @@ LAYERS = [
 def notes_case(bug, layer, hidden="sigmoid", output="logistic", change=None, m=6, lam=0.0, note=""):
     """Columns are samples. ``change(step)`` is called between the steps of bprop to break one."""
 
-    def run(seed):
+    def run(seed, **settings):
         rng = np.random.default_rng(seed)
         n = 4
         params = {
@@ -230,7 +232,7 @@ def notes_case(bug, layer, hidden="sigmoid", output="logistic", change=None, m=6
                 g[k] = g[k] + lam * params[k]
             return hook("all", g)
 
-        report = check_gradients(fprop, bprop, params, seed=seed, progress=False)
+        report = check_gradients(fprop, bprop, params, seed=seed, progress=False, **settings)
         return report, bprop(fprop(params), broken=False)
 
     return Case("notes", bug, layer, run, note or hidden)
@@ -328,7 +330,7 @@ def nielsen_case(
 ):
     """Nielsen's network.py: lists of biases and weights, columns, backprop for each (x, y)."""
 
-    def run(seed):
+    def run(seed, **settings):
         rng = np.random.default_rng(seed)
         biases = [rng.normal(size=(n, 1)) for n in sizes[1:]]
         weights = [rng.normal(size=(n, p)) for p, n in pairwise(sizes)]
@@ -385,7 +387,7 @@ def nielsen_case(
 
         X, Y = [x for x, _ in data], [y for _, y in data]
         report = check_gradients(
-            total, gradient, [biases, weights], X=X, y=Y, seed=seed, progress=False
+            total, gradient, [biases, weights], X=X, y=Y, seed=seed, progress=False, **settings
         )
         right = gradient([biases, weights], broken=False)
         return report, {

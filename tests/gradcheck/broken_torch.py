@@ -31,10 +31,10 @@ def layer(bug, f, change, m=5, n=4, note=""):
             x, W, z, a = ctx.saved_tensors
             return change(da, z, a, x, W, F[f][1])
 
-    def run(seed):
+    def run(seed, **settings):
         g = torch.Generator().manual_seed(seed)
         x, W, b = (torch.randn(s, generator=g) for s in ((m, n), (n, n), (n,)))
-        return check_function(Layer, x, W, b, seed=seed, progress=False), {}
+        return check_function(Layer, x, W, b, seed=seed, progress=False, **settings), {}
 
     return Case("torch", bug, 1, run, note or f)
 
@@ -69,13 +69,13 @@ def cost(bug, forward, backward, labels=True, note="", n=3, m=5):
         def backward(ctx, g):
             return g * backward(*ctx.saved_tensors), None
 
-    def run(seed):
+    def run(seed, **settings):
         g = torch.Generator().manual_seed(seed)
         z = torch.randn((m, n), generator=g).requires_grad_(True)
         y = torch.randn((m, n), generator=g)
         if labels:
             y = torch.nn.functional.one_hot(torch.randint(0, n, (m,), generator=g), n).double()
-        return check_function(Cost, z, y, seed=seed, progress=False), {}
+        return check_function(Cost, z, y, seed=seed, progress=False, **settings), {}
 
     return Case("torch", bug, 1, run, note)
 

@@ -10,7 +10,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.gradcheck import GradientError, assert_gradients, check_gradients
-from chainrule.gradcheck.progress import Watch
+from chainrule.gradcheck.progress import Progress
 
 
 def cost(p):
@@ -127,12 +127,12 @@ class Terminal(io.StringIO):
 
 def test_progress_is_silent_for_two_seconds_and_then_tells_the_time_left():
     now, stream = [0.0], Terminal()
-    with Watch(100, True, None, stream, lambda: now[0]) as watch:
+    with Progress(100, True, None, stream, lambda: now[0]) as progress:
         now[0] = 1.9
-        watch.step(10)
+        progress.step(10)
         assert stream.getvalue() == ""
         now[0] = 5.0
-        watch.step(40)
+        progress.step(40)
         assert "50 %  5 s left" in stream.getvalue()
     assert stream.getvalue().endswith("\r")
 
@@ -140,9 +140,9 @@ def test_progress_is_silent_for_two_seconds_and_then_tells_the_time_left():
 def test_no_progress_where_nobody_looks():
     stream = io.StringIO()
     now = [0.0]
-    with Watch(10, True, None, stream, lambda: now[0]) as watch:
+    with Progress(10, True, None, stream, lambda: now[0]) as progress:
         now[0] = 9.0
-        watch.step(5)
+        progress.step(5)
     assert stream.getvalue() == ""
 
 

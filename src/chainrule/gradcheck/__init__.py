@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from .check import assert_gradients, check_gradients, check_pair
+from .dispatch import assert_gradients, check_gradients
 from .own_records import check_activation, check_cost
 from .report import Diagnosis, GradientError, Report
+from .strategies.functions import check_pair
 from .strategies.layers import check_layer
 from .strategies.network import check_network
 

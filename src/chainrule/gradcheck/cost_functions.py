@@ -33,7 +33,7 @@ class Subject:
         self.evaluations = 0
         self.resolution = EPS
         self.J0, self.cache = self._first()
-        self.analytic, self.given = self._gradients(gradients)
+        self.analytic, self.raw_gradients = self._gradients(gradients)
         self._steady()
 
     def at(self, values: Mapping[tuple[Any, ...], Array]) -> tuple[float, Any]:

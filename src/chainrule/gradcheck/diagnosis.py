@@ -14,13 +14,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..model import Model
+from .cost_functions import Subject
 from .diagnosis_text import fill
 from .mistakes.backward import Bug, Change, backward
 from .mistakes.table import BUGS
 from .patterns.entries import few_entries, from_patterns, precision_only
 from .patterns.evidence import Evidence
-from .report import Diagnosis, Report
-from .user_network.model import UserNetwork
+from .perturbation import Nudges
+from .report_record import Diagnosis, ReportRecord
+from .user_network.identification import identify
+from .user_network.model import Link, UserNetwork, number_of
 from .verdicts import UNCHECKED, WRONG, Checked
 
 Array = npt.NDArray[Any]
@@ -28,7 +32,10 @@ FITS = 1e-6
 
 
 def diagnose(
-    report: Report, model: UserNetwork | None, samples: int | None = None, X: Array | None = None
+    report: ReportRecord,
+    model: UserNetwork | None,
+    samples: int | None = None,
+    X: Array | None = None,
 ) -> None:
     """Fill in ``where`` and ``diagnoses`` of a report that has wrong entries.
 
@@ -38,7 +45,7 @@ def diagnose(
         _diagnose(report, model, Evidence(report.tensors, samples, X))
 
 
-def _diagnose(report: Report, model: UserNetwork | None, evidence: Evidence) -> None:
+def _diagnose(report: ReportRecord, model: UserNetwork | None, evidence: Evidence) -> None:
     wrong = [t for t in report.tensors if t.count(WRONG)]
     if model is not None and not agrees(
         report.tensors, model.named(backward(model)[0]), numeric=True
@@ -125,7 +132,7 @@ def _left_over(tensors: Sequence[Checked], model: UserNetwork) -> Iterator[Diagn
         return
 
 
-def _where(report: Report, model: UserNetwork | None, wrong: Sequence[Checked]) -> str:
+def _where(report: ReportRecord, model: UserNetwork | None, wrong: Sequence[Checked]) -> str:
     for d in report.diagnoses:
         if d.layer is not None:
             return d.place
@@ -134,9 +141,7 @@ def _where(report: Report, model: UserNetwork | None, wrong: Sequence[Checked]) 
         for l in range(len(names), 0, -1):
             if any(t.name in names[l - 1] for t in wrong):
                 return fill_place(model, l)
-    from .user_network.model import _number
-
-    numbers = [(_number(t.name), t.name) for t in wrong]
+    numbers = [(number_of(t.name), t.name) for t in wrong]
     known = [(n, name) for n, name in numbers if n is not None]
     if known:
         top = max(n for n, _ in known)
@@ -151,16 +156,14 @@ def fill_place(model: UserNetwork, l: int) -> str:
     return f"layer {l}" + (f" ({names})" if names else "")
 
 
-def data_of(subject: Any, X: Any) -> Any:
+def data_of(subject: Subject, X: Any) -> Any:
     """Return the data given, or else those that the cost's cache calls x or X; None if neither."""
     cache = subject.cache if isinstance(subject.cache, Mapping) else {}
     return X if X is not None else cache.get("x", cache.get("X"))
 
 
-def model_in(subject: Any, X: Any, y: Any) -> UserNetwork | None:
+def network_in(subject: Subject, X: Any, y: Any) -> UserNetwork | None:
     """Find the network inside a pair of functions, from the data given or cached."""
-    from .user_network.identification import identify
-
     cache = subject.cache if isinstance(subject.cache, Mapping) else {}
     X = data_of(subject, X)
     y = y if y is not None else cache.get("y", cache.get("Y"))
@@ -169,10 +172,8 @@ def model_in(subject: Any, X: Any, y: Any) -> UserNetwork | None:
     return identify(subject.leaves, lambda values: subject.at(values)[0], X, y)
 
 
-def diagnose_network(report: Report, net: Any, nudges: Any, shares: Array, dtheta: Array) -> None:
+def diagnose_network(report: ReportRecord, net: Model, nudges: Nudges, shares: Array) -> None:
     """Diagnose a network's gradient: the model is the network itself."""
-    from .user_network.model import Link
-
     links = tuple(
         Link(s.W, s.b, s.f, f"W{l}", f"b{l}", s.b.shape, s.mask)
         for l, s in enumerate(nudges.stages, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .mistakes.backward import Bug
-from .report import Diagnosis
+from .report_record import Diagnosis
 from .user_network.model import UserNetwork
 
 

@@ -9,7 +9,7 @@ from math import ceil, isfinite, log10
 import numpy as np
 
 from .render import HEAD, lines_after, lines_before, reasons, row
-from .report import Report
+from .report_record import ReportRecord
 from .verdicts import UNCHECKED, UNDECIDABLE, WRONG, Checked
 
 COLOURS = {"right": "#1a7f37", "wrong": "#c0392b", "undecidable": "#b7791f"}
@@ -26,7 +26,7 @@ LEAST = -12.0
 CELLS = 48
 
 
-def page(report: Report) -> str:
+def page(report: ReportRecord) -> str:
     """Return the report as one HTML element."""
     before, after = lines_before(report), [*reasons(report), *lines_after(report)]
     head = "".join(f"<th>{escape(word)}</th>" for word in HEAD)
@@ -46,7 +46,7 @@ def page(report: Report) -> str:
     )
 
 
-def document(report: Report) -> str:
+def document(report: ReportRecord) -> str:
     """Return the report as a whole HTML document."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -61,7 +61,7 @@ def _row(t: Checked) -> str:
     return f'<tr class="{kind}">{cells}</tr>'
 
 
-def _worst(report: Report) -> list[Checked]:
+def _worst(report: ReportRecord) -> list[Checked]:
     if report.probe is None:
         return []
     order = sorted(report.tensors, key=lambda t: (-t.count(WRONG), -t.count(UNDECIDABLE)))
@@ -103,7 +103,7 @@ def _colour(error: float) -> str:
     return f"rgb({255 - round(63 * share)},{255 - round(198 * share)},{255 - round(212 * share)})"
 
 
-def v_curve(report: Report, t: Checked) -> str:
+def v_curve(report: ReportRecord, t: Checked) -> str:
     """Draw how far the central difference of the worst entry is from the gradient, against the
     step."""
     points = report.curve(t.name, t.worst(1)[0])

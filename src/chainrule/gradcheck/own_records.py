@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from ..mathematics.activations import Activation
 from ..mathematics.costs import Cost
-from .check import run_pair
 from .differences import EPS, STENCIL, Estimate, better, estimate
 from .report import Diagnosis, Report
+from .strategies.functions import check_pair
 from .verdicts import TOLERANCE, UNDECIDABLE, WRONG, Checked, decide
 
 Array = npt.NDArray[Any]
@@ -136,11 +136,11 @@ def _mixing(record: Activation, z: Any) -> Report:
     vjp = record.vjp
     assert vjp is not None
     name = f"activation {record.name!r}"
-    return run_pair(
+    return check_pair(
         lambda p: float(np.sum(da * record.f(p["z"]))),
         lambda p: {"z": vjp(da, p["z"], record.f(p["z"]))},
         {"z": z0},
-        find=lambda subject: None,
+        find_network=lambda subject: None,
         name=name,
         progress=False,
     )
@@ -180,11 +180,11 @@ def check_cost(
             f"cost {record.name!r} is not finite at the outputs that were tried: check it by "
             "check_cost(record, a, y) with outputs of your own"
         )
-    report = run_pair(
+    report = check_pair(
         lambda p: float(np.sum(record.J(p["a"], targets))),
         lambda p: {"a": record.da(p["a"], targets)},
         {"a": np.array(outputs, np.float64)},
-        find=lambda subject: None,
+        find_network=lambda subject: None,
         name=f"cost {record.name!r}",
         progress=False,
         samples=len(outputs),

@@ -26,7 +26,7 @@ from ..mathematics.names import listed
 from .differences import EPS, STENCIL, WIDE, Estimate, better, estimate, one_sided, wide
 from .native import UNITS, Core, Moved
 from .perturbed_passes import Array, Passes, Rows
-from .progress import Watch
+from .progress import Progress
 
 STEP = 2.0**-13
 # Further tries where the first leaves the slope open: (multiple of the step, side). A kink is
@@ -143,7 +143,7 @@ class Nudges(Passes):
         units = 4.0 if self.core is None else UNITS
         return units * EPS * np.nan_to_num(total, nan=np.inf, posinf=np.inf)
 
-    def layer(self, l: int, watch: Watch) -> Estimate:
+    def layer(self, l: int, progress: Progress) -> Estimate:
         """Estimate dJ_s/dz^l for every sample and unit of layer l, as (m, n_l) arrays."""
         stage = self.stages[l - 1]
         m, n = stage.z.shape
@@ -161,7 +161,7 @@ class Nudges(Passes):
             self.kinks_met += int(met.sum())
             value[part], bar[part], kinked[part] = found.value, found.bar, found.kinked
             rounding[part] = found.rounding
-            if not watch.step(len(part)):
+            if not progress.step(len(part)):
                 break
         return result
 
@@ -172,7 +172,7 @@ class Nudges(Passes):
         h: Array = np.exp2(np.floor(np.log2(np.where(np.isfinite(scale), scale, 1.0)))) * STEP
         return h
 
-    def again(self, l: int, units: Rows, watch: Watch) -> None:
+    def again(self, l: int, units: Rows, progress: Progress) -> None:
         """Other steps for the pairs of these units whose bar is long beside the layer's slopes."""
         found, stage = self.estimates[l], self.stages[l - 1]
         m, n = stage.z.shape
@@ -185,19 +185,19 @@ class Nudges(Passes):
             long = pairs[found.bar[pairs] > 1e-7 * size_of]
             if not len(long):
                 return
-            watch.more(len(long))
-            if not self._retry(l, found, long, (rung * h, noise, side), size, watch):
+            progress.more(len(long))
+            if not self._retry(l, found, long, (rung * h, noise, side), size, progress):
                 return
 
-    def refine(self, l: int, units: Rows, watch: Watch) -> None:
+    def refine(self, l: int, units: Rows, progress: Progress) -> None:
         """Six points and longer steps for every sample of these units: their sums cancel too
         much."""
         m, n = self.stages[l - 1].z.shape
         pairs = (np.arange(m)[:, None] * n + units).ravel()
         h, noise, size = self._steps(l), self.noise(l), self._size(l)
-        watch.more(2 * len(pairs))
+        progress.more(2 * len(pairs))
         for rung in (2.0**4, 2.0**7):
-            if not self._retry(l, self.estimates[l], pairs, (rung * h, noise, 2), size, watch):
+            if not self._retry(l, self.estimates[l], pairs, (rung * h, noise, 2), size, progress):
                 return
 
     def _size(self, l: int) -> int:
@@ -208,7 +208,7 @@ class Nudges(Passes):
         return max(1, BLOCK // (4 * width))
 
     def _retry(
-        self, l: int, found: Estimate, pairs: Rows, work: Any, size: int, watch: Watch
+        self, l: int, found: Estimate, pairs: Rows, work: Any, size: int, progress: Progress
     ) -> bool:
         """Look again at some pairs (step, noise and side in ``work``); keep what is better
         known."""
@@ -220,6 +220,6 @@ class Nudges(Passes):
             best = better(Estimate(*(x[part] for x in found)), new)
             for kept, value in zip(found, best, strict=True):
                 kept[part] = value
-            if not watch.step(len(part)):
+            if not progress.step(len(part)):
                 return False
         return True

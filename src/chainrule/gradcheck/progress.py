@@ -14,7 +14,7 @@ from typing import TextIO
 AFTER, EVERY = 2.0, 0.2
 
 
-class Watch:
+class Progress:
     """Counts work done out of a total; a context that swallows one KeyboardInterrupt.
 
     ``stopped`` is "" or why the work ended early. The line goes to a terminal only, on standard
@@ -67,7 +67,7 @@ class Watch:
         self._stream.flush()
         self._width = max(self._width, len(text))
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> Progress:
         return self
 
     def __exit__(

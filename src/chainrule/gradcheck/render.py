@@ -7,18 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from .report import Report
+from .report_record import ReportRecord
 from .verdicts import RIGHT, UNCHECKED, UNDECIDABLE, WORDS, WRONG, Checked
 
 MARKS = ("ok", "WRONG", "?", "-")
 
 
-def headline(report: Report) -> str:
+def headline(report: ReportRecord) -> str:
     """Return the verdict in one sentence."""
     counts = {v: report.count(v) for v in range(4)}
     total = sum(counts[v] for v in (RIGHT, WRONG, UNDECIDABLE))
-    if report.directions and not total:
-        return f"{report.verdict.upper()}: random directions"
     said = {
         "right": f"RIGHT: all {total} entries checked are right",
         "wrong": f"WRONG: {counts[WRONG]} of {total} entries",
@@ -35,7 +33,7 @@ def headline(report: Report) -> str:
     return said
 
 
-def lines_before(report: Report) -> list[str]:
+def lines_before(report: ReportRecord) -> list[str]:
     """Return what stands above the table: verdict, where, why, how to mend it."""
     found = [f"{report.subject}: {headline(report)}"]
     if report.stopped:
@@ -52,13 +50,12 @@ def lines_before(report: Report) -> list[str]:
     return found
 
 
-def lines_after(report: Report) -> list[str]:
+def lines_after(report: ReportRecord) -> list[str]:
     """Return what stands below the table: layers, kinks, second opinion, how it was done."""
     found = [
         f"{part.name}: {WORDS[part.verdict]}{'; ' + part.sentence if part.sentence else ''}"
         for part in report.parts
     ]
-    found += list(report.directions)
     if report.kinks_met:
         found.append(f"kinks   {report.kinks_met} met, and passed by where that was possible:")
         found += [f"        {kink}" for kink in report.kinks]
@@ -99,7 +96,7 @@ def _shape(t: Checked) -> str:
 HEAD = ("", "shape", "right", "wrong", "?", "worst error", "at", "gradient", "numerical")
 
 
-def reasons(report: Report) -> list[str]:
+def reasons(report: ReportRecord) -> list[str]:
     """Return why entries are undecidable, the first few."""
     found = []
     for t in report.tensors:
@@ -110,7 +107,7 @@ def reasons(report: Report) -> list[str]:
     return found[:6]
 
 
-def text(report: Report) -> str:
+def text(report: ReportRecord) -> str:
     """Return the report as plain text."""
     rows = [HEAD, *(row(t) for t in report.tensors)]
     widths = [max(len(r[k]) for r in rows) for k in range(len(HEAD))]
@@ -123,7 +120,7 @@ def text(report: Report) -> str:
 STYLES = {"right": "bold green", "wrong": "bold red", "undecidable": "bold yellow"}
 
 
-def rich_report(report: Report) -> Any:
+def rich_report(report: ReportRecord) -> Any:
     """Return the report for rich's console."""
     from rich.console import Group
     from rich.table import Table
@@ -145,7 +142,7 @@ def rich_report(report: Report) -> Any:
     )
 
 
-def printed(report: Report, colour: bool) -> str:
+def printed(report: ReportRecord, colour: bool) -> str:
     """Return the report as rich prints it, or plainly."""
     if not colour:
         return text(report)

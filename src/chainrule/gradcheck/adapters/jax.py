@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..check import run_pair
-from ..cost_functions import Subject
 from ..report import Report
+from ..strategies.functions import check_pair
 
 
 def check_jax(
@@ -49,11 +48,6 @@ def check_jax(
         def gradients(p: Any) -> Any:
             return jax.tree.map(np.asarray, slope(p, *rest))
 
-        def find(subject: Subject) -> Any:
-            from ..diagnosis import model_in
-
-            return model_in(subject, X, y)
-
         settings.setdefault("name", f"jax {getattr(cost, '__name__', 'cost')}")
         notes = ("the parameters are float32: checked in float64",) if short else ()
-        return run_pair(J, gradients, own, find=find, X=X, notes=notes, **settings)
+        return check_pair(J, gradients, own, X=X, y=y, notes=notes, **settings)

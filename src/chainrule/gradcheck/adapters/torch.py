@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from ..check import run_pair
 from ..cost_functions import Subject
 from ..report import Report
-from ..strategies.layers import model_of
+from ..strategies.functions import check_pair
+from ..strategies.layers import layer_network
+from ..user_network.identification import identify_cost
+from ..user_network.model import UserNetwork
 
 SEED = 0
 
@@ -82,21 +84,14 @@ def check_module(
 
     data = X64.numpy() if isinstance(X64, torch.Tensor) else None
 
-    def find(subject: Subject) -> Any:
-        from ..diagnosis import model_in
-
-        if data is None:
-            return None
-        targets = y64.numpy() if isinstance(y64, torch.Tensor) else y64
-        return model_in(subject, data, targets)
-
+    targets = y64.numpy() if isinstance(y64, torch.Tensor) else y64
     settings.setdefault("name", f"torch {type(module).__name__}")
     notes = ("the module is float32: checked in a float64 copy of it",) if "float32" in own else ()
     values = {name: p.detach().numpy() for name, p in trained.items()}
     samples = len(X64) if isinstance(X64, torch.Tensor) and X64.ndim else None
     with _undisturbed(torch):
-        return run_pair(
-            cost, gradients, values, find=find, samples=samples, X=data, notes=notes, **settings
+        return check_pair(
+            cost, gradients, values, X=data, y=targets, samples=samples, notes=notes, **settings
         )
 
 
@@ -146,24 +141,23 @@ def check_function(function: Any, *inputs: Any, seed: int = 0, **settings: Any) 
             for (name, leaf), g in zip(leaves.items(), found, strict=True)
         }
 
-    def find(subject: Subject) -> Any:
-        return _model(torch, names, constants, values, first, R, one)
+    def network(subject: Subject) -> UserNetwork | None:
+        return _network(torch, names, constants, values, first, R, one)
 
     settings.setdefault("name", f"torch {getattr(function, '__name__', 'function')}")
+    settings.setdefault("find_network", network)
     samples = len(constants[0]) if floating[0] and constants[0].ndim else None
     short = any(isinstance(x, torch.Tensor) and x.dtype == torch.float32 for x in inputs)
     notes = ("the inputs are float32: checked in float64 copies of them",) if short else ()
     with _undisturbed(torch):
-        return run_pair(
-            cost, gradients, values, find=find, samples=samples, seed=seed, notes=notes, **settings
+        return check_pair(
+            cost, gradients, values, samples=samples, seed=seed, notes=notes, **settings
         )
 
 
-def _model(
+def _network(
     torch: Any, names: Any, constants: Any, values: Any, first: Any, R: Any, one: bool
-) -> Any:
-    from ..user_network.identification import identify_cost
-
+) -> UserNetwork | None:
     arrays = [c.numpy() for c in constants if isinstance(c, torch.Tensor)]
     if one:
         others = [a for n, a in zip(names, arrays, strict=False) if n not in values]
@@ -176,9 +170,9 @@ def _model(
     if len(matrices) == 2 and len(vectors) <= 1:
         (x_name, x), (W_name, W) = matrices
         b_name, b = vectors[0] if vectors else ("", None)
-        return model_of(x, W, b, R, first.numpy(), (x_name, W_name, b_name))
+        return layer_network(x, W, b, R, first.numpy(), (x_name, W_name, b_name))
     if len(arrays) == 1:
-        return model_of(arrays[0], None, None, R, first.numpy(), (names[0], "", ""))
+        return layer_network(arrays[0], None, None, R, first.numpy(), (names[0], "", ""))
     return None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..report import Diagnosis
+from ..report_record import Diagnosis
 from ..verdicts import WRONG, Checked
 from .elementwise import POINTWISE
 from .evidence import FITS, Evidence, Pattern, Said, known

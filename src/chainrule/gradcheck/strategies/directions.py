@@ -8,13 +8,17 @@ import numpy as np
 
 from ..differences import STENCIL, better, estimate, power_of_two
 from ..noise import size
-from ..progress import Watch
+from ..progress import Progress
 from ..verdicts import RIGHT, UNDECIDABLE, WRONG, Checked, decide
 from .entrywise import RUNGS, Sweep
 
 
 def along_directions(
-    sweep: Sweep, tensors: Sequence[Checked], rng: np.random.Generator, watch: Watch, count: int = 3
+    sweep: Sweep,
+    tensors: Sequence[Checked],
+    rng: np.random.Generator,
+    progress: Progress,
+    count: int = 3,
 ) -> None:
     """Check g · v along random directions v through each array: few evaluations however many
     entries.
@@ -40,7 +44,7 @@ def along_directions(
             assert best is not None
             slopes.append(float(np.sum(t.analytic * v)))
             found.append((float(best.value[0]), float(best.bar[0])))
-            if not watch.step(max(1, leaf.value.size // count)):
+            if not progress.step(max(1, leaf.value.size // count)):
                 return
         numeric, bar = (np.array(column) for column in zip(*found, strict=True))
         verdicts = decide(np.array(slopes), numeric, bar, sweep.tolerance)

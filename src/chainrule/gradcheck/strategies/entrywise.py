@@ -26,7 +26,7 @@ from ..differences import (
 )
 from ..kinks import Flip, flips_between
 from ..noise import complex_along, rms, size
-from ..progress import Watch
+from ..progress import Progress
 from ..pytree import Leaf
 from ..verdicts import RIGHT, UNDECIDABLE, WRONG, Checked, decide
 
@@ -48,7 +48,6 @@ class Sweep:
     complex_leaves: frozenset[str] = frozenset()
     largest: float = 0.0  # the largest gradient times its parameter's size
     flips: list[Flip] = field(default_factory=list)
-    retried: int = 0
 
     def sizes(self, leaf: Leaf) -> Array:
         """The step for each entry of a leaf: a power of two, in proportion to the entry's scale."""
@@ -101,7 +100,7 @@ def sweep_leaf(
     checked: Checked,
     chosen: npt.NDArray[np.intp],
     slack: float,
-    watch: Watch,
+    progress: Progress,
 ) -> None:
     """Check the chosen entries of one leaf into ``checked``; what is not reached stays
     unchecked."""
@@ -112,13 +111,13 @@ def sweep_leaf(
         for index in map(int, chosen):
             first[index] = sweep.look(leaf, index, float(h[index]))
             numeric[index], bar[index] = first[index].value[0], first[index].bar[0]
-            if not watch.step():
+            if not progress.step():
                 break
     finally:
         done = np.array(sorted(first), np.intp)
         _judge(sweep, checked, done, slack)
-    if not watch.stopped:
-        _again(sweep, leaf, checked, first, h, slack, watch)
+    if not progress.stopped:
+        _again(sweep, leaf, checked, first, h, slack, progress)
 
 
 def _judge(sweep: Sweep, checked: Checked, done: npt.NDArray[np.intp], slack: float) -> None:
@@ -135,16 +134,15 @@ def _again(
     first: dict[int, Estimate],
     h: Array,
     slack: float,
-    watch: Watch,
+    progress: Progress,
 ) -> None:
     """Try again what is not right: an undecided entry must be decided, a wrong one confirmed."""
     a, n, bar = (x.reshape(-1) for x in (checked.analytic, checked.numeric, checked.bar))
     verdict = checked.verdict.reshape(-1)
     open_entries = [i for i in first if verdict[i] != RIGHT]
-    watch.more(2 * len(open_entries))
+    progress.more(2 * len(open_entries))
     done = np.array(sorted(first), np.intp)
     for index in open_entries:
-        sweep.retried += 1
         kinked = bool(first[index].kinked[0])
         found, kinked, agreed = _settle(
             sweep, leaf, index, first[index], float(h[index]), int(verdict[index]), float(a[index])
@@ -159,7 +157,7 @@ def _again(
         elif verdict[index] == UNDECIDABLE:
             sides = _sides(sweep, leaf, index, float(h[index])) if kinked else ()
             checked.reasons[index] = _reason(float(a[index]), found, sides)
-        if not watch.step(2):
+        if not progress.step(2):
             return
 
 

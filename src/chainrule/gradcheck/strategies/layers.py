@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from ...mathematics.layers import Dense
 from ...model import Model
-from ..check import run_pair
 from ..cost_functions import Subject
 from ..differences import EPS, STENCIL, Estimate, estimate
 from ..perturbation import STEP, Nudges
@@ -25,6 +24,7 @@ from ..report import Part, Report
 from ..user_network.identification import single
 from ..user_network.model import Link, UserNetwork
 from ..verdicts import RIGHT, UNDECIDABLE, WRONG, decide
+from .functions import check_pair
 
 Array = npt.NDArray[Any]
 
@@ -66,11 +66,12 @@ def check_layer(
 
     settings.setdefault("name", f"layer {getattr(backward, '__name__', 'backward')}")
 
-    def model(subject: Subject) -> UserNetwork | None:
+    def network(subject: Subject) -> UserNetwork | None:
         p = {leaf.name: leaf.value for leaf in subject.leaves}
-        return model_of(p["a_prev"], p["W"], p["b"], da64, a, ("a_prev", "W", "b"))
+        return layer_network(p["a_prev"], p["W"], p["b"], da64, a, ("a_prev", "W", "b"))
 
-    return run_pair(cost, gradients, given, find=model, seed=seed, samples=len(a), **settings)
+    settings.setdefault("find_network", network)
+    return check_pair(cost, gradients, given, seed=seed, samples=len(a), **settings)
 
 
 def _forward(forward: Callable[..., Any], p: dict[str, Array]) -> tuple[Array, Any]:
@@ -78,7 +79,7 @@ def _forward(forward: Callable[..., Any], p: dict[str, Array]) -> tuple[Array, A
     return found if isinstance(found, tuple) else (found, None)
 
 
-def model_of(
+def layer_network(
     x: Array, W: Array | None, b: Array | None, da: Array, a: Array, names: tuple[str, str, str]
 ) -> UserNetwork | None:
     """Find the affine map and the activation that turn x into a: rows or columns, W either way."""
@@ -200,4 +201,4 @@ def _through(slopes: Estimate, by: Array, axis: int) -> Estimate:
     return Estimate(left @ by, total, ~np.isfinite(total), total)
 
 
-__all__ = ["check_layer", "layer_parts", "model_of"]
+__all__ = ["check_layer", "layer_network", "layer_parts"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,15 +23,18 @@ from ...mathematics.penalties import penalty
 from ...mathematics.sample_weights import shares_of, weights_of
 from ...model import Model
 from ...parameters import views
-from ..check import check_settings, taylor_of
+from ..diagnosis import diagnose_network
 from ..differences import EPS
 from ..native import core_of
 from ..parameter_gradients import open_units, tensors_of
 from ..perturbation import Nudges
 from ..perturbed_passes import Stage
-from ..progress import Watch
-from ..report import Part, Report
-from ..verdicts import RIGHT, TOLERANCE, UNCHECKED, UNDECIDABLE, WRONG, Checked
+from ..progress import Progress
+from ..report import Report
+from ..settings import CheckSettings
+from ..verdicts import RIGHT, TOLERANCE, UNCHECKED, UNDECIDABLE, Checked
+from .layers import layer_parts
+from .taylor import taylor_of_theta
 
 Array = npt.NDArray[Any]
 # Entries of each array that are also worked out by the plain loop: full passes, theta itself moved.
@@ -62,84 +66,122 @@ def check_network(
 
     Raises ValueError or TypeError as ``Network.gradients`` does.
     """
-    settings = (engine, training, at_step, tolerance, seconds, seed, progress)
+    start = time.monotonic()
+    settings = CheckSettings(tolerance=tolerance, seconds=seconds, seed=seed, progress=progress)
     with np.errstate(all="ignore"):
-        return _check(net, X, y, sample_weight, gradients, *settings)
+        frozen = _frozen(net, X, y, sample_weight, training, at_step)
+        J, dtheta, name = _engine_gradient(frozen, engine)
+        if gradients is not None:
+            dtheta, name = _dtheta_of(gradients, frozen.model), "the gradient given"
+        if not np.isfinite(J):
+            raise ValueError(f"the cost is {J} at these parameters: check where it is finite")
+        report = _report_on(frozen, J, dtheta, settings, on_core=engine != "reference")
+        report.subject = f"{net!r}, {name}"
+        report.notes = _notes(net, frozen)
+    report.seconds = time.monotonic() - start
+    return report
 
 
-def _check(
+@dataclass(frozen=True, slots=True)
+class FrozenNetwork:
+    """A float64 copy of a network, and all else that J depends on: data, weights, masks."""
+
+    model: Model
+    X: Array
+    Y: Array
+    weights: Array | None
+    training: bool  # with the dropout masks of step ``at_step``
+    at_step: int
+
+    @property
+    def shares(self) -> Array:
+        """The share of each sample in J (m,)."""
+        return shares_of(self.weights, len(self.X), np.float64)
+
+    @property
+    def has_dropout(self) -> bool:
+        """Whether dropout takes part."""
+        return self.training and _drops(self.model)
+
+
+def _drops(model: Model) -> bool:
+    return any(layer.kind == "dropout" for layer in model.layers)
+
+
+def _frozen(
     net: Model,
     X: npt.ArrayLike,
     y: npt.ArrayLike,
     sample_weight: npt.ArrayLike | None,
-    gradients: Any,
-    engine: str,
     training: bool | None,
     at_step: int,
-    tolerance: float,
-    seconds: float | None,
-    seed: int,
-    progress: bool,
-) -> Report:
-    start = time.monotonic()
-    check_settings(None, tolerance, None, seconds)
+) -> FrozenNetwork:
     shadow = net.copy("float64")
-    dropout = any(layer.kind == "dropout" for layer in net.layers)
-    training = dropout if training is None else training
     X64 = shadow.inputs(X)
     if not len(X64):
         raise ValueError("X has no rows: a gradient needs at least one sample")
     _finite(X64)
     Y = shadow.targets(y, len(X64))
     weights = None if sample_weight is None else weights_of(sample_weight, len(X64))
-    J, dtheta, name = _engine_gradient(shadow, X64, Y, weights, engine, training, at_step)
-    if gradients is not None:
-        dtheta, name = _given(gradients, shadow), "the gradient given"
-    if not np.isfinite(J):
-        raise ValueError(f"the cost is {J} at these parameters: check where it is finite")
-    shares = shares_of(weights, len(X64), np.float64)
-    nudges = nudges_of(shadow, X64, Y, shares, training, at_step)
-    if engine != "reference":
-        nudges.core = core_of(shadow, nudges)
-    with Watch(sum(s.z.size for s in nudges.stages), progress, seconds) as watch:
-        for l in range(len(nudges.stages), 0, -1):
-            nudges.layer(l, watch)
-            if watch.stopped:
-                break
-        tensors = tensors_of(shadow, nudges, dtheta, shares, tolerance)
-        for again in (nudges.again, nudges.refine):
-            still = open_units(tensors) if not watch.stopped else []
-            for l, units in still:
-                again(l, units, watch)
-            if still:
-                tensors = tensors_of(shadow, nudges, dtheta, shares, tolerance)
-    if watch.stopped:
-        tensors = tensors_of(shadow, nudges, dtheta, shares, tolerance)
-    J_of = _cost_function(shadow, X64, Y, weights, training, at_step)
-    if not watch.stopped:
-        _loop(shadow, tensors, J_of, seed)
+    training = _drops(net) if training is None else training
+    return FrozenNetwork(shadow, X64, Y, weights, training, at_step)
+
+
+def _report_on(
+    frozen: FrozenNetwork, J: float, dtheta: Array, settings: CheckSettings, on_core: bool
+) -> Report:
+    model, shares = frozen.model, frozen.shares
+    tolerance = settings.tolerance or TOLERANCE
+    nudges = nudges_of(model, frozen.X, frozen.Y, shares, frozen.training, frozen.at_step)
+    if on_core:
+        nudges.core = core_of(model, nudges)
+    tensors, stopped = _differences(model, nudges, dtheta, shares, settings)
+    J_of = _cost_function(
+        model, frozen.X, frozen.Y, frozen.weights, frozen.training, frozen.at_step
+    )
+    if not stopped:
+        _loop(model, tensors, J_of, settings.seed)
     report = Report(
-        subject=f"{net!r}, {name}",
+        subject="",
         J=J,
         tensors=tensors,
-        parts=_parts(shadow, nudges, shares, tolerance) if not watch.stopped else (),
+        parts=() if stopped else layer_parts(model, nudges, shares, tolerance),
         kinks=[str(kink) for kink in nudges.kinks],
         kinks_met=nudges.kinks_met,
-        taylor=taylor_of(J_of, shadow.theta, dtheta, seed, 64 * EPS * abs(J)),
+        taylor=taylor_of_theta(J_of, model.theta, dtheta, settings.seed, 64 * EPS * abs(J)),
         noise=4 * EPS * abs(J),
         tolerance=tolerance,
         method="central differences of every z" + (" on the core" if nudges.core else ""),
         evaluations=nudges.rows,
-        stopped=watch.stopped,
-        probe=_probe(shadow, J_of),
-        notes=_notes(net, training, at_step),
+        stopped=stopped,
+        probe=_probe(model, J_of),
     )
     if report.verdict == "wrong":
-        from ..diagnosis import diagnose_network
-
-        diagnose_network(report, shadow, nudges, shares, dtheta)
-    report.seconds = time.monotonic() - start
+        diagnose_network(report, model, nudges, shares)
     return report
+
+
+def _differences(
+    model: Model, nudges: Nudges, dtheta: Array, shares: Array, settings: CheckSettings
+) -> tuple[list[Checked], str]:
+    """Return every array with its verdicts, and why the check stopped early ("" if it did not)."""
+    tolerance = settings.tolerance or TOLERANCE
+    total = sum(stage.z.size for stage in nudges.stages)
+    with Progress(total, settings.progress, settings.seconds) as progress:
+        for l in range(len(nudges.stages), 0, -1):
+            nudges.layer(l, progress)
+            if progress.stopped:
+                break
+        tensors = tensors_of(model, nudges, dtheta, shares, tolerance)
+        for again in (nudges.again, nudges.refine):
+            units_open = open_units(tensors) if not progress.stopped else []
+            for l, units in units_open:
+                again(l, units, progress)
+            if units_open:
+                tensors = tensors_of(model, nudges, dtheta, shares, tolerance)
+    if progress.stopped:
+        tensors = tensors_of(model, nudges, dtheta, shares, tolerance)
+    return tensors, progress.stopped
 
 
 def _finite(X: Array) -> None:
@@ -148,42 +190,42 @@ def _finite(X: Array) -> None:
         raise ValueError(f"X[{row}, {column}] = {X[row, column]}: a check needs finite inputs")
 
 
-def _notes(net: Model, training: bool, at_step: int) -> tuple[str, ...]:
-    found = []
+def _notes(net: Model, frozen: FrozenNetwork) -> tuple[str, ...]:
+    notes = []
     if net.dtype != np.float64:
-        found.append(f"the network is {net.dtype}: checked in a float64 shadow of it")
-    if training and any(layer.kind == "dropout" for layer in net.layers):
-        found.append(f"dropout with the masks of step {at_step}, frozen")
-    return tuple(found)
+        notes.append(f"the network is {net.dtype}: checked in a float64 shadow of it")
+    if frozen.has_dropout:
+        notes.append(f"dropout with the masks of step {frozen.at_step}, frozen")
+    return tuple(notes)
 
 
-def _given(gradients: Any, net: Model) -> Array:
-    found = gradients(net) if callable(gradients) else gradients
-    found = np.asarray(found, np.float64)
-    if found.shape != net.theta.shape:
-        raise ValueError(f"the gradients have the shape {found.shape}, theta has {net.theta.shape}")
-    return found
+def _dtheta_of(gradients: Any, net: Model) -> Array:
+    dtheta = np.asarray(gradients(net) if callable(gradients) else gradients, np.float64)
+    if dtheta.shape != net.theta.shape:
+        raise ValueError(
+            f"the gradients have the shape {dtheta.shape}, theta has {net.theta.shape}"
+        )
+    return dtheta
 
 
-def _engine_gradient(
-    net: Model, X: Array, Y: Array, weights: Any, engine: str, training: bool, at_step: int
-) -> tuple[float, Array, str]:
+def _engine_gradient(frozen: FrozenNetwork, engine: str) -> tuple[float, Array, str]:
     """Return J and its gradient as the engine itself works them out.
 
     With dropout an engine gives its gradient only through a step: gradient descent with rate 1.
     """
+    net, X = frozen.model, frozen.X
     descent = OPTIMIZERS["gradient_descent"]()
-    problem = Problem(net.architecture, X, Y, weights, descent)
+    problem = Problem(net.architecture, X, frozen.Y, frozen.weights, descent)
     chosen, _ = choose(engine, problem)
     dtheta: Array = np.zeros_like(net.theta)
-    if not (training and any(layer.kind == "dropout" for layer in net.layers)):
+    if not frozen.has_dropout:
         J = chosen.evaluate(problem, net.theta.copy(), dtheta)
         return float(J), dtheta, f"{chosen.name.rpartition('.')[2]} engine"
     theta = np.zeros_like(net.theta)
     theta[...] = net.theta
     state = np.zeros((len(descent.slots), len(theta)))
     rows = np.arange(len(X), dtype=np.int64)
-    costs, _ = chosen.run(problem, theta, state, rows, len(X), np.ones(1), at_step)
+    costs, _ = chosen.run(problem, theta, state, rows, len(X), np.ones(1), frozen.at_step)
     return float(costs[0]), net.theta - theta, f"{chosen.name.rpartition('.')[2]} engine"
 
 
@@ -286,12 +328,3 @@ def _looped(
         if not np.isfinite(central) or abs(central - slope) <= room or bent > room:
             return True
     return False
-
-
-def _parts(net: Model, nudges: Nudges, shares: Array, tolerance: float) -> list[Part]:
-    from .layers import layer_parts
-
-    return layer_parts(net, nudges, shares, tolerance)
-
-
-__all__ = ["WRONG", "check_network"]

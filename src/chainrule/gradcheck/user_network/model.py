@@ -130,7 +130,7 @@ def numbered(leaves: Sequence[Leaf]) -> list[tuple[Leaf | None, Leaf | None]]:
     one_row = [leaf for leaf in vectors if len(leaf.shape) == 2]
     groups: dict[Any, list[Leaf]] = {}
     for leaf in leaves:
-        groups.setdefault(_number(leaf.name), []).append(leaf)
+        groups.setdefault(number_of(leaf.name), []).append(leaf)
     if len(groups) > 1 and all(len(group) <= 2 for group in groups.values()) and None not in groups:
         return [_pair(groups[key]) for key in sorted(groups)]
     # A matrix of one row or column looks like a vector: then take what pairs up by order.
@@ -155,7 +155,8 @@ def _vector(leaf: Leaf) -> bool:
     return len(leaf.shape) <= 1 or sum(n != 1 for n in leaf.shape) <= 1
 
 
-def _number(name: str) -> int | None:
+def number_of(name: str) -> int | None:
+    """The layer number in a parameter's name, None without digits."""
     found = re.findall(r"\d+", name)
     return int(found[-1]) if found else None
 
