@@ -54,7 +54,7 @@ def test_each_is_what_fit_does_alone_on_any_number_of_ranks() -> None:
 
 
 def test_folds_hold_out_each_row_once() -> None:
-    from chainrule.training.many import _folds
+    from chainrule.ensemble import _folds
 
     parts = _folds(60, 7, 3)
     rows = np.concatenate([part for part in parts if part is not None])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Unpack
 
 import numpy.typing as npt
 
@@ -17,7 +17,7 @@ from .mathematics.initializers import Initializer
 from .mathematics.passes import Gradients, Trace
 from .model import Model
 from .parameters import Floats, initial_theta
-from .training import History, fit
+from .training import Arguments, History, fit
 
 __all__ = ["Gradients", "Network", "Trace", "load"]
 
@@ -75,28 +75,35 @@ class Network(Model):
         return predict(self, self.inputs(X))
 
     def predictor(self, threads: int | None = None) -> Predictor:
-        """Return ``f(X, out=None)``: the outputs, for many small calls that must not wait.
+        """Return ``f(X, out=None)``: the outputs, for many small low-latency calls.
 
-            It keeps a copy of the parameters of this moment, so that later training does not change
-            it. X (m, n_0) and out (m, n_L) are C-contiguous arrays of the network's dtype that
-            share no memory; nothing is converted, and with ``out`` nothing is allocated.
-            Any thread may call. ``threads``: how many work on a large X, None for what it is worth.
+        It keeps a copy of the parameters of this moment, so that later training does not change
+        it. X (m, n_0) and out (m, n_L) are C-contiguous arrays of the network's dtype that share no
+        memory; nothing is converted, and with ``out`` nothing is allocated. Any thread may call.
+        ``threads``: how many work on a large X; None leaves it to the engine.
 
-            >>> import numpy as np
+        >>> import numpy as np
         >>> net = Network([2, 3, 1], hidden="tanh", output="sigmoid", dtype="float32", seed=0)
-            >>> f, X = net.predictor(), np.ones((1, 2), np.float32)
-            >>> out = np.empty((1, 1), np.float32)
-            >>> f(X, out) is out
-            True
+        >>> f, X = net.predictor(), np.ones((1, 2), np.float32)
+        >>> out = np.empty((1, 1), np.float32)
+        >>> f(X, out) is out
+        True
 
-            Raises ValueError for ``threads`` below 1; ``f`` raises TypeError for what is no array,
-            ValueError for another dtype, shape or layout.
+        Raises ValueError for ``threads`` below 1; ``f`` raises TypeError for what is no array,
+        ValueError for another dtype, shape or layout.
         """
         return predictor(self, threads)
 
-    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, **settings: Any) -> History:
-        """Descend the gradient until J is minimised; see ``chainrule.training.fit``."""
-        self.history = fit(self, X, y, **settings)
+    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, **arguments: Unpack[Arguments]) -> History:
+        """Descend the gradient from theta until J is minimised; see ``chainrule.training.fit``.
+
+        X (m, n_0); y (m,) or (m, n_L). ``arguments``, all optional, are those of
+        ``chainrule.training.Settings``, where each is explained: ``optimizer``, ``learning_rate``,
+        ``batch_size``, ``epochs``, ``validation``, ``schedule``, ``checkpoint`` and more.
+
+        Raises ValueError or TypeError naming the argument or the row at fault, before any work.
+        """
+        self.history = fit(self, X, y, **arguments)
         return self.history
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -8,24 +8,7 @@ from typing import Any
 
 from ..tables.settings import Choices
 from ..training import History
-
-NAMES = {"accuracy": "accuracy", "r2": "R²"}
-
-
-def words(history: History) -> str:
-    """Return the numbers of the last epoch in words.
-
-    >>> words(History(cost=[0.5], validation_cost=[0.6], validation_metrics={"r2": [0.25]}))
-    'cost 0.5  validation cost 0.6  R² 0.250'
-    """
-    said = []
-    if history.cost:
-        said.append(f"cost {history.cost[-1]:.4g}")
-    if history.validation_cost:
-        said.append(f"validation cost {history.validation_cost[-1]:.4g}")
-    for name, values in (history.validation_metrics or history.metrics).items():
-        said.append(f"{NAMES.get(name, name)} {values[-1]:.3f}")
-    return "  ".join(said)
+from ..training.progress import last_epoch
 
 
 class Live:
@@ -54,7 +37,7 @@ class Live:
             return
         if self._bar is None:
             self._start()
-        self._bar.update(self._task, completed=history.epochs, numbers=words(history))
+        self._bar.update(self._task, completed=history.epochs, numbers=last_epoch(history))
 
     def _start(self) -> None:
         from rich.console import Console

@@ -72,7 +72,7 @@ def train_stream(job: Job, voice: Voice) -> None:
 def _work(job: Job, voice: Voice, team: Any) -> None:
     from ..tables.fit import Diverged
     from ..tables.fit_stream import fit_data_set, size_of
-    from ..training.distributed import agreed
+    from ..training.agreement import agreed
 
     first = team.rank == 0
     memory = agreed(team, lambda: size_of(job.memory or ENOUGH))

@@ -5,13 +5,12 @@ An interrupted or overdrawn check ends early, and everything found so far stays.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import TextIO
 
-AFTER, EVERY = 2.0, 0.2
+from ..drawing.progress_line import ProgressLine
 
 
 class Progress:
@@ -29,11 +28,9 @@ class Progress:
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._stream = stream or sys.stderr
-        self._wanted = progress and self._stream is not None and self._stream.isatty()
         self._clock, self._seconds, self._start = clock, seconds, clock()
-        self._total, self._done, self._width = max(total, 1), 0, 0
-        self._next = self._start + AFTER
+        self._line = ProgressLine(progress, self._start, stream)
+        self._total, self._done = max(total, 1), 0
         self.stopped = ""
 
     @property
@@ -49,23 +46,19 @@ class Progress:
         """Count work done; False if the budget of seconds is spent."""
         self._done += done
         now = self._clock()
-        if self._wanted and now >= self._next:
-            self._next = now + EVERY
-            self._draw(now - self._start)
+        if self._line.due(now):
+            self._line.draw(self._words(now - self._start))
         if self._seconds is not None and now - self._start > self._seconds:
             self.stopped = f"after {self._seconds:g} s, as asked"
             return False
         return True
 
-    def _draw(self, elapsed: float) -> None:
+    def _words(self, elapsed: float) -> str:
         share = min(self._done / self._total, 1.0)
         filled = round(24 * share)
         left = elapsed * (1 - share) / max(share, 1e-9)
         bar = "=" * filled + " " * (24 - filled)
-        text = f"gradients [{bar}] {100 * share:3.0f} %  {left:.0f} s left"
-        self._stream.write("\r" + text.ljust(self._width))
-        self._stream.flush()
-        self._width = max(self._width, len(text))
+        return f"gradients [{bar}] {100 * share:3.0f} %  {left:.0f} s left"
 
     def __enter__(self) -> Progress:
         return self
@@ -76,9 +69,7 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
-        if self._width:
-            self._stream.write("\r" + " " * self._width + "\r")
-            self._stream.flush()
+        self._line.close()
         if kind is not None and issubclass(kind, KeyboardInterrupt):
             self.stopped = "by Ctrl-C"
             return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -28,6 +28,7 @@ BELOW_ONE = Domain("at least 0 and below 1", lambda x: 0 <= x < 1)
 INSIDE_ONE = Domain("above 0 and below 1", lambda x: 0 < x < 1)
 SHARE = Domain("from 0 to 1", lambda x: 0 <= x <= 1)
 POSITIVE_SHARE = Domain("above 0 and at most 1", lambda x: 0 < x <= 1)
+WHOLE = Domain("a whole number, 1 or above", lambda x: isinstance(x, int) and x >= 1)
 COUNT = Domain("a whole number, 0 or above", lambda x: 0 <= x <= LARGEST and x == int(x))
 
 
@@ -54,3 +55,28 @@ def setting(owner: str, name: str, value: Any, domain: Domain) -> Any:
     if isinstance(value, (int, float, Fraction)) and not domain.contains(value):
         raise ValueError(f"{owner}: {name} must be {domain.words}, not {value!r}")
     return value
+
+
+def number(owner: str, name: str, value: Any, domain: Domain) -> Any:
+    """Return ``value`` as a plain number of ``domain``; unlike ``setting``, refuse all else.
+
+    Raises ValueError, naming owner and setting, for a number outside the domain, and TypeError for
+    what is not a real number.
+    """
+    value = plain(value)
+    if not isinstance(value, (int, float, Fraction)):
+        raise TypeError(f"{owner}: {name} must be {domain.words}, not {value!r}")
+    return setting(owner, name, value, domain)
+
+
+def check(
+    owner: str, record: Any, domains: Mapping[str, Domain], optional: Collection[str] = ()
+) -> None:
+    """Check each field of a record that has a domain; those named ``optional`` may be None.
+
+    Raises as ``number`` does.
+    """
+    for name, domain in domains.items():
+        value = getattr(record, name)
+        if value is not None or name not in optional:
+            number(owner, name, value, domain)

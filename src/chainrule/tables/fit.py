@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,19 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 Callback = Callable[[Network, History], Any]
 Watch = Callable[[Choices], Callback]
+
+
+# Choices that are arguments of ``fit`` by the same name.
+_OF_TRAINING: Final = (
+    "optimizer",
+    "learning_rate",
+    "batch_size",
+    "epochs",
+    "patience",
+    "schedule",
+    "threads",
+    "engine",
+)
 
 
 class Diverged(ArithmeticError):
@@ -216,19 +229,12 @@ def _train(
         history = network.fit(
             X[split.train],
             y[split.train],
-            optimizer=choices.optimizer,
-            learning_rate=choices.learning_rate,
-            batch_size=choices.batch_size,
-            epochs=choices.epochs,
+            **{name: getattr(choices, name) for name in _OF_TRAINING},
             tolerance=None,
-            patience=choices.patience,
-            schedule=choices.schedule,
             validation=(X[held], y[held]) if len(held) else None,
             metrics=["r2" if meaning.task == "regression" else "accuracy"],
             callbacks=callbacks,
-            threads=choices.threads,
             progress=False,
-            engine=choices.engine,
             **kept,
         )
     if history.stop is not None and history.stop.reason == "diverged":

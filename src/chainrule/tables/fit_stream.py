@@ -20,13 +20,14 @@ from ..engines.communicator import ALONE, Team, stacked
 from ..engines.data_parallel import DataParallel, stream_split, threads_each
 from ..mathematics.names import unknown
 from ..network import Network
-from ..training import History
-from ..training.checkpoints import Checkpoints, Keeper, signature_of
-from ..training.conduct import conduct, problem_of
-from ..training.distributed import agree_on, agreed, engine_of
+from ..training import History, Settings
+from ..training.agreement import agree_on, agreed, engine_of
+from ..training.checkpoints import Checkpoints, FolderCheckpointer, signature_of
+from ..training.data import Data
+from ..training.fit import conduct, problem_of
+from ..training.plan import Plan, plan_of
 from ..training.progress import Progress
 from ..training.run import Run
-from ..training.settings import Data, settings_of
 from .column_summary import Summary, encoder_of, merged, summaries, target_of
 from .columns import require
 from .fit import Diverged, finite
@@ -118,14 +119,14 @@ def fit_data_set(
         l2=choices.l2,
     )
     X, Y = (np.empty((0, n), net.dtype) for n in (net.sizes[0], net.sizes[-1]))
-    given = _given(choices, meaning.task, counts, team.size, callbacks)
-    settings = settings_of(net, counts["train"], counts["validation"] > 0, given)
+    settings = _settings(choices, meaning.task, counts, team.size, callbacks)
+    plan = plan_of(settings, net, counts["train"], counts["validation"] > 0)
     processors = threads_each(team)
-    if team.size > 1 and settings.threads is None:
-        settings = replace(settings, threads=processors)
-    reader = Reader(found, encoder, meaning, problem_of(net, Data(X, Y, None), settings))
-    samples = _samples(reader, own, parts["train"], here, settings, memory, team)
-    engine = engine_of(team, settings.engine, reader.problem)
+    if team.size > 1 and plan.threads is None:
+        plan = replace(plan, threads=processors)
+    reader = Reader(found, encoder, meaning, problem_of(net, Data(X, Y, None), plan))
+    samples = _samples(reader, own, parts["train"], here, plan, memory, team)
+    engine = engine_of(team, plan.engine, reader.problem)
     ahead = engine.name == "native" and processors > 1
     widths = net.sizes[0], net.sizes[-1]
     encoded = agreed(team, lambda: spool_for(spool, samples.counts, widths, net.dtype, say))
@@ -136,13 +137,15 @@ def fit_data_set(
     try:
         held = agreed(team, lambda: read_once(reader, own, parts, here, encoded, samples.slots()))
         validation = Data(*held["validation"], None) if counts["validation"] else None
-        progress = Progress(settings.epochs, False)
-        run = Run(net, None, validation, settings, engine, samples, progress, team)
+        progress = Progress(plan.epochs, False)
+        run = Run(net, None, validation, plan, engine, samples, progress, team)
         if checkpoint is not None:
             kept = replace(checkpoint, encoder=_state(reader))
             signature = signature_of(run, [found.m, found.digest], parts["validation"].high)
             signature |= {"ranks": team.size, "rows in a block": samples.rows}
-            run.keeper = agreed(team, lambda: Keeper(kept, signature, resume, team))
+            run.checkpointer = agreed(
+                team, lambda: FolderCheckpointer(kept, signature, resume, team)
+            )
         history = _train(run, choices)
     finally:
         samples.close()
@@ -197,21 +200,23 @@ def _statistics(
     return merged(found for _, found in every)
 
 
-def _given(
-    choices: Choices, task: str, counts: dict[str, int], size: int, callbacks: Sequence[Any]
-) -> dict[str, Any]:
-    """Return the arguments of ``training.fit`` that the choices mean."""
-    from ..training.distributed import defaults
-
-    own = ("optimizer", "learning_rate", "epochs", "schedule", "threads", "engine")
-    given = defaults() | {name: getattr(choices, name) for name in own}
-    batch_size = ceil((choices.batch_size or 32) / size) * size
+def _settings(
+    choices: Choices, task: str, counts: dict[str, int], ranks: int, callbacks: Sequence[Any]
+) -> Settings:
+    """Return the settings of training that the choices mean."""
+    batch_size = ceil((choices.batch_size or 32) / ranks) * ranks
     m = counts["train"]
     if batch_size > m:
         raise ValueError(f"a batch of {batch_size} rows is more than the {m} to train on")
-    given |= {"batch_size": batch_size, "tolerance": None, "callbacks": callbacks}
-    metrics = ["r2" if task == "regression" else "accuracy"] if counts["validation"] else []
-    return given | {"metrics": metrics, "patience": choices.patience or choices.epochs}
+    names = ("optimizer", "learning_rate", "epochs", "schedule", "threads", "engine")
+    return Settings(
+        **{name: getattr(choices, name) for name in names},
+        batch_size=batch_size,
+        tolerance=None,
+        callbacks=callbacks,
+        metrics=["r2" if task == "regression" else "accuracy"] if counts["validation"] else [],
+        patience=choices.patience or choices.epochs,
+    )
 
 
 def _samples(
@@ -219,12 +224,12 @@ def _samples(
     own: Sequence[Group],
     part: Part,
     counts: dict[str, list[int]],
-    settings: Any,
+    plan: Plan,
     memory: int,
     team: Team,
 ) -> Stream:
     net = reader.problem.architecture
-    batch_size = settings.batch_size // team.size
+    batch_size = plan.batch_size // team.size
     bytes_a_row = (net.sizes[0] + net.sizes[-1]) * net.dtype.itemsize + 16
     taken = BASE + bytes_a_row * sum(sum(counts[n]) for n in ("validation", "test"))
     rows = min((memory - taken) // (BLOCKS * bytes_a_row), MOST_BUFFERED)
@@ -247,7 +252,7 @@ def _samples(
         int(steps[0]),
         True,
         team,
-        settings.epochs,
+        plan.epochs,
     )
 
 

@@ -62,7 +62,7 @@ def in_blocks(
 
 @dataclass(frozen=True)
 class Stream:
-    """The training samples of one rank; see ``training.batches.Samples``.
+    """The training samples of one rank; see ``training.batches.Batches``.
 
     ``groups``: the rank's own. ``counts``: how many of each one's rows are in the part. ``rows``:
     of a block, a multiple of ``batch_size``, which counts this rank's rows. ``steps`` is that of

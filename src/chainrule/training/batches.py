@@ -1,4 +1,4 @@
-"""Samples: where the batches of an epoch come from, in an order that seed and epoch fix.
+"""Batches: the rows of each step of an epoch, in an order that seed and epoch fix.
 
 An epoch is a sequence of blocks, each with rows in memory and the order to take them in. Data that
 fit into memory are one block; a stream of files has many.
@@ -42,7 +42,7 @@ class Block:
         return self.order[start : start + count * self.batch_size]
 
 
-class Samples(Protocol):
+class Batches(Protocol):
     """What descent asks of the training samples."""
 
     @property
@@ -86,8 +86,8 @@ class InMemory:
 
     def batch_weights(self, rows: Rows, count: int) -> npt.NDArray[np.float64]:
         """Return the sum of weights, or the number of rows, of each batch."""
-        each = np.ones(len(rows)) if self.weights is None else self.weights[rows]
-        return sums_of_batches(each, self.batch_size)
+        weights = np.ones(len(rows)) if self.weights is None else self.weights[rows]
+        return sums_of_batches(weights, self.batch_size)
 
     def evaluate(self, engine: Engine, theta: Floats, dtheta: Floats | None) -> float:
         """Return J over all samples and its gradient."""

@@ -1,4 +1,4 @@
-"""Where a run stands, as arrays and back: everything that the steps to come depend on.
+"""The state of a run as arrays and back: everything that the steps to come depend on.
 
 Numbers are in arrays, which keep every bit and take NaN and infinity; names are in JSON. What is
 read is checked against the run that it is to continue: it may come from a file made by hand.
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..files.model import shapes_agree
-from .descent import Position, Sums
+from .position import EpochSums, Position
 from .run import Run
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -30,9 +30,10 @@ def packed(run: Run, at: Position) -> tuple[dict[str, Any], dict[str, npt.NDArra
     history, best, sums = run.history, run.best, at.sums
     begun = run.first_cost is not None
     seconds = time.monotonic() - run.start
-    counts = [at.epoch, at.done, sums.steps, best.epoch, best.waited, run.stride, int(begun)]
+    stopping = best.stopping
+    counts = [at.epoch, at.done, sums.steps, best.epoch, stopping.waited, run.stride, int(begun)]
     first = run.first_cost or 0.0
-    numbers = [sums.cost, sums.weight, at.rate, first, best.lowest, best.mark, seconds]
+    numbers = [sums.cost, sums.weight, at.rate, first, stopping.lowest, stopping.mark, seconds]
     arrays: dict[str, npt.NDArray[Any]] = {
         "counts": np.array(counts, np.int64),
         "numbers": np.array(numbers, np.float64),
@@ -60,7 +61,7 @@ def packed(run: Run, at: Position) -> tuple[dict[str, Any], dict[str, npt.NDArra
 
 
 def unpack(run: Run, at: Position, names: Any, arrays: Arrays) -> None:
-    """Put run and position where they stood; raises ValueError, in one sentence, if that fails."""
+    """Restore run and position; raises ValueError, in one sentence, for arrays that do not fit."""
     counts, numbers = _checked(run, at, names, arrays)
     history, best = run.history, run.best
     at.epoch, at.done = counts["epoch"], counts["done"]
@@ -68,14 +69,14 @@ def unpack(run: Run, at: Position, names: Any, arrays: Arrays) -> None:
     at.memory = tuple(arrays["schedule"].tolist())
     at.rate = numbers["rate"]
     squares = arrays["squares"].copy()
-    at.sums = Sums(squares, numbers["cost"], numbers["weight"], counts["steps"])
+    at.sums = EpochSums(squares, numbers["cost"], numbers["weight"], counts["steps"])
     run.first_cost = numbers["first_cost"] if counts["begun"] else None
     run.start = time.monotonic() - numbers["seconds"]
     run.stride = counts["stride"]
-    for theta, kept in zip((best.theta, best.start, best.previous), arrays["best"], strict=True):
-        theta[...] = kept
-    best.epoch, best.waited = counts["best_epoch"], counts["waited"]
-    best.lowest, best.mark = numbers["lowest"], numbers["mark"]
+    for theta, stored in zip((best.theta, best.start, best.previous), arrays["best"], strict=True):
+        theta[...] = stored
+    best.epoch, best.stopping.waited = counts["best_epoch"], counts["waited"]
+    best.stopping.lowest, best.stopping.mark = numbers["lowest"], numbers["mark"]
     for name in _LISTS:
         getattr(history, name)[:] = arrays[name].tolist()
     history.layer_gradient_norms[:] = arrays["layer_gradient_norms"].tolist()
@@ -99,13 +100,14 @@ def _checked(
     if arrays["counts"].dtype != np.int64 or (arrays["counts"] < 0).any():
         raise ValueError("its counts are not counts")
     counts = dict(zip(_COUNTS, arrays["counts"].tolist(), strict=True))
-    expected = [metric.name for metric in run.settings.metrics] if counts["epoch"] else []
-    held = run.validation is not None
-    if names != {"metrics": [] if held else expected, "validation_metrics": expected * held}:
+    expected = [metric.name for metric in run.plan.metrics] if counts["epoch"] else []
+    validated = run.validation is not None
+    there = {"metrics": expected * (not validated), "validation_metrics": expected * validated}
+    if names != there:
         raise ValueError("its metrics are not those of the run")
-    shapes_agree(arrays, _promised(run, at, names, arrays, counts["epoch"]))
+    shapes_agree(arrays, _shapes(run, at, names, arrays, counts["epoch"]))
     numbers = dict(zip(_NUMBERS, arrays["numbers"].tolist(), strict=True))
-    steps = run.samples.steps
+    steps = run.batches.steps
     if counts["steps"] > steps or counts["done"] != counts["epoch"] * steps + counts["steps"]:
         raise ValueError(f"its position, step {counts['done']}, is none of {steps} steps an epoch")
     if counts["begun"] > 1 or counts["stride"] < 1 or counts["best_epoch"] > counts["epoch"]:
@@ -116,13 +118,13 @@ def _checked(
     return counts, numbers
 
 
-def _promised(
+def _shapes(
     run: Run, at: Position, names: Any, arrays: Arrays, epochs: int
 ) -> dict[str, tuple[tuple[int, ...], Any]]:
     L, P, dtype = at.sums.squares.size, run.net.theta.size, run.net.dtype
-    taken = arrays["snapshots"].shape[0] if "snapshots" in arrays else 0
+    snapshots = arrays["snapshots"].shape[0] if "snapshots" in arrays else 0
     validated = epochs if run.validation is not None else 0
-    promised: dict[str, tuple[tuple[int, ...], Any]] = {
+    shapes: dict[str, tuple[tuple[int, ...], Any]] = {
         "counts": ((len(_COUNTS),), np.int64),
         "numbers": ((len(_NUMBERS),), np.float64),
         "optimizer": (at.state.shape, dtype),
@@ -130,12 +132,12 @@ def _promised(
         "squares": ((L,), np.float64),
         "best": ((3, P), dtype),
         "layer_gradient_norms": ((epochs, L), np.float64),
-        "snapshot_epochs": ((taken,), np.int64),
-        "snapshots": ((taken, P), dtype),
+        "snapshot_epochs": ((snapshots,), np.int64),
+        "snapshots": ((snapshots, P), dtype),
     }
-    promised |= dict.fromkeys(_LISTS, ((epochs,), np.float64))
-    promised["validation_cost"] = ((validated,), np.float64)
+    shapes |= dict.fromkeys(_LISTS, ((epochs,), np.float64))
+    shapes["validation_cost"] = ((validated,), np.float64)
     for kind in _METRICS:
         k = len(names[kind])
-        promised[kind] = ((k, epochs if k else 0), np.float64)
-    return promised
+        shapes[kind] = ((k, epochs if k else 0), np.float64)
+    return shapes

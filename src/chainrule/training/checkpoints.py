@@ -1,7 +1,7 @@
 """Checkpoints: a run of training written to a folder now and then, and continued from there.
 
-A checkpoint is a model file that also holds where training stands (``standing``), so it can be
-predicted with as it is. It is written as a whole or not at all, and the last few are kept. A run
+A checkpoint is a model file that also holds the state of the run (``checkpoint_state``), so it can
+predict as it is. It is written as a whole or not at all, and the last few are kept. A run
 that is resumed ends in the same bits as one that was never stopped: the optimizer's state, the
 position in the order of samples, the sums of the epoch in hand and the history are all there, and
 orders and dropout masks are functions of seed and step.
@@ -24,10 +24,12 @@ from ..engines.communicator import ALONE, Disagreement, Team
 from ..files.atomic import TEMPORARY, check_writable
 from ..files.network import Loaded, load_network, save_network
 from ..files.platform import lock_folder, unlock_folder
+from ..mathematics.checks import POSITIVE, WHOLE, check
 from ..mathematics.names import spell
 from .checkpoint_state import packed, unpack
-from .descent import Position
+from .position import Position
 from .run import Run
+from .settings import Settings
 
 Encoder = tuple[Any, Mapping[str, npt.NDArray[Any]]]
 
@@ -37,7 +39,7 @@ _NAME: Final = re.compile(r"step-(\d{12,})\.safetensors")
 
 @dataclass(frozen=True, slots=True)
 class Checkpoints:
-    """Where and how often to write: every so many epochs, or minutes, or both; the last ``keep``.
+    """Where and how often to write: every few epochs, or minutes, or both; the last ``keep`` stay.
 
     ``epochs`` None: only by the clock. ``encoder``: the state of an encoder to store along.
     """
@@ -49,37 +51,46 @@ class Checkpoints:
     encoder: Encoder | None = None
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("keep", 1)):
-            value = getattr(self, name)
-            whole = isinstance(value, int) and not isinstance(value, bool) and value >= least
-            if not whole and not (name == "epochs" and value is None):
-                raise ValueError(f"checkpoints: {name} must be a whole number, 1 or above")
-        if self.minutes is not None and not self.minutes > 0:
-            raise ValueError(f"checkpoints: minutes must be above 0, not {self.minutes!r}")
+        domains = {"epochs": WHOLE, "minutes": POSITIVE, "keep": WHOLE}
+        check("checkpoints", self, domains, optional=("epochs", "minutes"))
 
 
-def checkpoints_of(given: Any, every: str | int | None = None) -> Checkpoints:
+def checkpoints_of(folder: Any, every: str | int | None = None) -> Checkpoints:
     """Return the record that a folder means; ``every``: epochs, or minutes as ``"10min"``.
 
     >>> checkpoints_of("runs/a", "10min")
     Checkpoints(folder='runs/a', epochs=None, minutes=10.0, keep=3, encoder=None)
     """
-    if isinstance(given, Checkpoints):
-        return given
-    if not isinstance(given, (str, os.PathLike)):
-        raise TypeError(f"checkpoint must be a folder or Checkpoints, not {given!r}")
+    if isinstance(folder, Checkpoints):
+        return folder
+    if not isinstance(folder, (str, os.PathLike)):
+        raise TypeError(f"checkpoint must be a folder or Checkpoints, not {folder!r}")
     if every is None:
-        return Checkpoints(given)
+        return Checkpoints(folder)
     text = str(every).strip()
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(min|minutes?)?", text)
-    if found is None or (found[2] is None and not text.isdecimal()):
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(min|minutes?)?", text)
+    if match is None or (match[2] is None and not text.isdecimal()):
         raise ValueError(f"a checkpoint is written every 10 (epochs) or '10min', not {every!r}")
-    if found[2] is None:
-        return Checkpoints(given, epochs=int(text))
-    return Checkpoints(given, epochs=None, minutes=float(found[1]))
+    if match[2] is None:
+        return Checkpoints(folder, epochs=int(text))
+    return Checkpoints(folder, epochs=None, minutes=float(match[1]))
 
 
-class Keeper:
+def policy_of(settings: Settings) -> Checkpoints | None:
+    """Return where and how often the settings of ``fit`` write checkpoints; None: never.
+
+    Raises ValueError for settings that contradict one another.
+    """
+    if settings.checkpoint is None:
+        if settings.resume:
+            raise ValueError("resume needs the folder of the checkpoints: give checkpoint=...")
+        return None
+    if settings.carried is not None:
+        raise ValueError("carried and checkpoint do not go together: leave one out")
+    return checkpoints_of(settings.checkpoint, settings.checkpoint_every)
+
+
+class FolderCheckpointer:
     """Writes and reads the checkpoints of one run; holds the folder's lock until closed.
 
     ``signature``: what must be the same for a run to be continued, in words and digests. Of a team,
@@ -113,8 +124,8 @@ class Keeper:
                 f"{self.folder} holds checkpoints of an earlier run: resume it (resume=True, "
                 "--resume), name another folder, or remove them"
             )
-        for left in self.folder.glob(f"{TEMPORARY}*.tmp"):  # of a run that was killed: never whole
-            left.unlink(missing_ok=True)
+        for partial in self.folder.glob(f"{TEMPORARY}*.tmp"):  # of a run that was killed
+            partial.unlink(missing_ok=True)
 
     def _due(self) -> float:
         minutes = self._policy.minutes
@@ -123,15 +134,15 @@ class Keeper:
     def restore(self, run: Run, at: Position) -> None:
         """Put the run where its last sound checkpoint stands; where there is none, leave it.
 
-        Raises Disagreement, a ValueError, on all members for checkpoints of another run, naming
-        what differs.
+        Raises Disagreement, a ValueError, on all ranks for checkpoints of another run, naming what
+        differs.
         """
-        found = run.team.share(self._newest(run) if run.team.rank == 0 else None)
-        if isinstance(found, str):
-            raise Disagreement(found)
-        if found is None:
+        newest = run.team.share(self._newest(run) if run.team.rank == 0 else None)
+        if isinstance(newest, str):
+            raise Disagreement(newest)
+        if newest is None:
             return
-        path, theta, names, arrays = found
+        path, theta, names, arrays = newest
         try:
             unpack(run, at, names, arrays)
         except ValueError as error:
@@ -139,7 +150,7 @@ class Keeper:
         run.net.theta = theta
 
     def _newest(self, run: Run) -> Any:
-        """Return path, theta and standing of the newest sound checkpoint; None, or why not."""
+        """Return path, theta, names and arrays of the newest sound checkpoint; None, or why not."""
         if not self._resume:
             return None
         faults: list[str] = []
@@ -159,14 +170,14 @@ class Keeper:
 
     def _checked(self, path: Path, loaded: Loaded) -> Any:
         """Return the names in a checkpoint of this run, or the sentence that says what differs."""
-        found = loaded.checkpoint
-        if not isinstance(found, dict) or set(found) != {"signature", "names"}:
+        state = loaded.checkpoint
+        if not isinstance(state, dict) or set(state) != {"signature", "names"}:
             raise ValueError(f"{path} is a model file, but not a checkpoint")
-        was = found["signature"] if isinstance(found["signature"], dict) else {}
+        before = state["signature"] if isinstance(state["signature"], dict) else {}
         for name, now in self._signature.items():
-            if was.get(name) != now:
-                return _difference(path, name, was.get(name), now)
-        return found["names"]
+            if before.get(name) != now:
+                return _difference(path, name, before.get(name), now)
+        return state["names"]
 
     def end_epoch(self, run: Run, at: Position) -> None:
         """Write a checkpoint at the end of an epoch if one is due."""
@@ -191,17 +202,17 @@ class Keeper:
         if run.team.rank != 0:
             return
         names, arrays = packed(run, at)
-        standing = {"signature": self._signature, "names": names}
+        state = {"signature": self._signature, "names": names}
         path = self.folder / NAME.format(at.done)
         try:
-            save_network(path, run.net, self._policy.encoder, None, (standing, arrays))
+            save_network(path, run.net, self._policy.encoder, None, (state, arrays))
             for old in written(self.folder)[: -self._policy.keep]:
                 old.unlink(missing_ok=True)
         except OSError as error:
             warnings.warn(f"no checkpoint: {error}; training goes on", RuntimeWarning, stacklevel=2)
 
     def close(self) -> None:
-        """Give up the folder's lock."""
+        """Release the folder's lock."""
         if self._lock is not None:
             unlock_folder(self._lock)
             self._lock = None
@@ -209,8 +220,8 @@ class Keeper:
 
 def written(folder: str | os.PathLike[str]) -> list[Path]:
     """Return the checkpoints in a folder, the oldest first."""
-    found = [path for path in Path(folder).glob("step-*") if _NAME.fullmatch(path.name)]
-    return sorted(found, key=lambda path: int(path.name[5:].partition(".")[0]))
+    paths = [path for path in Path(folder).glob("step-*") if _NAME.fullmatch(path.name)]
+    return sorted(paths, key=lambda path: int(path.name[5:].partition(".")[0]))
 
 
 def _locked(folder: Path) -> int | None:
@@ -228,12 +239,13 @@ def _locked(folder: Path) -> int | None:
         ) from None
 
 
-def _difference(path: Path, name: str, was: Any, now: Any) -> str:
-    if name in ("data", "validation") and was is not None and now is not None:
-        told = f"was written while training on other {_WORDS[name]}"
+def _difference(path: Path, name: str, before: Any, now: Any) -> str:
+    if name in ("data", "validation") and before is not None and now is not None:
+        words = f"was written while training on other {_WORDS[name]}"
     else:
-        told = f"is of another run: its {_WORDS.get(name, name)} is {was!r:.200}, not {now!r:.200}"
-    return f"{path} {told}; give the run its own again, or name another folder"
+        what = _WORDS.get(name, name)
+        words = f"is of another run: its {what} is {before!r:.200}, not {now!r:.200}"
+    return f"{path} {words}; give the run its own again, or name another folder"
 
 
 _WORDS: Final = {
@@ -244,27 +256,36 @@ _WORDS: Final = {
     "learning_rate": "learning rate",
     "epochs": "number of epochs, which its schedule depends on,",
 }
+# Fields of the plan that must be the same.
+_NUMBERS: Final = (
+    "learning_rate",
+    "batch_size",
+    "clip_value",
+    "clip_norm",
+    "shuffle",
+    "tolerance",
+    "patience",
+    "record",
+)
 
 
 def signature_of(run: Run, data: Any, validation: Any) -> dict[str, Any]:
     """Return what must be the same for a run to be continued. ``data``, ``validation``: digests.
 
-    Raises ValueError for a network with one's own records.
+    Raises ValueError for L-BFGS, and for a network with one's own records.
     """
-    settings = run.settings
-    optimizer, schedule = settings.optimizer, settings.schedule
-    if optimizer is None:
+    plan = run.plan
+    if plan.optimizer is None:
         raise ValueError("lbfgs keeps its state to itself and cannot be resumed: use adam, say")
-    found: dict[str, Any] = {"network": run.net.config()}
-    found |= {"data": data, "validation": validation}
-    for name, record in (("optimizer", optimizer), ("schedule", schedule)):
-        found[name] = spell(record.name, record.settings.values())
-    for name in ("learning_rate", "batch_size", "clip_value", "clip_norm", "shuffle", "tolerance"):
-        found[name] = getattr(settings, name)
-    found["patience"] = settings.patience
-    found["monitor"] = settings.monitor.name if settings.monitor else "cost"
-    found["metrics"] = [metric.name for metric in settings.metrics]
-    found["record"] = settings.record
-    # A longer run may go on from a shorter one, unless its learning rates depend on the length.
-    found["epochs"] = None if schedule.name in ("constant", "plateau") else settings.epochs
-    return found
+    return {
+        "network": run.net.config(),
+        "data": data,
+        "validation": validation,
+        "optimizer": spell(plan.optimizer.name, plan.optimizer.settings.values()),
+        "schedule": spell(plan.schedule.name, plan.schedule.settings.values()),
+        **{name: getattr(plan, name) for name in _NUMBERS},
+        "monitor": plan.monitor.name if plan.monitor else "cost",
+        "metrics": [metric.name for metric in plan.metrics],
+        # A longer run may continue a shorter one, unless its learning rates depend on the length.
+        "epochs": None if plan.schedule.name in ("constant", "plateau") else plan.epochs,
+    }

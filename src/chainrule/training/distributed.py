@@ -11,48 +11,38 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
-from ..engines import Problem, choose
 from ..engines.communicator import ALONE, Disagreement, Team, stacked
 from ..engines.data_parallel import (
     DataParallel,
     check_same,
     even_split,
     own_split,
-    same_engine,
     threads_each,
 )
 from ..engines.mpi import FAULT, MpiTeam, launched, world
 from ..engines.mpi_supervisor import supervise
 from ..mathematics.names import unknown
+from .agreement import agree_on, agreed, engine_of
 from .batches import InMemory
-from .checkpoints import Keeper, checkpoints_of, signature_of
-from .conduct import conduct, problem_of
+from .checkpoints import FolderCheckpointer, policy_of, signature_of
+from .data import Data, Weights, class_factors, data_of, held_out, rows_of, weighted
 from .fingerprint import digest_of
+from .fit import conduct, problem_of
 from .history import History
+from .plan import plan_of
 from .progress import Progress
 from .run import Run
-from .settings import (
-    Data,
-    Weights,
-    class_factors,
-    data_of,
-    held_out,
-    settings_of,
-    taken,
-    weighed,
-)
+from .settings import Arguments, Settings
 
 if TYPE_CHECKING:
     from ..model import Model
-
-T = TypeVar("T")
 
 ROWS = ("own", "all")
 USAGE = 2
@@ -70,16 +60,16 @@ def fit(
     check: bool = False,
     timeout: float | None = 600.0,
     team: Team | None = None,
-    **settings: Any,
+    **arguments: Unpack[Arguments],
 ) -> History:
-    """Fit a network on all ranks of an MPI job; every rank calls this with the same settings.
+    """Fit a network on all ranks of an MPI job; every rank calls this with the same arguments.
 
     ``rows``: ``"own"``, X and y are this rank's own samples (of any number, or none), which
-    together, by rank, are the training set; ``"all"``, every rank was given all of them. Validation
-    sets and sample weights are meant in the same way. ``accumulate``: in how many parts a rank
-    works on its share of a batch, for batches beyond its memory. ``check``: compare parameters over
-    all ranks after every step, not only every epoch. ``timeout``: a rank that waits longer for the
-    others ends the job. ``settings``: as of ``chainrule.training.fit``; batch_size counts the
+    together, by rank, are the training set; ``"all"``, every rank has all of them. Validation sets
+    and sample weights are meant in the same way. ``accumulate``: in how many parts a rank works on
+    its share of a batch, for batches beyond its memory. ``check``: compare parameters over all
+    ranks after every step, not only at the end. ``timeout``: a rank that waits longer for the
+    others ends the job. ``arguments``: those of ``training.Settings``; batch_size counts the
     samples of all ranks. ``team``: a communicator of one's own, see ``engines.communicator``.
 
     The parameters are the same bits on all ranks, and equal those of one process on all samples up
@@ -95,6 +85,8 @@ def fit(
         with warnings.catch_warnings():
             if team.rank != 0:
                 warnings.simplefilter("ignore")
+            agree_on(team, _facts(net, rows, accumulate, arguments))
+            settings = agreed(team, lambda: _settings(arguments))
             return _fit(net, X, y, team, rows, accumulate, check, settings)
     except (Disagreement, SystemExit):
         raise
@@ -112,53 +104,40 @@ def _fit(
     rows: str,
     accumulate: int,
     check: bool,
-    given: dict[str, Any],
+    settings: Settings,
 ) -> History:
-    agree_on(team, _facts(net, rows, accumulate, given))
-    given = {**defaults(), **given}
-    policy = agreed(team, lambda: _policy(given))
-    data = agreed(team, lambda: _checked(net, X, y, given["sample_weight"], rows))
-    factors = agreed(team, lambda: class_factors(net, data, given["class_weight"], _of(team, rows)))
-    data = agreed(team, lambda: weighed(data, factors))
-    data, held = _split(net, data, given["validation"], factors, team, rows)
+    data, held = _samples(net, X, y, team, rows, settings)
     part, first, m = _part(data, team, rows)
-    settings = agreed(team, lambda: settings_of(net, m, held is not None, given))
-    weights = _weights(data, team, rows)
-    if weights is not None and weights.max() > 0:
-        # So that no rank's sum over its part of a batch can overflow.
-        weights = weights / weights.max()
-        own = weights[first : first + len(part.X)] if rows == "own" else weights
-        data = Data(data.X, data.Y, own)
-    if settings.threads is None:
-        settings = replace(settings, threads=threads_each(team))
-    problem = problem_of(net, data, settings)
-    part_engine = engine_of(team, settings.engine, problem)
+    plan = agreed(team, lambda: plan_of(settings, net, m, held is not None))
+    if plan.threads is None:
+        plan = replace(plan, threads=threads_each(team))
+    data, weights = _with_scaled_weights(data, team, rows, first)
+    problem = problem_of(net, data, plan)
     split = even_split(team) if rows == "all" else own_split(first, len(data.X))
+    part_engine = engine_of(team, plan.engine, problem)
     engine = DataParallel(team, part_engine, split, m, accumulate, check)
-    samples = InMemory(problem, m, settings.batch_size, settings.shuffle, weights, team)
-    progress = Progress(settings.epochs, bool(given["progress"]) and team.rank == 0)
-    run = Run(net, part, held, settings, engine, samples, progress, team)
+    batches = InMemory(problem, m, plan.batch_size, plan.shuffle, weights, team)
+    progress = Progress(plan.epochs, settings.progress and team.rank == 0)
+    run = Run(net, part, held, plan, engine, batches, progress, team, settings.carried)
+    policy = agreed(team, lambda: policy_of(settings))
     if policy is not None:
         digests = (digest_of(part, team, first), _digest(held, team))
-        run.keeper = agreed(
-            team, lambda: Keeper(policy, signature_of(run, *digests), given["resume"], team)
+        run.checkpointer = agreed(
+            team,
+            lambda: FolderCheckpointer(policy, signature_of(run, *digests), settings.resume, team),
         )
     history = conduct(run)
     check_same(team, net.theta, "the last step")
     return history
 
 
-def defaults() -> dict[str, Any]:
-    """Return the arguments of ``training.fit`` that have defaults."""
-    from inspect import signature
-
-    from . import fit
-
-    parameters = signature(fit).parameters.values()
-    return {p.name: p.default for p in parameters if p.name not in ("net", "X", "y")}
+def _settings(arguments: Arguments) -> Settings:
+    settings = Settings.of(**arguments)
+    policy_of(settings)
+    return settings
 
 
-def _facts(net: Model, rows: str, accumulate: int, given: dict[str, Any]) -> dict[str, Any]:
+def _facts(net: Model, rows: str, accumulate: int, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return what all ranks must have alike, in words."""
     from .. import __version__
 
@@ -166,67 +145,38 @@ def _facts(net: Model, rows: str, accumulate: int, given: dict[str, Any]) -> dic
         config = net.config()
     except ValueError:  # records of one's own
         config = {"network": repr(net)}
-    arguments = sorted({*given} - {"callbacks", "progress"})
-    told = {f"{name}": repr(value) for name, value in given.items() if name not in _DIFFERENT}
-    facts = {"version": __version__, "numpy": np.__version__, "rows": rows}
-    return facts | {"accumulate": accumulate, "arguments": arguments} | config | told
-
-
-def agree_on(team: Team, facts: dict[str, Any]) -> None:
-    """Raise Disagreement on all ranks where one rank's facts differ from those of rank 0."""
-    every = team.gather(facts)
-    for rank, other in enumerate(every):
-        for name in sorted({*every[0], *other}):
-            if other.get(name) != every[0].get(name):
-                raise Disagreement(
-                    f"the ranks disagree: {name} is {other.get(name)!r:.80} on rank {rank}, and "
-                    f"{every[0].get(name)!r:.80} on rank 0; start all with the same"
-                )
-
-
-def engine_of(team: Team, name: str, problem: Problem) -> Any:
-    """Return the engine of every rank's part; see ``engines.data_parallel.same_engine``."""
-    own, _ = agreed(team, lambda: choose(name, problem))
-    return agreed(team, lambda: same_engine(team, name, own))
-
-
-def agreed(team: Team, work: Callable[[], T]) -> T:
-    """Do something that may fail on some ranks; where it does on any, raise on all alike.
-
-    Raises Disagreement naming the first rank at fault.
-    """
-    found: list[T] = []
-    fault = None
-    try:
-        found.append(work())
-    except (ValueError, TypeError, OSError) as error:
-        fault = str(error)
-    for rank, told in enumerate(team.gather(fault)):
-        if told is not None:
-            raise Disagreement(told if rank == 0 else f"rank {rank}: {told}")
-    return found[0]
-
-
-def _policy(given: dict[str, Any]) -> Any:
-    for name in given:
-        if name not in defaults():
-            raise unknown("argument", name, [*defaults()])
-    if given["resume"] and given["checkpoint"] is None:
-        raise ValueError("resume needs the folder of the checkpoints: give checkpoint=...")
-    if given["checkpoint"] is None:
-        return None
-    return checkpoints_of(given["checkpoint"], given["checkpoint_every"])
-
-
-def _checked(net: Model, X: Any, y: Any, weight: Any, rows: str) -> Data:
-    if rows not in ROWS:
-        raise unknown("rows", rows, ROWS)
-    return data_of(net, X, y, weight, "X", empty=rows == "own")
+    values = {name: repr(value) for name, value in arguments.items() if name not in _DIFFERENT}
+    return {
+        "version": __version__,
+        "numpy": np.__version__,
+        "rows": rows,
+        "accumulate": accumulate,
+        "arguments": sorted({*arguments} - {"callbacks", "progress"}),
+        **config,
+        **values,
+    }
 
 
 def _of(team: Team, rows: str) -> Team:
     """Return the team that samples are counted over."""
     return team if rows == "own" else ALONE
+
+
+def _samples(
+    net: Model, X: Any, y: Any, team: Team, rows: str, settings: Settings
+) -> tuple[Data, Data | None]:
+    """Return this rank's training samples and the part of the validation set it answers for."""
+
+    def checked() -> Data:
+        if rows not in ROWS:
+            raise unknown("rows", rows, ROWS)
+        return data_of(net, X, y, settings.sample_weight, "X", empty=rows == "own")
+
+    data = agreed(team, checked)
+    of_classes = settings.class_weight
+    factors = agreed(team, lambda: class_factors(net, data, of_classes, _of(team, rows)))
+    data = agreed(team, lambda: weighted(data, factors))
+    return _split(net, data, settings.validation, factors, team, rows)
 
 
 def _part(data: Data, team: Team, rows: str) -> tuple[Data, int, int]:
@@ -237,28 +187,38 @@ def _part(data: Data, team: Team, rows: str) -> tuple[Data, int, int]:
     if rows == "all":
         m = len(data.X)
         first, end = m * team.rank // team.size, m * (team.rank + 1) // team.size
-        return taken(data, np.arange(first, end)), first, m
-    told = team.gather((len(data.X), data.weights is None))
-    counts = [count for count, _ in told]
+        return rows_of(data, np.arange(first, end)), first, m
+    ranks = team.gather((len(data.X), data.weights is None))
+    counts = [count for count, _ in ranks]
     if sum(counts) == 0:
         raise Disagreement("no rank has any samples: is the data set empty?")
-    for rank, (_, without) in enumerate(told):
-        if without != told[0][1]:
+    for rank, (_, without) in enumerate(ranks):
+        if without != ranks[0][1]:
             one, other = ("rank 0", f"rank {rank}") if without else (f"rank {rank}", "rank 0")
             raise Disagreement(f"{one} has sample weights, and {other} has none: give all or none")
     return data, sum(counts[: team.rank]), sum(counts)
 
 
-def _weights(data: Data, team: Team, rows: str) -> npt.NDArray[np.float64] | None:
+def _with_scaled_weights(
+    data: Data, team: Team, rows: str, first: int
+) -> tuple[Data, npt.NDArray[np.float64] | None]:
+    """Return the data, and the weights of all ranks' samples or None, divided by the largest.
+
+    So no rank's sum over its part of a batch can overflow.
+    """
     if data.weights is None:
-        return None
-    return data.weights if rows == "all" else stacked(team, data.weights)
+        return data, None
+    weights = data.weights if rows == "all" else stacked(team, data.weights)
+    if weights.max() > 0:
+        weights = weights / weights.max()
+        here = weights if rows == "all" else weights[first : first + len(data.X)]
+        data = replace(data, weights=here)
+    return data, weights
 
 
 def _split(
     net: Model, data: Data, validation: Any, factors: Weights, team: Team, rows: str
 ) -> tuple[Data, Data | None]:
-    """Return this rank's training samples and the part of the validation set it answers for."""
     agree_on(team, {"kind of validation": type(validation).__name__})
     if validation is None:
         return data, None
@@ -269,15 +229,15 @@ def _split(
         if factors is not None:
             agree_on(team, {"weights of validation": weight is not None})
         if weight is None:
-            held = agreed(team, lambda: weighed(held, factors))
+            held = agreed(team, lambda: weighted(held, factors))
         return data, _part(held, team, rows)[0]
     agree_on(team, {"validation": validation})
     part, first, m = _part(data, team, rows)
     mask = agreed(team, lambda: held_out(net.seed, m, validation))
     if rows == "own":
         mask = mask[first : first + len(part.X)]
-    held = taken(data, np.flatnonzero(mask))
-    return taken(data, np.flatnonzero(~mask)), _part(held, team, rows)[0]
+    held = rows_of(data, np.flatnonzero(mask))
+    return rows_of(data, np.flatnonzero(~mask)), _part(held, team, rows)[0]
 
 
 def _digest(held: Data | None, team: Team) -> list[Any] | None:

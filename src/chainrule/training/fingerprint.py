@@ -1,4 +1,4 @@
-"""A hash of samples, by which a run that is continued knows its own again."""
+"""A fingerprint of samples, by which a resumed run recognises its data."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import numpy as np
 
 from ..engines.communicator import ALONE, Team
 from ..mathematics.random import bits, key, scrambled
-from .settings import Data
+from .data import Data
 
 _ROWS_HASHED: Final = 8192  # at once
 
 
 def digest_of(data: Data | None, team: Team = ALONE, first: int = 0) -> list[Any] | None:
-    """Return the number of rows and a hash of all members' samples, or None for none.
+    """Return the number of rows and a hash of all ranks' samples, or None for none.
 
     Row i's hash is a sum of its bits times random odd numbers, scrambled with i, and the hashes of
-    all rows are added up modulo 2^64: so it does not depend on how rows lie on members, this one's
+    all rows are added up modulo 2^64: so it does not depend on how rows lie on ranks, this one's
     beginning at ``first``. It tells other data from the same, but is no proof against forgery.
     Source: Dietzfelbinger et al., "A reliable randomized algorithm for the closest-pair problem",
     Journal of Algorithms 25, 1997 (multiply-shift hashing).

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..parameters import spans
 from .history import Reason
 from .interrupt import Interrupt
 from .run import Run
@@ -20,51 +21,47 @@ def minimise(run: Run, interrupt: Interrupt) -> Reason:
     """Minimise J from the network's theta until there is a reason to stop."""
     from scipy.optimize import minimize
 
-    net, settings = run.net, run.settings
+    net, plan = run.net, run.plan
     dtheta = np.empty_like(net.theta)
-    reason: list[Reason] = []
-    last: dict[str, Any] = {}
+    reasons: list[Reason] = []
 
     def J(theta: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
-        cost = run.samples.evaluate(run.engine, theta.astype(net.dtype), dtheta)
+        cost = run.batches.evaluate(run.engine, theta.astype(net.dtype), dtheta)
         if run.first_cost is None:
             run.first_cost = cost
         return cost, dtheta.astype(np.float64)
 
     def end_iteration(intermediate_result: Any) -> None:
         net.theta = intermediate_result.x
-        cost = run.samples.evaluate(run.engine, net.theta, dtheta)
-        found = run.end_epoch(cost, _squares(run, dtheta), 1.0)
-        last["cost"] = cost
+        cost = run.batches.evaluate(run.engine, net.theta, dtheta)
+        stop = run.end_epoch(cost, _squares(run, dtheta), 1.0)
         if interrupt.asked:
-            found = "interrupted"
-        if found is not None:
-            reason.append(found)
+            stop = "interrupted"
+        if stop is not None:
+            reasons.append(stop)
             raise StopIteration
 
-    found = minimize(
+    result = minimize(
         J,
         net.theta.astype(np.float64),
         jac=True,
         method="L-BFGS-B",
         callback=end_iteration,
         options={
-            "maxiter": settings.epochs,
-            "maxfun": settings.evaluations or 20 * settings.epochs,
+            "maxiter": plan.epochs,
+            "maxfun": plan.evaluations or 20 * plan.epochs,
             "ftol": 0.0,
             "gtol": 0.0,
         },
     )
-    if reason:
-        return reason[0]
-    if not np.isfinite(found.fun):
+    if reasons:
+        return reasons[0]
+    if not np.isfinite(result.fun):
         return "diverged"
     # Status 1: the limit of iterations or of evaluations.
-    return "epochs" if found.status == 1 else "cost"
+    return "epochs" if result.status == 1 else "cost"
 
 
 def _squares(run: Run, dtheta: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    from ..parameters import spans
-
     parts = [dtheta[part].astype(np.float64) for part in spans(run.net.layers)]
     return np.array([float(part @ part) for part in parts])

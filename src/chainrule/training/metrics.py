@@ -1,4 +1,4 @@
-"""Metrics: what people read beside the cost, from the outputs and targets of a network."""
+"""Metrics: scores of a network's outputs against its targets, beside the cost."""
 
 from __future__ import annotations
 
@@ -54,11 +54,10 @@ METRICS: Mapping[str, Metric] = {
 }
 
 
-def resolve_metrics(metrics: Sequence[str | Metric]) -> tuple[Metric, ...]:
-    """Return the metrics that names mean; raises ValueError for an unknown one."""
-    found = []
-    for metric in (metrics,) if isinstance(metrics, (str, Metric)) else metrics:
+def resolve_metrics(metrics: str | Metric | Sequence[str | Metric]) -> tuple[Metric, ...]:
+    """Return the records that names mean; raises ValueError for an unknown name."""
+    several = (metrics,) if isinstance(metrics, (str, Metric)) else metrics
+    for metric in several:
         if isinstance(metric, str) and metric not in METRICS:
             raise unknown("metric", metric, METRICS)
-        found.append(METRICS[metric] if isinstance(metric, str) else metric)
-    return tuple(found)
+    return tuple(METRICS[metric] if isinstance(metric, str) else metric for metric in several)

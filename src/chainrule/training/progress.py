@@ -1,43 +1,33 @@
-"""The progress line: on standard error, on a terminal, for work of more than two seconds."""
+"""The progress of a run of training: what its line on a terminal says."""
 
 from __future__ import annotations
 
-import sys
 import time
-from typing import TextIO
+from typing import Final, TextIO
 
+from ..drawing.progress_line import ProgressLine
 from .history import History
 
-AFTER, EVERY = 2.0, 0.2
+NAMES: Final = {"r2": "R²"}  # of metrics, where people write them otherwise
 
 
 class Progress:
     """Draws the line while epochs pass, and wipes it away at the end."""
 
-    def __init__(self, epochs: int, wanted: bool, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stderr
+    def __init__(self, epochs: int, enabled: bool, stream: TextIO | None = None) -> None:
         self._epochs = epochs
-        self._wanted = wanted and self._stream is not None and self._stream.isatty()
         self._start = time.monotonic()
-        self._next = self._start + AFTER
-        self._width = 0
+        self._line = ProgressLine(enabled, self._start, stream)
 
     def show(self, history: History, share: float = 0.0) -> None:
-        """Draw the line anew if it is due; ``share`` is what is done of the epoch in hand."""
+        """Draw the line anew if it is due; ``share``: the finished part of the current epoch."""
         now = time.monotonic()
-        if not self._wanted or now < self._next:
-            return
-        self._next = now + EVERY
-        text = line(history, self._epochs, share, now - self._start)
-        self._stream.write("\r" + text.ljust(self._width))
-        self._stream.flush()
-        self._width = len(text)
+        if self._line.due(now):
+            self._line.draw(line(history, self._epochs, share, now - self._start))
 
     def close(self) -> None:
         """Wipe the line away."""
-        if self._width:
-            self._stream.write("\r" + " " * self._width + "\r")
-            self._stream.flush()
+        self._line.close()
 
 
 def line(history: History, epochs: int, share: float, seconds: float) -> str:
@@ -46,14 +36,24 @@ def line(history: History, epochs: int, share: float, seconds: float) -> str:
     >>> line(History(cost=[0.5]), 4, 0.0, 3.0)
     'epoch 1/4  cost 0.5  at most 9 s left'
     """
-    done = history.epochs + share
     words = [f"epoch {history.epochs}/{epochs}"]
     if history.cost:
-        words.append(f"cost {history.cost[-1]:.4g}")
-    if history.validation_cost:
-        words.append(f"validation {history.validation_cost[-1]:.4g}")
-    for name, values in (history.validation_metrics or history.metrics).items():
-        words.append(f"{name} {values[-1]:.4g}")
+        words.append(last_epoch(history))
+    done = history.epochs + share
     if done > 0:
         words.append(f"at most {seconds * (epochs - done) / done:.0f} s left")
+    return "  ".join(words)
+
+
+def last_epoch(history: History) -> str:
+    """Return the numbers of the last epoch in words.
+
+    >>> last_epoch(History(cost=[0.5], validation_cost=[0.6], validation_metrics={"r2": [0.25]}))
+    'cost 0.5  validation cost 0.6  R² 0.250'
+    """
+    words = [f"cost {history.cost[-1]:.4g}"]
+    if history.validation_cost:
+        words.append(f"validation cost {history.validation_cost[-1]:.4g}")
+    for name, values in (history.validation_metrics or history.metrics).items():
+        words.append(f"{NAMES.get(name, name)} {values[-1]:.3f}")
     return "  ".join(words)

@@ -1,11 +1,11 @@
-"""A run of training: what one epoch after another adds up to, whatever takes the steps."""
+"""A run of training: its history, best epoch and stop, whatever engine takes the steps."""
 
 from __future__ import annotations
 
 import time
 import warnings
 from math import isfinite, nan, sqrt
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,15 +15,14 @@ from ..engines.communicator import ALONE, Team, stacked
 from ..mathematics.clipping import norm
 from ..mathematics.costs import cost_of
 from ..model import Model
-from .batches import Samples
+from .batches import Batches
 from .continuation import Carried
+from .data import Data, shares_in
 from .history import History, Reason, Stop
+from .plan import Plan
+from .position import Position
 from .progress import Progress
-from .settings import Data, Settings, shares_in
-from .stopping import MESSAGES, Best, advice, exploded
-
-if TYPE_CHECKING:
-    from .checkpoints import Keeper
+from .stopping import MESSAGES, Best, EarlyStopping, advice, exploded
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -31,44 +30,67 @@ Floats = npt.NDArray[np.floating[Any]]
 MOST_SNAPSHOTS = 64
 
 
+class Checkpointer(Protocol):
+    """What a run asks of that which writes its checkpoints."""
+
+    def restore(self, run: Run, at: Position) -> None:
+        """Put run and position where the last checkpoint stands, if there is one."""
+
+    def after_steps(self, run: Run, at: Position) -> None:
+        """Write a checkpoint between steps if one is due."""
+
+    def end_epoch(self, run: Run, at: Position) -> None:
+        """Write a checkpoint at the end of an epoch if one is due."""
+
+    def write(self, run: Run, at: Position) -> None:
+        """Write a checkpoint."""
+
+    def close(self) -> None:
+        """Release what checkpoints are written to."""
+
+
 class Run:
-    """The state of a run: history, best epoch, and the decision when to stop."""
+    """The state of a run: history, best epoch, and the decision when to stop.
+
+    ``data``: this process's training samples, None where they are not in memory.
+    """
 
     def __init__(
         self,
         net: Model,
         data: Data | None,
         validation: Data | None,
-        settings: Settings,
+        plan: Plan,
         engine: Engine,
-        samples: Samples,
+        batches: Batches,
         progress: Progress,
         team: Team = ALONE,
-        keeper: Keeper | None = None,
         carried: Carried | None = None,
     ) -> None:
         self.net, self.data, self.validation = net, data, validation
-        self.settings, self.engine, self.samples = settings, engine, samples
-        self.progress, self.team, self.keeper = progress, team, keeper
+        self.plan, self.engine, self.batches = plan, engine, batches
+        self.progress, self.team = progress, team
+        self.checkpointer: Checkpointer | None = None
         self.carried = carried or Carried()
+        self.carried.check(net.theta, plan.optimizer)
         self.history = History(engine=engine.name)
         self.first_cost: float | None = None
-        self.best = Best(net.theta, settings.tolerance or 0.0)
+        self.best = Best(net.theta, EarlyStopping(plan.tolerance or 0.0, plan.patience))
         self.start = time.monotonic()
         self.stride = 1
-        if settings.record:
+        if plan.record:
             self.history.snapshots.append((0, net.theta.copy()))
 
     def end_epoch(
         self, cost: float, squares: npt.NDArray[np.float64], learning_rate: float
     ) -> Reason | None:
-        """Enter an epoch into the history; return why to stop, or None to go on.
+        """Record an epoch; return why to stop, or None to continue.
 
         ``squares`` (L,): the mean over the epoch's steps of each layer's squared gradient norm.
         """
         if exploded(self.first_cost or 0.0, cost):
             return "diverged"
-        history, settings = self.history, self.settings
+        history, plan = self.history, self.plan
         history.cost.append(float(cost))
         history.gradient_norm.append(sqrt(float(squares.sum())))
         history.layer_gradient_norms.append(np.sqrt(squares).tolist())
@@ -78,39 +100,39 @@ class Run:
         self.best.observe(self.monitored(), history.epochs, self.net.theta)
         self._snapshot()
         self.progress.show(history)
-        if (settings.callbacks or self.team.size > 1) and self._called():
+        if (plan.callbacks or self.team.size > 1) and self._called():
             return "callback"
         return self._reason()
 
     def _called(self) -> bool:
-        """Call the callbacks; say whether one of them, in any member of the team, asks to stop."""
-        answers = [callback(self.net, self.history) for callback in self.settings.callbacks]
+        """Call the callbacks; return whether one of them, on any rank, asks to stop."""
+        answers = [callback(self.net, self.history) for callback in self.plan.callbacks]
         asked = np.array([float(any(isinstance(a, (bool, np.bool_)) and a for a in answers))])
         self.team.maximum_(asked)
         return bool(asked[0])
 
     def monitored(self) -> float:
-        """Return the number that is to fall: validation cost or metric, or the training cost."""
-        history, monitor = self.history, self.settings.monitor
+        """Return the monitored value, lower is better: validation cost or metric, else the cost."""
+        history, monitor = self.history, self.plan.monitor
         if monitor is not None:
             value = history.validation_metrics[monitor.name][-1]
             return -value if monitor.greater_is_better else value
         return (history.validation_cost or history.cost)[-1]
 
     def _reason(self) -> Reason | None:
-        tolerance = self.settings.tolerance
+        tolerance = self.plan.tolerance
         if tolerance is not None:
             near = self.history.gradient_norm[-1] <= tolerance
             if near and self.gradient_norm() <= tolerance:
                 return "gradient"
-            if self.best.waited >= self.settings.patience:
+            if self.best.stopping.exhausted:
                 return "cost" if self.validation is None else "validation"
-        elif self.validation is not None and self.best.waited >= self.settings.patience:
+        elif self.validation is not None and self.best.stopping.exhausted:
             return "validation"
         return None
 
     def _score(self) -> None:
-        history, metrics = self.history, self.settings.metrics
+        history, metrics = self.history, self.plan.metrics
         if self.validation is None and not metrics:
             return
         data = self.validation or self.data
@@ -119,20 +141,20 @@ class Run:
         with np.errstate(all="ignore"):
             last = self.net.forward(data.X).caches[-1]
             each = cost_of(last.z, last.a, data.Y, self.net.activations[-1], self.net.cost)
-            # Each member has a part of the samples: all see all outputs, and score the same bits.
+            # Each rank has a part of the samples: all see all outputs, and score the same bits.
             y_hat, Y, J = (stacked(self.team, part) for part in (last.a, data.Y, each))
             shares = data.shares if self.team.size == 1 else shares_in(self.team, data)
             if self.validation is not None:
                 counted = np.where(shares > 0, J, 0) * shares
                 history.validation_cost.append(float(np.sum(counted)))
-            found = history.metrics if self.validation is None else history.validation_metrics
+            scores = history.metrics if self.validation is None else history.validation_metrics
             for metric in metrics:
                 value = metric.score(y_hat, Y, shares)
-                found.setdefault(metric.name, []).append(float(value))
+                scores.setdefault(metric.name, []).append(float(value))
 
     def _snapshot(self) -> None:
         history = self.history
-        if not self.settings.record or history.epochs % self.stride:
+        if not self.plan.record or history.epochs % self.stride:
             return
         history.snapshots.append((history.epochs, self.net.theta.copy()))
         if len(history.snapshots) > MOST_SNAPSHOTS:
@@ -142,7 +164,7 @@ class Run:
     def gradient_norm(self) -> float:
         """Return the norm of dJ/dtheta over all training samples, without dropout."""
         dtheta = np.empty_like(self.net.theta)
-        self.samples.evaluate(self.engine, self.net.theta, dtheta)
+        self.batches.evaluate(self.engine, self.net.theta, dtheta)
         return norm(dtheta.astype(np.float64))
 
     def _last_good(self) -> tuple[Floats, int]:
@@ -150,8 +172,8 @@ class Run:
 
         The step that led astray may have been the last of that epoch.
         """
-        best, samples = self.best, self.samples
-        end, start = (samples.evaluate(self.engine, t, None) for t in (best.theta, best.start))
+        best, batches = self.best, self.batches
+        end, start = (batches.evaluate(self.engine, t, None) for t in (best.theta, best.start))
         if isfinite(end) and not end > start:
             return best.theta, best.epoch
         return best.start, max(best.epoch - 1, 0)
@@ -159,20 +181,23 @@ class Run:
     def finish(self, reason: Reason) -> History:
         """Restore the best epoch where that is due, and write the stop certificate."""
         history = self.history
-        kept = history.epochs
+        epoch = history.epochs
         if self.validation is not None and history.epochs:
-            self.net.theta, kept = self.best.theta, self.best.epoch
+            self.net.theta, epoch = self.best.theta, self.best.epoch
         elif reason == "diverged":
-            self.net.theta, kept = self._last_good()
-        costs = history.cost
-        decrease = (
-            (costs[-2] - costs[-1]) / abs(costs[-2]) if len(costs) > 1 and costs[-2] else None
-        )
+            self.net.theta, epoch = self._last_good()
         if reason == "diverged":
-            message = advice(self.settings.learning_rate, history.epochs + 1, kept)
+            message = advice(self.plan.learning_rate, history.epochs + 1, epoch)
             warnings.warn(message, RuntimeWarning, stacklevel=5)
         else:
-            message = MESSAGES[reason].format(kept=kept)
-        length = self.gradient_norm() if self.settings.certificate else nan
-        history.stop = Stop(reason, message, length, decrease, kept)
+            message = MESSAGES[reason].format(epoch=epoch)
+        norm = self.gradient_norm() if self.plan.certificate else nan
+        history.stop = Stop(reason, message, norm, _last_decrease(history.cost), epoch)
         return history
+
+
+def _last_decrease(costs: list[float]) -> float | None:
+    """Return (cost before - cost) / |cost before| of the last two epochs, or None."""
+    if len(costs) < 2 or not costs[-2]:
+        return None
+    return (costs[-2] - costs[-1]) / abs(costs[-2])
