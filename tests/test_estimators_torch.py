@@ -51,7 +51,13 @@ def test_a_sequential_and_its_network_agree(name: str) -> None:
     np.testing.assert_allclose(net.predict(X), outputs(module), atol=1e-14)
     again = to_torch(net)
     np.testing.assert_allclose(outputs(again), outputs(module), atol=1e-14)
-    assert [layer.kind for layer in net.layers] == ["dense", "dropout", "dense"]
+    assert [layer.kind for layer in net.layers] == [
+        "affine",
+        "activation",
+        "dropout",
+        "affine",
+        "activation",
+    ]
 
 
 def test_a_safetensors_file_of_a_state_dict(tmp_path: Any) -> None:

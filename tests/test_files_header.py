@@ -127,8 +127,8 @@ CLAIMS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
         "is not a model file",
     ),
     "newer version": (
-        lambda h: h["__metadata__"].update(format_version="2"),
-        r"was made by a newer chainrule \(format version 2, .* up to 1\); upgrade chainrule",
+        lambda h: h["__metadata__"].update(format_version="3"),
+        r"was made by a newer chainrule \(format version 3, .* up to 2\); upgrade chainrule",
     ),
     "newer version that is all else": (
         lambda h: (

@@ -33,11 +33,12 @@ FROZEN_SHA256 = "acf286548584"
 FROZEN_BODY = bytes.fromhex("000000000000f83f") + bytes.fromhex("00000000000000c0")
 
 
-def frozen_file() -> bytes:
+def frozen_file(version: int = 1) -> bytes:
     """Build the frozen file as the format says, with nothing but the standard library."""
 
     def whole(digest: str) -> bytes:
-        header = (FROZEN_HEADER % digest).encode()
+        text = FROZEN_HEADER.replace('version":"1"', f'version":"{version}"')
+        header = (text % digest).encode()
         header += b" " * (-len(header) % 8)
         return len(header).to_bytes(8, "little") + header + FROZEN_BODY
 
@@ -53,13 +54,13 @@ def test_the_frozen_file_of_version_1_is_read(tmp_path: Path) -> None:
     assert metadata == {"sizes": [1, 1], "η": 0.1}
 
 
-def test_the_frozen_file_of_version_1_is_what_is_written(
+def test_the_frozen_file_as_version_2_is_what_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chainrule, "__version__", "0.1.0", raising=False)
     arrays = {"b1": np.array([-2.0]), "W1": np.array([[1.5]])}
     write_model(tmp_path / "m", arrays, {"η": 0.1, "sizes": (1, 1)})
-    assert (tmp_path / "m").read_bytes() == frozen_file()
+    assert (tmp_path / "m").read_bytes() == frozen_file(version=2)
 
 
 JSON = st.recursive(
@@ -190,7 +191,7 @@ def test_the_header_is_what_the_format_says(tmp_path: Path) -> None:
         "sha256",
     }
     assert header["__metadata__"]["format"] == "chainrule"
-    assert header["__metadata__"]["format_version"] == "1"
+    assert header["__metadata__"]["format_version"] == "2"
     assert json.loads(header["__metadata__"]["model"]) == {"é": [1]}
     blank, n = re.subn(rb'("sha256":")[0-9a-f]{64}"', rb"\g<1>" + b"0" * 64 + b'"', file)
     assert n == 1

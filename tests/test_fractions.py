@@ -15,7 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import chainrule as cr
-from chainrule.mathematics.passes import backward_pass, cost_pass, forward_pass
+from chainrule.mathematics.passes import Objective, backward_pass, cost_pass, forward_pass
 
 H = Fraction(1, 10**9)
 
@@ -30,7 +30,7 @@ def array(data: st.DataObject, *shape: int) -> np.ndarray:
 
 def cost(net: cr.Network, theta: Any, x: Any, y: Any, shares: Any, l2: Any) -> tuple[Any, Any]:
     trace = forward_pass(x, net.layers, theta)
-    return cost_pass(trace, y, shares, net.layers, theta, net.cost, 0, l2), trace
+    return cost_pass(trace, y, shares, Objective(net.layers, net.cost, 0, l2), theta), trace
 
 
 def sides(trace: Any) -> list[bool]:
@@ -42,14 +42,15 @@ def sides(trace: Any) -> list[bool]:
 def test_gradients_are_symmetric_differences_exactly(data: st.DataObject) -> None:
     sizes = [2, 3, 2]
     net = cr.Network(sizes, "relu", data.draw(st.sampled_from(["identity", "relu"])))
-    theta = [{"W": array(data, n, n_prev), "b": array(data, n)} for n_prev, n in pairwise(sizes)]
+    affine = [{"W": array(data, n, n_prev), "b": array(data, n)} for n_prev, n in pairwise(sizes)]
+    theta = [affine[0], {}, affine[1], {}]
     x, y = array(data, 3, 2), array(data, 3, 2)
     shares = np.array([Fraction(1, 3)] * 3, dtype=object)
     l2 = Fraction(1, 7)
     J, trace = cost(net, theta, x, y, shares, l2)
     assert isinstance(J, Fraction)
-    found, da, _ = backward_pass(trace, y, shares, net.layers, theta, net.cost, 0, l2)
-    places = [(theta[i][name], found[i][name]) for i in (0, 1) for name in ("W", "b")]
+    found, da, _ = backward_pass(trace, y, shares, Objective(net.layers, net.cost, 0, l2), theta)
+    places = [(theta[i][name], found[i][name]) for i in (0, 2) for name in ("W", "b")]
     for values, gradient in [*places, (x, da[0])]:
         for place in np.ndindex(*values.shape):
             before = values[place]
@@ -110,10 +111,10 @@ def test_the_gradient_in_floats_is_the_exact_one_rounded() -> None:
     theta = [{name: exact(p[name]) for name in p} for p in net.parameters]
     shares = np.array([Fraction(1, 5)] * 5, dtype=object)
     trace = forward_pass(exact(X), net.layers, theta)
-    found, da, _ = backward_pass(trace, exact(Y), shares, net.layers, theta, net.cost)
+    found, da, _ = backward_pass(trace, exact(Y), shares, net.objective, theta)
     grads = net.gradients(X, Y)
     for l in (1, 2):
         for name, ours in (("W", grads.dW[l]), ("b", grads.db[l])):
-            true = found[l - 1][name].astype(float)
+            true = found[2 * l - 2][name].astype(float)
             np.testing.assert_allclose(ours, true, rtol=1e-13, atol=1e-15)
     np.testing.assert_allclose(grads.da[0], da[0].astype(float), rtol=1e-13, atol=1e-15)

@@ -239,6 +239,18 @@ def test_config_round_trip(arguments: dict[str, Any]) -> None:
 
 
 GOOD = cr.Network([3, 2, 1], dropout=0.1).config()
+OF_VERSION_1 = {
+    "sizes": [3, 2, 1],
+    "hidden": ["relu"],
+    "output": "identity",
+    "cost": "squared_error",
+    "seed": 0,
+    "dtype": "float64",
+    "dropout": [0.0, 0.1],
+    "l1": 0.0,
+    "l2": 0.0,
+    "init": ["he_uniform", "glorot_uniform"],
+}
 plain = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 
 
@@ -249,26 +261,55 @@ def containers(inner: Any) -> Any:
 json_values = st.recursive(plain, containers, max_leaves=6)
 
 
-@given(st.sampled_from(sorted(GOOD)), json_values)
-def test_a_malformed_config_is_a_value_error_or_a_network(name: str, value: Any) -> None:
-    config = GOOD | {name: value}
-    if name == "sizes" and isinstance(value, list) and any(
-        isinstance(n, int) and n > 10**4 for n in value
-    ):  # fmt: skip
-        return  # would be a large network, which is no fault
+def large(value: Any) -> bool:
+    """Whether a size in a config is of a large network, which is no fault."""
+    sizes = value if isinstance(value, list) else [value]
+    return any(isinstance(n, int) and n > 10**4 for n in sizes)
+
+
+@given(st.sampled_from([GOOD, OF_VERSION_1]), st.data(), json_values)
+def test_a_malformed_config_is_a_value_error_or_a_network(
+    good: dict[str, Any], data: st.DataObject, value: Any
+) -> None:
+    name = data.draw(st.sampled_from(sorted(good)))
+    if name == "sizes" and large(value):
+        return
     try:
-        net = cr.Network.from_config(config)
+        net = cr.Network.from_config(good | {name: value})
     except ValueError:
         return
-    assert net.config()[name] is not None
+    assert net.config()["layers"]
+
+
+@given(st.data(), json_values)
+def test_a_malformed_layer_is_a_value_error_or_a_network(data: st.DataObject, value: Any) -> None:
+    place = data.draw(st.integers(0, len(GOOD["layers"]) - 1))
+    name = data.draw(st.sampled_from([*GOOD["layers"][place], "extra"]))
+    if large(value):
+        return
+    layers = [dict(layer) for layer in GOOD["layers"]]
+    layers[place][name] = value
+    try:
+        net = cr.Network.from_config(GOOD | {"layers": layers})
+    except ValueError:
+        return
+    assert net.config()["layers"][place][name] == value or name in ("f", "init")
+
+
+def test_a_config_of_version_1_is_the_same_network() -> None:
+    old, new = cr.Network.from_config(OF_VERSION_1), cr.Network.from_config(GOOD)
+    assert old.config() == new.config() == GOOD
+    assert old.theta.tobytes() == new.theta.tobytes()
 
 
 @given(json_values)
 def test_anything_else_is_no_config(value: Any) -> None:
-    with pytest.raises(ValueError, match="a network's config must be an object with sizes"):
+    with pytest.raises(ValueError, match="a network's config must be an object with layers"):
         cr.Network.from_config(value)
-    with pytest.raises(ValueError, match="a network's config must be an object with sizes"):
+    with pytest.raises(ValueError, match="a network's config must be an object with layers"):
         cr.Network.from_config(GOOD | {"extra": value})
+    with pytest.raises(ValueError, match="a network's config must be an object with sizes"):
+        cr.Network.from_config(OF_VERSION_1 | {"extra": value})
 
 
 def test_the_canonical_partner_is_the_default_cost() -> None:

@@ -17,8 +17,14 @@ import pytest
 import chainrule as cr
 from chainrule.mathematics.activations import Activation, activation_backward, resolve_activation
 from chainrule.mathematics.costs import CANONICAL, Cost, cost_backward, cost_of, resolve_cost
-from chainrule.mathematics.layers import Dense, Dropout
-from chainrule.mathematics.passes import backward_pass, cost_pass, forward_pass, per_sample_pass
+from chainrule.mathematics.layers import ActivationLayer, Affine, Dropout, Layer
+from chainrule.mathematics.passes import (
+    Objective,
+    backward_pass,
+    cost_pass,
+    forward_pass,
+    per_sample_pass,
+)
 
 sp = pytest.importorskip("sympy", reason="sympy is not installed")
 
@@ -42,10 +48,12 @@ def flat(parameters: Any) -> list[Any]:
 
 
 def parameters_of(sizes: list[int]) -> list[dict[str, np.ndarray]]:
-    return [
+    """Return symbols for each affine layer's parameters, and none for the activations."""
+    affine = [
         {"W": array(f"W{l}", sizes[l], sizes[l - 1]), "b": array(f"b{l}", sizes[l])}
         for l in range(1, len(sizes))
     ]
+    return [parameters for one in affine for parameters in (one, {})]
 
 
 def targets_of(cost: Cost, m: int, n: int) -> np.ndarray:
@@ -88,9 +96,12 @@ def unknown_cost(n: int) -> Cost:
     return Cost("C", J=J, da=da)
 
 
-def layers_of(sizes: list[int], f: list[Activation]) -> tuple[Dense, ...]:
+def layers_of(sizes: list[int], f: list[Activation]) -> tuple[Layer, ...]:
     zeros = cr.INITIALIZERS["zeros"]()
-    return tuple(Dense(*pair, g, zeros) for pair, g in zip(pairwise(sizes), f, strict=True))
+    pairs = zip(pairwise(sizes), f, strict=True)
+    return tuple(
+        layer for (n, k), g in pairs for layer in (Affine(n, k, zeros), ActivationLayer(k, g))
+    )
 
 
 def test_a_network_of_unknown_functions() -> None:
@@ -103,20 +114,21 @@ def test_a_network_of_unknown_functions() -> None:
     theta = parameters_of(sizes)
     l1, l2 = sp.Symbol("l1", positive=True), sp.Symbol("l2", positive=True)
     trace = forward_pass(x, layers, theta)
-    settings = (layers, theta, cost, l1, l2)
-    J = cost_pass(trace, y, shares, *settings)
-    gradients, da, dz = backward_pass(trace, y, shares, *settings)
+    objective = Objective(layers, cost, l1, l2)
+    J = cost_pass(trace, y, shares, objective, theta)
+    gradients, da, dz = backward_pass(trace, y, shares, objective, theta)
     for variable, derivative in zip(flat(theta), flat(gradients), strict=True):
         assert sp.expand(sp.diff(J, variable) - derivative) == 0, variable
     for variable, derivative in zip(x.ravel(), da[0].ravel(), strict=True):
         assert sp.expand(sp.diff(J, variable) - derivative) == 0, variable
     # db is the sum of dz over samples; with one sample's share alone it is that sample's dz.
     for l in (1, 2, 3):
-        assert [sp.expand(e) for e in dz[l - 1].sum(axis=0) - gradients[l - 1]["b"]] == [0, 0]
+        assert [sp.expand(e) for e in dz[l - 1].sum(axis=0) - gradients[2 * l - 2]["b"]] == [0, 0]
     # Per sample: the gradients of both J_i, weighted by the shares, add up to that of J.
     ones = np.array([sp.Integer(1)] * m, dtype=object)
-    _, _, each = backward_pass(trace, y, ones, layers, theta, cost)
-    plain = backward_pass(trace, y, shares, layers, theta, cost)[0]
+    unpenalised = Objective(layers, cost)
+    _, _, each = backward_pass(trace, y, ones, unpenalised, theta)
+    plain = backward_pass(trace, y, shares, unpenalised, theta)[0]
     for one, whole in zip(per_sample_pass(trace, each, layers), plain, strict=True):
         for name in whole:
             weighted = sum(shares[i] * one[name][i] for i in range(m))
@@ -124,14 +136,16 @@ def test_a_network_of_unknown_functions() -> None:
 
 
 def test_dropout_between_unknown_functions() -> None:
-    first, second = layers_of([2, 2, 1], [unknown_activation("f"), unknown_activation("g")])
-    layers, cost = (Dropout(0.5, 0), first, Dropout(0.5, 1), second), unknown_cost(1)
+    fs = [unknown_activation("f"), unknown_activation("g")]
+    W1, f, W2, g = layers_of([2, 2, 1], fs)
+    layers = (Dropout(2, 0.5, 0), W1, f, Dropout(2, 0.5, 1), W2, g)
+    objective = Objective(layers, unknown_cost(1))
     x, y, shares = array("x", 1, 2), array("y", 1, 1), array("s", 1, positive=True)
-    dense = parameters_of([2, 2, 1])
-    theta = [{}, dense[0], {}, dense[1]]
+    first, _, second, _ = parameters_of([2, 2, 1])
+    theta = [{}, first, {}, {}, second, {}]
     trace = forward_pass(x, layers, theta, lambda place, rate, shape: array(f"mask{place}", *shape))
-    J = cost_pass(trace, y, shares, layers, theta, cost)
-    gradients, da, _ = backward_pass(trace, y, shares, layers, theta, cost)
+    J = cost_pass(trace, y, shares, objective, theta)
+    gradients, da, _ = backward_pass(trace, y, shares, objective, theta)
     assert "mask0" in str(J)
     assert "mask1" in str(J)
     variables = [*flat(theta), *x.ravel()]
@@ -201,8 +215,8 @@ def test_whole_networks(number: int) -> None:
     theta = parameters_of(sizes)
     x, y, shares = array("x", 1, 2), targets_of(net.cost, 1, 2), array("s", 1, positive=True)
     trace = forward_pass(x, net.layers, theta)
-    J = cost_pass(trace, y, shares, net.layers, theta, net.cost)
-    gradients, da, _ = backward_pass(trace, y, shares, net.layers, theta, net.cost)
+    J = cost_pass(trace, y, shares, net.objective, theta)
+    gradients, da, _ = backward_pass(trace, y, shares, net.objective, theta)
     variables = [*flat(theta), *x.ravel()]
     derivatives = [*flat(gradients), *da[0].ravel()]
     point = a_point({*variables, *sp.sympify(J).free_symbols}, seed=number)

@@ -10,7 +10,13 @@ import pytest
 from oracles.cases import PAIRS, SPECS, targets
 
 import chainrule as cr
-from chainrule.mathematics.passes import backward_pass, cost_pass, forward_pass, per_sample_pass
+from chainrule.mathematics.passes import (
+    Objective,
+    backward_pass,
+    cost_pass,
+    forward_pass,
+    per_sample_pass,
+)
 
 
 def layer(m: int = 4, n: int = 3, n_prev: int = 2) -> tuple[np.ndarray, ...]:
@@ -74,9 +80,9 @@ def test_shapes_that_do_not_go_together() -> None:
 def run(xp: Any, net: cr.Network, x: Any, y: Any, shares: Any) -> list[Any]:
     theta = [{name: xp(p[name]) for name in p} for p in net.parameters]
     trace = forward_pass(xp(x), net.layers, theta)
-    settings = (net.layers, theta, net.cost, 0.1, 0.2)
-    J = cost_pass(trace, xp(y), xp(shares), *settings)
-    found, da, dz = backward_pass(trace, xp(y), xp(shares), *settings)
+    objective = Objective(net.layers, net.cost, 0.1, 0.2)
+    J = cost_pass(trace, xp(y), xp(shares), objective, theta)
+    found, da, dz = backward_pass(trace, xp(y), xp(shares), objective, theta)
     each = per_sample_pass(trace, dz, net.layers)
     return [J, *da, *dz, *(g[name] for g in [*found, *each] for name in g)]
 

@@ -17,6 +17,7 @@ PARTS = {path.name.removesuffix(".py") for path in PACKAGE.iterdir()}
 FLOORS = (
     {"mathematics"},
     {"architecture"},
+    {"configuration"},
     {"parameters"},
     {"model"},
     {"engines"},

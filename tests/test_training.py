@@ -485,7 +485,7 @@ def test_own_records_train_wherever_a_name_does() -> None:
     assert len(history.metrics["bias"]) == 3
     assert nets[0].J(X, y) < cr.Network([4, 5, 1], cube, cube, quartic, init=start).J(X, y)
     for save in (lambda: nets[0].config(), lambda: nets[0].save(Path("never.safetensors"))):
-        with pytest.raises(ValueError, match="'cube' is your own record"):
+        with pytest.raises(ValueError, match="'ramp' is your own record"):
             save()
 
 

@@ -1,4 +1,4 @@
-"""Architecture: from what a user writes (sizes, names) to layers and cost, and back to a config.
+"""Architecture: from what a user writes (sizes and names, or layers) to layers and cost.
 
 Every argument is checked here, before anything is allocated, with a message that names it.
 """
@@ -6,9 +6,10 @@ Every argument is checked here, before anything is allocated, with a message tha
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,10 @@ import numpy as np
 from .mathematics.activations import ACTIVATIONS, Activation, resolve_activation
 from .mathematics.checks import BELOW_ONE, NOT_NEGATIVE, setting
 from .mathematics.costs import CANONICAL, COSTS, Cost, resolve_cost
-from .mathematics.initializers import INITIALIZERS, Initializer, resolve_initializer
-from .mathematics.layers import Dense, Dropout, Layer
-from .mathematics.names import listed, spell, unknown
+from .mathematics.initializers import Initializer, resolve_initializer
+from .mathematics.layers import ActivationLayer, Affine, Dropout, Layer, Numbered, numbered
+from .mathematics.names import listed, unknown
+from .mathematics.passes import Objective
 
 DTYPES = ("float32", "float64")
 MOST_PARAMETERS = 2**45
@@ -37,14 +39,19 @@ class Architecture:
     dtype: np.dtype[Any]
 
     @property
-    def dense(self) -> tuple[Dense, ...]:
-        """The numbered layers, l = 1..L."""
-        return tuple(layer for layer in self.layers if isinstance(layer, Dense))
+    def numbered(self) -> tuple[Numbered, ...]:
+        """The layers that the notes count, l = 1..L."""
+        return numbered(self.layers)
 
     @property
     def activations(self) -> tuple[Activation, ...]:
         """The activations of the layers l = 1..L (index 0 is layer 1)."""
-        return tuple(layer.activation for layer in self.dense)
+        return tuple(view.activation for view in self.numbered)
+
+    @property
+    def objective(self) -> Objective:
+        """What J is a function of, beside parameters and samples."""
+        return Objective(self.layers, self.cost, self.l1, self.l2)
 
     @property
     def own_records(self) -> tuple[Activation | Cost, ...]:
@@ -74,12 +81,46 @@ def architecture(
     layers: list[Layer] = []
     for place in range(n_layers):
         if rates[place] > 0:
-            layers.append(Dropout(rates[place], place))
-        layers.append(Dense(sizes[place], sizes[place + 1], fs[place], inits[place]))
+            layers.append(Dropout(sizes[place], rates[place], place))
+        layers.append(Affine(sizes[place], sizes[place + 1], inits[place]))
+        layers.append(ActivationLayer(sizes[place + 1], fs[place]))
+    return architecture_of_layers(layers, cost, seed, dtype, l1, l2)
+
+
+def architecture_of_layers(
+    layers: Sequence[Layer],
+    cost: str | Cost | None,
+    seed: int,
+    dtype: Any,
+    l1: float,
+    l2: float,
+) -> Architecture:
+    """Check that layers fit one another, end in an activation and go with the cost.
+
+    Raises ValueError or TypeError naming the layer or the argument that cannot be.
+    """
+    layers = tuple(layers)
+    if not any(isinstance(layer, Affine) for layer in layers):
+        raise ValueError("a network needs at least one affine layer")
+    for place, (below, above) in enumerate(pairwise(layers), 1):
+        if below.n_out != above.n_in:
+            raise ValueError(
+                f"layers[{place}] ({above.kind}) takes {above.n_in} columns, and what is below it "
+                f"gives {below.n_out}"
+            )
+    top = layers[-1]
+    if not isinstance(top, ActivationLayer):
+        raise ValueError(f"the last layer must be an activation, not {top.kind}")
+    count = sum(prod(p.shape) for layer in layers for p in layer.parameters)
+    if count > MOST_PARAMETERS:
+        raise ValueError(f"the layers ask for {count} parameters: no computer holds as many")
+    affine = [layer for layer in layers if isinstance(layer, Affine)]
+    if len(numbered(layers)) != len(affine):
+        raise ValueError("each affine layer must be followed by its activation, if only identity")
     return Architecture(
-        sizes,
-        tuple(layers),
-        _cost(cost, fs[-1], sizes[-1]),
+        (layers[0].n_in, *(layer.n_out for layer in affine)),
+        layers,
+        _cost(cost, top.f, top.n_out),
         float(setting("network", "l1", l1, NOT_NEGATIVE)),
         float(setting("network", "l2", l2, NOT_NEGATIVE)),
         _seed(seed),
@@ -97,9 +138,6 @@ def _sizes(sizes: Sequence[int]) -> tuple[int, ...]:
     for l, n in enumerate(found):
         if n < 1:
             raise ValueError(f"sizes[{l}] must be at least 1, not {n}")
-    count = sum((a + 1) * b for a, b in pairwise(found))
-    if count > MOST_PARAMETERS:
-        raise ValueError(f"sizes ask for {count} parameters: no computer holds as many")
     return found
 
 
@@ -186,67 +224,3 @@ def dtype_of(dtype: Any) -> np.dtype[Any]:
         raise unknown("dtype", name, DTYPES)
     found: np.dtype[Any] = np.dtype(name)
     return found
-
-
-def config_of(made: Architecture) -> dict[str, Any]:
-    """Return what ``architecture_of`` needs to build the same again, as plain JSON values.
-
-    Raises ValueError for one's own record: a file names table entries, never functions.
-    """
-    rates = {layer.place: layer.rate for layer in made.layers if isinstance(layer, Dropout)}
-    return {
-        "sizes": list(made.sizes),
-        "hidden": [_spec("activation", d.activation, ACTIVATIONS) for d in made.dense[:-1]],
-        "output": _spec("activation", made.dense[-1].activation, ACTIVATIONS),
-        "cost": _spec("cost", made.cost, COSTS),
-        "seed": made.seed,
-        "dtype": made.dtype.name,
-        "dropout": [rates.get(place, 0.0) for place in range(len(made.dense))],
-        "l1": made.l1,
-        "l2": made.l2,
-        "init": [_spec("initializer", d.init, INITIALIZERS) for d in made.dense],
-    }
-
-
-def _spec(kind: str, record: Any, table: Mapping[str, Any]) -> str:
-    # The draw functions of initializers are made anew each time: there the name decides.
-    if record.name not in table or (kind != "initializer" and not listed(record, table)):
-        raise ValueError(
-            f"{kind} {record.name!r} is your own record, and a model file names entries of our "
-            "tables only: save net.theta yourself, and build the network again in your code"
-        )
-    return spell(record.name, record.settings.values())
-
-
-_TYPES: Mapping[str, Any] = {
-    "sizes": (list, int),
-    "hidden": (list, str),
-    "output": str,
-    "cost": str,
-    "seed": int,
-    "dtype": str,
-    "dropout": (list, (int, float)),
-    "l1": (int, float),
-    "l2": (int, float),
-    "init": (list, str),
-}
-
-
-def architecture_of(config: Any) -> Architecture:
-    """Build an architecture from a config; raises ValueError for anything it should not hold."""
-    if not isinstance(config, dict) or set(config) != set(_TYPES):
-        raise ValueError(f"a network's config must be an object with {', '.join(_TYPES)}")
-    for name, kind in _TYPES.items():
-        value = config[name]
-        items, one = (
-            (value, kind[1]) if isinstance(kind, tuple) and kind[0] is list else ([value], kind)
-        )
-        whole = isinstance(items, list) and all(
-            isinstance(item, one) and not isinstance(item, bool) for item in items
-        )
-        if not whole:
-            raise ValueError(f"{name} of a network's config is malformed: {value!r:.80}")
-    try:
-        return architecture(**config)
-    except TypeError as error:
-        raise ValueError(str(error)) from None

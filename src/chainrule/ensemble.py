@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .engines.communicator import ALONE, Team
-from .mathematics.penalties import penalty
 from .mathematics.random import SPLIT, key, permutation
 from .network import Network
+from .parameters import penalties
 from .training.history import History
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -125,14 +125,10 @@ def _one(job: Mapping[str, Any], held: Any, X: Any, y: Any) -> Fitted:
         if held is None:
             cost = history.cost[-1] if history.cost else float("nan")
         else:
-            cost = net.J(X[held], y[held]) - _penalty(net)
+            cost = net.J(X[held], y[held]) - penalties(net.architecture, net.theta)
         return Fitted(job, net, history, cost)
     except (ValueError, TypeError, ArithmeticError, MemoryError) as error:
         return Fitted(job, None, None, float("nan"), f"{type(error).__name__}: {error}")
-
-
-def _penalty(net: Network) -> float:
-    return sum(float(penalty(W, net.l1, net.l2)) for W in net.W if W is not None)
 
 
 def _plain(one: Fitted) -> tuple[Any, ...]:

@@ -9,13 +9,15 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from .architecture import Architecture, architecture_of, config_of, dtype_of
+from .architecture import Architecture, dtype_of
+from .configuration import architecture_of, config_of
 from .mathematics.activations import Activation
 from .mathematics.costs import Cost
 from .mathematics.dropout import Masks, step_masks
 from .mathematics.layers import Layer
 from .mathematics.passes import (
     Gradients,
+    Objective,
     Trace,
     backward_pass,
     cost_pass,
@@ -41,11 +43,9 @@ class Model:
         self.architecture = architecture
         self._theta = theta
         self._parameters = views(theta, self.layers)
-        dense = [
-            p for p, layer in zip(self._parameters, self.layers, strict=True) if layer.numbered
-        ]
-        self._W = ByLayer("W", [p["W"] for p in dense])
-        self._b = ByLayer("b", [p["b"] for p in dense])
+        counted = [self._parameters[view.at] for view in architecture.numbered]
+        self._W = ByLayer("W", [p["W"] for p in counted])
+        self._b = ByLayer("b", [p["b"] for p in counted])
 
     @property
     def W(self) -> ByLayer:
@@ -76,6 +76,11 @@ class Model:
     def cost(self) -> Cost:
         """The cost's record."""
         return self.architecture.cost
+
+    @property
+    def objective(self) -> Objective:
+        """What J is a function of, beside parameters and samples."""
+        return self.architecture.objective
 
     @property
     def l1(self) -> float:
@@ -140,31 +145,28 @@ class Model:
         m = len(trace.a[0])
         Y, shares = self.targets(y, m), shares_of(sample_weight, m, self.dtype)
         with np.errstate(all="ignore"):
-            J = cost_pass(
-                trace, Y, shares, self.layers, self._parameters, self.cost, self.l1, self.l2
-            )
+            J = cost_pass(trace, Y, shares, self.objective, self._parameters)
             if per_sample:
                 return self._per_sample(trace, Y, J)
-            gradients, da, dz = backward_pass(
-                trace, Y, shares, self.layers, self._parameters, self.cost, self.l1, self.l2
-            )
-            da.append(output_da(trace, Y, shares, self.layers, self.cost))
+            gradients, da, dz = backward_pass(trace, Y, shares, self.objective, self._parameters)
+            da.append(output_da(trace, Y, shares, self.cost))
         dtheta = gather(gradients, self.layers, np.empty_like(self._theta))
         return self._gradients(views(dtheta, self.layers), da, dz, J, dtheta)
 
     def _per_sample(self, trace: Trace, Y: Floats, J: Floats) -> Gradients:
         ones = np.ones(len(Y), self.dtype)
-        _, da, dz = backward_pass(trace, Y, ones, self.layers, self._parameters, self.cost)
-        da.append(output_da(trace, Y, ones, self.layers, self.cost))
+        plain = replace(self.objective, l1=0.0, l2=0.0)
+        _, da, dz = backward_pass(trace, Y, ones, plain, self._parameters)
+        da.append(output_da(trace, Y, ones, self.cost))
         return self._gradients(per_sample_pass(trace, dz, self.layers), da, dz, J, None)
 
     def _gradients(
         self, layers: Sequence[Any], da: list[Any], dz: list[Any], J: Any, dtheta: Floats | None
     ) -> Gradients:
-        dense = [g for g, layer in zip(layers, self.layers, strict=True) if layer.numbered]
+        counted = [layers[view.at] for view in self.architecture.numbered]
         return Gradients(
-            dW=(None, *(g["W"] for g in dense)),
-            db=(None, *(g["b"] for g in dense)),
+            dW=(None, *(g["W"] for g in counted)),
+            db=(None, *(g["b"] for g in counted)),
             dz=(None, *dz),
             da=tuple(da),
             layers=tuple(layers),
@@ -186,9 +188,7 @@ class Model:
         m = len(trace.a[0])
         Y, shares = self.targets(y, m), shares_of(sample_weight, m, self.dtype)
         with np.errstate(all="ignore"):
-            J = cost_pass(
-                trace, Y, shares, self.layers, self._parameters, self.cost, self.l1, self.l2
-            )
+            J = cost_pass(trace, Y, shares, self.objective, self._parameters)
         return float(J)
 
     def inputs(self, X: npt.ArrayLike) -> Floats:

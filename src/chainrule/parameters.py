@@ -1,7 +1,7 @@
 """Parameters: how those of all layers lie in one flat array theta, and views into it.
 
-Layer by layer, each parameter in the order of the layer's ``shapes``; a matrix (n_out, n_in) is
-stored as its transpose, row by row, which is the order that a product with rows of samples reads.
+Layer by layer, each parameter in the layer's own order; a matrix (n_out, n_in) is stored as its
+transpose, row by row, which is the order that a product with rows of samples reads.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .architecture import Architecture
-from .mathematics.layers import Dense, Layer
+from .mathematics.layers import Layer, Parameter
+from .mathematics.penalties import penalty
 from .mathematics.random import THETA, key
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -23,30 +24,39 @@ Floats = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where one parameter lies: its layer, name and shape, and its part of theta."""
+    """Where one parameter lies: its layer, its record, and its part of theta."""
 
     layer: int
-    name: str
-    shape: tuple[int, ...]
+    parameter: Parameter
     start: int
     stop: int
+
+    @property
+    def name(self) -> str:
+        """The parameter's name."""
+        return self.parameter.name
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The parameter's own shape."""
+        return self.parameter.shape
 
 
 def places(layers: Sequence[Layer]) -> tuple[Place, ...]:
     """Return the place of every parameter, in the order of theta."""
-    found: list[Place] = []
+    all_places: list[Place] = []
     start = 0
     for i, layer in enumerate(layers):
-        for name, shape in layer.shapes.items():
-            stop = start + prod(shape)
-            found.append(Place(i, name, shape, start, stop))
+        for parameter in layer.parameters:
+            stop = start + prod(parameter.shape)
+            all_places.append(Place(i, parameter, start, stop))
             start = stop
-    return tuple(found)
+    return tuple(all_places)
 
 
 def size(layers: Sequence[Layer]) -> int:
     """Return P, the number of parameters."""
-    return sum(prod(shape) for layer in layers for shape in layer.shapes.values())
+    return sum(prod(parameter.shape) for layer in layers for parameter in layer.parameters)
 
 
 def view(theta: Floats, place: Place) -> Floats:
@@ -57,10 +67,10 @@ def view(theta: Floats, place: Place) -> Floats:
 
 def views(theta: Floats, layers: Sequence[Layer]) -> tuple[dict[str, Floats], ...]:
     """Return the parameters of every layer by name, as views of theta (P,)."""
-    found: tuple[dict[str, Floats], ...] = tuple({} for _ in layers)
+    by_layer: tuple[dict[str, Floats], ...] = tuple({} for _ in layers)
     for place in places(layers):
-        found[place.layer][place.name] = view(theta, place)
-    return found
+        by_layer[place.layer][place.name] = view(theta, place)
+    return by_layer
 
 
 def gather(parameters: Sequence[Mapping[str, Any]], layers: Sequence[Layer], out: Floats) -> Floats:
@@ -71,41 +81,47 @@ def gather(parameters: Sequence[Mapping[str, Any]], layers: Sequence[Layer], out
 
 
 def initial_theta(architecture: Architecture) -> Floats:
-    """Draw the parameters theta (P,) that the seed fixes: each W by its layer's initializer."""
+    """Draw the initial theta (P,) that the seed fixes.
+
+    Each layer that has parameters draws them from a stream of its own, numbered from 1.
+    """
     theta: Floats = np.zeros(size(architecture.layers), architecture.dtype)
-    by_layer = views(theta, architecture.layers)
-    numbers = iter(range(1, len(architecture.sizes)))
+    number, layer = 0, -1
     for place in places(architecture.layers):
-        layer = architecture.layers[place.layer]
-        if not isinstance(layer, Dense) or place.name != "W":
-            continue
-        stream = key(architecture.seed, THETA, next(numbers))
-        rng = np.random.Generator(np.random.Philox(key=stream))
-        by_layer[place.layer]["W"][...] = layer.init.draw(place.shape, rng)
-        if layer.init.biases:
-            by_layer[place.layer]["b"][...] = layer.init.draw((layer.n_out,), rng)
+        if place.layer != layer:
+            number, layer = number + 1, place.layer
+            stream = key(architecture.seed, THETA, number)
+            rng = np.random.Generator(np.random.Philox(key=stream))
+        if place.parameter.init is not None:
+            view(theta, place)[...] = place.parameter.init(place.shape, rng)
     return theta
 
 
 def decays(layers: Sequence[Layer], dtype: npt.DTypeLike) -> Floats:
-    """Return (P,): 1 where weight decay applies (matrices W), 0 where it does not (biases)."""
-    found: Floats = np.zeros(size(layers), dtype)
+    """Return (P,): 1 where weight decay applies, 0 where it does not."""
+    mask: Floats = np.zeros(size(layers), dtype)
     for place in places(layers):
-        if place.name == "W":
-            found[place.start : place.stop] = 1
-    return found
+        if place.parameter.decays:
+            mask[place.start : place.stop] = 1
+    return mask
+
+
+def penalties(architecture: Architecture, theta: Floats) -> float:
+    """Return the L1 and L2 penalties on theta (P,); see ``penalties.penalty``."""
+    l1, l2 = architecture.l1, architecture.l2
+    if l1 == 0 and l2 == 0:
+        return 0.0
+    penalised = (p for p in places(architecture.layers) if p.parameter.penalised)
+    return sum(float(penalty(view(theta, place), l1, l2)) for place in penalised)
 
 
 def spans(layers: Sequence[Layer]) -> tuple[slice, ...]:
-    """Return, for each numbered layer l = 1..L, the part of theta that holds its parameters."""
-    found: list[slice] = []
-    start = 0
-    for layer in layers:
-        stop = start + sum(prod(shape) for shape in layer.shapes.values())
-        if layer.numbered:
-            found.append(slice(start, stop))
-        start = stop
-    return tuple(found)
+    """Return, for each layer that has parameters, its part of theta."""
+    parts: dict[int, slice] = {}
+    for place in places(layers):
+        start = parts[place.layer].start if place.layer in parts else place.start
+        parts[place.layer] = slice(start, place.stop)
+    return tuple(parts.values())
 
 
 class ByLayer(Sequence[Any]):

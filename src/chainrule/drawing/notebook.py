@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from ..mathematics.layers import ActivationLayer, Dropout, Layer
 from ..model import Model
 from . import plots
 from .layer_level import layer_picture
@@ -20,17 +21,13 @@ _MOST_LAYERS = 8
 
 def network_html(net: Model) -> str:
     """Return a table of the layers and, for a few of them, the picture of both passes."""
-    rows, number = [], 0
-    for layer in net.layers:
-        number += layer.numbered
-        shapes = ", ".join(
-            f"{name} {' × '.join(map(str, shape))}" for name, shape in layer.shapes.items()
-        )
-        known: Any = layer
-        what = known.activation.spec if layer.numbered else f"rate {known.rate:g}"
-        cells = (str(number) if layer.numbered else "", layer.kind, what, shapes)
+    rows = []
+    numbers = {view.at: str(view.l) for view in net.architecture.numbered}
+    for at, layer in enumerate(net.layers):
+        shapes = ", ".join(f"{p.name} {' × '.join(map(str, p.shape))}" for p in layer.parameters)
+        cells = (numbers.get(at, ""), layer.kind, _formula(layer), shapes)
         rows.append("".join(f"<td>{escape(cell)}</td>" for cell in cells))
-    head = "".join(f"<th>{name}</th>" for name in ("layer", "kind", "activation", "parameters"))
+    head = "".join(f"<th>{name}</th>" for name in ("layer", "kind", "formula", "parameters"))
     body = "".join(f"<tr>{row}</tr>" for row in rows)
     picture = ""
     if len(net.sizes) <= _MOST_LAYERS:
@@ -40,6 +37,12 @@ def network_html(net: Model) -> str:
         f"<p>{escape(repr(net)[1:-1])}</p><table><thead><tr>{head}</tr></thead>"
         f"<tbody>{body}</tbody></table>{picture}"
     )
+
+
+def _formula(layer: Layer) -> str:
+    if isinstance(layer, ActivationLayer):
+        return layer.f.spec
+    return f"rate {layer.rate:g}" if isinstance(layer, Dropout) else layer.formula
 
 
 def history_html(history: History) -> str:

@@ -20,8 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..architecture import Architecture
-from ..mathematics.penalties import penalty
-from ..parameters import views
+from ..parameters import penalties
 from . import reference
 from .communicator import Team
 from .protocol import Costs, Floats, Problem
@@ -229,14 +228,6 @@ class Sums:
             reference.add_penalties(net, theta, g)
             dtheta[...] = g
         return J
-
-
-def penalties(net: Architecture, theta: Floats) -> float:
-    """Return the penalties on all W."""
-    if net.l1 == 0 and net.l2 == 0:
-        return 0.0
-    found = (p["W"] for p in views(theta, net.layers) if "W" in p)
-    return sum(float(penalty(W, net.l1, net.l2)) for W in found)
 
 
 def check_same(team: Team, theta: Floats, when: str) -> None:

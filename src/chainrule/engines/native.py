@@ -19,7 +19,7 @@ import numpy.typing as npt
 from ..architecture import Architecture
 from ..mathematics.activations import ACTIVATIONS
 from ..mathematics.costs import COSTS, canonical_pair
-from ..mathematics.layers import Dense, Dropout
+from ..mathematics.layers import ActivationLayer, Affine, Dropout, Layer
 from ..mathematics.names import listed, unknown
 from ..mathematics.optimizers import OPTIMIZERS
 from . import _core
@@ -113,7 +113,7 @@ def run(
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, not {batch_size}")
     steps = ceil(len(order) / batch_size)
-    layers = sum(isinstance(layer, Dense) for layer in problem.architecture.layers)
+    layers = len(problem.architecture.numbered)
     costs, squares = np.empty(steps), np.empty((steps, layers))
     taken = _core_of(problem).run(
         _writable("theta", theta),
@@ -177,7 +177,7 @@ def step(
     problem: Problem, theta: Floats, state: Floats, dtheta: Floats, rate: float, number: int
 ) -> Costs:
     """Take a step from a gradient; see ``reference.step``."""
-    squares = np.empty(sum(isinstance(layer, Dense) for layer in problem.architecture.layers))
+    squares = np.empty(len(problem.architecture.numbered))
     _core_of(problem).step(
         _writable("theta", theta),
         _writable("state", state),
@@ -191,13 +191,21 @@ def step(
 
 
 def lacks_layers(architecture: Architecture) -> str | None:
-    """Say which layer or activation the core does not know; None if it knows all."""
+    """Say which layer or activation the core does not know; None if it knows all.
+
+    It knows affine layers, each with its activation and then dropout, if any.
+    """
+    below: Layer | None = None
     for layer in architecture.layers:
-        if isinstance(layer, Dense):
-            if not _known("activations", layer.activation, ACTIVATIONS):
-                return f"activation {layer.activation.name!r}"
-        elif not isinstance(layer, Dropout):
+        if isinstance(layer, ActivationLayer):
+            if not _known("activations", layer.f, ACTIVATIONS):
+                return f"activation {layer.f.name!r}"
+        elif not isinstance(layer, Affine | Dropout):
             return f"layer {layer.kind!r}"
+        follows = isinstance(below, Affine) == isinstance(layer, ActivationLayer)
+        if not follows or (isinstance(below, Dropout) and isinstance(layer, Dropout)):
+            return f"layer {layer.kind!r} after {'the inputs' if below is None else below.kind!r}"
+        below = layer
     return None
 
 
@@ -247,7 +255,7 @@ def _new_core(problem: Problem, level: str) -> Any:
     return _core.Core(
         level,
         _layers(net),
-        _rates(net).get(0, 0.0),
+        _input_rate(net),
         _cost(net),
         float(net.l1),
         float(net.l2),
@@ -272,26 +280,21 @@ def _cost(architecture: Architecture) -> tuple[int, tuple[float, ...], bool]:
     return *_entry("costs", architecture.cost), canonical
 
 
-def _rates(architecture: Architecture) -> dict[int, float]:
-    return {
-        layer.place: float(layer.rate)
-        for layer in architecture.layers
-        if isinstance(layer, Dropout)
-    }
+def _input_rate(architecture: Architecture) -> float:
+    first = architecture.layers[0]
+    return first.rate if isinstance(first, Dropout) else 0.0
 
 
 def _layers(architecture: Architecture) -> list[tuple[Any, ...]]:
     """Return each layer as the core takes it: (n_in, n_out, f, settings of f, dropout)."""
-    dense = [layer for layer in architecture.layers if isinstance(layer, Dense)]
-    rates = _rates(architecture)
     return [
         (
-            layer.n_in,
-            layer.n_out,
-            *_entry("activations", layer.activation),
-            rates.get(place, 0.0),
+            view.affine.n_in,
+            view.affine.n_out,
+            *_entry("activations", view.activation),
+            view.dropout,
         )
-        for place, layer in enumerate(dense, 1)
+        for view in architecture.numbered
     ]
 
 

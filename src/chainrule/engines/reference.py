@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil, isfinite
 from typing import Any
 
@@ -14,7 +15,7 @@ from ..mathematics.dropout import Masks, step_masks
 from ..mathematics.passes import backward_pass, cost_pass, forward_pass
 from ..mathematics.penalties import penalty_gradient
 from ..mathematics.sample_weights import shares_of
-from ..parameters import decays, gather, spans, views
+from ..parameters import decays, gather, places, spans, view, views
 from .protocol import Costs, Floats, Problem
 
 Rows = npt.NDArray[np.int64]
@@ -78,11 +79,10 @@ def _gradient(
         weights = None if weights is None else weights[rows]
     shares = shares_of(weights, len(X), net.dtype)
     trace = forward_pass(X, net.layers, parameters, masks)
-    settings = (net.layers, parameters, net.cost, net.l1, net.l2)
-    J = float(cost_pass(trace, Y, shares, *settings))
+    J = float(cost_pass(trace, Y, shares, net.objective, parameters))
     if dtheta is not None:
-        found, _, _ = backward_pass(trace, Y, shares, *settings, inputs=False)
-        gather(found, net.layers, dtheta)
+        gradients = backward_pass(trace, Y, shares, net.objective, parameters, inputs=False)[0]
+        gather(gradients, net.layers, dtheta)
     return J
 
 
@@ -101,9 +101,10 @@ def sums(
     masks = None if step is None else step_masks(net.seed, step, net.dtype, places)
     with np.errstate(all="ignore"):
         trace = forward_pass(X, net.layers, parameters, masks)
-        found, _, _ = backward_pass(trace, Y, w, net.layers, parameters, net.cost, inputs=False)
-        gather(found, net.layers, dtheta)
-        return float(cost_pass(trace, Y, w, net.layers, parameters, net.cost))
+        unpenalised = replace(net.objective, l1=0.0, l2=0.0)
+        gradients = backward_pass(trace, Y, w, unpenalised, parameters, inputs=False)[0]
+        gather(gradients, net.layers, dtheta)
+        return float(cost_pass(trace, Y, w, unpenalised, parameters))
 
 
 def step(
@@ -127,13 +128,13 @@ def step(
 
 
 def add_penalties(net: Architecture, theta: Floats, dtheta: Floats) -> None:
-    """Add the gradient of the penalties on every W to a flat gradient."""
+    """Add the gradient of the penalties to a flat gradient."""
     if net.l1 == 0 and net.l2 == 0:
         return
-    pairs = zip(views(theta, net.layers), views(dtheta, net.layers), strict=True)
-    for parameters, g in pairs:
-        if "W" in parameters:
-            g["W"][...] += penalty_gradient(parameters["W"], net.l1, net.l2)
+    for place in places(net.layers):
+        if place.parameter.penalised:
+            W = view(theta, place)
+            view(dtheta, place)[...] += penalty_gradient(W, net.l1, net.l2)
 
 
 def clipped(problem: Problem, dtheta: Floats) -> Floats:

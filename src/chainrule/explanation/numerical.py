@@ -130,8 +130,7 @@ def _tail(sample: Sample, place: Place, layer: int, v: Floats) -> tuple[Floats, 
     """Propagate a^l or z^l (k, n_l) to the cost; return J (k,) and the sides of all kinks."""
     net, last = sample.net, len(sample.a) - 1
     a = v if place == "a" else net.activations[layer - 1].f(v)
-    numbered = [k for k, one in enumerate(net.layers) if one.numbered]
-    first = numbered[layer - 1] + 1 if layer else 0
+    first = net.architecture.numbered[layer - 1].at + 2 if layer else 0
     trace = forward_pass(a, net.layers[first:], net.parameters[first:])
     zs = [v if place == "z" else None, *trace.z[1:]]
     y = np.tile(sample.y, (len(v), 1))

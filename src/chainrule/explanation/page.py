@@ -18,6 +18,7 @@ from ..drawing.picture import MEANINGS, clean, entries
 from ..drawing.svg import icon, svg
 from ..files.atomic import write_atomically
 from ..mathematics.costs import smooth
+from ..mathematics.layers import Dropout
 from ..model import Model
 from .assets import asset, embedded_json, template
 from .checks import history_of, model_of, names_of, whole
@@ -151,7 +152,7 @@ def summary(net: Model) -> str:
 def notes_on(net: Model, rows: Sequence[int], m: int) -> list[str]:
     """Say what a reader of the page should know about this network and the samples taken along."""
     notes = []
-    if any(not layer.numbered for layer in net.layers):
+    if any(isinstance(layer, Dropout) for layer in net.layers):
         notes.append("Dropout is off on this page, as it is in prediction.")
     if net.dtype == np.float32:
         notes.append("The parameters are float32; this page computes with them in float64.")

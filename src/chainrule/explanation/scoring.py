@@ -144,10 +144,10 @@ def importances(model: TableModel, rows: Columns, true: Array) -> tuple[Importan
 
 
 def _cost(net: Any, X: Array, y: Array) -> float:
-    from ..mathematics.passes import cost_pass
+    from ..mathematics.passes import Objective, cost_pass
     from ..mathematics.sample_weights import shares_of
 
     trace = net.forward(X)
     shares = shares_of(None, len(X), net.dtype)
     Y = net.targets(y, len(X))
-    return float(cost_pass(trace, Y, shares, net.layers, net.parameters, net.cost))
+    return float(cost_pass(trace, Y, shares, Objective(net.layers, net.cost), net.parameters))

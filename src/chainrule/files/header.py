@@ -18,7 +18,8 @@ from collections.abc import Mapping
 from typing import Any
 
 FORMAT = "chainrule"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+READABLE = ("1", "2")
 KEYS = ("format", "format_version", "library_version", "model", "sha256")
 DTYPES = {
     "F64": "float64",
@@ -130,7 +131,7 @@ def _check_metadata(metadata: object) -> None:
             f"was made by a newer chainrule (format version {version[:20]}, and this chainrule"
             f" reads up to {newest}); upgrade chainrule"
         )
-    if version != newest:
+    if version not in READABLE:
         raise Refusal(f"is damaged: there is no format version {version}")
     if set(metadata) != set(KEYS) or not all(isinstance(metadata[key], str) for key in KEYS):
         raise Refusal(f"is damaged: its metadata must be the texts {', '.join(KEYS)}")

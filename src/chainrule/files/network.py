@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..architecture import Architecture, architecture_of
+from ..architecture import Architecture
+from ..configuration import architecture_of
 from ..model import Model
 from ..parameters import Floats, Place, gather, places, size
 from .model import read_model, shapes_agree, write_model
@@ -88,10 +89,13 @@ def _popped(arrays: dict[str, npt.NDArray[Any]], key: str) -> dict[str, npt.NDAr
     return {name.removeprefix(key): arrays.pop(name) for name in names}
 
 
-def _named(made: Architecture) -> Iterator[tuple[str, Place]]:
-    numbers: dict[int, int] = {}
-    for i, layer in enumerate(made.layers):
-        if layer.numbered:
-            numbers[i] = len(numbers) + 1
-    for place in places(made.layers):
-        yield f"{place.name}{numbers[place.layer]}", place
+def _named(architecture: Architecture) -> Iterator[tuple[str, Place]]:
+    """Yield each parameter's name in a file, as W1 or ``scale0.s``, with its place."""
+    numbers = {view.at: view.l for view in architecture.numbered}
+    for place in places(architecture.layers):
+        number = numbers.get(place.layer)
+        if number is None:
+            kind = architecture.layers[place.layer].kind
+            yield f"{kind}{place.layer}.{place.name}", place
+        else:
+            yield f"{place.name}{number}", place

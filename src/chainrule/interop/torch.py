@@ -173,7 +173,8 @@ def to_torch(model: Any) -> Any:
     else:
         net = model
         coefs, intercepts = [W.T for W in net.W[1:]], list(net.b[1:])
-    rates = _rates(net)
+    first = net.layers[0]
+    rates = [getattr(first, "rate", 0.0), *(view.dropout for view in net.architecture.numbered)]
     modules: list[Any] = []
     for l, f in enumerate(net.activations, 1):
         if rates[l - 1]:
@@ -187,14 +188,6 @@ def to_torch(model: Any) -> Any:
         if f.name != "identity":
             modules.append(_module(f))
     return torch.nn.Sequential(*modules).eval()
-
-
-def _rates(net: Network) -> list[float]:
-    found = [0.0] * (len(net.sizes) - 1)
-    for layer in net.layers:
-        if layer.kind == "dropout":
-            found[getattr(layer, "place")] = float(getattr(layer, "rate"))  # noqa: B009
-    return found
 
 
 def _module(f: Activation) -> Any:

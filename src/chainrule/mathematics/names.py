@@ -150,3 +150,19 @@ def listed(record: Any, table: Mapping[str, Callable[..., Any]]) -> bool:
         return False  # settings that the table's entry does not have
     pairs = [(getattr(known, f.name), getattr(record, f.name)) for f in fields(known)]
     return all(ours is given for ours, given in pairs if callable(ours) or callable(given))
+
+
+def spelled_entry(
+    kind: str, record: Any, table: Mapping[str, Callable[..., Any]], by_name: bool = False
+) -> str:
+    """Return a table's entry as ``resolve`` reads it.
+
+    ``by_name``: the name decides, where an entry's functions are made anew each time. Raises
+    ValueError for one's own record: a file names table entries, never functions.
+    """
+    if record.name not in table or not (by_name or listed(record, table)):
+        raise ValueError(
+            f"{kind} {record.name!r} is your own record, and a model file names entries of our "
+            "tables only: save net.theta yourself, and build the network again in your code"
+        )
+    return spell(record.name, record.settings.values())

@@ -13,16 +13,42 @@ from typing import Any
 from .activations import Activation
 from .costs import Cost, cost_backward, cost_of, share_out
 from .dropout import Masks
-from .layers import Cache, Dense, Layer, Parameters
+from .layers import ActivationLayer, Affine, Layer, Parameters, numbered
 from .namespace import Array, namespace
 from .penalties import penalty, penalty_gradient
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
-    """A forward pass: ``a[0..L]`` and ``z[1..L]`` (z[0] is None), each (m, n_l)."""
+class Objective:
+    """What J is a function of, beside parameters and samples: layers, cost, penalties.
 
-    caches: tuple[Cache, ...]
+    ``J = sum_i shares_i J_i + sum over penalised parameters of l1 |W| + l2/2 W^2``.
+    """
+
+    layers: tuple[Layer, ...]
+    cost: Cost
+    l1: float = 0.0
+    l2: float = 0.0
+
+    @property
+    def output(self) -> Activation:
+        """The activation of the last layer; raises TypeError where that is of another kind."""
+        top = self.layers[-1]
+        if not isinstance(top, ActivationLayer):
+            raise TypeError(f"the last layer must be an activation, not {top.kind}")
+        return top.f
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A forward pass: ``a[0..L]`` and ``z[1..L]`` (z[0] is None), each (m, n_l).
+
+    ``values[i]`` is what layer i of all layers was given, and ``caches[i]`` what it keeps for
+    backward; the last value is a^L.
+    """
+
+    values: tuple[Array, ...]
+    caches: tuple[Any, ...]
     a: tuple[Array, ...]
     z: tuple[Array | None, ...]
 
@@ -58,40 +84,38 @@ def forward_pass(
     ``a^0 = x; z^l = a^{l-1} W^l^T + b^l; a^l = f^l(z^l)``.
     Source: Nielsen, "Neural networks and deep learning", 2015, chapter 2, steps 1 and 2.
     """
-    caches: list[Cache] = []
-    a = x
-    for layer, theta in zip(layers, parameters, strict=True):
-        cache = layer.forward(a, theta, masks)
+    values, caches = [x], []
+    for layer, p in zip(layers, parameters, strict=True):
+        value, cache = layer.forward(values[-1], p, masks)
+        values.append(value)
         caches.append(cache)
-        a = cache.a
-    numbered = [c for layer, c in zip(layers, caches, strict=True) if layer.numbered]
-    return Trace(tuple(caches), (x, *(c.a for c in numbered)), (None, *(c.z for c in numbered)))
+    counted = [view.at + 1 for view in numbered(layers)]
+    z = (None, *(values[at] for at in counted))
+    return Trace(tuple(values), tuple(caches), (x, *(values[at + 1] for at in counted)), z)
 
 
 def cost_pass(
     trace: Trace,
     y: Array,
     shares: Array,
-    layers: Sequence[Layer],
+    objective: Objective,
     parameters: Sequence[Parameters],
-    cost: Cost,
-    l1: float = 0.0,
-    l2: float = 0.0,
 ) -> Array:
     """Return ``J = sum_i shares_i J_i + penalty``, a scalar; y (m, n_L), shares (m,).
 
     The shares are 1/m, or w_i / sum w with sample weights; a share of 0 leaves its sample out,
-    whatever its cost. The penalty falls on every parameter named W.
+    whatever its cost. The penalty falls on every parameter that says so.
     Source: Nielsen, 2015, chapter 2, equation (26); penalty: ``penalties.penalty``.
     """
     xp = namespace(shares)
-    last = trace.caches[-1]
-    J = cost_of(last.z, last.a, y, _output(layers), cost)
+    z, a = trace.values[-2:]
+    J = cost_of(z, a, y, objective.output, objective.cost)
     J = xp.sum(xp.where(xp.greater(shares, 0), J, 0) * shares)
-    if l1 != 0 or l2 != 0:
-        for theta in parameters:
-            if "W" in theta:
-                J = J + penalty(theta["W"], l1, l2)
+    if objective.l1 != 0 or objective.l2 != 0:
+        for layer, p in zip(objective.layers, parameters, strict=True):
+            for parameter in layer.parameters:
+                if parameter.penalised:
+                    J = J + penalty(p[parameter.name], objective.l1, objective.l2)
     return J
 
 
@@ -99,45 +123,50 @@ def backward_pass(
     trace: Trace,
     y: Array,
     shares: Array,
-    layers: Sequence[Layer],
+    objective: Objective,
     parameters: Sequence[Parameters],
-    cost: Cost,
-    l1: float = 0.0,
-    l2: float = 0.0,
     inputs: bool = True,
     canonical: bool = True,
 ) -> tuple[list[Parameters], list[Array], list[Array]]:
     """Propagate dJ/da^L backwards to x; return (gradients of each layer, da[0..L-1], dz[1..L]).
 
-    ``dz^L`` is the cost's (``costs.cost_backward``); below, ``dz^l = da^l f'(z^l)``,
-    ``dW^l = dz^l^T a^{l-1}``, ``db^l = sum_i dz^l_i``, ``da^{l-1} = dz^l W^l``, and the masks of
-    dropout between. ``inputs`` False leaves out dJ/dx, which training does not
-    need. da[l] is the gradient of layer l's own output, before dropout.
+    ``dz^L`` is the cost's (``costs.cost_backward``): with a canonical pair the gradient enters
+    below the last activation. Below, ``dz^l = da^l f'(z^l)``, ``dW^l = dz^l^T a^{l-1}``,
+    ``db^l = sum_i dz^l_i``, ``da^{l-1} = dz^l W^l``, and the masks of dropout between. ``inputs``
+    False leaves out dJ/dx, which training does not need. da[l] is the gradient of layer l's
+    own output, before dropout.
     Source: Nielsen, "Neural networks and deep learning", 2015, (BP1) to (BP4).
     """
-    last = trace.caches[-1]
-    top: Any = layers[-1]
-    dz_L = cost_backward(last.z, last.a, y, shares, _output(layers), cost, canonical)
-    da, gradients, dz = top.backward_from_dz(
-        dz_L, last, parameters[-1], not inputs and len(layers) == 1
-    )
-    found, das, dzs = [gradients], [], [dz]
-    for i in range(len(layers) - 2, -1, -1):
-        layer = layers[i]
-        if layer.numbered:
-            das.append(da)
-        first = i == 0 and not inputs
-        da, gradients, dz = layer.backward(da, trace.caches[i], parameters[i], first)
-        found.append(gradients)
-        if dz is not None:
-            dzs.append(dz)
-    das.append(da)
-    if l1 != 0 or l2 != 0:
-        found = [
-            {**g, "W": g["W"] + penalty_gradient(theta["W"], l1, l2)} if "W" in g else g
-            for g, theta in zip(found, reversed(parameters), strict=True)
+    layers = objective.layers
+    n = len(layers)
+    gradients: list[Parameters] = [{}] * n
+    dvalues: list[Any] = [None] * n  # dJ/d(what layer i was given)
+    z, a = trace.values[-2:]
+    dvalues[-1] = cost_backward(z, a, y, shares, objective.output, objective.cost, canonical)
+    for i in range(n - 2, -1, -1):
+        want_dx = inputs or i > 0
+        dvalues[i], gradients[i] = layers[i].backward(
+            dvalues[i + 1], trace.caches[i], parameters[i], want_dx
+        )
+    if objective.l1 != 0 or objective.l2 != 0:
+        gradients = [
+            _penalised(objective, *one) for one in zip(layers, gradients, parameters, strict=True)
         ]
-    return found[::-1], das[::-1], dzs[::-1]
+    counted = [view.at for view in numbered(layers)]
+    da = [dvalues[0], *(dvalues[at + 2] for at in counted[:-1])]
+    return gradients, da, [dvalues[at + 1] for at in counted]
+
+
+def _penalised(
+    objective: Objective, layer: Layer, gradients: Parameters, p: Parameters
+) -> Parameters:
+    l1, l2 = objective.l1, objective.l2
+    extra = {
+        parameter.name: gradients[parameter.name] + penalty_gradient(p[parameter.name], l1, l2)
+        for parameter in layer.parameters
+        if parameter.penalised
+    }
+    return {**gradients, **extra}
 
 
 def per_sample_pass(
@@ -145,27 +174,23 @@ def per_sample_pass(
 ) -> list[Parameters]:
     """Return each sample's own gradients from dJ_i/dz: dW (m, n_l, n_{l-1}), db (m, n_l).
 
-    ``dW_i = dz_i a_prev_i^T`` before the sum over samples; penalties, which belong to no sample,
-    are left out.
+    Penalties, which belong to no sample, are left out. Raises ValueError for a network with
+    parameters in layers of other kinds.
     """
-    found: list[Parameters] = []
     remaining = iter(dzs)
+    gradients: list[Parameters] = []
     for layer, cache in zip(layers, trace.caches, strict=True):
-        if isinstance(layer, Dense):
-            dz = next(remaining)
-            found.append({"W": dz[:, :, None] * cache.a_prev[:, None, :], "b": dz})
+        if isinstance(layer, Affine):
+            gradients.append(layer.per_sample(next(remaining), cache))
+        elif layer.parameters:
+            raise ValueError(
+                f"a layer {layer.kind!r} has no gradients for each sample: leave out per_sample"
+            )
         else:
-            found.append({})
-    return found
+            gradients.append({})
+    return gradients
 
 
-def output_da(trace: Trace, y: Array, shares: Array, layers: Sequence[Layer], cost: Cost) -> Array:
+def output_da(trace: Trace, y: Array, shares: Array, cost: Cost) -> Array:
     """Return dJ/da^L (m, n_L) as the cost gives it; it may be infinite where dz^L is finite."""
-    return share_out(cost.da(trace.caches[-1].a, y), shares)
-
-
-def _output(layers: Sequence[Layer]) -> Activation:
-    top = layers[-1]
-    if not isinstance(top, Dense):
-        raise TypeError(f"the last layer must be dense, not {top.kind}")
-    return top.activation
+    return share_out(cost.da(trace.y_hat, y), shares)

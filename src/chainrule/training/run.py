@@ -139,10 +139,11 @@ class Run:
         if data is None:
             raise ValueError("metrics on samples that are not in memory need a validation set")
         with np.errstate(all="ignore"):
-            last = self.net.forward(data.X).caches[-1]
-            each = cost_of(last.z, last.a, data.Y, self.net.activations[-1], self.net.cost)
+            trace = self.net.forward(data.X)
+            z, a = trace.values[-2:]
+            each = cost_of(z, a, data.Y, self.net.activations[-1], self.net.cost)
             # Each rank has a part of the samples: all see all outputs, and score the same bits.
-            y_hat, Y, J = (stacked(self.team, part) for part in (last.a, data.Y, each))
+            y_hat, Y, J = (stacked(self.team, part) for part in (a, data.Y, each))
             shares = data.shares if self.team.size == 1 else shares_in(self.team, data)
             if self.validation is not None:
                 counted = np.where(shares > 0, J, 0) * shares

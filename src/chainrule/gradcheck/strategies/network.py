@@ -16,13 +16,11 @@ import numpy.typing as npt
 
 from ...engines import Problem, choose
 from ...mathematics.costs import canonical_pair, smooth
-from ...mathematics.layers import Dense
 from ...mathematics.optimizers import OPTIMIZERS
 from ...mathematics.passes import forward_pass
-from ...mathematics.penalties import penalty
 from ...mathematics.sample_weights import shares_of, weights_of
 from ...model import Model
-from ...parameters import views
+from ...parameters import penalties, views
 from ..diagnosis import diagnose_network
 from ..differences import EPS
 from ..native import core_of
@@ -235,23 +233,11 @@ def nudges_of(
     """Return the cached passes of a network, ready to have every z moved."""
     trace = net.forward(X, training=training, step=at_step)
     stages: list[Stage] = []
-    for i, layer in enumerate(net.layers):
-        if not isinstance(layer, Dense):
-            continue
-        cache = trace.caches[i]
-        after = trace.caches[i + 1] if i + 1 < len(net.layers) else None
-        theta = net.parameters[i]
-        stages.append(
-            Stage(
-                np.ascontiguousarray(theta["W"]),
-                theta["b"],
-                layer.activation,
-                cache.a_prev,
-                np.asarray(cache.z),
-                cache.a,
-                getattr(after, "mask", None),
-            )
-        )
+    for view in net.architecture.numbered:
+        theta, (z, a) = net.parameters[view.at], trace.caches[view.at + 1]
+        mask = trace.caches[view.at + 2] if view.dropout else None
+        W, a_prev = np.ascontiguousarray(theta["W"]), trace.values[view.at]
+        stages.append(Stage(W, theta["b"], view.activation, a_prev, np.asarray(z), a, mask))
     with np.errstate(all="ignore"):
         return Nudges(stages, Y, shares, net.cost)
 
@@ -263,20 +249,15 @@ def _cost_function(net: Model, X: Array, Y: Array, weights: Any, training: bool,
     masks = net.masks(step) if training else None
     held = net.theta.copy()
     parameters = views(held, net.layers)
-    top = [layer for layer in net.layers if isinstance(layer, Dense)][-1]
-    pair = canonical_pair(top.activation, net.cost)
+    pair = canonical_pair(net.activations[-1], net.cost)
     Y64 = smooth(Y, net.cost.settings.get("smoothing", 0)) if pair is not None else Y
 
     def plain(theta: Array) -> float:
         held[...] = theta
         with np.errstate(all="ignore"):
-            last = forward_pass(X, net.layers, parameters, masks).caches[-1]
-            found = net.cost.J(last.a, Y) if pair is None else pair.J(last.z, last.a, Y64)
-            J = float(np.where(shares > 0, found, 0) @ shares)
-            for theta_l in parameters:
-                if "W" in theta_l and (net.l1 or net.l2):
-                    J += float(penalty(theta_l["W"], net.l1, net.l2))
-        return J
+            z, a = forward_pass(X, net.layers, parameters, masks).values[-2:]
+            each = net.cost.J(a, Y) if pair is None else pair.J(z, a, Y64)
+            return float(np.where(shares > 0, each, 0) @ shares) + penalties(net.architecture, held)
 
     return plain
 

@@ -1,0 +1,90 @@
+"""What every kind of layer offers: its parameters as records, and a pair of pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
+
+from ..dropout import Masks
+from ..namespace import Array
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Parameters = Mapping[str, Array]
+# (shape, rng) -> the initial values; the parameters of one layer share a generator, in order.
+Draw: TypeAlias = "Callable[[tuple[int, ...], np.random.Generator], Any]"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One array of parameters of a layer.
+
+    ``init(shape, rng)`` draws its initial values, None leaves zeros. ``decays``: weight decay
+    applies to it. ``penalised``: the L1 and L2 penalties fall on it.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    init: Draw | None = None
+    decays: bool = False
+    penalised: bool = False
+
+
+class Layer(Protocol):
+    """A layer: x (m, n_in) to y (m, n_out), and dJ/dy back to dJ/dx and its parameters' gradients.
+
+    A kind is one file of this package: a frozen record whose ``forward`` and ``backward`` are pure
+    functions of arrays, with a cache of its own kind between them. ``formula`` says what it
+    computes, in the names of its parameters.
+    """
+
+    kind: ClassVar[str]
+    formula: ClassVar[str]
+
+    @property
+    def n_in(self) -> int:
+        """The number of columns of x."""
+
+    @property
+    def n_out(self) -> int:
+        """The number of columns of y."""
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The parameters, in the order in which theta holds them."""
+
+    def forward(self, x: Array, p: Parameters, masks: Masks | None) -> tuple[Array, Any]:
+        """Propagate x forwards; return (y, cache). ``masks`` draws those of dropout in training."""
+
+    def backward(
+        self, dy: Array, cache: Any, p: Parameters, want_dx: bool = True
+    ) -> tuple[Array | None, Parameters]:
+        """Propagate dJ/dy backwards; return (dJ/dx, gradients by name).
+
+        ``want_dx`` False leaves out dJ/dx (None), which training does not need of the first layer.
+        """
+
+    def config(self) -> dict[str, Any]:
+        """Return the record as plain JSON values, without its kind."""
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Layer:
+        """Build the record from what ``config`` gave; raises ValueError for anything else."""
+
+
+def whole_number(config: Mapping[str, Any], name: str) -> int:
+    """Return a whole number from 1 of a layer's config; raises ValueError naming it."""
+    value = config[name]
+    if type(value) is not int or value < 1:
+        raise ValueError(f"{name} of a layer must be a whole number from 1, not {value!r:.80}")
+    return value
+
+
+def text(config: Mapping[str, Any], name: str) -> str:
+    """Return a text of a layer's config; raises ValueError naming it."""
+    value = config[name]
+    if not isinstance(value, str):
+        raise ValueError(f"{name} of a layer must be text, not {value!r:.80}")
+    return value
