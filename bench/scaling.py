@@ -84,7 +84,8 @@ def peak() -> int:
 def stream(
     folder: Path, memory: str, spool: str | None, batch_size: int, epochs: int, threads: int | None
 ) -> None:
-    from chainrule.tables.fit_stream import fit_data_set, size_of
+    from chainrule.tables.fit_stream import fit_data_set
+    from chainrule.tables.memory_size import size_of
 
     ranks = distributed.launched()
     team = distributed.world() if ranks and ranks[1] > 1 else ALONE
@@ -107,16 +108,17 @@ def stream(
 
 def encoded(folder: Path, rows: int) -> tuple[Any, Any]:
     """The table's first rows in memory, as a network takes them."""
-    from chainrule.tables.column_summary import encoder_of, merged, summaries
+    from chainrule.tables.column_summary import merged, summaries
     from chainrule.tables.encode_batch import encode_batch
+    from chainrule.tables.encoder import Encoder
     from chainrule.tables.parquet_dataset import open_data_set
 
     data = open_data_set(folder)
     X, y, encoder = [], [], None
     for group in data.groups[: max(rows // GROUP, 1)]:
         if encoder is None:
-            told = merged(summaries(c.without(["y"]), "y") for c in data.read(group, data.names))
-            encoder = encoder_of(told)
+            pieces = (c.without(["y"]) for c in data.read(group, data.names))
+            encoder = Encoder.of_summaries(merged(summaries(c, unit=1.0) for c in pieces))
         for batch in data.batches(group, data.names):
             X.append(encode_batch(encoder, batch, np.float32))
             y.append(batch.column("y").to_numpy())
@@ -139,7 +141,8 @@ def compare(
     read an epoch's rows before the epoch begins. Neither what makes rows in memory of files counts
     nor what a stream reads before it trains; how long all that a stream does takes is told beside.
     """
-    from chainrule.tables.fit_stream import fit_data_set, size_of
+    from chainrule.tables.fit_stream import fit_data_set
+    from chainrule.tables.memory_size import size_of
 
     X, y = encoded(folder, rows)
     asked = choices(batch_size, epochs, threads)

@@ -115,7 +115,7 @@ def test_a_model_that_learnt_nothing_says_so(run: Run, tmp_path: Path) -> None:
     (tmp_path / "noise.csv").write_text("\n".join(["x,y", *rows]))
     result = run("train", "noise.csv", "-t", "y", "--epochs", "1", "--learning-rate", "0.2")
     assert result.exit_code == 0, result.stderr
-    assert "warning: this is no better than always the mean" in result.stderr
+    assert "warning: no better than always predicting the mean" in result.stderr
 
 
 FILES = {
@@ -249,13 +249,13 @@ def test_an_old_model_is_overwritten_and_any_other_file_only_by_force(run: Run) 
 def test_ctrl_c_keeps_what_was_learnt(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     import signal
 
-    from chainrule.cli import progress
+    from chainrule.training.progress import Progress
 
-    def interrupted(self: Any, network: Any, history: Any) -> None:
+    def interrupted(self: Any, history: Any, share: float = 0.0) -> None:
         if history.epochs == 3:
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(progress.Live, "__call__", interrupted)
+    monkeypatch.setattr(Progress, "show", interrupted)
     result = run("train", "table.csv", "-t", "y")
     assert result.exit_code == 130, result.stderr
     assert "interrupted: model.safetensors holds what" in result.stderr
@@ -284,4 +284,7 @@ def test_a_fault_of_ours_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(fit, "fit_table", broken)
     result = run("train", "table.csv", "-t", "y")
     assert result.exit_code == 3
-    assert "error: a fault of chainrule (KeyError: 'lost'): --debug shows where" in result.stderr
+    assert (
+        "error: internal error (KeyError: 'lost'); rerun with --debug for a traceback"
+        in result.stderr
+    )

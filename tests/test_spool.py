@@ -304,7 +304,7 @@ def test_a_block_stays_as_it_is_while_the_next_is_filled(
     def looked_at(self: Any, *args: Any, **kw: Any) -> None:
         real(self, *args, **kw)
         for ahead in (False, True):
-            samples = fit_stream.replace(self.samples, ahead=ahead, begun={}, kept=[])
+            samples = fit_stream.replace(self.batches, ahead=ahead, begun={}, kept=[])
             for epoch in range(3):
                 for block in samples.blocks(epoch, 0):
                     # Until whatever is filled meanwhile is full.

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 import chainrule as cr
 from chainrule.mathematics.random import SPLIT, key, uniform
 from chainrule.tables import fit_stream
-from chainrule.tables.column_summary import encoder_of, merged, summaries
+from chainrule.tables.column_summary import merged, summaries
 from chainrule.tables.columns import columns
 from chainrule.tables.encoder import Encoder
-from chainrule.tables.fit_stream import fit_data_set, size_of
+from chainrule.tables.fit_stream import fit_data_set
+from chainrule.tables.memory_size import size_of
 from chainrule.tables.model import TableModel
 from chainrule.tables.parquet_dataset import is_data_set, open_data_set, shared_out
 from chainrule.tables.row_cache import AUTO
@@ -73,11 +74,11 @@ def test_every_row_comes_once_an_epoch_whatever_the_size_of_the_buffer(
             real(self, *args, **kw)
             for epoch in range(2):
                 parts, steps = [], 0
-                for block in self.samples.blocks(epoch, 0):
+                for block in self.batches.blocks(epoch, 0):
                     parts.append(block.problem.X[block.order])
                     steps += block.steps
                 rows.append(np.concatenate(parts))
-                assert steps == self.samples.steps
+                assert steps == self.batches.steps
 
         with monkeypatch.context() as patched:
             patched.setattr(fit_stream.Run, "__init__", begun)
@@ -91,10 +92,10 @@ def test_every_row_comes_once_an_epoch_whatever_the_size_of_the_buffer(
 def test_statistics_are_those_of_the_whole_table(folder: Path) -> None:
     data, whole = open_data_set(folder), columns(made()).without(["y"])
     parts = [
-        merged(summaries(rows, "y") for rows in data.read(group, list(whole)))
+        merged(summaries(rows, "y", unit=1.0) for rows in data.read(group, list(whole)))
         for group in data.groups
     ]
-    streamed, expected = encoder_of(merged(parts)), Encoder.fit(whole)
+    streamed, expected = Encoder.of_summaries(merged(parts)), Encoder.fit(whole)
     for a, b in zip(streamed.features, expected.features, strict=True):
         assert (a.name, a.kind, a.words, a.missing, a.other) == (
             b.name,
@@ -123,7 +124,7 @@ def test_merged_moments_are_exact_up_to_rounding(
 
     shifted = [None if v is None else v + offset for v in values]
     parts = [pa.table({"x": pa.array(p, pa.float64())}) for p in (shifted[:cut], shifted[cut:])]
-    found = merged(summaries(columns(p), "y") for p in parts if p.num_rows)["x"]
+    found = merged(summaries(columns(p), "y", unit=1.0) for p in parts if p.num_rows)["x"]
     exact = [Fraction(v) for v in shifted if v is not None]
     mean = sum(exact) / len(exact)
     squares = sum((v - mean) ** 2 for v in exact)
@@ -132,7 +133,7 @@ def test_merged_moments_are_exact_up_to_rounding(
     assert found.mean == pytest.approx(float(mean), rel=1e-12, abs=1e-9)
     top = max(abs(v - mean) for v in exact)
     slack = 1e-9 * float(squares) + len(exact) * (1e-15 * float(abs(mean) + top)) ** 2 * 100
-    assert abs(found.squares - float(squares)) <= slack + 1e-12 * float(top) ** 2 + 1e-300
+    assert abs(found.unit_squares - float(squares)) <= slack + 1e-12 * float(top) ** 2 + 1e-300
 
 
 def test_trains_as_from_memory_and_its_file_predicts(folder: Path, tmp_path: Path) -> None:
@@ -233,7 +234,7 @@ def spoil(folder: Path, how: str) -> None:
         ("type", r"column 'x0' of .*part-1.parquet is of type string, and of double in"),
         ("empty", "has column names but no rows"),
         ("none", "holds no Parquet files"),
-        ("missing target", "target 'y' has no value in"),
+        ("missing target", "target 'y' has no value .or NaN. in 71 rows"),
     ],
 )
 def test_bad_data_is_one_sentence(folder: Path, how: str, words: str) -> None:

@@ -82,7 +82,7 @@ def test_an_identifier_is_left_out_and_said_so() -> None:
     encoder = Encoder.fit(table(name=["ann", "bob", "cid"], a=[1.0, 2.0, 4.0]))
     assert encoder.feature_names == ["a"]
     assert encoder.left_out == ("name",)
-    assert "column 'name' is left out: each of its 3 words is in one row" in encoder.notes[0]
+    assert "column 'name' is left out: each of its 3 words occurs only once" in encoder.notes[0]
     assert encoder.extra(table(name=["x"], a=[1.0], more=[2.0])) == ["more"]
 
 

@@ -13,16 +13,13 @@ from hypothesis import strategies as st
 from chainrule.tables.columns import Column, Columns
 from chainrule.tables.fit import Diverged, fit_columns
 from chainrule.tables.model import TableModel
-from chainrule.tables.settings import (
+from chainrule.tables.settings import Choices, check, complete, smaller_rate
+from chainrule.training.defaults import (
+    EPOCHS_REMEMBERED,
     LEARNING_RATES,
-    MEMORY,
     MOST_DECAY,
-    Choices,
-    batch_size_for,
-    check,
-    complete,
-    smaller_rate,
-    weight_decay_for,
+    TABLE,
+    weight_decay,
 )
 
 
@@ -125,13 +122,13 @@ def test_prediction_goes_in_parts_over_long_tables(monkeypatch: pytest.MonkeyPat
 
 @given(m=st.integers(1, 10**7), rate=st.floats(1e-6, 10))
 def test_choices_stay_within_reason(m: int, rate: float) -> None:
-    size = batch_size_for(m)
+    size = TABLE.batch_size(m)
     assert 1 <= size <= min(m, 256)
     steps = math.ceil(m / size)
-    decay = weight_decay_for(steps, rate)
+    decay = weight_decay(steps, rate)
     assert 0 < decay <= MOST_DECAY
-    # Weights remember MEMORY epochs, or more where the decay would be too strong.
-    assert 1 / (rate * decay * steps) >= MEMORY * (1 - 1e-9)
+    # Weights remember EPOCHS_REMEMBERED epochs, or more where the decay would be too strong.
+    assert 1 / (rate * decay * steps) >= EPOCHS_REMEMBERED * (1 - 1e-9)
 
 
 def test_what_is_given_is_kept_and_the_rest_chosen() -> None:

@@ -52,34 +52,34 @@ class App(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the verb; an unknown one is answered with the nearest."""
         if args and args[0] not in VERBS and not args[0].startswith("-"):
-            from difflib import get_close_matches
+            from ..mathematics.names import nearest
 
-            near = get_close_matches(args[0], VERBS, n=1)
-            hint = f", did you mean {near[0]!r}?" if near else ""
+            near = nearest(args[0], VERBS)
+            hint = f", did you mean {near!r}?" if near else ""
             ctx.fail(f"no such verb: {args[0]!r}{hint} (verbs: {', '.join(VERBS)})")
         return super().resolve_command(ctx, args)
 
-    def main(self, args: Sequence[str] | None = None, *given: Any, **named: Any) -> Any:
+    def main(self, args: Sequence[str] | None = None, *more: Any, **named: Any) -> Any:
         """Run a verb and leave the process with its exit code."""
         args = sys.argv[1:] if args is None else list(args)
         named["standalone_mode"] = False
         try:
-            code = super().main(args, *given, **named)
+            code = super().main(args, *more, **named)
             sys.stdout.flush()
         except Exception as error:
             if "--debug" in args and not isinstance(error, (click.exceptions.Exit, Stopped)):
                 import traceback
 
                 traceback.print_exc()
-            code = told(error)
+            code = report(error)
         except KeyboardInterrupt:
             code = _say("interrupted: nothing was written", 130)
         sys.exit(code if isinstance(code, int) else 0)
 
 
-def told(error: Exception) -> int:
+def report(error: Exception) -> int:
     """Say in one sentence what went wrong; return the exit code."""
-    from ..tables.fit import Diverged
+    from ..tables.recipe import Diverged
 
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
@@ -91,7 +91,7 @@ def told(error: Exception) -> int:
         error.show()
         return 2
     if isinstance(error, BrokenPipeError):
-        # Whoever read our output has gone; Python must not try to flush to him at exit.
+        # The reader of our output has gone: Python must not try to flush to it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     if isinstance(error, Diverged):
@@ -103,7 +103,7 @@ def told(error: Exception) -> int:
     if isinstance(error, ValueError | TypeError):
         return _say(f"error: {error}", 2)
     kind = type(error).__name__
-    return _say(f"error: a fault of chainrule ({kind}: {error}): --debug shows where", 3)
+    return _say(f"error: internal error ({kind}: {error}); rerun with --debug for a traceback", 3)
 
 
 def _system_says(error: OSError) -> str:

@@ -64,7 +64,7 @@ def check(
 
         write_atomically(html, document(report).encode())
     if as_json:
-        print_json({"model": model, "data": data, **report.to_dict(), "messages": voice.said})
+        print_json({"model": model, "data": data, **report.to_dict(), "messages": voice.messages})
     else:
         import sys
 

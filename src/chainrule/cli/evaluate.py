@@ -31,7 +31,7 @@ def evaluate(model: str, data: str, as_json: bool, quiet: bool, debug: bool) -> 
     if as_json:
         head = {"model": model, "data": data, "target": target.name, "task": target.task}
         classes = {"classes": list(target.classes)}
-        print_json(head | classes | {"scores": scores, "messages": voice.said})
+        print_json(head | classes | {"scores": scores, "messages": voice.messages})
         return
     print_scores(scores)
     if target.classes:

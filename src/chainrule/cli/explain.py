@@ -65,7 +65,7 @@ def explain(
     page.save(output)
     if as_json:
         size = len(page.html.encode())
-        print_json({"page": output, "bytes": size, "row": row, "messages": voice.said})
+        print_json({"page": output, "bytes": size, "row": row, "messages": voice.messages})
         return
     voice(f"wrote {output}; open it in a browser")
 

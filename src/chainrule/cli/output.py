@@ -32,22 +32,22 @@ def colour() -> bool | None:
 
 
 class Voice:
-    """Says sentences on standard error, and remembers them for the JSON result."""
+    """Says sentences on standard error, and keeps them for the JSON result."""
 
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
-        self.said: list[str] = []
+        self.messages: list[str] = []
 
     def __call__(self, sentence: str) -> None:
         """Say a sentence."""
-        self.said.append(sentence)
+        self.messages.append(sentence)
         if not self.quiet:
             click.echo(sentence, err=True, color=colour())
 
 
 def print_json(value: Any) -> None:
     """Print a result as JSON; a number that is not finite becomes null."""
-    from ..tables.fit import finite
+    from ..files.json_values import finite
 
     click.echo(json.dumps(finite(value), ensure_ascii=False, indent=2, allow_nan=False))
 

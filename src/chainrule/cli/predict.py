@@ -61,14 +61,14 @@ def predict(
     if probabilities and not loaded.target.classes:
         raise ValueError(f"{model} predicts a number: there are no --probabilities of classes")
     voice = Voice(quiet)
-    found = loaded.predict(loaded.read(data, say=voice))
-    for warning in found.warnings:
+    predictions = loaded.predict(loaded.read(data, say=voice))
+    for warning in predictions.warnings:
         voice(f"warning: {warning}")
-    columns = _columns(found, probabilities)
-    columns = {**_kept(data, keep, columns, as_words=kind == ".csv"), **columns}
+    columns = _columns(predictions, probabilities)
+    columns = {**_beside(data, keep, columns, as_words=kind == ".csv"), **columns}
     if output is not None:
         write_atomically(output, _WRITERS[kind](columns))
-        voice(f"wrote {len(found.values)} predictions of {loaded.target.name!r} to {output}")
+        voice(f"wrote {len(predictions.values)} predictions of {loaded.target.name!r} to {output}")
     if as_json:
         print_json(
             {
@@ -76,9 +76,9 @@ def predict(
                 "data": data,
                 "target": loaded.target.name,
                 "task": loaded.target.task,
-                "rows": len(found.values),
+                "rows": len(predictions.values),
                 **({"output": output} if output else {"columns": columns}),
-                "messages": voice.said,
+                "messages": voice.messages,
             }
         )
     elif output is None:
@@ -92,13 +92,13 @@ def _kind(output: str | None, inputs: tuple[str, ...]) -> str:
     if path.suffix not in _WRITERS:
         known = " or ".join(_WRITERS)
         raise ValueError(f"--output {output} must end in {known}: that says what to write")
-    for given in inputs:
-        if path.exists() and Path(given).exists() and path.samefile(given):
+    for source in inputs:
+        if path.exists() and Path(source).exists() and path.samefile(source):
             raise ValueError(f"--output {output} is one of the files to read: name another")
     return path.suffix
 
 
-def _kept(
+def _beside(
     data: str, names: tuple[str, ...], predicted: dict[str, Any], as_words: bool
 ) -> dict[str, Any]:
     """Read the columns to put beside predictions; those of a CSV file as they are written there."""
@@ -111,15 +111,17 @@ def _kept(
         if name in predicted:
             raise ValueError(f"--keep {name} has the name of a column of predictions: rename it")
     table = read_table(data, names)
-    found = {name: table.column(require(table.column_names, name, data)) for name in names}
-    return {n: spelled(c.to_pylist()) for n, c in found.items()} if as_words else found
+    columns = {name: table.column(require(table.column_names, name, data)) for name in names}
+    if not as_words:
+        return columns
+    return {name: spelled(column.to_pylist()) for name, column in columns.items()}
 
 
-def _columns(found: Any, probabilities: bool) -> dict[str, list[Any]]:
-    columns = {PREDICTION: found.words}
+def _columns(predictions: Any, probabilities: bool) -> dict[str, list[Any]]:
+    columns = {PREDICTION: predictions.words}
     if probabilities:
-        for place, name in enumerate(found.target.classes):
-            columns[PROBABILITY + name] = found.probabilities[:, place].tolist()
+        for place, name in enumerate(predictions.target.classes):
+            columns[PROBABILITY + name] = predictions.probabilities[:, place].tolist()
     return columns
 
 

@@ -43,7 +43,7 @@ def report(model: str, data: str, output: str, as_json: bool, quiet: bool, debug
                 "page": output,
                 "scores": made.scores,
                 "importance": order,
-                "messages": voice.said,
+                "messages": voice.messages,
             }
         )
         return

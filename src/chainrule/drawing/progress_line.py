@@ -7,6 +7,7 @@ from typing import Final, TextIO
 
 AFTER: Final = 2.0  # seconds of work before the line first appears
 EVERY: Final = 0.2  # seconds between two drawings
+ERASE: Final = "\x1b[K"  # a terminal erases from the cursor to the end of the line (ECMA-48, EL)
 
 
 class ProgressLine:
@@ -19,7 +20,7 @@ class ProgressLine:
         self._stream = stream or sys.stderr
         self._enabled = enabled and self._stream is not None and self._stream.isatty()
         self._next = start + AFTER
-        self._width = 0
+        self._drawn = False
 
     def due(self, now: float) -> bool:
         """Return whether to draw now; if so, the next drawing is due ``EVERY`` seconds later."""
@@ -30,13 +31,13 @@ class ProgressLine:
 
     def draw(self, text: str) -> None:
         """Draw the text over the line's last one."""
-        self._stream.write("\r" + text.ljust(self._width))
+        self._stream.write(f"\r{text}{ERASE}")
         self._stream.flush()
-        self._width = max(self._width, len(text))
+        self._drawn = True
 
     def close(self) -> None:
         """Wipe the line away, if it was ever drawn."""
-        if self._width:
-            self._stream.write("\r" + " " * self._width + "\r")
+        if self._drawn:
+            self._stream.write(f"\r{ERASE}")
             self._stream.flush()
-            self._width = 0
+            self._drawn = False

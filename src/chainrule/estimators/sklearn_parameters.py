@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -23,16 +22,13 @@ from ..mathematics.optimizers import (
 )
 from ..mathematics.schedules import SCHEDULES, Schedule, resolve_schedule
 from ..mathematics.stepping import optimizer_of
+from ..training.defaults import DROP_IN, HIGHEST, PEAK
 
 # scikit-learn's words for what has another name here.
 ACTIVATION_WORDS = {"logistic": "sigmoid"}
 
 # The costs that scale with y: J(s a, s y) = s^degree J(a, y), so that y may be standardised.
 DEGREES = {"squared_error": 2, "absolute_error": 1, "quantile": 1, "huber": 2}
-
-# The automatic schedule: the learning rate rises from learning_rate_init to PEAK times that, but
-# not beyond HIGHEST, and falls to 0.
-PEAK, HIGHEST = 20.0, 0.02
 
 
 def hidden_sizes(sizes: Any) -> list[int]:
@@ -155,23 +151,14 @@ def reacting(factor: list[float]) -> Schedule:
     return Schedule("reacting", factor=lambda step, steps, state: factor[0])
 
 
-# A run under the automatic schedule takes about so many updates, in at least so many epochs.
-UPDATES, FEWEST_EPOCHS = 3000, 15
-# The automatic batch: all samples up to the first number, then so many that an epoch has at least
-# EPOCH_UPDATES updates, within these limits.
-WHOLE, EPOCH_UPDATES, SMALLEST_BATCH, LARGEST_BATCH = 64, 12, 32, 256
-
-
 def automatic_batch(m: int) -> int:
     """Return the batch size for m samples where batch_size is "auto"."""
-    if m <= WHOLE:
-        return m
-    return max(SMALLEST_BATCH, min(LARGEST_BATCH, ceil(m / EPOCH_UPDATES)))
+    return DROP_IN.batch_size(m)
 
 
 def planned_epochs(m: int, batch_size: int, most: int) -> int:
     """Return how many epochs the automatic schedule plans, ``most`` at most."""
-    return min(most, max(FEWEST_EPOCHS, ceil(UPDATES / ceil(m / batch_size))))
+    return min(most, DROP_IN.epochs(m, batch_size))
 
 
 def cost(loss: Any, known: Sequence[str], scale: float = 1.0) -> Cost:

@@ -83,19 +83,30 @@ def spell(name: str, numbers: Iterable[float] = ()) -> str:
     return f"{name}({inside})" if inside else name
 
 
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is spelt most like ``name``, None if none is; case is ignored.
+
+    >>> nearest("Prize", ["age", "price"])
+    'price'
+    """
+    from difflib import get_close_matches
+
+    lower = {one.strip().lower(): one for one in reversed(list(known))}
+    near = get_close_matches(name.strip().lower(), lower, n=1)
+    return lower[near[0]] if near else None
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> ValueError:
     """Build the error for a ``name`` that no table entry has; it offers the nearest known one.
 
     >>> print(unknown("optimizer", "adamm", ["adam", "rmsprop"]))
     unknown optimizer 'adamm', did you mean 'adam'? (known: adam, rmsprop)
     """
-    from difflib import get_close_matches
-
     names = list(known)
     plain = re.sub(r"[\s-]+", "_", str(name).strip().lower())
     elsewhere = _ELSEWHERE.get(plain)
-    near = [elsewhere] if elsewhere in names else get_close_matches(plain, names, n=1)
-    hint = f", did you mean {near[0]!r}?" if near else ""
+    near = elsewhere if elsewhere in names else nearest(plain, names)
+    hint = f", did you mean {near!r}?" if near else ""
     return ValueError(f"unknown {kind} {name!r}{hint} (known: {', '.join(sorted(names))})")
 
 

@@ -1,10 +1,10 @@
-"""Statistics of columns in one pass over row groups: counts, means, variances, words.
+"""Statistics of columns: counts, mean, squares, extremes and words, of a table or of a stream.
 
-Each row group is summed up by itself and the sums are merged in the order of the row groups, so
-that the result does not depend on who read which. Mean and variance are merged as Chan, Golub and
-LeVeque do ("Updating formulae and a pairwise algorithm for computing sample variances", 1979),
-which loses no digits to a large mean. The encoder made from them is that of ``Encoder.fit`` up to
-rounding.
+A summary is all that the encoder and the target are fitted on. A table in memory is summed up at
+once; in a stream each piece is summed up by itself, and the summaries are merged in the order of
+the pieces, so that the result does not depend on who read which. Mean and squares are merged as
+Chan, Golub and LeVeque do ("Updating formulae and a pairwise algorithm for computing sample
+variances", 1979), which loses no digits to a large mean.
 """
 
 from __future__ import annotations
@@ -12,244 +12,182 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from math import inf, isfinite, sqrt
+from math import inf, sqrt
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from .columns import Column, Columns, as_measures, as_text
+from .columns import Column, Columns, as_measures
 from .dates import phases
-from .encoder import Encoder
-from .features import FEWEST_ROWS, MOST_WORDS, Feature, date_feature
-from .lookalikes import meant
-from .target import MOST_NUMBERED_CLASSES, ROWS_PER_NUMBERED_CLASS, TargetEncoder, no_date
 
-# Different words in a column of more than this are taken for names of rows.
-MOST_DIFFERENT = 1_000_000
-# Different numbers of a target that are counted one by one.
-MOST_NUMBERS = 1000
+Array = npt.NDArray[Any]
+
+# Different words of a stream's column are counted up to this number.
+MOST_WORDS_COUNTED = 1_000_000
+# Different numbers of a stream's target are counted up to this number.
+MOST_NUMBERS_COUNTED = 1000
 
 
 @dataclass(slots=True)
 class Summary:
-    """What is known of a column's values: how many, missing, mean, squares about it, extremes.
+    """The statistics of a column's values.
 
-    ``words`` counts a text column's words, and of a target the different numbers, unless there are
-    more than ``MOST_NUMBERS`` (None). ``phases`` are the extremes of a date's places in its cycles.
+    ``count`` and ``missing``: rows with a value and without, by weight. ``unit``: what numbers are
+    divided by before they are squared; ``unit_mean`` and ``unit_squares`` (about the mean) are in
+    that unit. ``values``: how often each word of a text column, and each number of a target, is
+    there; None where they are not counted. ``phases``: the extremes of a date's places in its
+    cycles. ``distinct``: all values are whole numbers of which none is there twice.
     """
 
     name: str
     kind: str
-    count: int = 0
-    missing: int = 0
-    mean: float = 0.0
-    squares: float = 0.0
+    count: float = 0
+    missing: float = 0
+    unit: float = 1.0
+    unit_mean: float = 0.0
+    unit_squares: float = 0.0
     low: float = inf
     high: float = -inf
     whole: bool = True
-    words: Counter[Any] | None = field(default_factory=Counter)
+    distinct: bool = False
+    values: Counter[Any] | None = field(default_factory=Counter)
     phases: dict[str, tuple[float, float]] = field(default_factory=dict)
 
+    @property
+    def mean(self) -> float:
+        """The mean of the values."""
+        return self.unit_mean * self.unit
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation (1/m) of the values."""
+        return sqrt(self.unit_squares / self.count) * self.unit
+
+    @property
+    def rows(self) -> float:
+        """The number of rows, by weight."""
+        return self.count + self.missing
+
+    @property
+    def counts_rows(self) -> bool:
+        """Whether the values look like a number of each row: different, nearly without gaps."""
+        dense = self.high - self.low < 2.0 * self.count
+        return self.distinct and not self.missing and self.count >= 20 and dense
+
     def merge(self, other: Summary) -> None:
-        """Add what another summary knows, of rows that follow."""
+        """Add the statistics of rows that follow; both summaries have one unit.
+
+        Raises ValueError for columns of two kinds.
+        """
         if other.kind != self.kind and "empty" not in (self.kind, other.kind):
             raise ValueError(
                 f"column {self.name!r} is {self.kind} in one file and {other.kind} in another"
             )
         self.kind = other.kind if self.kind == "empty" else self.kind
-        n = self.count + other.count
+        apart = self.high < other.low or other.high < self.low
+        self.distinct = self.distinct and other.distinct and apart
+        m = self.count + other.count
         if other.count:
-            delta = other.mean - self.mean
-            self.mean += delta * (other.count / n)
-            self.squares += other.squares + delta * delta * (self.count * (other.count / n))
-        self.count, self.missing = n, self.missing + other.missing
+            delta = other.unit_mean - self.unit_mean
+            self.unit_mean += delta * (other.count / m)
+            self.unit_squares += other.unit_squares
+            self.unit_squares += delta * delta * (self.count * (other.count / m))
+        self.count, self.missing = m, self.missing + other.missing
         self.low, self.high = min(self.low, other.low), max(self.high, other.high)
         self.whole = self.whole and other.whole
         for cycle, (low, high) in other.phases.items():
-            least, most = self.phases.get(cycle, (low, high))
-            self.phases[cycle] = (min(least, low), max(most, high))
-        if self.words is None or other.words is None:
-            self.words = None
+            least, greatest = self.phases.get(cycle, (low, high))
+            self.phases[cycle] = (min(least, low), max(greatest, high))
+        self._merge_values(other)
+
+    def _merge_values(self, other: Summary) -> None:
+        if self.values is None or other.values is None:
+            self.values = None
             return
-        self.words.update(other.words)
-        if self.kind == "text" and len(self.words) > MOST_DIFFERENT:
-            raise ValueError(
-                f"column {self.name!r} has more than {MOST_DIFFERENT} different words: it looks "
-                f"like a name of each row, leave it out with --drop {self.name!r}"
-            )
-        if self.kind != "text" and len(self.words) > MOST_NUMBERS:
-            self.words = None
+        self.values.update(other.values)
+        limit = MOST_WORDS_COUNTED if self.kind == "text" else MOST_NUMBERS_COUNTED
+        if len(self.values) > limit:
+            self.values = None
 
 
-def summary(column: Column, target: bool = False) -> Summary:
-    """Sum up a column. Raises ValueError for infinity, naming the column."""
-    found = Summary(column.name, column.kind, words=Counter() if target else None)
-    if column.kind == "text":
-        words = Counter(column.values.tolist())
-        found.missing = words.pop(None, 0)
-        found.count, found.words = sum(words.values()), words
-        return found
-    values = as_measures(column)
-    present = values[~np.isnan(values)]
-    found.count, found.missing = len(present), len(values) - len(present)
-    if not found.count:
-        found.kind = "empty"
-        return found
-    found.mean = float(present.mean())
-    found.squares = float(np.square(present - found.mean).sum())
-    found.low, found.high = float(present.min()), float(present.max())
-    if column.kind == "date":
-        found.phases = phases(present)
-    if target:
-        found.whole = bool((present == np.floor(present)).all())
-        numbers, counts = np.unique(present, return_counts=True)
-        found.words = Counter(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
-    return found
+def summarise(
+    column: Column,
+    target: bool = False,
+    weights: npt.NDArray[np.float64] | None = None,
+    unit: float | None = None,
+) -> Summary:
+    """Sum up a column. Raises ValueError for infinity, naming the column and the rows.
 
-
-def summaries(rows: Columns, target: str) -> dict[str, Summary]:
-    """Sum up every column."""
-    return {name: summary(column, name == target) for name, column in rows.items()}
-
-
-def merged(parts: Iterable[Mapping[str, Summary]]) -> dict[str, Summary]:
-    """Merge summaries in their order. Raises ValueError as ``Summary.merge`` does."""
-    found: dict[str, Summary] = {}
-    for part in parts:
-        for name, other in part.items():
-            if name in found:
-                found[name].merge(other)
-            else:
-                found[name] = other
-    return found
-
-
-def encoder_of(found: Mapping[str, Summary], left_out: Iterable[str] = ()) -> Encoder:
-    """Make the encoder of columns from their summaries; see ``Encoder.fit`` for the errors."""
-    features: list[Feature] = []
-    notes: list[str] = []
-    skipped = list(left_out)
-    for one in found.values():
-        if one.count == 0:
-            raise ValueError(
-                f"column {one.name!r} has no value in any row that is trained on: leave it out "
-                f"with --drop {one.name!r}"
-            )
-        feature = _category(one, notes) if one.kind == "text" else _number(one, notes)
-        if feature is None:
-            skipped.append(one.name)
-        else:
-            features.append(feature)
-    if not features:
-        raise ValueError("no column is left to learn from beside the target")
-    if all(f.kind in ("number", "date") and f.scale == 0 and not f.missing for f in features):
-        raise ValueError("every column is constant: there is nothing to learn from")
-    return Encoder(tuple(features), tuple(skipped), tuple(notes))
-
-
-def _number(one: Summary, notes: list[str]) -> Feature:
-    if not isfinite(one.squares):
-        raise ValueError(f"column {one.name!r} holds numbers too large to be squared: scale them")
-    constant = one.low == one.high
-    if constant:
-        notes.append(
-            f"column {one.name!r} is {one.low:g} in every row that is trained on: it tells the "
-            "network nothing"
-        )
-    if one.kind == "boolean":
-        return Feature(one.name, "boolean", one.mean, 1.0, one.missing > 0)
-    if one.kind == "date":
-        scale = sqrt(one.squares / one.count)
-        feature, said = date_feature(
-            one.name, one.low, one.high, one.mean, scale, one.missing > 0, one.phases
-        )
-        notes += said
-        return feature
-    scale = 0.0 if constant else sqrt(one.squares / one.count)
-    return Feature(one.name, "number", one.low if constant else one.mean, scale, one.missing > 0)
-
-
-def _category(one: Summary, notes: list[str]) -> Feature | None:
-    counts = one.words or Counter()
-    frequent = sorted(word for word, n in counts.items() if n >= FEWEST_ROWS)
-    if not frequent:
-        notes.append(
-            f"column {one.name!r} is left out: each of its {len(counts)} words is in one row only, "
-            f"which tells nothing about a new row{meant(list(counts))}"
-        )
-        return None
-    if len(frequent) > MOST_WORDS:
-        frequent = sorted(sorted(frequent, key=lambda word: -counts[word])[:MOST_WORDS])
-        notes.append(
-            f"column {one.name!r} has {len(counts)} different words: the {MOST_WORDS} most "
-            "frequent have a place of their own, the rest share one"
-        )
-    alike = meant(list(counts))
-    if alike:
-        notes.append(f"column {one.name!r} is taken for words{alike}")
-    m = one.count + one.missing
-    others = one.count - sum(counts[word] for word in frequent)
-    tail = [others] * (others > 0) + [one.missing] * (one.missing > 0)
-    shares = np.array([*(counts[word] for word in frequent), *tail]) / m
-    return Feature(
-        name=one.name,
-        kind="category",
-        missing=one.missing > 0,
-        words=tuple(frequent),
-        other=others > 0,
-        shares=tuple(shares.tolist()),
-    )
-
-
-def target_of(one: Summary, task: str | None = None) -> tuple[TargetEncoder, str]:
-    """Make the target's encoder from its summary, and say which task it is; see ``read_target``.
-
-    Raises ValueError for missing values, a constant target, and a task that it does not allow.
+    ``target``: count different numbers too. ``weights`` (m,): how often each row counts.
+    ``unit``: see ``Summary``; by default the greatest number, so that no square overflows.
     """
-    name, m = one.name, one.count + one.missing
-    if one.kind == "date":
-        raise no_date(name)
-    if one.missing:
-        raise ValueError(
-            f"target {name!r} has no value in {one.missing} rows: give the true value or remove "
-            "the rows"
-        )
-    different = len(one.words) if one.words is not None else MOST_NUMBERS + 1
-    if different == 1 or (one.kind != "text" and one.low == one.high):
-        raise ValueError(
-            f"target {name!r} is the same in every row: there is nothing to learn, name another "
-            "column with --target"
-        )
-    found = "regression"
-    if different == 2:
-        found = "binary"
-    elif one.kind == "text" or (
-        one.whole
-        and different <= MOST_NUMBERED_CLASSES
-        and m >= ROWS_PER_NUMBERED_CLASS * different
-    ):
-        found = "multiclass"
-    chosen = task or found
-    if chosen == "binary" and different != 2:
-        raise ValueError(f"target {name!r} has {different} different values, and a binary task two")
-    if chosen == "regression":
-        if one.kind == "text":
-            raise ValueError(f"target {name!r} holds words, but regression needs numbers")
-        scale = sqrt(one.squares / one.count)
-        return TargetEncoder(
-            name, "regression", (), one.mean, scale
-        ), f"target {name!r}: regression"
-    if one.words is None or 2 * different > m:
-        raise ValueError(
-            f"target {name!r} has too many classes for {m} rows: use --task regression, or name "
-            "another column with --target"
-        )
-    kind: Any = one.kind
-    values = sorted(one.words)
-    column = Column(name, kind, np.array(values, object if kind == "text" else np.float64))
-    classes = tuple(as_text(column).tolist())
-    counts = ", ".join(
-        f"{c} {one.words[v]}" for c, v in list(zip(classes, values, strict=True))[:12]
-    )
-    encoder = TargetEncoder(name, chosen, classes)  # type: ignore[arg-type]
-    return encoder, f"target {name!r}: {chosen}, {different} classes in {m} rows ({counts})"
+    if weights is not None:
+        column = Column(column.name, column.kind, column.values[weights > 0])
+        weights = weights[weights > 0]
+    present = ~column.missing
+    summary = Summary(column.name, column.kind, values=None)
+    summary.count = _total(present, weights)
+    summary.missing = _total(~present, weights)
+    counts = None if weights is None else weights[present]
+    if column.kind == "text":
+        summary.values = _counted(column.values[present].tolist(), counts)
+        return summary
+    numbers = as_measures(column)[present]
+    if not summary.count:
+        summary.kind = "empty"
+        return summary
+    _sum_up(summary, numbers, counts, unit)
+    if target:
+        summary.values = _counted(numbers.tolist(), counts)
+    return summary
+
+
+def _total(rows: npt.NDArray[np.bool_], weights: Array | None) -> float:
+    return int(rows.sum()) if weights is None else float(weights[rows].sum())
+
+
+def _counted(values: list[Any], weights: Array | None) -> Counter[Any]:
+    if weights is None:
+        return Counter(values)
+    counter: Counter[Any] = Counter()
+    for value, weight in zip(values, weights.tolist(), strict=True):
+        counter[value] += weight
+    return counter
+
+
+def _sum_up(summary: Summary, numbers: Array, weights: Array | None, unit: float | None) -> None:
+    """Add the statistics of numbers to a summary."""
+    summary.low, summary.high = float(numbers.min()), float(numbers.max())
+    greatest = max(abs(summary.low), abs(summary.high))
+    summary.unit = (greatest or 1.0) if unit is None else unit
+    scaled = numbers / summary.unit
+    mean = scaled.mean() if weights is None else weights @ scaled / summary.count
+    with np.errstate(over="ignore"):
+        squares = (scaled - mean) ** 2
+        total = squares.sum() if weights is None else weights @ squares
+    summary.unit_mean, summary.unit_squares = float(mean), float(total)
+    summary.whole = bool((numbers == np.floor(numbers)).all())
+    dense = summary.high - summary.low < 2.0 * len(numbers)
+    if summary.kind == "integer" and dense:
+        increasing = bool((np.diff(numbers) > 0).all())
+        summary.distinct = increasing or np.unique(numbers).size == len(numbers)
+    if summary.kind == "date":
+        summary.phases = phases(numbers)
+
+
+def summaries(rows: Columns, target: str = "", unit: float | None = None) -> dict[str, Summary]:
+    """Sum up every column."""
+    return {name: summarise(column, name == target, None, unit) for name, column in rows.items()}
+
+
+def merged(pieces: Iterable[Mapping[str, Summary]]) -> dict[str, Summary]:
+    """Merge summaries in their order. Raises ValueError as ``Summary.merge`` does."""
+    whole: dict[str, Summary] = {}
+    for piece in pieces:
+        for name, summary in piece.items():
+            if name in whole:
+                whole[name].merge(summary)
+            else:
+                whole[name] = summary
+    return whole

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from ..mathematics.names import nearest
 from .dates import counted, day_of, is_date, written
 
 Kind = Literal["integer", "float", "boolean", "date", "text", "empty"]
@@ -55,8 +56,8 @@ class Columns(Mapping[str, Column]):
 
     def take(self, rows: npt.NDArray[np.int64]) -> Columns:
         """Return the columns at some rows, counted from 0, in that order."""
-        taken = {n: Column(n, c.kind, c.values[rows]) for n, c in self.columns.items()}
-        return Columns(taken, len(rows))
+        chosen = {n: Column(n, c.kind, c.values[rows]) for n, c in self.columns.items()}
+        return Columns(chosen, len(rows))
 
     def without(self, names: Iterable[str]) -> Columns:
         """Return the columns but some; raises ValueError for a name that is not there."""
@@ -71,14 +72,11 @@ def require(names: Iterable[str], name: str, where: str = "the table") -> str:
     Traceback (most recent call last):
     ValueError: the table has no column 'prize', did you mean 'price'? (columns: age, price)
     """
-    from difflib import get_close_matches
-
     names = list(names)
     if name in names:
         return name
-    lower = {known.strip().lower(): known for known in reversed(names)}
-    near = get_close_matches(name.strip().lower(), lower, n=1)
-    hint = f", did you mean {lower[near[0]]!r}?" if near else ""
+    near = nearest(name, names)
+    hint = f", did you mean {near!r}?" if near else ""
     listed = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
     raise ValueError(f"{where} has no column {name!r}{hint} (columns: {listed})")
 
@@ -91,10 +89,8 @@ def columns(table: Any, drop: Sequence[str] = ()) -> Columns:
     """
     for name in drop:
         require(table.column_names, name)
-    found = {
-        name: _column(name, table.column(name)) for name in table.column_names if name not in drop
-    }
-    return Columns(found, table.num_rows)
+    kept = [name for name in table.column_names if name not in drop]
+    return Columns({name: _column(name, table.column(name)) for name in kept}, table.num_rows)
 
 
 def _column(name: str, column: Any) -> Column:
@@ -215,10 +211,17 @@ def as_text(column: Column) -> npt.NDArray[Any]:
     """Return a column's values as words, None where missing; numbers as a CSV file has them."""
     if column.kind == "text":
         return column.values
-    write = {"boolean": lambda v: spell(bool(v)), "date": written}.get(column.kind, spell)
     words = np.empty(len(column.values), object)
-    words[:] = [None if np.isnan(v) else write(v) for v in column.values.tolist()]
+    words[:] = spelled_as(column.kind, column.values.tolist())
     return words
+
+
+def spelled_as(kind: str, values: Iterable[Any]) -> list[Any]:
+    """Write the values of a column of some kind as words, None where missing."""
+    if kind == "text":
+        return list(values)
+    write = {"boolean": lambda v: spell(bool(v)), "date": written}.get(kind, spell)
+    return [None if v != v else write(v) for v in values]
 
 
 def as_numbers(column: Column) -> npt.NDArray[np.float64]:

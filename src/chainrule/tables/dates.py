@@ -49,10 +49,10 @@ def day_of(word: str) -> float:
     >>> day_of("1970-01-03"), day_of("1970-01-02 06:00"), day_of("1970-01-02T06:00+06:00")
     (2.0, 1.25, 1.0)
     """
-    found = datetime.fromisoformat(word.strip())
-    if found.tzinfo is not None:
-        found = found.astimezone(UTC).replace(tzinfo=None)
-    return (found - _EPOCH) / timedelta(days=1)
+    time = datetime.fromisoformat(word.strip())
+    if time.tzinfo is not None:
+        time = time.astimezone(UTC).replace(tzinfo=None)
+    return (time - _EPOCH) / timedelta(days=1)
 
 
 def written(day: float) -> str:
@@ -62,19 +62,19 @@ def written(day: float) -> str:
     ('1970-01-03', '1970-01-02 06:00:00', '1e+09 days after 1970-01-01')
     """
     try:
-        found = _EPOCH + timedelta(seconds=round(day * 86_400))
+        time = _EPOCH + timedelta(seconds=round(day * 86_400))
     except OverflowError:
         return f"{day:g} days after 1970-01-01"
-    return str(date(found.year, found.month, found.day)) if day.is_integer() else str(found)
+    return str(date(time.year, time.month, time.day)) if day.is_integer() else str(time)
 
 
 def phases(days: Array) -> dict[str, tuple[float, float]]:
     """Return the least and the greatest place in each cycle, from 0 to 1."""
-    found = {}
+    extremes = {}
     for name, length in CYCLES.items():
         at = _phase(days, length)
-        found[name] = (float(at.min()), float(at.max()))
-    return found
+        extremes[name] = (float(at.min()), float(at.max()))
+    return extremes
 
 
 def cycles_of(low: float, high: float, places: Mapping[str, tuple[float, float]]) -> list[str]:
@@ -89,17 +89,17 @@ def cycles_of(low: float, high: float, places: Mapping[str, tuple[float, float]]
 def circles(days: Array, lengths: Sequence[float]) -> Array:
     """Return sin and cos of each cycle's phase, (m, 2 len(lengths)); 0 where a date is missing."""
     turns = [2 * np.pi * _phase(days, length) for length in lengths]
-    found = [f(turn) for turn in turns for f in (np.sin, np.cos)]
-    return np.nan_to_num(np.column_stack(found)) if found else np.empty((len(days), 0))
+    parts = [f(turn) for turn in turns for f in (np.sin, np.cos)]
+    return np.nan_to_num(np.column_stack(parts)) if parts else np.empty((len(days), 0))
 
 
 def slopes(sin_cos: Array, lengths: Sequence[float]) -> Array:
     """Return the derivatives of ``circles`` by the day, from what it returned."""
     speeds = 2 * np.pi / np.asarray(lengths)
-    found = np.empty_like(sin_cos)
-    found[:, ::2] = speeds * sin_cos[:, 1::2]
-    found[:, 1::2] = -speeds * sin_cos[:, ::2]
-    return found
+    derivatives = np.empty_like(sin_cos)
+    derivatives[:, ::2] = speeds * sin_cos[:, 1::2]
+    derivatives[:, 1::2] = -speeds * sin_cos[:, ::2]
+    return derivatives
 
 
 def names_of(name: str, cycles: Sequence[str]) -> list[str]:
@@ -114,10 +114,10 @@ def names_of(name: str, cycles: Sequence[str]) -> list[str]:
     ]
 
 
-def said(name: str, cycles: Sequence[str]) -> str:
-    """Say what becomes of a column of dates.
+def description(name: str, cycles: Sequence[str]) -> str:
+    """Describe what becomes of a column of dates.
 
-    >>> said("when", ["year", "week"])
+    >>> description("when", ["year", "week"])
     "column 'when' holds dates: it becomes days, and places in the year and the week"
     """
     places = f", and places in the {' and the '.join(cycles)}" if cycles else ""

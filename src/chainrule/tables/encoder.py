@@ -12,9 +12,10 @@ from typing import Any, Final, get_args
 import numpy as np
 import numpy.typing as npt
 
+from .column_summary import Summary, summaries
 from .columns import Column, Columns, require, rows_text
 from .dates import CYCLES
-from .features import Feature, Kind, encode_feature, fit_feature
+from .features import Feature, Kind, encode_feature, fit_summary
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
@@ -31,7 +32,7 @@ _ARRAYS: Final = ("mean", "scale", "shares")
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """How every column is encoded. ``notes`` are what the user should hear of the fitting."""
+    """How every column is encoded. ``notes``: messages for the user."""
 
     features: tuple[Feature, ...]
     left_out: tuple[str, ...] = ()
@@ -43,11 +44,19 @@ class Encoder:
 
         Raises ValueError for a table without columns, a column without any value, and infinity.
         """
+        return cls.of_summaries(summaries(columns))
+
+    @classmethod
+    def of_summaries(cls, columns: Mapping[str, Summary], dropped: Iterable[str] = ()) -> Encoder:
+        """Work out the encoding from the summary of each column; see ``fit``.
+
+        ``dropped``: names of columns that the user left out.
+        """
         features: list[Feature] = []
         notes: list[str] = []
-        for column in columns.values():
-            feature, said = fit_feature(column)
-            notes += said
+        for summary in columns.values():
+            feature, remarks = fit_summary(summary)
+            notes += remarks
             if feature is not None:
                 features.append(feature)
         if not features:
@@ -61,9 +70,9 @@ class Encoder:
         if constant:
             listed = ", ".join(constant[:10]) + (", ..." if len(constant) > 10 else "")
             notes.append(f"constant in the rows trained on, so of no use: {listed}")
-        kept = {f.name for f in features}
-        left_out = tuple(name for name in columns if name not in kept)
-        return cls(tuple(features), left_out, tuple(notes))
+        taken = {f.name for f in features}
+        left_out = (name for name in columns if name not in taken)
+        return cls(tuple(features), (*left_out, *dropped), tuple(notes))
 
     @property
     def names(self) -> list[str]:

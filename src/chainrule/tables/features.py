@@ -8,15 +8,16 @@ one for all rare ones.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from . import dates
+from .column_summary import Summary, summarise
 from .columns import Column, as_days, as_numbers, as_text, rows_text
 from .lookalikes import meant
-from .target import moments
 
 Kind = Literal["number", "boolean", "date", "category"]
 
@@ -91,19 +92,32 @@ class Encoded:
     warnings: list[str]
 
 
-def fit_feature(column: Column) -> tuple[Feature | None, list[str]]:
-    """Work out how to encode a column from its values in the training part, and what to say of it.
+def fit_feature(
+    column: Column, weights: npt.NDArray[np.float64] | None = None
+) -> tuple[Feature | None, list[str]]:
+    """Work out how to encode a column from its values in the training part; see ``fit_summary``."""
+    return fit_summary(summarise(column, weights=weights))
+
+
+def fit_summary(summary: Summary) -> tuple[Feature | None, list[str]]:
+    """Work out how to encode a column from its summary; return the feature and the notes.
 
     Returns no feature for a column of words none of which is in ``FEWEST_ROWS`` rows.
-    Raises ValueError for a column without any value, and for infinity.
+    Raises ValueError for a column without any value, and for numbers too large to be squared.
     """
-    if column.missing.all():
+    if not summary.count:
         raise ValueError(
-            f"column {column.name!r} has no value in any row that is trained on: "
-            f"leave it out with --drop {quoted(column.name)}"
+            f"column {summary.name!r} has no value in any row that is trained on: "
+            f"leave it out with --drop {quoted(summary.name)}"
         )
-    fits = {"text": _fit_category, "boolean": _fit_boolean, "date": _fit_date}
-    return fits.get(column.kind, _fit_number)(column)
+    if summary.kind == "text":
+        return _fit_category(summary)
+    if not isfinite(summary.unit_squares):
+        raise ValueError(
+            f"column {summary.name!r} holds numbers too large to be squared: scale them"
+        )
+    fits = {"boolean": _fit_boolean, "date": _fit_date}
+    return fits.get(summary.kind, _fit_number)(summary)
 
 
 def quoted(name: str) -> str:
@@ -111,89 +125,67 @@ def quoted(name: str) -> str:
     return f"'{name}'" if " " in name else name
 
 
-def _fit_number(column: Column) -> tuple[Feature, list[str]]:
-    values = as_numbers(column)
-    present = values[~np.isnan(values)]
-    missing = len(present) < len(values)
-    mean, scale = moments(present)
-    if present.min() == present.max() or scale == 0:
+def _fit_number(summary: Summary) -> tuple[Feature, list[str]]:
+    gaps = summary.missing > 0
+    if summary.low == summary.high or summary.deviation == 0:
         # Without a spread to divide by, scale 0 stands for "this column says nothing".
-        return Feature(column.name, "number", float(present[0]), 0.0, missing), []
+        return Feature(summary.name, "number", summary.low, 0.0, gaps), []
     notes = []
-    if column.kind == "integer" and not missing and _counts_rows(values):
+    if summary.counts_rows:
         notes.append(
-            f"column {column.name!r} looks like a number of each row: if it is, leave it out with "
-            f"--drop {quoted(column.name)}"
+            f"column {summary.name!r} looks like a number of each row: if it is, leave it out with "
+            f"--drop {quoted(summary.name)}"
         )
-    return Feature(column.name, "number", mean, scale, missing), notes
+    return Feature(summary.name, "number", summary.mean, summary.deviation, gaps), notes
 
 
-def _counts_rows(values: Array) -> bool:
-    """Say whether whole numbers are all different and nearly without gaps, in a larger table."""
-    m = len(values)
-    return m >= 20 and np.unique(values).size == m and float(np.ptp(values)) < 2.0 * m
+def _fit_boolean(summary: Summary) -> tuple[Feature, list[str]]:
+    return Feature(summary.name, "boolean", summary.mean, 1.0, summary.missing > 0), []
 
 
-def _fit_boolean(column: Column) -> tuple[Feature, list[str]]:
-    present = column.values[~column.missing]
-    missing = len(present) < len(column.values)
-    return Feature(column.name, "boolean", float(present.mean()), 1.0, missing), []
-
-
-def _fit_date(column: Column) -> tuple[Feature, list[str]]:
-    present = column.values[~column.missing]
-    low, high = float(present.min()), float(present.max())
-    gaps = len(present) < len(column.values)
-    return date_feature(column.name, low, high, *moments(present), gaps, dates.phases(present))
-
-
-def date_feature(
-    name: str,
-    low: float,
-    high: float,
-    mean: float,
-    scale: float,
-    missing: bool,
-    phases: dict[str, tuple[float, float]],
-) -> tuple[Feature, list[str]]:
-    """Return how dates from ``low`` to ``high`` are encoded, and what to say of it."""
-    if low == high or scale == 0:
-        return Feature(name, "date", low, 0.0, missing), []
-    cycles = dates.cycles_of(low, high, phases)
-    return Feature(name, "date", mean, scale, missing, tuple(cycles)), [dates.said(name, cycles)]
-
-
-def _fit_category(column: Column) -> tuple[Feature | None, list[str]]:
-    present = column.values[~column.missing].tolist()
-    found, counts = np.unique(np.array(present, object), return_counts=True)
-    frequent = np.flatnonzero(counts >= FEWEST_ROWS)
-    if not frequent.size:
-        return None, [
-            f"column {column.name!r} is left out: each of its {len(found)} words is in one row "
-            f"only, which tells nothing about a new row{meant(found.tolist())}"
-        ]
-    if frequent.size > MOST_WORDS:
-        order = np.argsort(-counts[frequent], kind="stable")[:MOST_WORDS]
-        frequent = np.sort(frequent[order])
-    m, kept = len(column.values), int(counts[frequent].sum())
-    others, missing = len(present) - kept, m - len(present)
-    words = tuple(found[frequent].tolist())
-    tail = [others] * (others > 0) + [missing] * (missing > 0)
-    shares = np.array([*counts[frequent].tolist(), *tail]) / m
-    notes = []
-    if len(found) > MOST_WORDS:
-        notes.append(
-            f"column {column.name!r} has {len(found)} different words: the {len(words)} most "
-            f"frequent have a place of their own, the rest ({others} rows) share one"
-        )
-    alike = meant(found.tolist())
-    if alike:
-        notes.append(f"column {column.name!r} is taken for words{alike}")
+def _fit_date(summary: Summary) -> tuple[Feature, list[str]]:
+    gaps = summary.missing > 0
+    if summary.low == summary.high or summary.deviation == 0:
+        return Feature(summary.name, "date", summary.low, 0.0, gaps), []
+    cycles = dates.cycles_of(summary.low, summary.high, summary.phases)
     feature = Feature(
-        name=column.name,
+        summary.name, "date", summary.mean, summary.deviation, gaps, words=tuple(cycles)
+    )
+    return feature, [dates.description(summary.name, cycles)]
+
+
+def _fit_category(summary: Summary) -> tuple[Feature | None, list[str]]:
+    if summary.values is None:
+        return None, [
+            f"column {summary.name!r} is left out: it has more different words than are counted, "
+            "so it looks like a name of each row"
+        ]
+    counts = summary.values
+    words = sorted(word for word, n in counts.items() if n >= FEWEST_ROWS)
+    alike = meant(sorted(counts))
+    if not words:
+        return None, [
+            f"column {summary.name!r} is left out: each of its {len(counts)} words occurs only "
+            f"once, so it cannot help predict new rows{alike}"
+        ]
+    if len(words) > MOST_WORDS:
+        words = sorted(sorted(words, key=lambda word: -counts[word])[:MOST_WORDS])
+    others = summary.count - sum(counts[word] for word in words)
+    tail = [others] * (others > 0) + [summary.missing] * (summary.missing > 0)
+    shares = np.array([*(counts[word] for word in words), *tail]) / summary.rows
+    notes = []
+    if len(counts) > MOST_WORDS:
+        notes.append(
+            f"column {summary.name!r} has {len(counts)} different words: the {len(words)} most "
+            f"frequent have a place of their own, the rest ({round(others)} rows) share one"
+        )
+    if alike:
+        notes.append(f"column {summary.name!r} is treated as categories{alike}")
+    feature = Feature(
+        name=summary.name,
         kind="category",
-        missing=missing > 0,
-        words=words,
+        missing=summary.missing > 0,
+        words=tuple(words),
         other=others > 0,
         shares=tuple(shares.tolist()),
     )

@@ -7,9 +7,9 @@ Rows are held out for validation and test by a random number of their own, whate
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
 from math import ceil
 from typing import Any
 
@@ -18,32 +18,39 @@ import numpy.typing as npt
 
 from ..engines.communicator import ALONE, Team, stacked
 from ..engines.data_parallel import DataParallel, stream_split, threads_each
-from ..mathematics.names import unknown
 from ..network import Network
-from ..training import History, Settings
-from ..training.agreement import agree_on, agreed, engine_of
+from ..training import Settings
+from ..training.agreement import agreed, engine_of
 from ..training.checkpoints import Checkpoints, FolderCheckpointer, signature_of
 from ..training.data import Data
 from ..training.fit import conduct, problem_of
 from ..training.plan import Plan, plan_of
 from ..training.progress import Progress
 from ..training.run import Run
-from .column_summary import Summary, encoder_of, merged, summaries, target_of
-from .columns import require
-from .fit import Diverged, finite
-from .model import OUTPUTS, TableModel, score
-from .parquet_dataset import DataSet, Group, open_data_set, shared_out
+from .column_summary import Summary, merged, summaries
+from .encoder import Encoder
+from .model import TableModel, score
+from .parquet_dataset import Group
+from .recipe import (
+    Callback,
+    Fitted,
+    Say,
+    arguments_of,
+    encoder_state,
+    network_of,
+    record_of,
+    silent,
+    trained,
+)
 from .row_cache import AUTO, spool_for
-from .settings import Choices, as_json, check, complete, smaller_rate
-from .stream_reader import Part, Reader, read_once, rows_of
+from .settings import Choices
+from .stream_plan import StreamPlan, plan_stream
+from .stream_reader import Reader, read_once
 from .stream_samples import Stream
-from .target import TargetEncoder
+from .target import TargetEncoder, fit_target
 
 Array = npt.NDArray[Any]
-Say = Callable[[str], None]
 
-# Rows held out for validation, and for the test, are at most so many: they are in memory.
-MOST_HELD = 100_000
 # A buffer of more rows shuffles no better.
 MOST_BUFFERED = 1 << 20
 # Memory that Python, NumPy and Arrow take before the first row, and Arrow's own buffers.
@@ -52,20 +59,6 @@ BASE = 250 << 20
 BLOCKS = 2
 # In stochastic descent, blocks of fewer rows cost more in calls than they save.
 FEWEST_BUFFERED = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Streamed:
-    """A model, how its training went, its scores on the test part (None without one), rows."""
-
-    model: TableModel
-    history: History
-    scores: dict[str, Any] | None
-    rows: dict[str, int]
-
-
-def _silent(sentence: str) -> None:
-    pass
 
 
 def fit_data_set(
@@ -79,9 +72,9 @@ def fit_data_set(
     resume: bool = False,
     check_ranks: bool = False,
     spool: str | None = AUTO,
-    say: Say = _silent,
-    callbacks: Sequence[Callable[[Network, History], Any]] = (),
-) -> Streamed:
+    say: Say = silent,
+    callbacks: Sequence[Callback] = (),
+) -> Fitted:
     """Train a network on a Parquet data set of any size within about ``memory`` bytes a process.
 
     Each rank of the team reads row groups of its own. ``check_ranks``: compare parameters over all
@@ -92,161 +85,94 @@ def fit_data_set(
     Raises ValueError, in one sentence and on all ranks alike, for what cannot be trained with, and
     Diverged.
     """
-    asked = choices or Choices()
-    found = agreed(team, lambda: _opened(data, target, asked))
-    choices = asked
-    agree_on(team, {"memory": memory, "target": target, "columns": found.names, "choices": choices})
-    own = agreed(team, lambda: shared_out(found.groups, team.size))[team.rank]
-    parts = _parts(found.m, choices)
-    names = [name for name in found.names if name not in choices.drop]
-    told = _statistics(found, own, parts["train"], names, target, team)
-    meaning, sentence = target_of(told.pop(target), choices.task)
-    encoder = encoder_of(told, choices.drop)
+    stream = plan_stream(data, target, choices or Choices(), memory, team)
+    encoder, meaning = _encoders(stream, say)
+    net = network_of(encoder.width, meaning, stream.choices)
+    plan = _training_plan(stream, net, meaning.task, callbacks)
+    reader = _reader(stream, net, encoder, meaning, plan)
+    with closing(_samples(stream, reader, plan, spool, say)) as samples:
+        slots = samples.slots()
+        held = agreed(team, lambda: read_once(reader, stream, samples.spool, slots))
+        run = _run(stream, net, plan, samples, held, check_ranks)
+        if checkpoint is not None:
+            run.checkpointer = _checkpointer(stream, run, samples, checkpoint, resume)
+        history = trained(lambda: conduct(run), stream.choices)
+    scores = _scores(meaning, *held["test"], net, team) if stream.counts["test"] else None
+    source = os.path.basename(stream.data.name.rstrip("/"))  # noqa: PTH119
+    record = record_of(source, stream.counts, stream.choices, history, scores)
+    return Fitted(TableModel(net, encoder, meaning, record), history, scores, dict(stream.counts))
+
+
+def _encoders(stream: StreamPlan, say: Say) -> tuple[Encoder, TargetEncoder]:
+    """Fit both encoders on the statistics of all ranks' training rows."""
+    statistics = _statistics(stream)
+    target, sentence = fit_target(statistics.pop(stream.target), stream.choices.task)
+    encoder = Encoder.of_summaries(statistics, stream.choices.drop)
     for line in (sentence, *encoder.notes):
         say(line)
-    here = rows_of(parts, own)
-    counts = _counts(here, team)
-    choices = complete(choices, counts["train"])
-    if choices.optimizer == "lbfgs":
-        raise ValueError("lbfgs needs all rows at once, and a stream has a part: use adam, say")
-    net = Network(
-        [encoder.width, *choices.hidden, meaning.n_out],
-        hidden=choices.activation,
-        output=OUTPUTS[meaning.task],
-        seed=choices.seed,
-        dtype=choices.dtype,
-        dropout=choices.dropout,
-        l2=choices.l2,
-    )
-    X, Y = (np.empty((0, n), net.dtype) for n in (net.sizes[0], net.sizes[-1]))
-    settings = _settings(choices, meaning.task, counts, team.size, callbacks)
-    plan = plan_of(settings, net, counts["train"], counts["validation"] > 0)
-    processors = threads_each(team)
-    if team.size > 1 and plan.threads is None:
-        plan = replace(plan, threads=processors)
-    reader = Reader(found, encoder, meaning, problem_of(net, Data(X, Y, None), plan))
-    samples = _samples(reader, own, parts["train"], here, plan, memory, team)
-    engine = engine_of(team, plan.engine, reader.problem)
-    ahead = engine.name == "native" and processors > 1
-    widths = net.sizes[0], net.sizes[-1]
-    encoded = agreed(team, lambda: spool_for(spool, samples.counts, widths, net.dtype, say))
-    samples = replace(samples, ahead=ahead, spool=encoded)
-    if team.size > 1:
-        split = stream_split(team, samples.batch_size)
-        engine = DataParallel(team, engine, split, counts["train"], check=check_ranks)
-    try:
-        held = agreed(team, lambda: read_once(reader, own, parts, here, encoded, samples.slots()))
-        validation = Data(*held["validation"], None) if counts["validation"] else None
-        progress = Progress(plan.epochs, False)
-        run = Run(net, None, validation, plan, engine, samples, progress, team)
-        if checkpoint is not None:
-            kept = replace(checkpoint, encoder=_state(reader))
-            signature = signature_of(run, [found.m, found.digest], parts["validation"].high)
-            signature |= {"ranks": team.size, "rows in a block": samples.rows}
-            run.checkpointer = agreed(
-                team, lambda: FolderCheckpointer(kept, signature, resume, team)
-            )
-        history = _train(run, choices)
-    finally:
-        samples.close()
-    scores = _scores(meaning, *held["test"], net, team) if counts["test"] else None
-    record = _record(found, counts, choices, history, scores)
-    return Streamed(TableModel(net, encoder, meaning, record), history, scores, counts)
+    return encoder, target
 
 
-def _opened(data: str | os.PathLike[str], target: str, choices: Choices) -> DataSet:
-    check(choices)
-    found = open_data_set(data)
-    for name in (target, *choices.drop):
-        require(found.names, name, found.name)
-    if choices.latest is not None:
-        raise ValueError(
-            "--latest needs the table in memory: a stream's rows are held out at random"
-        )
-    if target in choices.drop:
-        raise ValueError(f"the target {target!r} is also given to --drop: leave one of them out")
-    return found
-
-
-def _parts(m: int, choices: Choices) -> dict[str, Part]:
-    """Return which rows are for validation, test and training: by ranges of their random number."""
-    validation = 0.1 if choices.validation_share is None else choices.validation_share
-    v, t = (min(share, MOST_HELD / m) for share in (validation, choices.test_share))
-    ranges = {"validation": (0.0, v), "test": (v, v + t), "train": (v + t, 1.0)}
-    return {name: Part(choices.seed, *ends) for name, ends in ranges.items()}
-
-
-def _counts(here: dict[str, list[int]], team: Team) -> dict[str, int]:
-    found = np.array([sum(rows) for rows in here.values()])
-    team.sum_(found)
-    return dict(zip(here, found.tolist(), strict=True))
-
-
-def _statistics(
-    data: DataSet, own: Sequence[Group], part: Part, names: list[str], target: str, team: Team
-) -> dict[str, Summary]:
-    """Return what is known of every column over all ranks' training rows."""
+def _statistics(stream: StreamPlan) -> dict[str, Summary]:
+    """Return the summary of every column over all ranks' training rows."""
+    names = [name for name in stream.data.names if name not in stream.choices.drop]
+    part = stream.parts["train"]
 
     def of_group(group: Group) -> dict[str, Summary]:
-        mask, at, found = part.mask(group), 0, []
-        for rows in data.read(group, names):
+        mask, at, pieces = part.mask(group), 0, []
+        for rows in stream.data.read(group, names):
             keep = np.flatnonzero(mask[at : at + rows.m])
             at += rows.m
-            found.append(summaries(rows if len(keep) == rows.m else rows.take(keep), target))
-        return merged(found)
+            # One unit for all pieces, so that they can be merged.
+            chosen = rows if len(keep) == rows.m else rows.take(keep)
+            pieces.append(summaries(chosen, stream.target, unit=1.0))
+        return merged(pieces)
 
-    here = agreed(team, lambda: [(group.first, of_group(group)) for group in own])
-    every = sorted((pair for rank in team.gather(here) for pair in rank), key=lambda pair: pair[0])
-    return merged(found for _, found in every)
+    here = agreed(stream.team, lambda: [(group.first, of_group(group)) for group in stream.groups])
+    gathered = (pair for rank in stream.team.gather(here) for pair in rank)
+    return merged(piece for _, piece in sorted(gathered, key=lambda pair: pair[0]))
 
 
-def _settings(
-    choices: Choices, task: str, counts: dict[str, int], ranks: int, callbacks: Sequence[Any]
-) -> Settings:
-    """Return the settings of training that the choices mean."""
-    batch_size = ceil((choices.batch_size or 32) / ranks) * ranks
-    m = counts["train"]
+def _training_plan(
+    stream: StreamPlan, net: Network, task: str, callbacks: Sequence[Callback]
+) -> Plan:
+    """Return the checked settings of training; a batch is shared out evenly over the ranks."""
+    m, size = stream.counts["train"], stream.team.size
+    batch_size = ceil((stream.choices.batch_size or 32) / size) * size
     if batch_size > m:
         raise ValueError(f"a batch of {batch_size} rows is more than the {m} to train on")
-    names = ("optimizer", "learning_rate", "epochs", "schedule", "threads", "engine")
-    return Settings(
-        **{name: getattr(choices, name) for name in names},
-        batch_size=batch_size,
-        tolerance=None,
-        callbacks=callbacks,
-        metrics=["r2" if task == "regression" else "accuracy"] if counts["validation"] else [],
-        patience=choices.patience or choices.epochs,
-    )
+    arguments = arguments_of(stream.choices, task) | {"batch_size": batch_size}
+    validated = stream.counts["validation"] > 0
+    if not validated:
+        arguments["metrics"] = []
+    plan = plan_of(Settings(**arguments, callbacks=callbacks), net, m, validated)
+    if size > 1 and plan.threads is None:
+        plan = replace(plan, threads=threads_each(stream.team))
+    return plan
+
+
+def _reader(
+    stream: StreamPlan, net: Network, encoder: Encoder, target: TargetEncoder, plan: Plan
+) -> Reader:
+    X, Y = (np.empty((0, n), net.dtype) for n in (net.sizes[0], net.sizes[-1]))
+    return Reader(stream.data, encoder, target, problem_of(net, Data(X, Y, None), plan))
 
 
 def _samples(
-    reader: Reader,
-    own: Sequence[Group],
-    part: Part,
-    counts: dict[str, list[int]],
-    plan: Plan,
-    memory: int,
-    team: Team,
+    stream: StreamPlan, reader: Reader, plan: Plan, folder: str | None, say: Say
 ) -> Stream:
-    net = reader.problem.architecture
+    """Return the stream of training samples within the memory that the plan allows."""
+    net, team = reader.problem.architecture, stream.team
     batch_size = plan.batch_size // team.size
-    bytes_a_row = (net.sizes[0] + net.sizes[-1]) * net.dtype.itemsize + 16
-    taken = BASE + bytes_a_row * sum(sum(counts[n]) for n in ("validation", "test"))
-    rows = min((memory - taken) // (BLOCKS * bytes_a_row), MOST_BUFFERED)
-    if rows < max(batch_size, FEWEST_BUFFERED):
-        least = taken + BLOCKS * bytes_a_row * max(batch_size, FEWEST_BUFFERED)
-        raise ValueError(
-            f"--memory {memory >> 20}MB is too little: give at least {(least >> 20) + 1}MB, or a "
-            "smaller batch"
-        )
-    steps = np.array([ceil(sum(counts["train"]) / batch_size)])
+    steps = np.array([ceil(sum(stream.rows["train"]) / batch_size)])
+    rows = _block_rows(stream, net, batch_size)
     team.maximum_(steps)
-    rows = int(rows) // batch_size * batch_size
-    return Stream(
+    widths = net.sizes[0], net.sizes[-1]
+    samples = Stream(
         reader,
-        own,
-        counts["train"],
-        part,
+        stream.groups,
+        stream.rows["train"],
+        stream.parts["train"],
         rows,
         batch_size,
         int(steps[0]),
@@ -254,58 +180,54 @@ def _samples(
         team,
         plan.epochs,
     )
+    spool = agreed(team, lambda: spool_for(folder, samples.counts, widths, net.dtype, say))
+    native = engine_of(team, plan.engine, reader.problem).name == "native"
+    return replace(samples, ahead=native and threads_each(team) > 1, spool=spool)
 
 
-def _train(run: Run, choices: Choices) -> History:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="diverged", category=RuntimeWarning)
-        history = conduct(run)
-    if history.stop is not None and history.stop.reason == "diverged":
-        raise Diverged(
-            f"training diverged in epoch {history.epochs + 1}: the cost grew without bound; no "
-            f"model was written; try --learning-rate {smaller_rate(choices):g}"
+def _block_rows(stream: StreamPlan, net: Any, batch_size: int) -> int:
+    """Return the rows of a block, whole batches; raises ValueError for too little memory."""
+    bytes_a_row = (net.sizes[0] + net.sizes[-1]) * net.dtype.itemsize + 16
+    held = BASE + bytes_a_row * sum(sum(stream.rows[name]) for name in ("validation", "test"))
+    rows = min((stream.memory - held) // (BLOCKS * bytes_a_row), MOST_BUFFERED)
+    if rows < max(batch_size, FEWEST_BUFFERED):
+        least = held + BLOCKS * bytes_a_row * max(batch_size, FEWEST_BUFFERED)
+        raise ValueError(
+            f"--memory {stream.memory >> 20}MB is too little: give at least {(least >> 20) + 1}MB, "
+            "or a smaller batch"
         )
-    return history
+    return int(rows) // batch_size * batch_size
+
+
+def _run(
+    stream: StreamPlan,
+    net: Network,
+    plan: Plan,
+    samples: Stream,
+    held: Mapping[str, tuple[Array, Array]],
+    check_ranks: bool,
+) -> Run:
+    team, problem = stream.team, samples.reader.problem
+    engine = engine_of(team, plan.engine, problem)
+    if team.size > 1:
+        split = stream_split(team, samples.batch_size)
+        engine = DataParallel(team, engine, split, stream.counts["train"], check=check_ranks)
+    validation = Data(*held["validation"], None) if stream.counts["validation"] else None
+    progress = Progress(plan.epochs, False)
+    return Run(net, None, validation, plan, engine, samples, progress, team)
+
+
+def _checkpointer(
+    stream: StreamPlan, run: Run, samples: Stream, checkpoint: Checkpoints, resume: bool
+) -> FolderCheckpointer:
+    reader = samples.reader
+    policy = replace(checkpoint, encoder=encoder_state(reader.encoder, reader.target))
+    facts = [stream.data.m, stream.data.digest]
+    signature = signature_of(run, facts, stream.parts["validation"].high)
+    signature |= {"ranks": stream.team.size, "rows in a block": samples.rows}
+    return agreed(stream.team, lambda: FolderCheckpointer(policy, signature, resume, stream.team))
 
 
 def _scores(target: TargetEncoder, X: Array, Y: Array, net: Network, team: Team) -> dict[str, Any]:
     y_hat, Y = (stacked(team, rows) for rows in (net.predict(X), Y))
     return score(target, target.decode(Y), y_hat)
-
-
-def _state(reader: Reader) -> tuple[Any, dict[str, npt.NDArray[Any]]]:
-    state, arrays = reader.encoder.state()
-    return {**state, "target": reader.target.state()}, arrays
-
-
-def _record(
-    data: DataSet, counts: dict[str, int], choices: Choices, history: History, scores: Any
-) -> dict[str, Any]:
-    return {
-        "data": os.path.basename(data.name.rstrip("/")),  # noqa: PTH119
-        "rows": {"all": data.m, **counts},
-        "settings": as_json(choices),
-        "history": finite(history.record()),
-        "scores": scores,
-    }
-
-
-_SIZES = {"KB": 10, "MB": 20, "GB": 30, "TB": 40}
-
-
-def size_of(text: str) -> int:
-    """Read an amount of memory.
-
-    >>> size_of("2GB")
-    2147483648
-    """
-    number, unit = text.strip()[:-2].strip(), text.strip()[-2:].upper()
-    if unit not in _SIZES:
-        raise unknown("unit of memory", unit, _SIZES)
-    try:
-        amount = float(number)
-    except ValueError:
-        amount = 0.0
-    if not 0 < amount < 1e6:
-        raise ValueError(f"an amount of memory is written as 500MB or 2GB, not {text!r}")
-    return int(amount * 2 ** _SIZES[unit])

@@ -103,10 +103,10 @@ class TableModel:
 
     def predict(self, rows: Columns) -> Predictions:
         """Predict the target of every row; raises ValueError as ``Encoder.encode`` does."""
-        found, warnings = self.outputs(rows)
+        outputs, warnings = self.outputs(rows)
         task = self.target.task
-        probabilities = None if task == "regression" else probabilities_of(task, found)
-        return Predictions(self.target, self.target.decode(found), probabilities, warnings)
+        probabilities = None if task == "regression" else probabilities_of(task, outputs)
+        return Predictions(self.target, self.target.decode(outputs), probabilities, warnings)
 
     def evaluate(self, rows: Columns) -> tuple[dict[str, Any], list[str]]:
         """Compare predictions with the target's column; return the scores and warnings.
@@ -115,8 +115,8 @@ class TableModel:
         class (row) have a predicted one (column). Raises ValueError for an unreadable target.
         """
         true = self.target.values_of(rows[require(rows, self.target.name)])
-        found, warnings = self.outputs(rows)
-        return score(self.target, true, found), warnings
+        outputs, warnings = self.outputs(rows)
+        return score(self.target, true, outputs), warnings
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a model file; raises ValueError if ``path`` cannot be written to."""

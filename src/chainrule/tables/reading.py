@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..mathematics.names import nearest
+
 MISSING = (
     "",
     "NA",
@@ -72,13 +74,10 @@ def _bytes(path: Path) -> bytes:
 
 
 def _near(path: Path) -> str:
-    from difflib import get_close_matches
-
     if not path.parent.is_dir():
         return f": there is no folder {path.parent}"
-    names = [entry.name for entry in path.parent.iterdir() if entry.is_file()]
-    near = get_close_matches(path.name, names, n=1)
-    return f", did you mean {path.with_name(near[0])}?" if near else ""
+    near = nearest(path.name, [entry.name for entry in path.parent.iterdir() if entry.is_file()])
+    return f", did you mean {path.with_name(near)}?" if near else ""
 
 
 def _gunzip(path: Path, data: bytes) -> bytes:

@@ -1,11 +1,11 @@
 """Choices: the settings of training on a table, their checks, and the defaults that need no flags.
 
-What is None is chosen by the size of the table. ``bench/defaults.py`` measures the choices.
+What is None is chosen by the size of the table, see ``training.defaults``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from math import ceil, isfinite
 from typing import Any, Final
@@ -14,30 +14,11 @@ from ..mathematics.activations import resolve_activation
 from ..mathematics.names import unknown
 from ..mathematics.optimizers import OPTIMIZERS, resolve_optimizer
 from ..mathematics.schedules import resolve_schedule
+from ..training.defaults import LEARNING_RATES, TABLE, weight_decay
 from .target import TASKS
 
 LBFGS: Final = "lbfgs"
 DTYPES: Final = ("float32", "float64")
-
-# The learning rate that suits an optimizer on standardised tables.
-LEARNING_RATES: Final[Mapping[str, float]] = {
-    "gradient_descent": 0.1,
-    "momentum": 0.02,
-    "nesterov": 0.02,
-    "adagrad": 0.02,
-    "rmsprop": 1e-3,
-    "adam": 1e-2,
-    "adamw": 1e-2,
-    LBFGS: 1.0,
-}
-
-
-# See weight_decay_for.
-MEMORY: Final = 8.0
-MOST_DECAY: Final = 4.0
-
-# See epochs_for.
-MOST_ROWS_SEEN: Final = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +26,7 @@ class Choices:
     """How to train on a table.
 
     ``hidden``: sizes of the hidden layers, none for a linear model. ``batch_size``: rows a step.
-    ``patience``: stop after so many epochs without a better validation cost.
+    ``patience``: stop after this many epochs without a better validation cost.
     ``test_share`` and ``validation_share`` are shares of all rows, drawn at random, or with
     ``latest`` those of that column's greatest dates or numbers.
     """
@@ -79,7 +60,7 @@ def check(choices: Choices) -> None:
     for name, (words, fits) in _RULES.items():
         value = getattr(choices, name)
         if value is not None and not fits(value):
-            raise ValueError(f"--{name.replace('_', '-')} must be {words}, not {_said(value)}")
+            raise ValueError(f"--{name.replace('_', '-')} must be {words}, not {_spelt(value)}")
     if choices.task is not None and choices.task not in TASKS:
         raise unknown("task", choices.task, TASKS)
     resolve_activation(choices.activation)
@@ -111,7 +92,7 @@ def _count(value: Any) -> bool:
 
 
 _COUNT = ("a whole number, 1 or above", _count)
-_RULES: Mapping[str, tuple[str, Any]] = {
+_RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "hidden": (
         "sizes of 1 or above, such as 64,32 (or none)",
         lambda sizes: all(map(_count, sizes)),
@@ -132,23 +113,10 @@ _RULES: Mapping[str, tuple[str, Any]] = {
 }
 
 
-def _said(value: Any) -> str:
+def _spelt(value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ",".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def batch_size_for(m: int) -> int:
-    """Return the rows a step for m training rows: at least 32, at most 256, near m / 80."""
-    size = 32
-    while size < 256 and size * 2 <= m / 80:
-        size *= 2
-    return min(size, m)
-
-
-def epochs_for(m: int) -> int:
-    """Return the most epochs for m training rows: 100, from 20 000 rows on fewer, at least 20."""
-    return min(max(MOST_ROWS_SEEN // m, 20), 100)
 
 
 def complete(choices: Choices, m: int) -> Choices:
@@ -163,11 +131,11 @@ def complete(choices: Choices, m: int) -> Choices:
         )
     name = _name(choices.optimizer)
     lbfgs = name == LBFGS
-    size = m if lbfgs else choices.batch_size or batch_size_for(m)
+    size = m if lbfgs else choices.batch_size or TABLE.batch_size(m)
     rate = choices.learning_rate or LEARNING_RATES[name]
-    decay = weight_decay_for(ceil(m / size), rate)
+    decay = weight_decay(ceil(m / size), rate)
     chosen: dict[str, Any] = {
-        "epochs": epochs_for(m),
+        "epochs": TABLE.epochs(m, size),
         "batch_size": size,
         "learning_rate": rate,
         "optimizer": f"adamw(0.9, 0.999, 1e-8, {decay:.3g})",
@@ -184,22 +152,6 @@ def smaller_rate(choices: Choices) -> float:
 
 def _name(optimizer: str | None) -> str:
     return "adamw" if optimizer is None else optimizer.partition("(")[0].strip()
-
-
-def weight_decay_for(steps: int, learning_rate: float) -> float:
-    """Return AdamW's weight decay such that weights remember ``MEMORY`` epochs of ``steps`` steps.
-
-    A step keeps the share 1 - learning_rate * weight_decay of a weight, so weights are an average
-    over about 1 / (learning_rate * weight_decay) steps (Wang and Aitchison, "How to set AdamW's
-    weight decay as you scale model and dataset size", 2024); counted in epochs it is one number for
-    small tables and large ones.
-    """
-    return min(1 / (learning_rate * steps * MEMORY), MOST_DECAY)
-
-
-def validation_share_for(m: int) -> float:
-    """Return the share of m rows held out to choose the epoch: a tenth, none of a tiny table."""
-    return 0.1 if m >= 50 else 0.0
 
 
 def as_json(choices: Choices) -> dict[str, Any]:

@@ -31,6 +31,12 @@ class Split:
     validation: Rows
     test: Rows
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """The number of rows of each part."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: len(rows) for name, rows in parts.items()}
+
 
 def split_rows(
     m: int, test: float, validation: float, seed: int, classes: npt.NDArray[Any] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,54 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 from ..engines import Problem
-from ..mathematics.random import SPLIT, key, uniform
 from ..mathematics.targets import encode_target
 from .columns import Column, columns
 from .encode_batch import encode_rows
 from .encoder import Encoder
 from .parquet_dataset import ROWS_AT_ONCE, DataSet, Group
 from .row_cache import Spool
+from .stream_parts import Part, masks_of
+from .stream_plan import StreamPlan
 from .target import TargetEncoder
 
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Which rows of a data set are meant: those whose random number is from ``low`` to ``high``."""
-
-    seed: int
-    low: float
-    high: float
-
-    def mask(self, group: Group) -> Mask:
-        """Say for each row of a row group whether it is one of the part."""
-        return self.holds(_numbers(self.seed, group))
-
-    def holds(self, u: Array) -> Mask:
-        """Say of each row's number whether the row is one of the part."""
-        return (u >= self.low) & (u < self.high)
-
-
-def _numbers(seed: int, group: Group) -> Array:
-    return uniform(key(seed, SPLIT), group.rows, group.first)
-
-
-def masks_of(parts: Mapping[str, Part], group: Group) -> dict[str, Mask]:
-    """Return each part's mask; the rows' numbers are drawn once for all parts of one seed."""
-    numbers = {seed: _numbers(seed, group) for seed in {part.seed for part in parts.values()}}
-    return {name: part.holds(numbers[part.seed]) for name, part in parts.items()}
-
-
-def rows_of(parts: Mapping[str, Part], groups: Sequence[Group]) -> dict[str, list[int]]:
-    """Return how many rows of each group are in each part."""
-    found: dict[str, list[int]] = {name: [] for name in parts}
-    for group in groups:
-        for name, mask in masks_of(parts, group).items():
-            found[name].append(int(mask.sum()))
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,45 +100,55 @@ def places_of(target: TargetEncoder, column: Column) -> Array:
         return target.values_of(column)
     known = np.array([{"false": "0", "true": "1"}.get(c, c) for c in target.classes], np.float64)
     order = np.argsort(known, kind="stable")
-    found = np.searchsorted(known[order], column.values).clip(max=len(known) - 1)
-    places: Rows = order[found]
+    nearest = np.searchsorted(known[order], column.values).clip(max=len(known) - 1)
+    places: Rows = order[nearest]
     if not (known[places] == column.values).all():
         return target.values_of(column)  # which says what is wrong
     return places
 
 
 def read_once(
-    reader: Reader,
-    groups: Sequence[Group],
-    parts: Mapping[str, Part],
-    counts: Mapping[str, Sequence[int]],
-    spool: Spool | None,
-    scratch: tuple[Array, Array],
+    reader: Reader, stream: StreamPlan, spool: Spool | None, scratch: tuple[Array, Array]
 ) -> dict[str, tuple[Array, Array]]:
     """Read all parts but ``train`` into memory; meanwhile write that one to the spool.
 
-    ``counts``: see ``rows_of``. ``scratch``: X and Y of any rows; all of it is written to, so that
-    it is not new to the process any more when it is needed in a hurry.
+    ``scratch``: X and Y of any rows; all of it is written to, so that it is not new to the process
+    any more when it is needed in a hurry.
     """
-    held = {name: part for name, part in parts.items() if name != "train"}
-    found = {name: reader.empty(sum(counts[name])) for name in held}
-    filled = dict.fromkeys(found, 0)
+    held = {name: part for name, part in stream.parts.items() if name != "train"}
+    arrays = {name: reader.empty(sum(stream.rows[name])) for name in held}
+    filled = dict.fromkeys(held, 0)
     if len(scratch[0]) < ROWS_AT_ONCE:
         scratch = reader.empty(ROWS_AT_ONCE)
-    at = 0
-    wanted = spool is not None
-    last = time.monotonic()
-    for group in groups:
-        for name, piece in reader.split(group, parts if wanted else held):
+    writer = None if spool is None else _SpoolWriter(spool, *scratch)
+    for group in stream.groups:
+        writing = writer is not None and writer.open
+        for name, piece in reader.split(group, stream.parts if writing else held):
             if name != "train":
                 place = slice(filled[name], filled[name] + piece.rows)
-                piece.fill(0, *(rows[place] for rows in found[name]))
+                piece.fill(0, *(rows[place] for rows in arrays[name]))
                 filled[name] += piece.rows
-            elif spool is not None and wanted:
-                at = at if at + piece.rows <= len(scratch[0]) else 0
-                X, Y = (rows[at : at + piece.rows] for rows in scratch)
-                at += piece.rows
-                piece.fill(0, X, Y)
-                wanted = spool.write(X, Y, time.monotonic() - last)
-                last = time.monotonic()
-    return found
+            elif writer is not None and writer.open:
+                writer.write(piece)
+    return arrays
+
+
+class _SpoolWriter:
+    """Writes pieces to a spool until it takes no more; ``open`` tells whether it still does."""
+
+    def __init__(self, spool: Spool, X: Array, Y: Array) -> None:
+        self.open = True
+        self._spool, self._X, self._Y = spool, X, Y
+        self._at = 0
+        self._last = time.monotonic()
+
+    def write(self, piece: Piece) -> None:
+        """Decode a piece into the scratch arrays, and write it from there."""
+        if self._at + piece.rows > len(self._X):
+            self._at = 0
+        place = slice(self._at, self._at + piece.rows)
+        X, Y = self._X[place], self._Y[place]
+        self._at += piece.rows
+        piece.fill(0, X, Y)
+        self.open = self._spool.write(X, Y, time.monotonic() - self._last)
+        self._last = time.monotonic()

@@ -30,7 +30,8 @@ from ..training.batches import Block, sums_of_batches
 from .parquet_dataset import Group
 from .prefetch import Ahead
 from .row_cache import Spool
-from .stream_reader import Part, Piece, Reader
+from .stream_parts import Part
+from .stream_reader import Piece, Reader
 
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.int64]
@@ -180,12 +181,12 @@ class Stream:
 
     def batch_weights(self, rows: Rows, count: int) -> npt.NDArray[np.float64]:
         """Return the number of rows in each of ``count`` batches, over all ranks."""
-        found = np.zeros(count)
+        totals = np.zeros(count)
         if len(rows):
             sizes = sums_of_batches(np.ones(len(rows)), self.batch_size)
-            found[: len(sizes)] = sizes
-        self.team.sum_(found)
-        return found
+            totals[: len(sizes)] = sizes
+        self.team.sum_(totals)
+        return totals
 
     def evaluate(self, engine: Engine, theta: Array, dtheta: Array | None) -> float:
         """Return J over all ranks' samples in a pass over them; its gradient goes to ``dtheta``.

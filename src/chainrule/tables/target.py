@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..mathematics.names import unknown
-from .columns import Column, as_text, rows_text
+from .column_summary import MOST_NUMBERS_COUNTED, Summary, summarise
+from .columns import Column, as_text, rows_text, spelled_as
 from .lookalikes import meant
 
 Task = Literal["binary", "multiclass", "regression"]
@@ -23,9 +24,9 @@ TASKS: Final = get_args(Task)
 
 STANDARD_Y: Final = "y and ŷ are standardised too: J is not in the units of y."
 
-# Whole numbers are taken for classes if there are at most so many different ones ...
+# Whole numbers are taken for classes if there are at most this many different ones ...
 MOST_NUMBERED_CLASSES: Final = 20
-# ... and on average at least so many rows of each.
+# ... and on average at least this many rows of each.
 ROWS_PER_NUMBERED_CLASS: Final = 5
 
 
@@ -48,57 +49,85 @@ class Target:
 def read_target(column: Column, task: str | None = None) -> Target:
     """Work out from a target column what is to be learnt; ``task`` overrides.
 
-    Raises ValueError for an unknown task, for rows without a value or with an infinite one, for a
-    constant column, for more classes than rows allow (fewer than two rows for each on average),
-    for words where regression is asked for, and for more or less than two classes where a binary
-    task is.
+    Raises ValueError as ``fit_target``, and for rows without a value or with an infinite one.
+    """
+    if column.kind != "date":
+        check_present(column)
+    encoder, sentence = fit_target(summarise(_measured(column, task), target=True), task)
+    return Target(column.name, encoder.task, encoder.classes, encoder.values_of(column), sentence)
+
+
+def _measured(column: Column, task: str | None) -> Column:
+    """Return a column for regression as numbers, where it holds words that are numbers."""
+    if task != "regression" or column.kind != "text":
+        return column
+    return Column(column.name, "float", _numbers(column))
+
+
+def fit_target(summary: Summary, task: str | None = None) -> tuple[TargetEncoder, str]:
+    """Make the target's encoder from its summary; return it with a sentence on the task and why.
+
+    Raises ValueError for an unknown task, for dates, for missing values, for a constant column, for
+    more classes than rows allow (fewer than two rows for each on average), for words where
+    regression is asked for, and for more or less than two classes where a binary task is.
     """
     if task is not None and task not in TASKS:
         raise unknown("task", task, TASKS)
-    if column.kind == "date":
-        raise no_date(column.name)
-    _check_present(column)
-    names = class_names(column)
-    if len(names) == 1:
+    _refuse_unlearnable(summary)
+    proposed, why = _judge(summary)
+    if task is not None and task != proposed:
+        why = f"as --task says (alone it would be {proposed}: {why})"
+    chosen: Any = task or proposed
+    sentence = f"target {summary.name!r}: {chosen}, {why}"
+    if chosen == "regression":
+        if summary.kind == "text":
+            raise _words_for_regression(summary.name, repr(min(summary.values or "")))
+        encoder = TargetEncoder(summary.name, "regression", (), summary.mean, summary.deviation)
+        return encoder, sentence
+    _check_classes(summary, chosen)
+    values = sorted(summary.values or ())
+    classes = tuple(spelled_as(summary.kind, values))
+    counts = [(summary.values or {})[value] for value in values]
+    listed = ", ".join(f"{c} {n}" for c, n in list(zip(classes, counts, strict=True))[:12])
+    if len(classes) > 12:
+        listed += ", ..."
+    return TargetEncoder(summary.name, chosen, classes), f"{sentence} ({listed})"
+
+
+def _refuse_unlearnable(summary: Summary) -> None:
+    """Refuse a target of dates, with missing values, or without two different values."""
+    name = summary.name
+    if summary.kind == "date":
         raise ValueError(
-            f"target {column.name!r} is {names[0]!r} in every row: there is nothing to learn, "
+            f"target {name!r} holds dates: turn it into what is to be learnt (days from another "
+            "date, say), or name another column with --target"
+        )
+    if summary.missing:
+        raise _no_value(name, f"{summary.missing} rows")
+    if _different(summary) == 1:
+        (value,) = spelled_as(summary.kind, list(summary.values or ()))
+        raise ValueError(
+            f"target {name!r} is {value!r} in every row: there is nothing to learn, "
             "name another column with --target"
         )
-    found, why = _judge(column, names)
-    chosen = task or found
-    if task is not None and task != found:
-        why = f"as --task says (alone it would be {found}: {why})"
-    if chosen == "regression":
-        return Target(column.name, "regression", (), _numbers(column), _say(column, chosen, why))
-    _check_classes(column, names, chosen)
-    places = class_places(column, names)
-    counted = np.bincount(places, minlength=len(names)).tolist()
-    listed = ", ".join(f"{n} {c}" for n, c in list(zip(names, counted, strict=True))[:12])
-    if len(names) > 12:
-        listed += ", ..."
-    sentence = f"{_say(column, chosen, why)} ({listed})"
-    return Target(column.name, chosen, names, places, sentence)  # type: ignore[arg-type]
 
 
-def no_date(name: str) -> ValueError:
-    """Return the error for a target of dates."""
+def _different(summary: Summary) -> int:
+    """Return how many different values there are; of more than are counted, one more."""
+    return MOST_NUMBERS_COUNTED + 1 if summary.values is None else len(summary.values)
+
+
+def _no_value(name: str, where: str) -> ValueError:
     return ValueError(
-        f"target {name!r} holds dates: turn it into what is to be learnt (days from another date, "
-        "say), or name another column with --target"
+        f"target {name!r} has no value (or NaN) in {where}: give the true value or remove the rows"
     )
 
 
-def _say(column: Column, task: str, why: str) -> str:
-    return f"target {column.name!r}: {task}, {why}"
-
-
-def _check_present(column: Column) -> None:
+def check_present(column: Column) -> None:
+    """Refuse a target with missing or infinite values, naming the rows."""
     empty = np.flatnonzero(column.missing)
     if empty.size:
-        raise ValueError(
-            f"target {column.name!r} has no value (or NaN) in {rows_text(empty)}: "
-            "give the true value or remove the rows"
-        )
+        raise _no_value(column.name, rows_text(empty))
     if column.kind != "text":
         infinite = np.flatnonzero(np.isinf(column.values))
         if infinite.size:
@@ -108,20 +137,12 @@ def _check_present(column: Column) -> None:
             )
 
 
-def class_names(column: Column) -> tuple[str, ...]:
-    """Return the different values of a column without missing ones, sorted, as words."""
-    if column.kind == "text":
-        return tuple(sorted(set(column.values.tolist())))
-    values = np.unique(column.values)
-    return tuple(as_text(Column(column.name, column.kind, values)).tolist())
-
-
 def class_places(column: Column, classes: tuple[str, ...]) -> npt.NDArray[np.int64]:
     """Return for each row the place of its class in ``classes``. Shape (m,).
 
     Raises ValueError that names the row for a missing value and for a class that is not there.
     """
-    _check_present(column)
+    check_present(column)
     place: Mapping[str, int] = {name: i for i, name in enumerate(classes)}
     places = np.array([place.get(word, -1) for word in as_text(column).tolist()], np.int64)
     strange = np.flatnonzero(places < 0)
@@ -135,19 +156,19 @@ def class_places(column: Column, classes: tuple[str, ...]) -> npt.NDArray[np.int
     return places
 
 
-def _judge(column: Column, names: tuple[str, ...]) -> tuple[Task, str]:
-    """Say which task a column of at least two different values asks for, and why."""
-    m, count = len(column.values), len(names)
+def _judge(summary: Summary) -> tuple[Task, str]:
+    """Return the task that a column of at least two different values asks for, and why."""
+    m, count = round(summary.rows), _different(summary)
+    number = str(count) if summary.values is not None else f"more than {MOST_NUMBERS_COUNTED}"
     if count == 2:
         return "binary", f"it has two different values in {m} rows"
-    if column.kind == "text":
-        return "multiclass", f"it has {count} different words in {m} rows"
-    whole = bool((column.values == np.floor(column.values)).all())
-    if not whole:
-        return "regression", f"it has {count} different values in {m} rows, not all whole numbers"
+    if summary.kind == "text":
+        return "multiclass", f"it has {number} different words in {m} rows"
+    if not summary.whole:
+        return "regression", f"it has {number} different values in {m} rows, not all whole numbers"
     if count <= MOST_NUMBERED_CLASSES and m >= ROWS_PER_NUMBERED_CLASS * count:
-        return "multiclass", f"it has only {count} different whole numbers in {m} rows"
-    return "regression", f"it has {count} different whole numbers in {m} rows"
+        return "multiclass", f"it has only {number} different whole numbers in {m} rows"
+    return "regression", f"it has {number} different whole numbers in {m} rows"
 
 
 def _numbers(column: Column) -> npt.NDArray[np.float64]:
@@ -156,11 +177,15 @@ def _numbers(column: Column) -> npt.NDArray[np.float64]:
     words = as_text(column).tolist()
     for row, word in enumerate(words, 1):
         if not _is_number(word):
-            raise ValueError(
-                f"target {column.name!r} holds words ({word!r} in row {row}), but regression needs "
-                "numbers: give numbers, or leave out --task"
-            )
+            raise _words_for_regression(column.name, f"{word!r} in row {row}")
     return np.array(words, np.float64)
+
+
+def _words_for_regression(name: str, example: str) -> ValueError:
+    return ValueError(
+        f"target {name!r} holds words ({example}), but regression needs numbers: give numbers, or "
+        "leave out --task"
+    )
 
 
 def _is_number(word: str) -> bool:
@@ -170,22 +195,24 @@ def _is_number(word: str) -> bool:
         return False
 
 
-def _check_classes(column: Column, names: tuple[str, ...], task: str) -> None:
-    m, count = len(column.values), len(names)
+def _check_classes(summary: Summary, task: str) -> None:
+    m, count = round(summary.rows), _different(summary)
     if task == "binary" and count != 2:
         raise ValueError(
-            f"target {column.name!r} has {count} different values, but a binary task has two: "
+            f"target {summary.name!r} has {count} different values, but a binary task has two: "
             "leave out --task, or use --task multiclass"
         )
-    if 2 * count > m:
+    if 2 * count > m or summary.values is None:
+        words = summary.kind == "text"
         advice = (
             "name another column with --target (is this one a label of each row?)"
-            if column.kind == "text"
+            if words
             else "use --task regression, or name another column with --target"
         )
+        alike = meant(sorted(summary.values or ())) if words else ""
         raise ValueError(
-            f"target {column.name!r} has {count} classes in {m} rows, fewer than two rows for "
-            f"each: {advice}{meant(names) if column.kind == 'text' else ''}"
+            f"target {summary.name!r} has {count} classes in {m} rows, fewer than two rows for "
+            f"each: {advice}{alike}"
         )
 
 
@@ -207,14 +234,13 @@ class TargetEncoder:
         """Take mean and deviation from the rows trained on; raises ValueError if constant there."""
         if target.task != "regression":
             return cls(target.name, target.task, target.classes)
-        values = target.values[rows]
-        if values.min() == values.max():
+        summary = summarise(Column(target.name, "float", target.values[rows]))
+        if summary.low == summary.high:
             raise ValueError(
-                f"target {target.name!r} is {values[0]:g} in every row of the training part: "
+                f"target {target.name!r} is {summary.low:g} in every row of the training part: "
                 "more rows are needed, or another column"
             )
-        mean, scale = moments(values)
-        return cls(target.name, target.task, (), mean, scale)
+        return cls(target.name, target.task, (), summary.mean, summary.deviation)
 
     @property
     def n_out(self) -> int:
@@ -243,7 +269,7 @@ class TargetEncoder:
         """
         if self.task != "regression":
             return class_places(column, self.classes)
-        _check_present(column)
+        check_present(column)
         return _numbers(column)
 
     def state(self) -> dict[str, Any]:
@@ -278,16 +304,3 @@ class TargetEncoder:
         if not (np.isfinite(mean) and np.isfinite(scale) and scale > 0):
             raise ValueError(f"the model's target has mean {mean!r} and scale {scale!r}")
         return cls(state["name"], task, tuple(classes), mean, scale)
-
-
-def moments(values: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """Return mean and standard deviation (1/m) of finite values, without overflow.
-
-    The values are divided by the largest of them first, so that squares stay below 1.
-    """
-    top = float(np.abs(values).max())
-    if top == 0:
-        return 0.0, 0.0
-    unit = values / top
-    mean = float(unit.mean())
-    return mean * top, float(np.sqrt(((unit - mean) ** 2).mean())) * top

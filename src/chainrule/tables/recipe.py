@@ -1,0 +1,119 @@
+"""The recipe: what fitting a table in memory and fitting a stream have in common.
+
+The network that suits a target, the arguments of training, what becomes of divergence, and the
+record that a model file keeps of how it was trained.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..files.json_values import finite
+from ..network import Network
+from ..training import History
+from .encoder import Encoder
+from .model import OUTPUTS, TableModel
+from .settings import Choices, as_json, smaller_rate
+from .splits import Split
+from .target import TargetEncoder
+
+Say = Callable[[str], None]
+Callback = Callable[[Network, History], Any]
+
+
+# Choices that are arguments of training by the same name.
+_OF_TRAINING: Final = (
+    "optimizer",
+    "learning_rate",
+    "batch_size",
+    "epochs",
+    "patience",
+    "schedule",
+    "threads",
+    "engine",
+)
+
+
+class Diverged(ArithmeticError):
+    """Training stopped because the cost grew without bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A model, how its training went, and its scores on the test part (None without one).
+
+    ``rows``: how many there are to train on, to validate and to test. ``baseline``: the
+    same scores of always predicting the most frequent class, or the mean. ``split``: the rows of
+    each part, of a table in memory.
+    """
+
+    model: TableModel
+    history: History
+    scores: dict[str, Any] | None
+    rows: dict[str, int]
+    baseline: dict[str, Any] | None = None
+    split: Split | None = None
+
+
+def silent(sentence: str) -> None:
+    """Say nothing."""
+
+
+def network_of(n_in: int, target: TargetEncoder, choices: Choices) -> Network:
+    """Return the untrained network for ``n_in`` inputs and a target."""
+    return Network(
+        [n_in, *choices.hidden, target.n_out],
+        hidden=choices.activation,
+        output=OUTPUTS[target.task],
+        seed=choices.seed,
+        dtype=choices.dtype,
+        dropout=choices.dropout,
+        l2=choices.l2,
+    )
+
+
+def arguments_of(choices: Choices, task: str) -> dict[str, Any]:
+    """Return the arguments of ``training.fit`` that completed choices mean."""
+    metrics = ["r2" if task == "regression" else "accuracy"]
+    arguments = {name: getattr(choices, name) for name in _OF_TRAINING}
+    return arguments | {"tolerance": None, "metrics": metrics}
+
+
+def encoder_state(encoder: Encoder, target: TargetEncoder) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return both encoders as JSON and arrays, for a model file or a checkpoint."""
+    state, arrays = encoder.state()
+    return {**state, "target": target.state()}, arrays
+
+
+def trained(train: Callable[[], History], choices: Choices) -> History:
+    """Train and return the history; raises Diverged, with the command line's advice."""
+    with warnings.catch_warnings():
+        # The exception below says it, with the command line's own advice.
+        warnings.filterwarnings("ignore", message="diverged", category=RuntimeWarning)
+        history = train()
+    if history.stop is not None and history.stop.reason == "diverged":
+        raise Diverged(
+            f"training diverged in epoch {history.epochs + 1}: the cost grew without bound; no "
+            f"model was written; try --learning-rate {smaller_rate(choices):g}"
+        )
+    return history
+
+
+def record_of(
+    source: str,
+    rows: Mapping[str, int],
+    choices: Choices,
+    history: History,
+    scores: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """Return what a model file keeps of how the model was trained, as JSON values."""
+    return {
+        "data": source,
+        "rows": {"all": sum(rows.values()), **rows},
+        "settings": as_json(choices),
+        "history": finite(history.record()),
+        "scores": scores,
+    }
