@@ -24,7 +24,7 @@ import numpy as np
 
 import chainrule as cr
 from chainrule.gradcheck import check_network
-from chainrule.gradcheck.native import core_of
+from chainrule.gradcheck.native import native_passes_of
 from chainrule.gradcheck.parameter_gradients import slopes_of, summed
 from chainrule.gradcheck.progress import Progress
 from chainrule.gradcheck.strategies.network import nudges_of
@@ -75,7 +75,7 @@ def differences(net: cr.Network, X: Array, y: Any, native: bool) -> None:
     shares = shares_of(None, len(X), np.float64)
     nudges = nudges_of(net, X, net.targets(y, len(X)), shares, False, 0)
     if native:
-        nudges.core = core_of(net, nudges)
+        nudges.core = native_passes_of(net, nudges)
         assert nudges.core is not None
     for l in range(len(nudges.stages), 0, -1):
         nudges.layer(l, Progress(1, False))

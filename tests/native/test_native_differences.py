@@ -14,7 +14,7 @@ from native_problems import outputs_of, targets
 
 import chainrule as cr
 from chainrule.gradcheck import check_network
-from chainrule.gradcheck.native import Core, core_of
+from chainrule.gradcheck.native import NativePasses, native_passes_of
 from chainrule.gradcheck.perturbation import Nudges
 from chainrule.gradcheck.strategies.network import nudges_of
 from chainrule.mathematics.activations import ACTIVATIONS
@@ -28,7 +28,7 @@ ISAS = native.available_isas()
 
 def passes(
     sizes: list[int], hidden: Any, output: str, cost: Any, m: int = 9, seed: int = 0, **more: Any
-) -> tuple[Any, Nudges, Core]:
+) -> tuple[Any, Nudges, NativePasses]:
     """Return a network, its cached passes, and the core for them; some z are exactly 0."""
     rng = np.random.default_rng(seed)
     net = cr.Network(sizes, hidden, output, cost, seed=seed, **more)
@@ -39,12 +39,14 @@ def passes(
         Y[0] = net.forward(X).y_hat[0]  # on the kink of the cost
     training = any(layer.kind == "dropout" for layer in net.layers)
     nudges = nudges_of(net, X, Y, shares_of(None, m, np.float64), training, 0)
-    core = core_of(net, nudges)
+    core = native_passes_of(net, nudges)
     assert core is not None
     return net, nudges, core
 
 
-def compare(nudges: Nudges, core: Core, l: int, seed: int, careful: bool, rows: int = 200) -> None:
+def compare(
+    nudges: Nudges, core: NativePasses, l: int, seed: int, careful: bool, rows: int = 200
+) -> None:
     rng = np.random.default_rng(seed)
     m, n = nudges.stages[l - 1].z.shape
     samples, units = rng.integers(0, m, rows), rng.integers(0, n, rows)
@@ -142,7 +144,7 @@ def test_a_core_that_is_not_the_mathematics_is_not_believed(
             a *= 1 + 1e-9
 
     monkeypatch.setattr(native, "checker", Off)
-    assert core_of(net, nudges) is None
+    assert native_passes_of(net, nudges) is None
 
 
 def test_both_ways_give_the_same_report() -> None:
@@ -165,15 +167,15 @@ def test_both_ways_give_the_same_report() -> None:
 def test_ctrl_c_in_the_core_gives_the_partial_report(monkeypatch: pytest.MonkeyPatch) -> None:
     net = cr.Network([5, 40, 40, 3], "tanh", "identity", seed=0)
     X, y = np.random.default_rng(0).normal(size=(50, 5)), np.zeros((50, 3))
-    right, calls = Core.costs, []
+    right, calls = NativePasses.costs, []
 
-    def interrupted(self: Core, *given: Any) -> Any:
+    def interrupted(self: NativePasses, *given: Any) -> Any:
         calls.append(given[0])
         if calls.count(2) == 2:  # the first one is the J at the point itself
             signal.raise_signal(signal.SIGINT)
         return right(self, *given)
 
-    monkeypatch.setattr(Core, "costs", interrupted)
+    monkeypatch.setattr(NativePasses, "costs", interrupted)
     report = check_network(net, X, y, progress=False)
     assert report.stopped == "by Ctrl-C"
     assert "partial" in str(report)

@@ -42,17 +42,17 @@ class Subject:
         arrays = {path: array[()] if array.ndim == 0 else array for path, array in arrays.items()}
         self.evaluations += 1
         with np.errstate(all="ignore"):
-            found = self.cost(rebuild(self.template, arrays))
-        J, cache = scalar_of(found)
+            output = self.cost(rebuild(self.template, arrays))
+        J, cache = scalar_of(output)
         return J, cache
 
     def _first(self) -> tuple[float, Any]:
         arrays = {leaf.path: leaf.value.copy() for leaf in self.leaves}
         with np.errstate(all="ignore"):
-            found = self.cost(rebuild(self.template, arrays))
+            output = self.cost(rebuild(self.template, arrays))
         self._unchanged(arrays, "the cost")
-        J, cache = scalar_of(found)
-        self.resolution = max(EPS, _resolution(found))
+        J, cache = scalar_of(output)
+        self.resolution = max(EPS, _resolution(output))
         if not np.isfinite(J):
             raise ValueError(
                 f"the cost is {J} at these parameters: a gradient can be checked only where the "
@@ -79,21 +79,21 @@ class Subject:
             )
 
     def _gradients(self, gradients: Any) -> tuple[list[Array], list[npt.NDArray[Any]]]:
-        found = gradients
+        container = gradients
         if gradients is None:
-            found = self.cache
-            if found is None:
+            container = self.cache
+            if container is None:
                 raise TypeError("give the gradients, or a cost that returns (J, gradients)")
         elif callable(gradients):
             arrays = {leaf.path: leaf.value.copy() for leaf in self.leaves}
             with np.errstate(all="ignore"):
                 if isinstance(self.cache, Mapping):
-                    found = gradients(dict(self.cache))
+                    container = gradients(dict(self.cache))
                 else:
-                    found = gradients(rebuild(self.template, arrays))
+                    container = gradients(rebuild(self.template, arrays))
             self._unchanged(arrays, "the gradient")
-        given = gradients_of(found, self.leaves, self.samples)
-        return [np.asarray(g, np.float64) for g in given], given
+        raw = gradients_of(container, self.leaves, self.samples)
+        return [np.asarray(g, np.float64) for g in raw], raw
 
     def along(self, direction: Sequence[Array]) -> Callable[[float], float]:
         """Return J as a function of t along a direction, one array for each leaf."""
@@ -108,38 +108,38 @@ class Subject:
         return J
 
 
-def _resolution(found: Any) -> float:
+def _resolution(output: Any) -> float:
     """The relative rounding of the float that J came in; 0 if it tells nothing."""
-    if isinstance(found, Mapping):
-        found = next((found[k] for k in COST_KEYS if k in found), None)
-    elif isinstance(found, tuple):
-        found = found[0]
-    dtype = getattr(found, "dtype", None)
+    if isinstance(output, Mapping):
+        output = next((output[k] for k in COST_KEYS if k in output), None)
+    elif isinstance(output, tuple):
+        output = output[0]
+    dtype = getattr(output, "dtype", None)
     known = isinstance(dtype, np.dtype) and dtype.kind == "f"
     return float(np.finfo(dtype).eps) if known else 0.0
 
 
-def scalar_of(found: Any) -> tuple[float, Any]:
+def scalar_of(output: Any) -> tuple[float, Any]:
     """Split what a cost returned into J and the rest: a cache (a dictionary) or gradients.
 
     Raises TypeError or ValueError if there is no single number in it.
     """
     cache: Any = None
-    if isinstance(found, Mapping):
-        key = next((k for k in COST_KEYS if k in found), None)
+    if isinstance(output, Mapping):
+        key = next((k for k in COST_KEYS if k in output), None)
         if key is None:
             raise ValueError(
                 "the cost returned a dictionary without 'loss', 'J' or 'cost': name the number"
             )
-        found, cache = found[key], found
-    elif isinstance(found, tuple) and len(found) == 2:
-        found, cache = found
+        output, cache = output[key], output
+    elif isinstance(output, tuple) and len(output) == 2:
+        output, cache = output
     try:
-        J = np.asarray(found)
+        J = np.asarray(output)
     except (TypeError, ValueError):
         J = np.asarray(None)
     if J.dtype.kind not in "biuf":
-        raise TypeError(f"the cost must return a real number, not {type(found).__name__}")
+        raise TypeError(f"the cost must return a real number, not {type(output).__name__}")
     if J.size != 1:
         raise ValueError(
             f"the cost must be one number, and this one has the shape {J.shape}: take its mean or "

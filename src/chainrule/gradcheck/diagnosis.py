@@ -1,9 +1,8 @@
-"""Where a gradient is wrong, and why: every mistake of the table tried against the gradient in
-hand.
+"""Where a gradient is wrong, and why.
 
-With the network known (a ``Network``, or one found inside somebody's cost), each mistake is made on
-purpose, in one layer or all; the one whose gradient is the gradient in hand is the diagnosis. Else
-the pattern of the error alone is read: see ``patterns``.
+With the network known (a ``Network``, or one found inside a user's cost), each mistake of the table
+is made on purpose, in one layer or all; the one whose gradient is the gradient in hand is the
+diagnosis. Otherwise the pattern of the error is read: see ``patterns``.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ import numpy.typing as npt
 from ..model import Model
 from .cost_functions import Subject
 from .diagnosis_text import fill
-from .mistakes.backward import Bug, Change, backward
-from .mistakes.table import BUGS
+from .mistakes.backward import Edit, Mistake, backward
+from .mistakes.table import MISTAKES
 from .patterns.entries import few_entries, from_patterns, precision_only
 from .patterns.evidence import Evidence
 from .perturbation import Nudges
 from .report_record import Diagnosis, ReportRecord
 from .user_network.identification import identify
-from .user_network.model import Link, UserNetwork, number_of
+from .user_network.model import UserLayer, UserNetwork, number_of
 from .verdicts import UNCHECKED, WRONG, Checked
 
 Array = npt.NDArray[Any]
@@ -51,30 +50,32 @@ def _diagnose(report: ReportRecord, model: UserNetwork | None, evidence: Evidenc
         report.tensors, model.named(backward(model)[0]), numeric=True
     ):
         model = None
-    found = list(_named_bugs(report.tensors, model)) if model is not None else []
-    only, read = precision_only(wrong), [] if found else list(from_patterns(evidence))
+    diagnoses = list(_mistakes_made(report.tensors, model)) if model is not None else []
+    rounding, patterns = precision_only(wrong), [] if diagnoses else list(from_patterns(evidence))
     # Rounding fits no pattern, but by chance in a short vector: what does throughout is none.
-    explained = {d.place for d in read}
-    if only is not None and any(t.name not in explained for t in wrong):
-        found.insert(0, only)
-    if not found:
+    explained = {d.place for d in patterns}
+    if rounding is not None and any(t.name not in explained for t in wrong):
+        diagnoses.insert(0, rounding)
+    if not diagnoses:
         few = few_entries(wrong)
-        found = [few] if few is not None else read
-    if not found and model is not None:
-        found = list(_left_over(report.tensors, model))
-    report.diagnoses = found
+        diagnoses = [few] if few is not None else patterns
+    if not diagnoses and model is not None:
+        diagnoses = list(_suspect(report.tensors, model))
+    report.diagnoses = diagnoses
     if not report.where:
         report.where = _where(report, model, wrong)
 
 
-def agrees(tensors: Sequence[Checked], made: Mapping[str, Array], numeric: bool = False) -> bool:
+def agrees(
+    tensors: Sequence[Checked], gradients: Mapping[str, Array], numeric: bool = False
+) -> bool:
     """Whether these gradients are the ones in hand (or, ``numeric``, the numerical ones)."""
     compared = 0
     for t in tensors:
-        if t.name not in made:
+        if t.name not in gradients:
             continue
         known = np.isfinite(t.bar) & (t.verdict != UNCHECKED)
-        mine, theirs = made[t.name][known], (t.numeric if numeric else t.analytic)[known]
+        mine, theirs = gradients[t.name][known], (t.numeric if numeric else t.analytic)[known]
         if not len(mine):
             continue
         with np.errstate(all="ignore"):
@@ -88,47 +89,48 @@ def agrees(tensors: Sequence[Checked], made: Mapping[str, Array], numeric: bool 
     return compared > 0
 
 
-def _variants(model: UserNetwork) -> Iterator[tuple[Bug, Change, int]]:
+def _variants(model: UserNetwork) -> Iterator[tuple[Mistake, Edit, int]]:
     """Every mistake in every layer alone; then in all layers at once."""
-    L = len(model.links)
-    for bug in BUGS:
-        for change in bug.changes:
-            places = [L] if bug.only_top else [*range(L, 0, -1)]
-            places += [] if bug.only_top or L < 2 else [0] if L == 2 else [0, -1]
+    L = len(model.layers)
+    for mistake in MISTAKES:
+        for edit in mistake.edits:
+            places = [L] if mistake.only_top else [*range(L, 0, -1)]
+            places += [] if mistake.only_top or L < 2 else [0] if L == 2 else [0, -1]
             for at in places:
-                yield bug, change, at
+                yield mistake, edit, at
 
 
-def _named_bugs(tensors: Sequence[Checked], model: UserNetwork) -> Iterator[Diagnosis]:
+def _mistakes_made(tensors: Sequence[Checked], model: UserNetwork) -> Iterator[Diagnosis]:
+    """Make every mistake on purpose; yield those whose gradient is the one in hand."""
     seen: set[tuple[str, int]] = set()
-    for bug, change, at in _variants(model):
-        made, possible = backward(model, bug, change, at)
-        if not possible or (bug.name, at) in seen:
+    for mistake, edit, at in _variants(model):
+        gradients, possible = backward(model, mistake, edit, at)
+        if not possible or (mistake.name, at) in seen:
             continue
-        if agrees(tensors, model.named(made)):
-            seen.add((bug.name, at))
-            yield fill(bug, model, at)
+        if agrees(tensors, model.named(gradients)):
+            seen.add((mistake.name, at))
+            yield fill(mistake, model, at)
 
 
-def _left_over(tensors: Sequence[Checked], model: UserNetwork) -> Iterator[Diagnosis]:
+def _suspect(tensors: Sequence[Checked], model: UserNetwork) -> Iterator[Diagnosis]:
     """No mistake fits: where everything above a layer is right, its own f' is the suspect."""
     right = model.named(backward(model)[0])
-    for l in range(len(model.links), 0, -1):
-        link = model.links[l - 1]
-        mine = [t for t in tensors if t.name in (link.W_name, link.b_name)]
+    for l in range(len(model.layers), 0, -1):
+        layer = model.layers[l - 1]
+        mine = [t for t in tensors if t.name in (layer.W_name, layer.b_name)]
         if all(agrees([t], right) for t in mine):
             continue
         # Both dW and db of a layer wrong while those above are right: its dz is.
-        if len(mine) < 2 or not any(agrees([t], right) for t in mine):
-            bug = next(bug for bug in BUGS if bug.name == "stale z")
-            if link.f.name != "identity":
-                d = fill(bug, model, l)
-                said = (
-                    f"dz{l} is wrong and everything above it right; no mistake of the table gives "
-                    f"these numbers. Look at f'(z{l}) first: is that z stale (of other samples, "
-                    "another layer, an earlier pass)?"
-                )
-                yield Diagnosis(d.bug, d.place, said, d.formula, False, l)
+        alone = len(mine) >= 2 and any(agrees([t], right) for t in mine)
+        if not alone and layer.f.name != "identity":
+            stale = next(mistake for mistake in MISTAKES if mistake.name == "stale z")
+            d = fill(stale, model, l)
+            sentence = (
+                f"dz{l} is wrong and everything above it right; no mistake of the table gives "
+                f"these numbers. Look at f'(z{l}) first: is that z stale (of other samples, "
+                "another layer, an earlier pass)?"
+            )
+            yield Diagnosis(d.bug, d.place, sentence, d.formula, False, l)
         return
 
 
@@ -137,7 +139,7 @@ def _where(report: ReportRecord, model: UserNetwork | None, wrong: Sequence[Chec
         if d.layer is not None:
             return d.place
     if model is not None:
-        names = [{link.W_name, link.b_name} for link in model.links]
+        names = [{layer.W_name, layer.b_name} for layer in model.layers]
         for l in range(len(names), 0, -1):
             if any(t.name in names[l - 1] for t in wrong):
                 return fill_place(model, l)
@@ -151,8 +153,8 @@ def _where(report: ReportRecord, model: UserNetwork | None, wrong: Sequence[Chec
 
 def fill_place(model: UserNetwork, l: int) -> str:
     """Name a layer by its number and its parameters."""
-    link = model.links[l - 1]
-    names = ", ".join(name for name in (link.W_name, link.b_name) if name)
+    layer = model.layers[l - 1]
+    names = ", ".join(name for name in (layer.W_name, layer.b_name) if name)
     return f"layer {l}" + (f" ({names})" if names else "")
 
 
@@ -174,10 +176,10 @@ def network_in(subject: Subject, X: Any, y: Any) -> UserNetwork | None:
 
 def diagnose_network(report: ReportRecord, net: Model, nudges: Nudges, shares: Array) -> None:
     """Diagnose a network's gradient: the model is the network itself."""
-    links = tuple(
-        Link(s.W, s.b, s.f, f"W{l}", f"b{l}", s.b.shape, s.mask)
+    layers = tuple(
+        UserLayer(s.W, s.b, s.f, f"W{l}", f"b{l}", s.b.shape, s.mask)
         for l, s in enumerate(nudges.stages, 1)
     )
     first = nudges.stages[0].a_prev
-    model = UserNetwork(links, first, nudges.Y, net.cost, shares, l1=net.l1, l2=net.l2).run()
+    model = UserNetwork(layers, first, nudges.Y, net.cost, shares, l1=net.l1, l2=net.l2).run()
     diagnose(report, model, len(first))

@@ -1,34 +1,34 @@
-"""The formulas of a diagnosis, in the names and the layout of whoever wrote the gradient."""
+"""The formulas of a diagnosis, in the names and the layout of the code that was checked."""
 
 from __future__ import annotations
 
-from .mistakes.backward import Bug
+from .mistakes.backward import Mistake
 from .report_record import Diagnosis
 from .user_network.model import UserNetwork
 
 
-def fill(bug: Bug, model: UserNetwork, at: int) -> Diagnosis:
+def fill(mistake: Mistake, model: UserNetwork, at: int) -> Diagnosis:
     """Return the diagnosis of a mistake at one layer (0: all of them, -1: all hidden ones)."""
-    L = len(model.links)
-    l = L if bug.only_top or at == 0 else L - 1 if at == -1 else at
+    L = len(model.layers)
+    l = L if mistake.only_top or at == 0 else L - 1 if at == -1 else at
     words = names(model, l)
-    sentence = bug.sentence.format(**words)
-    several = at <= 0 and not bug.only_top and L > 1
+    sentence = mistake.sentence.format(**words)
+    several = at <= 0 and not mistake.only_top and L > 1
     if several:
         sentence = f"in every {'hidden ' if at else ''}layer: " + sentence
-    if bug.only_top:
+    if mistake.only_top:
         place = f"layer {L}, where the cost comes in"
     elif several:
         place = f"layer {l} and every layer below"
     else:
         place = f"layer {l}" + (f" ({words['W']})" if words["W"] != "W" or L > 1 else "")
-    return Diagnosis(bug.name, place, sentence, bug.formula.format(**words), True, l)
+    return Diagnosis(mistake.name, place, sentence, mistake.formula.format(**words), True, l)
 
 
 def names(model: UserNetwork, l: int) -> dict[str, str]:
     """Return the words that stand in the templates for layer l."""
-    L, link = len(model.links), model.links[l - 1]
-    W, b = link.W_name or "W", link.b_name or "b"
+    L, layer = len(model.layers), model.layers[l - 1]
+    W, b = layer.W_name or "W", layer.b_name or "b"
     single = L == 1 and model.cost is None
     here, below = ("", "_prev") if single else (str(l), str(l - 1))
     a_prev = (model.x_name or "a_prev") if single else (f"a{l - 1}" if l > 1 else "x")
@@ -41,7 +41,7 @@ def names(model: UserNetwork, l: int) -> dict[str, str]:
     if model.W_in_out:
         dW = f"{a_prev} @ dz{here}.T" if model.columns else f"{a_prev}.T @ dz{here}"
         da_prev = f"{W} @ dz{here}" if model.columns else f"dz{here} @ {W}.T"
-    above = model.links[l] if l < L else None
+    above = model.layers[l] if l < L else None
     da = f"da{here}"
     dz = f"{da} * f'(z{here})"
     if above is not None:
@@ -65,8 +65,8 @@ def names(model: UserNetwork, l: int) -> dict[str, str]:
         "db": db,
         "da_prev": da_prev,
         "dz": dz,
-        "f": link.f.name,
-        "df": link.f.derivative or "f'",
+        "f": layer.f.name,
+        "df": layer.f.derivative or "f'",
         "cost": model.cost.name if model.cost is not None else "a given da",
         "dJ": (model.cost.derivative or "dJ/da") if model.cost is not None else "da",
         "penalty": penalty,

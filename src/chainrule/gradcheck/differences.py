@@ -122,13 +122,13 @@ def noise_of(values: Sequence[float]) -> float | None:
     table = np.asarray(values, np.float64)
     if not np.isfinite(table).all() or len(np.unique(table)) < len(table) - 1:
         return None
-    found: list[float] = []
+    levels: list[float] = []
     for k in range(1, min(6, len(table))):
         table = np.diff(table)
         if k >= 3:
             growth = sqrt(factorial(2 * k)) / factorial(k)
-            found.append(sqrt(float(np.mean(table**2))) / growth)
-    return sum(found) / len(found)
+            levels.append(sqrt(float(np.mean(table**2))) / growth)
+    return sum(levels) / len(levels)
 
 
 def taylor_order(

@@ -35,9 +35,9 @@ def flips_between(
 ) -> list[Flip]:
     """Return each cached z whose sign differs between two caches, or is 0 in ``base``."""
     below, above = caches
-    found: list[Flip] = []
+    crossings: list[Flip] = []
     if not (isinstance(below, Mapping) and isinstance(above, Mapping)):
-        return found
+        return crossings
     for name in base:
         if not (isinstance(name, str) and name[:1] in "zZ"):
             continue
@@ -48,7 +48,7 @@ def flips_between(
         if not signs[0].shape == signs[1].shape == signs[2].shape:
             continue
         flips = (signs[0] != signs[2]) | (signs[0] != signs[1])
-        found.extend(
+        crossings.extend(
             Flip(name, tuple(int(i) for i in place), *moved) for place in np.argwhere(flips)[:3]
         )
-    return found
+    return crossings

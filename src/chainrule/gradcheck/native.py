@@ -51,7 +51,7 @@ class Moved:
     bent: Any = False
 
 
-class Core:
+class NativePasses:
     """The passes of one check on the core."""
 
     def __init__(self, checker: Any, sizes: Sequence[int], samples: int, threads: int) -> None:
@@ -69,8 +69,8 @@ class Core:
         met, still, bent = ((flags & bit) != 0 for bit in (MET, STILL, BENT))
         places = np.flatnonzero(where[:, 0]) if met.any() else np.empty(0, np.intp)
         places = places[np.argsort(where[places, 0], kind="stable")][:8]
-        found = [(int(r), int(where[r, 0]), int(where[r, 1])) for r in places]
-        return Moved(met, still, found, J, bent)
+        kinks = [(int(r), int(where[r, 0]), int(where[r, 1])) for r in places]
+        return Moved(met, still, kinks, J, bent)
 
     def size(self, l: int) -> int:
         """How many pairs a block holds when z^l is moved at four points."""
@@ -79,7 +79,7 @@ class Core:
         return int(min(max(WORK / (4 * (products + 100 * sum(widths))), 48), MOST))
 
 
-def core_of(net: Model, nudges: Nudges) -> Core | None:
+def native_passes_of(net: Model, nudges: Nudges) -> NativePasses | None:
     """Return the core for these passes, or None where NumPy must take them."""
     native = built()
     if (
@@ -90,11 +90,11 @@ def core_of(net: Model, nudges: Nudges) -> Core | None:
         return None
     Y = np.ascontiguousarray(smooth(nudges.Y, net.cost.settings.get("smoothing", 0)))
     checker = native.checker(net.architecture, [_given(stage) for stage in nudges.stages], Y)
-    core = Core(checker, net.sizes, len(Y), native.threads_of(None))
+    core = NativePasses(checker, net.sizes, len(Y), native.threads_of(None))
     for l, stage in enumerate(nudges.stages, 1):
-        own = np.empty(stage.z.shape)
-        checker.own(l, own)
-        if not _close(own, stage.a, 64 * EPS, 1e-290) or not _close(
+        activations = np.empty(stage.z.shape)
+        checker.own(l, activations)
+        if not _close(activations, stage.a, 64 * EPS, 1e-290) or not _close(
             core.base[l - 1], nudges.base, 1e-8, 1e-10
         ):
             return None
@@ -107,5 +107,5 @@ def _given(stage: Stage) -> tuple[Any, ...]:
     return (*arrays, mask, bool(stage.f.kinks), stage.f.name in BENDS)
 
 
-def _close(found: Array, wanted: Array, relative: float, absolute: float) -> bool:
-    return bool(np.allclose(found, wanted, rtol=relative, atol=absolute, equal_nan=True))
+def _close(ours: Array, reference: Array, relative: float, absolute: float) -> bool:
+    return bool(np.allclose(ours, reference, rtol=relative, atol=absolute, equal_nan=True))

@@ -28,12 +28,14 @@ def complex_along(subject: Subject, direction: Mapping[tuple[Any, ...], Array]) 
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("error")
         try:
-            found: Any = subject.cost(rebuild(subject.template, arrays))
-            if isinstance(found, Mapping):
-                found = next(found[k] for k in ("loss", "J", "cost", "Loss", "Cost") if k in found)
-            elif isinstance(found, tuple):
-                found = found[0]
-            J = complex(np.asarray(found).reshape(()))
+            output: Any = subject.cost(rebuild(subject.template, arrays))
+            if isinstance(output, Mapping):
+                output = next(
+                    output[k] for k in ("loss", "J", "cost", "Loss", "Cost") if k in output
+                )
+            elif isinstance(output, tuple):
+                output = output[0]
+            J = complex(np.asarray(output).reshape(()))
         except Exception:  # whatever their code cannot do with complex numbers
             return None
     if not np.isfinite(J) or abs(J.real - subject.J0) > 1e-9 * max(abs(subject.J0), 1e-300):
@@ -45,7 +47,7 @@ def takes_complex(
     subject: Subject, rng: np.random.Generator, noise: float, step: float
 ) -> frozenset[str]:
     """Name the leaves along which the complex step agrees with central differences, twice."""
-    found: set[str] = set()
+    names: set[str] = set()
     for leaf in subject.leaves:
         rms = size(leaf)
         agrees = 0
@@ -60,8 +62,8 @@ def takes_complex(
             off = abs(float(central.value[0]) - exact)
             agrees += off <= central.bar[0] and central.bar[0] <= 1e-4 * abs(exact)
         if agrees == 2:
-            found.add(leaf.name)
-    return frozenset(found)
+            names.add(leaf.name)
+    return frozenset(names)
 
 
 def noise_level(subject: Subject, rng: np.random.Generator) -> float:
@@ -75,13 +77,13 @@ def noise_level(subject: Subject, rng: np.random.Generator) -> float:
     levels: list[float] = []
     for _ in range(3):
         J = subject.along([size(leaf) * rng.standard_normal(leaf.shape) for leaf in subject.leaves])
-        found = None
+        level = None
         for spacing in (1e-10, 1e-8, 1e-6, 1e-4, 1e-2):
-            found = noise_of([J(k * spacing) for k in range(7)])
-            if found is not None:
-                levels.append(found)
+            level = noise_of([J(k * spacing) for k in range(7)])
+            if level is not None:
+                levels.append(level)
                 break
-        if found is None:
+        if level is None:
             # J stands still close by: saturated, or a staircase. The first tread bounds the noise.
             treads = (abs(J(side * t) - subject.J0) for t in (0.1, 0.5) for side in (1, -1))
             levels.append(max(treads) / SAFETY)

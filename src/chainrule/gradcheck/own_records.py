@@ -35,14 +35,16 @@ def check_activation(record: Activation, z: npt.ArrayLike | None = None) -> Repo
     with np.errstate(all="ignore"):
         a = _same_shape(record, "f", record.f(points.copy()), points)
         df = _same_shape(record, "df", record.df(points.copy(), a), points)
-        found = _slopes(record, points, a)
-    verdict = decide(df, found.value, found.bar, TOLERANCE, 64 * EPS * (np.abs(df) + 1e-300))
+        slopes = _slopes(record, points, a)
+    verdict = decide(df, slopes.value, slopes.bar, TOLERANCE, 64 * EPS * (np.abs(df) + 1e-300))
     # f' is a number for each z: its own size is the measure, not that of the others.
-    off = np.abs(df - found.value) > found.bar + 1e-6 * np.maximum(np.abs(df), np.abs(found.value))
-    big = np.abs(df - found.value) > 1e-7
-    verdict = np.where(off & big & np.isfinite(found.bar), WRONG, verdict).astype(np.int8)
+    off = np.abs(df - slopes.value) > slopes.bar + 1e-6 * np.maximum(
+        np.abs(df), np.abs(slopes.value)
+    )
+    big = np.abs(df - slopes.value) > 1e-7
+    verdict = np.where(off & big & np.isfinite(slopes.bar), WRONG, verdict).astype(np.int8)
     _at_kinks(record, points, df, verdict)
-    t = Checked("f'(z)", df, found.value, found.bar, verdict, parameter=points)
+    t = Checked("f'(z)", df, slopes.value, slopes.bar, verdict, parameter=points)
     report = Report(f"activation {record.name!r}", float(a[0, 0]), [t], evaluations=4 * len(points))
     if t.count(WRONG):
         worst = t.worst(1)[0]
@@ -71,8 +73,8 @@ def _why(record: Activation, t: Checked, z: Array, a: Array) -> Diagnosis:
         return Diagnosis("constant factor", "df", f"df is {k:.6g} × the derivative of f.", formula)
     for side, word in ((z[wrong] > 0, "positive"), (z[wrong] < 0, "negative")):
         if side.all():
-            said = f"df is wrong for {word} z only."
-            return Diagnosis("wrong slope on a kink's wrong side", "df", said, formula, False)
+            sentence = f"df is wrong for {word} z only."
+            return Diagnosis("wrong slope on a kink's wrong side", "df", sentence, formula, False)
     return Diagnosis("wrong derivative", "df", "df is not the derivative of f.", formula, False)
 
 
@@ -83,13 +85,13 @@ def _points(record: Activation) -> Array:
     return np.concatenate([spread, near, record.kinks]).reshape(-1, 1)
 
 
-def _same_shape(record: Any, name: str, found: Any, like: Array) -> Array:
-    if np.shape(found) != like.shape:
+def _same_shape(record: Any, name: str, values: Any, like: Array) -> Array:
+    if np.shape(values) != like.shape:
         raise ValueError(
-            f"{name} of {record.name!r} returns the shape {np.shape(found)} for {like.shape}: it "
+            f"{name} of {record.name!r} returns the shape {np.shape(values)} for {like.shape}: it "
             "must work on arrays and keep their shape"
         )
-    return np.asarray(found, np.float64)
+    return np.asarray(values, np.float64)
 
 
 def _slopes(record: Activation, z: Array, a: Array) -> Estimate:
@@ -204,8 +206,8 @@ def _outputs(record: Cost) -> list[tuple[Array, Array]]:
         "count": [(np.exp(spread / 2), rng.integers(0, 6, (7, 3)).astype(float))],
         "classes": [(inside / inside.sum(axis=1, keepdims=True), labels)],
     }
-    found = kinds[record.target] + kinds["number"]
-    return found + [(outputs[:, :1], targets[:, :1]) for outputs, targets in found]
+    pairs = kinds[record.target] + kinds["number"]
+    return pairs + [(outputs[:, :1], targets[:, :1]) for outputs, targets in pairs]
 
 
 _KNOWN: dict[Any, bool] = {}

@@ -41,12 +41,12 @@ def summed(slopes: Estimate, weight: Array, a_prev: Array) -> Estimate:
 
 
 def slopes_of(nudges: Nudges, l: int) -> Estimate | None:
-    """Return dJ_s/dz^l (m, n_l) as it was found, None if the check did not get there."""
-    found = nudges.estimates.get(l)
-    if found is None:
+    """Return dJ_s/dz^l (m, n_l) as it was slopes, None if the check did not get there."""
+    slopes = nudges.estimates.get(l)
+    if slopes is None:
         return None
     shape = nudges.stages[l - 1].z.shape
-    parts = (found.value, found.bar, found.kinked, found.rounding)
+    parts = (slopes.value, slopes.bar, slopes.kinked, slopes.rounding)
     return Estimate(*(x.reshape(shape) for x in parts))
 
 
@@ -55,7 +55,7 @@ def tensors_of(
 ) -> list[Checked]:
     """Return W1, b1, W2, ... with both numbers, bars and verdicts; see ``verdicts.decide``."""
     analytic = [g for g in views(dtheta, net.layers) if g]
-    found: list[Checked] = []
+    tensors: list[Checked] = []
     largest = float(np.max(np.abs(np.nan_to_num(dtheta)), initial=0.0))
     rough = _roughness(nudges, shares)
     for l, (stage, g) in enumerate(zip(nudges.stages, analytic, strict=True), 1):
@@ -66,7 +66,7 @@ def tensors_of(
             if slopes is None or np.isnan(slopes.value).all():
                 blank = np.full(shape, np.nan)
                 verdict = np.full(shape, UNCHECKED, np.int8)
-                found.append(
+                tensors.append(
                     Checked(f"{name}{l}", g[name], blank, blank, verdict, {}, tolerance, parameter)
                 )
                 continue
@@ -87,8 +87,8 @@ def tensors_of(
                 f"{name}{l}", np.array(g[name]), value, bar, verdict, {}, tolerance, parameter
             )
             _explain(checked, slopes)
-            found.append(checked)
-    return found
+            tensors.append(checked)
+    return tensors
 
 
 def _roughness(nudges: Nudges, shares: Array) -> dict[int, Array]:
@@ -101,11 +101,11 @@ def _roughness(nudges: Nudges, shares: Array) -> dict[int, Array]:
     L = len(nudges.stages)
     top = nudges.stages[-1]
     share = shares[:, None]
-    found: dict[int, Array] = {L: 4 * EPS * share * (np.abs(top.a) + np.abs(nudges.Y))}
+    rough: dict[int, Array] = {L: 4 * EPS * share * (np.abs(top.a) + np.abs(nudges.Y))}
     with np.errstate(all="ignore"):
         da = np.abs(nudges.cost.da(top.a, nudges.Y)) * share
         da = np.where(np.isfinite(da), da, 0.0)
-        found[L] = found[L] + 4 * EPS * da * _cancels(top)
+        rough[L] = rough[L] + 4 * EPS * da * _cancels(top)
         for l in range(L - 1, 0, -1):
             stage, above = nudges.stages[l - 1], nudges.stages[l]
             slopes = slopes_of(nudges, l + 1)
@@ -113,9 +113,9 @@ def _roughness(nudges: Nudges, shares: Array) -> dict[int, Array]:
             mask = 1.0 if stage.mask is None else stage.mask
             W = np.abs(above.W)
             slope = np.abs(stage.f.df(stage.z, stage.a))
-            error = (found[l + 1] @ W) * mask * slope + 4 * EPS * (dz @ W) * mask * _cancels(stage)
-            found[l] = np.nan_to_num(error, nan=0.0, posinf=0.0)
-    return found
+            error = (rough[l + 1] @ W) * mask * slope + 4 * EPS * (dz @ W) * mask * _cancels(stage)
+            rough[l] = np.nan_to_num(error, nan=0.0, posinf=0.0)
+    return rough
 
 
 def _cancels(stage: Stage) -> Any:
@@ -127,13 +127,13 @@ def _cancels(stage: Stage) -> Any:
 
 def open_units(tensors: Sequence[Checked]) -> list[tuple[int, npt.NDArray[np.intp]]]:
     """The units of each layer that have an undecided entry, the last layer first."""
-    found = []
+    units = []
     for l in range(len(tensors) // 2, 0, -1):
         W, b = tensors[2 * l - 2], tensors[2 * l - 1]
         still = (W.verdict == UNDECIDABLE).any(axis=1) | (b.verdict == UNDECIDABLE)
         if still.any():
-            found.append((l, np.flatnonzero(still)))
-    return found
+            units.append((l, np.flatnonzero(still)))
+    return units
 
 
 def _explain(checked: Checked, slopes: Estimate) -> None:
@@ -159,8 +159,8 @@ def penalty_slope(W: Array, l1: float, l2: float) -> Array:
     h = np.where(W == 0, 1.0, np.abs(W) / 2)
 
     def at(w: Array) -> Array:
-        found: Array = l1 * np.abs(w) + l2 / 2 * w * w
-        return found
+        total: Array = l1 * np.abs(w) + l2 / 2 * w * w
+        return total
 
     slope: Array = (at(W + h) - at(W - h)) / (2 * h)
     return slope

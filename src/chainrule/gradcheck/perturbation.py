@@ -24,7 +24,7 @@ from ..mathematics.activations import ACTIVATIONS
 from ..mathematics.costs import COSTS
 from ..mathematics.names import listed
 from .differences import EPS, STENCIL, WIDE, Estimate, better, estimate, one_sided, wide
-from .native import UNITS, Core, Moved
+from .native import UNITS, Moved, NativePasses
 from .perturbed_passes import Array, Passes, Rows
 from .progress import Progress
 
@@ -70,7 +70,7 @@ class Nudges(Passes):
     estimates: dict[int, Estimate] = field(default_factory=dict)
     # Of each layer, the pairs (s, j) for which J has not moved by a single bit, near and far.
     flat: dict[int, npt.NDArray[np.bool_]] = field(default_factory=dict)
-    core: Core | None = None  # takes the passes, where it can
+    core: NativePasses | None = None  # takes the passes, where it can
 
     def costs(self, l: int, samples: Rows, units: Rows, by: Array, careful: bool) -> Moved:
         """See ``Passes.costs``; by the core where it can."""
@@ -107,17 +107,17 @@ class Nudges(Passes):
         base = self.base if self.core is None else self.core.base[l - 1]
         J, J0, room = moved.J.reshape(k, n), base[samples], noise[samples]
         if side == 2:
-            found = wide(J, h, room)
+            slopes = wide(J, h, room)
         else:
-            found = one_sided(J, J0, side * h, room) if side else estimate(J, J0, h, room)
+            slopes = one_sided(J, J0, side * h, room) if side else estimate(J, J0, h, room)
         # A kink within the step is known, not guessed: nothing seen across it counts. And where
         # only what is exactly 0 stays so (dead units, dropped ones), J does not depend on z at all.
         self._note_flat(l, samples, units, (J == J0).all(axis=0))
         met = met | (self._bent(moved.bent, k, n) if side else False)
         still = moved.still.reshape(k, n).all(axis=0) & ~met
-        bar = np.where(met, np.inf, np.where(still, 0.0, found.bar))
-        rounding = np.where(still, 0.0, found.rounding)
-        return Estimate(found.value, bar, met, rounding), met
+        bar = np.where(met, np.inf, np.where(still, 0.0, slopes.bar))
+        rounding = np.where(still, 0.0, slopes.rounding)
+        return Estimate(slopes.value, bar, met, rounding), met
 
     def _bent(self, bent: Any, k: int, n: int) -> Any:
         known = all(listed(s.f, ACTIVATIONS) for s in self.stages) and listed(self.cost, COSTS)
@@ -157,10 +157,10 @@ class Nudges(Passes):
         self.estimates[l] = result
         for start in range(0, m * n, size):
             part = np.arange(start, min(start + size, m * n))
-            found, met = self.look(l, part // n, part % n, h[part], noise)
+            slopes, met = self.look(l, part // n, part % n, h[part], noise)
             self.kinks_met += int(met.sum())
-            value[part], bar[part], kinked[part] = found.value, found.bar, found.kinked
-            rounding[part] = found.rounding
+            value[part], bar[part], kinked[part] = slopes.value, slopes.bar, slopes.kinked
+            rounding[part] = slopes.rounding
             if not progress.step(len(part)):
                 break
         return result
@@ -174,19 +174,19 @@ class Nudges(Passes):
 
     def again(self, l: int, units: Rows, progress: Progress) -> None:
         """Other steps for the pairs of these units whose bar is long beside the layer's slopes."""
-        found, stage = self.estimates[l], self.stages[l - 1]
+        slopes, stage = self.estimates[l], self.stages[l - 1]
         m, n = stage.z.shape
         h, noise, size = self._steps(l), self.noise(l), self._size(l)
         pairs = (np.arange(m)[:, None] * n + units).ravel()
         for rung, side in TRIES:
-            known = np.abs(found.value[np.isfinite(found.bar)])
+            known = np.abs(slopes.value[np.isfinite(slopes.bar)])
             typical = float(np.mean(known)) if known.size else 0.0
-            size_of = np.maximum(np.abs(np.nan_to_num(found.value[pairs])), 1e-2 * typical)
-            long = pairs[found.bar[pairs] > 1e-7 * size_of]
+            size_of = np.maximum(np.abs(np.nan_to_num(slopes.value[pairs])), 1e-2 * typical)
+            long = pairs[slopes.bar[pairs] > 1e-7 * size_of]
             if not len(long):
                 return
             progress.more(len(long))
-            if not self._retry(l, found, long, (rung * h, noise, side), size, progress):
+            if not self._retry(l, slopes, long, (rung * h, noise, side), size, progress):
                 return
 
     def refine(self, l: int, units: Rows, progress: Progress) -> None:
@@ -208,7 +208,7 @@ class Nudges(Passes):
         return max(1, BLOCK // (4 * width))
 
     def _retry(
-        self, l: int, found: Estimate, pairs: Rows, work: Any, size: int, progress: Progress
+        self, l: int, slopes: Estimate, pairs: Rows, work: Any, size: int, progress: Progress
     ) -> bool:
         """Look again at some pairs (step, noise and side in ``work``); keep what is better
         known."""
@@ -217,8 +217,8 @@ class Nudges(Passes):
         for start in range(0, len(pairs), size):
             part = pairs[start : start + size]
             new, _ = self.look(l, part // n, part % n, h[part], noise, True, side)
-            best = better(Estimate(*(x[part] for x in found)), new)
-            for kept, value in zip(found, best, strict=True):
+            best = better(Estimate(*(x[part] for x in slopes)), new)
+            for kept, value in zip(slopes, best, strict=True):
                 kept[part] = value
             if not progress.step(len(part)):
                 return False

@@ -85,13 +85,13 @@ class Passes:
         self, l: int, z: Array, samples: Rows, units: Any = ...
     ) -> npt.NDArray[np.bool_] | None:
         """Which z have crossed a kink of layer l that their cached z did not stand on."""
-        found = None
+        flips = None
         for kink, above, on in self.sides.get(l, ()):
             crossed = (z > kink) != (above[samples] if units is ... else above[samples, units])
             if on is not None:
                 crossed &= ~(on[samples] if units is ... else on[samples, units])
-            found = crossed if found is None else found | crossed
-        return found
+            flips = crossed if flips is None else flips | crossed
+        return flips
 
     def costs(self, l: int, samples: Rows, units: Rows, by: Array, careful: bool) -> Moved:
         """Return J of each sample with its z^l[unit] moved by ``by`` (R,), and what happened."""
@@ -167,9 +167,9 @@ class Passes:
 
 
 def _held(d0: Array, kinks: Sequence[float]) -> npt.NDArray[np.bool_] | None:
-    found = None
+    held = None
     for kink in kinks:
         on = d0 == kink
         if on.any():
-            found = on if found is None else found | on
-    return found
+            held = on if held is None else held | on
+    return held

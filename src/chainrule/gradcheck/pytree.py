@@ -37,13 +37,13 @@ def leaves(parameters: Any, root: str = "parameters") -> tuple[Leaf, ...]:
     Raises TypeError for whole numbers and for what is no number, ValueError for no parameters at
     all and for values that are not finite; each names the parameter.
     """
-    found = tuple(_leaf(name, path, value) for name, path, value in _walk(parameters, "", ()))
-    found = tuple(
-        Leaf(leaf.name if not _nameless(leaf) else root + leaf.name, *_rest(leaf)) for leaf in found
+    named = tuple(_leaf(name, path, value) for name, path, value in _walk(parameters, "", ()))
+    named = tuple(
+        Leaf(leaf.name if not _nameless(leaf) else root + leaf.name, *_rest(leaf)) for leaf in named
     )
-    if sum(leaf.value.size for leaf in found) == 0:
+    if sum(leaf.value.size for leaf in named) == 0:
         raise ValueError(f"{root} holds no numbers: give the arrays that the cost depends on")
-    return found
+    return named
 
 
 def _rest(leaf: Leaf) -> tuple[Any, Any, Any]:
@@ -83,20 +83,20 @@ def _numbers(node: Sequence[Any]) -> bool:
 def _leaf(name: str, path: tuple[Any, ...], value: Any) -> Leaf:
     called = f"parameter {name!r}" if name else "the parameter"
     try:
-        given = np.asarray(value)
+        array = np.asarray(value)
     except (TypeError, ValueError):
-        given = np.asarray(None)
-    if given.dtype.kind in "biu":
+        array = np.asarray(None)
+    if array.dtype.kind in "biu":
         raise TypeError(
-            f"{called} holds whole numbers ({given.dtype}), which cannot be moved by a small step: "
+            f"{called} holds whole numbers ({array.dtype}), which cannot be moved by a small step: "
             "make it float64"
         )
-    if given.dtype.kind != "f":
+    if array.dtype.kind != "f":
         raise TypeError(f"{called} must be an array of real numbers, not {type(value).__name__}")
-    if not np.isfinite(given).all():
-        place = [int(i) for i in np.argwhere(~np.isfinite(given))[0]]
+    if not np.isfinite(array).all():
+        place = [int(i) for i in np.argwhere(~np.isfinite(array))[0]]
         raise ValueError(f"{called} is not finite at {place}")
-    return Leaf(name, path, np.array(given, np.float64), given.dtype)
+    return Leaf(name, path, np.array(array, np.float64), array.dtype)
 
 
 def rebuild(
@@ -114,35 +114,35 @@ def rebuild(
 
 
 def gradients_of(
-    found: Any, wanted: Sequence[Leaf], samples: int | None = None
+    container: Any, leaves: Sequence[Leaf], samples: int | None = None
 ) -> list[npt.NDArray[Any]]:
     """Return the gradient of each leaf from a container of the parameters' form.
 
     A dictionary may call the gradient of ``W1`` also ``dW1`` or ``grad_W1``. Raises ValueError
     naming the parameter whose gradient is missing or of another shape, with what the shape tells.
     """
-    return [_gradient(found, leaf, samples) for leaf in wanted]
+    return [_gradient(container, leaf, samples) for leaf in leaves]
 
 
-def _gradient(found: Any, leaf: Leaf, samples: int | None) -> npt.NDArray[Any]:
-    node = found
+def _gradient(container: Any, leaf: Leaf, samples: int | None) -> npt.NDArray[Any]:
+    node = container
     for key in leaf.path:
         node = _step(node, key, leaf)
     try:
-        given = np.asarray(node)
+        gradient = np.asarray(node)
     except (TypeError, ValueError):
-        given = np.asarray(None)
-    if given.dtype.kind not in "biuf":
+        gradient = np.asarray(None)
+    if gradient.dtype.kind not in "biuf":
         raise TypeError(
             f"the gradient of {leaf.name!r} must be an array of real numbers, "
             f"not {type(node).__name__}"
         )
-    if given.shape != leaf.shape:
+    if gradient.shape != leaf.shape:
         raise ValueError(
-            f"the gradient of {leaf.name!r} has the shape {given.shape}, and {leaf.name!r} has "
-            f"{leaf.shape}" + shape_hint(given.shape, leaf, samples)
+            f"the gradient of {leaf.name!r} has the shape {gradient.shape}, and {leaf.name!r} has "
+            f"{leaf.shape}" + shape_hint(gradient.shape, leaf, samples)
         )
-    return given
+    return gradient
 
 
 def _step(node: Any, key: Any, leaf: Leaf) -> Any:

@@ -17,7 +17,7 @@ def headline(report: ReportRecord) -> str:
     """Return the verdict in one sentence."""
     counts = {v: report.count(v) for v in range(4)}
     total = sum(counts[v] for v in (RIGHT, WRONG, UNDECIDABLE))
-    said = {
+    sentence = {
         "right": f"RIGHT: all {total} entries checked are right",
         "wrong": f"WRONG: {counts[WRONG]} of {total} entries",
         "undecidable": f"UNDECIDABLE: {counts[UNDECIDABLE]} of {total} entries"
@@ -25,49 +25,49 @@ def headline(report: ReportRecord) -> str:
         else "UNDECIDABLE: no entry was checked",
     }[report.verdict]
     if report.stopped and not counts[UNDECIDABLE] and report.verdict == "undecidable":
-        said = f"UNDECIDED: {counts[RIGHT]} entries are right, and the check did not end"
+        sentence = f"UNDECIDED: {counts[RIGHT]} entries are right, and the check did not end"
     if report.verdict == "wrong" and counts[UNDECIDABLE]:
-        said += f"; {counts[UNDECIDABLE]} undecidable"
+        sentence += f"; {counts[UNDECIDABLE]} undecidable"
     if counts[UNCHECKED] and total:
-        said += f" ({counts[UNCHECKED]} not checked)"
-    return said
+        sentence += f" ({counts[UNCHECKED]} not checked)"
+    return sentence
 
 
 def lines_before(report: ReportRecord) -> list[str]:
     """Return what stands above the table: verdict, where, why, how to mend it."""
-    found = [f"{report.subject}: {headline(report)}"]
+    lines = [f"{report.subject}: {headline(report)}"]
     if report.stopped:
-        found.append(f"stopped {report.stopped}: the report is partial")
+        lines.append(f"stopped {report.stopped}: the report is partial")
     if report.where:
-        found.append(f"where   {report.where}")
+        lines.append(f"where   {report.where}")
     for rank, d in enumerate(report.diagnoses[:3]):
         word = "why" if rank == 0 else "or"
-        found.append(f"{word:<7} {d.sentence}")
+        lines.append(f"{word:<7} {d.sentence}")
         if d.formula:
-            found.append(f"{'':<7} as it should be: {d.formula}")
+            lines.append(f"{'':<7} as it should be: {d.formula}")
     if report.verdict == "wrong" and not report.diagnoses:
-        found.append("why     no known mistake explains it: compare the numbers below")
-    return found
+        lines.append("why     no known mistake explains it: compare the numbers below")
+    return lines
 
 
 def lines_after(report: ReportRecord) -> list[str]:
     """Return what stands below the table: layers, kinks, second opinion, how it was done."""
-    found = [
+    lines = [
         f"{part.name}: {WORDS[part.verdict]}{'; ' + part.sentence if part.sentence else ''}"
         for part in report.parts
     ]
     if report.kinks_met:
-        found.append(f"kinks   {report.kinks_met} met, and passed by where that was possible:")
-        found += [f"        {kink}" for kink in report.kinks]
+        lines.append(f"kinks   {report.kinks_met} met, and passed by where that was possible:")
+        lines += [f"        {kink}" for kink in report.kinks]
     orders = ", ".join("-" if np.isnan(order) else f"{order:.2f}" for order in report.taylor)
     if orders:
-        found.append(f"Taylor  order {orders} (2 if the gradient is right, 1 if it is wrong)")
-    found += [f"note    {note}" for note in report.notes]
-    found.append(
+        lines.append(f"Taylor  order {orders} (2 if the gradient is right, 1 if it is wrong)")
+    lines += [f"note    {note}" for note in report.notes]
+    lines.append(
         f"J = {report.J:.6g}, {report.method}, {report.evaluations} evaluations, "
         f"{report.seconds:.2f} s, tolerance {report.tolerance:.1g}"
     )
-    return found
+    return lines
 
 
 def row(t: Checked) -> tuple[str, ...]:
@@ -98,13 +98,13 @@ HEAD = ("", "shape", "right", "wrong", "?", "worst error", "at", "gradient", "nu
 
 def reasons(report: ReportRecord) -> list[str]:
     """Return why entries are undecidable, the first few."""
-    found = []
+    lines = []
     for t in report.tensors:
         for i, reason in sorted(t.reasons.items())[:3]:
             if t.verdict.flat[i] == UNDECIDABLE:
                 place = [int(k) for k in np.unravel_index(i, t.shape)]
-                found.append(f"{t.name}{place} undecidable: {reason}")
-    return found[:6]
+                lines.append(f"{t.name}{place} undecidable: {reason}")
+    return lines[:6]
 
 
 def text(report: ReportRecord) -> str:

@@ -62,8 +62,8 @@ class Checked:
         difference = np.abs(self.analytic - self.numeric)
         scale = scale_of(self.analytic, self.numeric)
         with np.errstate(all="ignore"):
-            found: Array = np.where(difference == 0, 0.0, difference / scale)
-        return found
+            relative: Array = np.where(difference == 0, 0.0, difference / scale)
+        return relative
 
     def worst(self, count: int = 3) -> list[int]:
         """The flat indices of the worst entries: wrong ones first, the largest error first."""
@@ -120,7 +120,7 @@ def decide(
     if lost.any():
         wrong = np.where(lost, np.isfinite(numeric) & np.isfinite(bars), wrong)
         right = right & ~lost
-    found: npt.NDArray[np.int8] = np.full(np.shape(wrong), UNDECIDABLE, np.int8)
-    found[right] = RIGHT
-    found[wrong] = WRONG
-    return found
+    verdict: npt.NDArray[np.int8] = np.full(np.shape(wrong), UNDECIDABLE, np.int8)
+    verdict[right] = RIGHT
+    verdict[wrong] = WRONG
+    return verdict

@@ -1,1 +1,1 @@
-"""Adapters: the same check for code written in other frameworks; each imports its own when used."""
+"""Other frameworks: their gradients as functions of NumPy arrays. Each is imported when used."""

@@ -38,7 +38,7 @@ def check_jax(
         return array.astype(np.float64) if array.dtype.kind == "f" else array
 
     with enable(True):
-        own = jax.tree.map(double, parameters)
+        parameters64 = jax.tree.map(double, parameters)
         rest = jax.tree.map(double, args)
         value, slope = jax.jit(cost), jax.jit(jax.grad(cost))
 
@@ -50,4 +50,4 @@ def check_jax(
 
         settings.setdefault("name", f"jax {getattr(cost, '__name__', 'cost')}")
         notes = ("the parameters are float32: checked in float64",) if short else ()
-        return check_pair(J, gradients, own, X=X, y=y, notes=notes, **settings)
+        return check_pair(J, gradients, parameters64, X=X, y=y, notes=notes, **settings)

@@ -58,7 +58,7 @@ def check_module(
     """
     torch = _torch()
     copied = copy.deepcopy(module).double()
-    own = {str(p.dtype).removeprefix("torch.") for p in module.parameters()}
+    dtypes = {str(p.dtype).removeprefix("torch.") for p in module.parameters()}
     trained = {name: p for name, p in copied.named_parameters() if p.requires_grad}
     X64, y64 = _double(torch, X), _double(torch, y)
     buffers = {name: b.detach().clone() for name, b in copied.named_buffers()}
@@ -76,17 +76,19 @@ def check_module(
 
     def gradients(parameters: Mapping[str, Any]) -> dict[str, Any]:
         leaves = {name: torch.from_numpy(p).requires_grad_(True) for name, p in parameters.items()}
-        found = torch.autograd.grad(J(leaves), list(leaves.values()), allow_unused=True)
+        slopes = torch.autograd.grad(J(leaves), list(leaves.values()), allow_unused=True)
         return {
             name: np.zeros(leaf.shape) if g is None else g.numpy()
-            for (name, leaf), g in zip(leaves.items(), found, strict=True)
+            for (name, leaf), g in zip(leaves.items(), slopes, strict=True)
         }
 
     data = X64.numpy() if isinstance(X64, torch.Tensor) else None
 
     targets = y64.numpy() if isinstance(y64, torch.Tensor) else y64
     settings.setdefault("name", f"torch {type(module).__name__}")
-    notes = ("the module is float32: checked in a float64 copy of it",) if "float32" in own else ()
+    notes = (
+        ("the module is float32: checked in a float64 copy of it",) if "float32" in dtypes else ()
+    )
     values = {name: p.detach().numpy() for name, p in trained.items()}
     samples = len(X64) if isinstance(X64, torch.Tensor) and X64.ndim else None
     with _undisturbed(torch):
@@ -116,8 +118,8 @@ def check_function(function: Any, *inputs: Any, seed: int = 0, **settings: Any) 
 
     def out(parameters: Mapping[str, Any]) -> Any:
         _freeze(torch)
-        found = apply(*(parameters.get(n, c) for n, c in zip(names, constants, strict=True)))
-        return found[0] if isinstance(found, tuple) else found
+        slopes = apply(*(parameters.get(n, c) for n, c in zip(names, constants, strict=True)))
+        return slopes[0] if isinstance(slopes, tuple) else slopes
 
     def tensors(parameters: Mapping[str, Any]) -> dict[str, Any]:
         return {name: torch.from_numpy(np.array(p)) for name, p in parameters.items()}
@@ -135,10 +137,10 @@ def check_function(function: Any, *inputs: Any, seed: int = 0, **settings: Any) 
     def gradients(parameters: Mapping[str, Any]) -> dict[str, Any]:
         leaves = {name: t.requires_grad_(True) for name, t in tensors(parameters).items()}
         J = (out(leaves) * torch.from_numpy(R)).sum()
-        found = torch.autograd.grad(J, list(leaves.values()), allow_unused=True)
+        slopes = torch.autograd.grad(J, list(leaves.values()), allow_unused=True)
         return {
             name: np.zeros(tuple(leaf.shape)) if g is None else g.numpy()
-            for (name, leaf), g in zip(leaves.items(), found, strict=True)
+            for (name, leaf), g in zip(leaves.items(), slopes, strict=True)
         }
 
     def network(subject: Subject) -> UserNetwork | None:
@@ -180,14 +182,14 @@ def _names(function: Any, count: int) -> list[str]:
     try:
         forward: Any = getattr(function, "forward", None) if inspect.isclass(function) else function
         parameters = list(inspect.signature(forward).parameters.values())
-        found = [
+        names = [
             p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
         ]
     except (TypeError, ValueError):
-        found = []
+        names = []
     if inspect.isclass(function):
-        found = found[1:] if found[:1] == ["ctx"] else found
-    return [found[i] if i < len(found) else f"input{i}" for i in range(count)]
+        names = names[1:] if names[:1] == ["ctx"] else names
+    return [names[i] if i < len(names) else f"input{i}" for i in range(count)]
 
 
 def _double(torch: Any, value: Any) -> Any:

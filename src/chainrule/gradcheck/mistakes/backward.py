@@ -1,31 +1,34 @@
-"""The table of mistakes: each with what it does to a backward pass, and how it should have been.
+"""A backward pass through a user's network, right or with one mistake made on purpose.
 
-A mistake is a small change to one step of the right backward pass of one layer (or of all). Running
-the pass with it gives the gradient that somebody would get who made it; if that is the
-gradient in hand, the diagnosis is certain. A new mistake is one more entry.
+A mistake is a small edit to one stage of the right backward pass of one layer, or of all. The pass
+with that edit gives the gradient that a program with the mistake would give; if it equals the
+gradient in hand, the diagnosis is certain.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from ..user_network.model import Link, UserNetwork, dz_of
+from ...mathematics.penalties import penalty_gradient
+from ...mathematics.propagation import affine_backward
+from ..user_network.model import UserLayer, UserNetwork, dz_of
 
 Array = npt.NDArray[Any]
+Stage = Literal["dz", "out", "penalty"]
 
 
 @dataclass(slots=True)
-class Step:
-    """One layer of a backward pass while it is worked out; a mistake changes what it holds."""
+class LayerBackward:
+    """The backward pass of one layer while it is computed; a mistake edits its arrays."""
 
     model: UserNetwork
     l: int
-    link: Link
+    layer: UserLayer
     da: Array
     z: Array
     a: Array
@@ -38,95 +41,92 @@ class Step:
     @property
     def top(self) -> bool:
         """Whether this is the last layer."""
-        return self.l == len(self.model.links)
+        return self.l == len(self.model.layers)
 
     @property
     def m(self) -> int:
         """The number of samples."""
         return len(self.z)
 
-    def again(self) -> None:
-        """Work out everything after dz anew."""
-        if self.link.W is None:
-            self.da_prev = self.dz
+    def stages(self) -> Iterator[Stage]:
+        """Compute dz; dW, db and da_prev; the penalty: yield the name of each when it is done."""
+        self.dz = dz_of(self.da, self.z, self.a, self.layer.f)
+        yield "dz"
+        self._propagate()
+        yield "out"
+        if self.dW is not None and (self.model.l1 or self.model.l2):
+            self.dW = self.dW + self.penalty()
+        yield "penalty"
+
+    def _propagate(self) -> None:
+        if self.layer.W is None:
+            self.da_prev, db = self.dz, self.dz.sum(axis=0)
         else:
-            self.dW = self.dz.T @ self.a_prev
-            self.da_prev = self.dz @ self.link.W
-        self.db = None if self.link.b is None else self.dz.sum(axis=0)
+            da_prev, self.dW, db = affine_backward(self.dz, self.a_prev, self.layer.W)
+            self.da_prev = np.asarray(da_prev)
+        self.db = None if self.layer.b is None else db
 
     def slope(self, z: Array) -> Array:
-        """f'(z) of this layer."""
-        found: Array = self.link.f.df(z, self.link.f.f(z))
-        return found
+        """Return f'(z) of this layer."""
+        df: Array = self.layer.f.df(z, self.layer.f.f(z))
+        return df
 
     def penalty(self) -> Array:
-        """The penalty's part of dW."""
-        W = self.link.W
+        """Return the penalty's part of dW."""
+        W = self.layer.W
         assert W is not None
-        found: Array = self.model.l2 * W + self.model.l1 * np.sign(W)
-        return found
+        return np.asarray(penalty_gradient(W, self.model.l1, self.model.l2))
 
 
-# Changes a step; False where the mistake cannot be made there.
-Change = Callable[[Step], bool]
+# Edits a backward pass; False where the mistake cannot be made there.
+Edit = Callable[[LayerBackward], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Bug:
-    """One mistake. ``sentence`` and ``formula`` are filled with the owner's names.
+class Mistake:
+    """One mistake. ``sentence`` and ``formula`` are filled with the names in the user's code.
 
-    ``stage``: ``"dz"`` changes come before dW, db and da_prev are worked out from dz, ``"out"``
-    ones
-    after, ``"penalty"`` ones once penalties were added. ``change`` may be several variants.
-    ``only_top``:
-    made where the cost meets the last layer.
+    ``stage``: ``"dz"`` edits come before dW, db and da_prev are computed from dz, ``"out"`` edits
+    after that, ``"penalty"`` edits after penalties were added. ``edits`` are its variants.
+    ``only_top``: a mistake where the cost meets the last layer.
     """
 
     name: str
     sentence: str
     formula: str
-    stage: str
-    changes: Sequence[Change]
+    stage: Stage
+    edits: Sequence[Edit]
     only_top: bool = False
-    everywhere: bool = True
 
 
 def backward(
-    model: UserNetwork, bug: Bug | None = None, change: Change | None = None, at: int = 0
-) -> Any:
-    """Run the right backward pass, or one with a mistake at layer ``at`` (0: every layer).
+    model: UserNetwork, mistake: Mistake | None = None, edit: Edit | None = None, at: int = 0
+) -> tuple[dict[str, Array], bool]:
+    """Run the right backward pass, or one with a mistake at layer ``at``.
 
-    -1: every hidden layer. Returns the gradients, keyed W1, b1, ...,
-    x, and whether the mistake could be made anywhere.
+    ``at`` 0 means every layer, -1 every hidden layer. Return the gradients, keyed W1, b1, ..., x,
+    and whether the mistake could be made anywhere.
     """
-    found: dict[str, Array] = {}
-    da, made = model.top(), False
-    for l in range(len(model.links), 0, -1):
-        link = model.links[l - 1]
-        if link.mask is not None and l < len(model.links):
-            da = da * link.mask
-        step = Step(model, l, link, da, model.z[l - 1], model.a[l], model.a_prev(l))
-        step.dz = dz_of(da, step.z, step.a, link.f)
-        here = bug is not None and _made_here(bug, step, at)
-        if here and bug is not None and change is not None and bug.stage == "dz":
-            made = change(step) or made
-        step.again()
-        if here and bug is not None and change is not None and bug.stage == "out":
-            made = change(step) or made
-        if step.dW is not None and (model.l1 or model.l2):
-            step.dW = step.dW + step.penalty()
-        if here and bug is not None and change is not None and bug.stage == "penalty":
-            made = change(step) or made
+    gradients: dict[str, Array] = {}
+    da, edited = model.top(), False
+    for l in range(len(model.layers), 0, -1):
+        layer = model.layers[l - 1]
+        if layer.mask is not None and l < len(model.layers):
+            da = da * layer.mask
+        step = LayerBackward(model, l, layer, da, model.z[l - 1], model.a[l], model.a_prev(l))
+        for stage in step.stages():
+            if edit is not None and mistake is not None and mistake.stage == stage:
+                edited = (_applies(mistake, step, at) and edit(step)) or edited
         if step.dW is not None:
-            found[f"W{l}"] = step.dW
+            gradients[f"W{l}"] = step.dW
         if step.db is not None:
-            found[f"b{l}"] = step.db
+            gradients[f"b{l}"] = step.db
         da = step.da_prev
-    found["x"] = da
-    return found, made
+    gradients["x"] = da
+    return gradients, edited
 
 
-def _made_here(bug: Bug, step: Step, at: int) -> bool:
-    if bug.only_top:
+def _applies(mistake: Mistake, step: LayerBackward, at: int) -> bool:
+    if mistake.only_top:
         return step.top
     return at in (0, step.l) or (at == -1 and not step.top)

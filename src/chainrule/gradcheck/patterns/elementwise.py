@@ -12,12 +12,12 @@ from ...mathematics.activations import ACTIVATIONS, Activation
 from ..mistakes.edits import IN_A
 from ..user_network.model import COMMON, REST, _records
 from ..verdicts import WRONG, Checked
-from .evidence import FITS, Evidence, Pattern, Said, known
+from .evidence import FITS, Evidence, Finding, Pattern, known
 
 Array = npt.NDArray[Any]
 
 
-def slope(t: Checked, evidence: Evidence) -> Said | None:
+def slope(t: Checked, evidence: Evidence) -> Finding | None:
     """The argument itself goes through f: the gradient and the numerical one differ by f'."""
     if t.parameter is None:
         return None
@@ -49,8 +49,8 @@ def slope(t: Checked, evidence: Evidence) -> Said | None:
             if not (np.all(wrong != 0) and _tells(wrong / df)):
                 continue
             if np.all(np.abs(a * df - n * wrong) <= np.abs(wrong) * room):
-                said = f"f' of {f.name} is taken at the wrong one of a and z: {t.name} is z."
-                return "f' at a instead of z", said, formula
+                sentence = f"f' of {f.name} is taken at the wrong one of a and z: {t.name} is z."
+                return "f' at a instead of z", sentence, formula
     return None
 
 
@@ -70,7 +70,7 @@ def _elsewhere(f: Activation, x: Array, a: Array) -> Iterator[Array]:
         yield form(x)
 
 
-def one_side(t: Checked, evidence: Evidence) -> Said | None:
+def one_side(t: Checked, evidence: Evidence) -> Finding | None:
     """One factor on one side of 0 and none on the other: a kink's slope is wrong there."""
     if t.parameter is None or not known(t).all() or not np.isfinite(t.analytic).all():
         return None
@@ -92,7 +92,7 @@ def one_side(t: Checked, evidence: Evidence) -> Said | None:
     return None
 
 
-def mask(t: Checked, evidence: Evidence) -> Said | None:
+def mask(t: Checked, evidence: Evidence) -> Finding | None:
     """J does not depend on some entries, whose gradient is not 0; elsewhere one factor fits."""
     if not known(t).all() or not np.isfinite(t.analytic).all():
         return None
@@ -124,7 +124,7 @@ def mask(t: Checked, evidence: Evidence) -> Said | None:
     )
 
 
-def whole_rows(t: Checked, evidence: Evidence) -> Said | None:
+def whole_rows(t: Checked, evidence: Evidence) -> Finding | None:
     """Some rows (or columns) wrong throughout, all others right: an index, not a formula."""
     if t.analytic.ndim != 2 or min(t.shape) < 2 or not known(t).all():
         return None

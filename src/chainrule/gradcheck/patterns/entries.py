@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..report_record import Diagnosis
 from ..verdicts import WRONG, Checked
 from .elementwise import POINTWISE
-from .evidence import FITS, Evidence, Pattern, Said, known
+from .evidence import FITS, Evidence, Finding, Pattern, known
 from .inside import NORMS_INSIDE
 from .normalisation import NORMS, each_line
 
@@ -53,13 +53,13 @@ def factor_words(k: float, samples: int | None, sizes: Set[int] = frozenset()) -
     whole = k if k > 1 else 1 / k if k > 0 else 0.0
     if whole > 2.5 and abs(whole - round(whole)) < 1e-4 * whole:
         bug = "missing 1/m" if k > 1 else "doubled 1/m"
-        said = f"gradient = {round(whole) if k > 1 else f'1/{round(whole)}'} × numerical"
+        sentence = f"gradient = {round(whole) if k > 1 else f'1/{round(whole)}'} × numerical"
         if samples is not None:
             how = "missing" if k > 1 else "there twice"
             n = round(whole)
-            return bug, f"{said}: if J is a mean over {n} (outputs, entries), 1/{n} is {how}"
+            return bug, f"{sentence}: if J is a mean over {n} (outputs, entries), 1/{n} is {how}"
         how = "missing" if k > 1 else "doubled"
-        return bug, f"{said}: if that is the number of samples, 1/m is {how}"
+        return bug, f"{sentence}: if that is the number of samples, 1/m is {how}"
     d = round(whole * whole)
     if d > 1 and d in sizes and _is(whole, d**0.5):
         how = "missing" if k > 1 else "there twice"
@@ -68,17 +68,17 @@ def factor_words(k: float, samples: int | None, sizes: Set[int] = frozenset()) -
     return "constant factor", f"gradient = {k:.6g} × numerical throughout"
 
 
-def _transposed(t: Checked, evidence: Evidence) -> Said | None:
+def _transposed(t: Checked, evidence: Evidence) -> Finding | None:
     if t.analytic.ndim != 2 or t.shape[0] != t.shape[1] or t.shape[0] < 2 or not known(t).all():
         return None
     off = float(np.max(np.abs(t.analytic.T - t.numeric)))
     if off > FITS * float(np.max(np.abs(t.numeric))):
         return None
-    said = f"the gradient of {t.name} is transposed."
-    return "dW transposed", said, f"d{t.name} = (what it is now).T"
+    sentence = f"the gradient of {t.name} is transposed."
+    return "dW transposed", sentence, f"d{t.name} = (what it is now).T"
 
 
-def _penalty(t: Checked, evidence: Evidence) -> Said | None:
+def _penalty(t: Checked, evidence: Evidence) -> Finding | None:
     if t.parameter is None or t.parameter.size < 2:
         return None
     k = known(t)
@@ -106,7 +106,7 @@ def _penalty(t: Checked, evidence: Evidence) -> Said | None:
     return None
 
 
-def _one_number(t: Checked, evidence: Evidence) -> Said | None:
+def _one_number(t: Checked, evidence: Evidence) -> Finding | None:
     """A vector whose entries are all the sum of the right ones: summed over everything."""
     a, n = t.analytic.ravel(), t.numeric.ravel()
     if a.size < 2 or max(t.shape, default=1) != a.size or not known(t).all():
@@ -121,7 +121,7 @@ def _one_number(t: Checked, evidence: Evidence) -> Said | None:
     )
 
 
-def _zero(t: Checked, evidence: Evidence) -> Said | None:
+def _zero(t: Checked, evidence: Evidence) -> Finding | None:
     if np.any(t.analytic != 0):
         return None
     return "gradient missing", f"the gradient of {t.name} is 0 throughout: it was left out.", ""
@@ -146,21 +146,21 @@ def from_patterns(evidence: Evidence) -> Iterator[Diagnosis]:
     ratios = {t.name: ratio(t) for t in wrong if np.any(t.analytic)}
     shared = [k for k in ratios.values() if k is not None]
     if len(wrong) > 1 and len(shared) == len(wrong) and np.ptp(shared) <= 1e-4 * abs(shared[0]):
-        bug, said = factor_words(shared[0], samples, {n for t in wrong for n in t.shape})
+        bug, sentence = factor_words(shared[0], samples, {n for t in wrong for n in t.shape})
         names = "every parameter" if len(wrong) == len(tensors) else ", ".join(ratios)
-        yield Diagnosis(bug, names, f"{said}, for {names}.", "", False)
+        yield Diagnosis(bug, names, f"{sentence}, for {names}.", "", False)
         return
     for t in wrong:
         k = ratios.get(t.name)
         if (k is not None and t.analytic.size > 1) or (k is not None and len(tensors) == 1):
-            bug, said = factor_words(k, samples, set(t.shape))
-            yield Diagnosis(bug, t.name, f"{t.name}: {said}.", "", False)
+            bug, sentence = factor_words(k, samples, set(t.shape))
+            yield Diagnosis(bug, t.name, f"{t.name}: {sentence}.", "", False)
             continue
         for pattern in PATTERNS:
-            found = pattern(t, evidence)
-            if found is not None:
-                bug, said, formula = found
-                yield Diagnosis(bug, t.name, said, formula, False)
+            finding = pattern(t, evidence)
+            if finding is not None:
+                bug, sentence, formula = finding
+                yield Diagnosis(bug, t.name, sentence, formula, False)
                 break
 
 
@@ -208,12 +208,12 @@ def precision_only(wrong: Sequence[Checked]) -> Diagnosis | None:
     common = slope > 0.9 * float(np.linalg.norm(gap) * np.linalg.norm(n))
     if rounded is None and (common or len(gap) < 8):
         return None
-    said = rounded or ("float16" if share > 1e-4 else "float32")
+    dtype = rounded or ("float16" if share > 1e-4 else "float32")
     return Diagnosis(
         "precision only",
         ", ".join(t.name for t in wrong),
         f"the formula is right and the precision short: errors of {share:.0e} without a pattern, "
-        f"as of {said}{'' if rounded else ' or of a coarse difference'}.",
+        f"as of {dtype}{'' if rounded else ' or of a coarse difference'}.",
         "the same formula in float64",
         False,
     )

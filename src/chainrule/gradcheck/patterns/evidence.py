@@ -1,6 +1,6 @@
 """What is known where the network behind a gradient is not: the numbers, the data, the parameters.
 
-Every pattern of an error is a function ``(Checked, Evidence) -> Said | None``; it speaks only of
+Every pattern of an error is a function ``(Checked, Evidence) -> Finding | None``; it speaks only of
 what cannot fit by accident.
 """
 
@@ -21,7 +21,7 @@ FITS = 1e-5
 SPARE = 6
 
 # The bug, its sentence, the formula as it should be.
-Said = tuple[str, str, str]
+Finding = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,13 @@ class Evidence:
     X: Array | None = None
 
 
-Pattern = Callable[[Checked, Evidence], Said | None]
+Pattern = Callable[[Checked, Evidence], Finding | None]
 
 
 def known(t: Checked) -> npt.NDArray[np.bool_]:
     """The entries whose numerical derivative is known."""
-    found: npt.NDArray[np.bool_] = np.isfinite(t.bar) & (t.verdict != UNCHECKED)
-    return found
+    entries: npt.NDArray[np.bool_] = np.isfinite(t.bar) & (t.verdict != UNCHECKED)
+    return entries
 
 
 def clear(t: Checked) -> float | None:

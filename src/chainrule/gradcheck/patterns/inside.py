@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..verdicts import Checked
-from .evidence import SPARE, Evidence, Pattern, Said, clear, enough, upright, without
+from .evidence import SPARE, Evidence, Finding, Pattern, clear, enough, upright, without
 from .normalisation import SCALE_FREE, TERMS, formula_of, lacking, shift_free
 
 Array = npt.NDArray[Any]
@@ -33,7 +33,7 @@ def _layouts(t: Checked, X: Array) -> Iterator[tuple[bool, Array, Array, Array, 
                 yield columns, rows, W, a - n, n
 
 
-def over_samples(t: Checked, evidence: Evidence) -> Said | None:
+def over_samples(t: Checked, evidence: Evidence) -> Finding | None:
     """Batch norm of z: W's error is X^T of the terms forgotten, for each unit."""
     room = clear(t)
     if room is None or t.analytic.ndim != 2 or evidence.X is None or evidence.X.ndim != 2:
@@ -50,7 +50,7 @@ def over_samples(t: Checked, evidence: Evidence) -> Said | None:
     return None
 
 
-def over_units(t: Checked, evidence: Evidence) -> Said | None:
+def over_units(t: Checked, evidence: Evidence) -> Finding | None:
     """Layer norm of z: each sample's terms come to all units; one unknown or two a sample."""
     room = clear(t)
     if room is None or t.analytic.ndim != 2 or evidence.X is None or evidence.X.ndim != 2:
@@ -75,10 +75,10 @@ def over_units(t: Checked, evidence: Evidence) -> Said | None:
 
 def _left(forms: Array, e: Array) -> float:
     """What no sum of these forms explains; infinite where they explain anything."""
-    found, _, rank, _ = np.linalg.lstsq(forms, e, rcond=None)
+    solution, _, rank, _ = np.linalg.lstsq(forms, e, rcond=None)
     if len(e) - rank < SPARE:
         return float("inf")
-    return float(np.max(np.abs(e - forms @ found)))
+    return float(np.max(np.abs(e - forms @ solution)))
 
 
 def _biases(t: Checked, evidence: Evidence, n: int) -> Iterator[Array]:
@@ -89,7 +89,7 @@ def _biases(t: Checked, evidence: Evidence, n: int) -> Iterator[Array]:
     yield np.zeros(n)
 
 
-def _said(t: Checked, term: str, columns: bool, over: str, axis: int) -> Said:
+def _said(t: Checked, term: str, columns: bool, over: str, axis: int) -> Finding:
     z = f"{t.name} X" if columns else f"X {t.name}"
     return (
         f"normalisation's {TERMS[term][0]}",

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..verdicts import Checked
-from .evidence import Evidence, Pattern, Said, clear, enough, upright, without
+from .evidence import Evidence, Finding, Pattern, clear, enough, upright, without
 
 Array = npt.NDArray[Any]
 # eps under the root lets a scale through: J then depends on it a little.
@@ -76,7 +76,7 @@ def lacking(term: str, where: str) -> str:
     return f"{TERMS[term][1]} {are} missing from {where}, or {have} a wrong factor."
 
 
-def terms(t: Checked, evidence: Evidence) -> Said | None:
+def terms(t: Checked, evidence: Evidence) -> Finding | None:
     """The normalised array is the argument itself: (x - mean) / sigma, or x / rms."""
     room = clear(t)
     if room is None:
@@ -91,22 +91,24 @@ def terms(t: Checked, evidence: Evidence) -> Said | None:
                 continue
             short, words = TERMS[term]
             if not scale_free:
-                said = f"J does not change when {t.name} is shifted{_along(t, axes)}: {words} of "
-                said += f"{t.name} is missing from its gradient, or has a wrong factor."
+                sentence = (
+                    f"J does not change when {t.name} is shifted{_along(t, axes)}: {words} of "
+                )
+                sentence += f"{t.name} is missing from its gradient, or has a wrong factor."
                 d = f"d{t.name}"
-                return f"normalisation's {short}", said, f"{d} = dxc - mean(dxc{axis})"
-            said = f"{t.name} is normalised{_along(t, axes)} ({kind}), and "
-            said += lacking(term, "its gradient")
-            return f"normalisation's {short}", said, formula_of(t.name, axis)
+                return f"normalisation's {short}", sentence, f"{d} = dxc - mean(dxc{axis})"
+            sentence = f"{t.name} is normalised{_along(t, axes)} ({kind}), and "
+            sentence += lacking(term, "its gradient")
+            return f"normalisation's {short}", sentence, formula_of(t.name, axis)
         rms = enough(e, 1) and np.max(np.abs(without(e, x))) <= room
         if rms and upright(n, x, SCALE_FREE):
-            said = (
+            sentence = (
                 f"{t.name} is divided by its size{_along(t, axes)} (RMS norm, x / |x|), and the "
                 "term through that size is missing from its gradient, or has a wrong factor."
             )
             v = f"{t.name}h"
             formula = f"d{t.name} = (d{v} - {v} * mean(d{v} * {v}{axis})) / rms, {v} = "
-            return "normalisation's size", said, formula + f"{t.name} / rms"
+            return "normalisation's size", sentence, formula + f"{t.name} / rms"
     return None
 
 
@@ -118,7 +120,7 @@ def _along(t: Checked, axes: tuple[int, ...]) -> str:
     return f" over {'axis ' + str(axes[0]) if len(axes) == 1 else 'axes ' + str(axes)}"
 
 
-def samples_or_less_one(t: Checked, evidence: Evidence) -> Said | None:
+def samples_or_less_one(t: Checked, evidence: Evidence) -> Finding | None:
     """The variance with 1/m in one pass and 1/(m - 1) in the other: sigma is another there."""
     room = clear(t)
     if room is None:
@@ -137,13 +139,13 @@ def samples_or_less_one(t: Checked, evidence: Evidence) -> Said | None:
             wanted = wanted if forward == "m" else 1 / wanted
             if np.max(np.abs(k - wanted)) > 0.05 * abs(1 - wanted):
                 continue
-            said = (
+            sentence = (
                 f"{t.name} is normalised{_along(t, axes)}, with a variance that divides by "
                 f"{forward}, and its gradient works with one that divides by {backward} "
                 f"(m = {count})."
             )
             formula = formula_of(t.name, _axis(t, axes))
-            return "1/m against 1/(m - 1)", said, f"{formula}, sigma as in the forward pass"
+            return "1/m against 1/(m - 1)", sentence, f"{formula}, sigma as in the forward pass"
     return None
 
 
@@ -162,32 +164,32 @@ def _ratios(t: Checked) -> Iterator[tuple[str, Array, Array]]:
             yield "column" if axes == (0,) else "row" if axes == (1,) else "line", x, k
 
 
-def factors(t: Checked, evidence: Evidence) -> Said | None:
+def factors(t: Checked, evidence: Evidence) -> Finding | None:
     """One factor for each line, those of sigma or of another parameter: forgotten, or twice."""
     for line, x, k in _ratios(t):
         for word, values in _factors(x, evidence, t):
             inverse = word.removeprefix("1/")
-            said = f"each {line} of {t.name}'s gradient"
+            sentence = f"each {line} of {t.name}'s gradient"
             now = f"d{t.name} = (what it is now)"
             if _same(1 / k, values, word):
                 mend = f"{now} / {inverse}" if inverse != word else f"{now} * {word}"
-                return f"{word} missing", f"{said} lacks the factor {word}.", mend
+                return f"{word} missing", f"{sentence} lacks the factor {word}.", mend
             if _same(k, values, word):
                 mend = f"{now} * {inverse}" if inverse != word else f"{now} / {word}"
-                return f"{word} twice", f"{said} has the factor {word} twice.", mend
+                return f"{word} twice", f"{sentence} has the factor {word} twice.", mend
     return None
 
 
-def each_line(t: Checked, evidence: Evidence) -> Said | None:
+def each_line(t: Checked, evidence: Evidence) -> Finding | None:
     """One factor for each line, of which no more is known."""
     for line, _, k in _ratios(t):
         few = ", ".join(f"{value:.4g}" for value in k[:4])
-        said = (
+        sentence = (
             f"each {line} of {t.name}'s gradient is right but for a factor of its own "
             f"({few}{', ...' if len(k) > 4 else ''}): a factor that goes with the {line} "
             "(a weight, a scale, f') is missing or wrong."
         )
-        return f"a factor for each {line}", said, ""
+        return f"a factor for each {line}", sentence, ""
     return None
 
 
@@ -199,21 +201,21 @@ def _factors(x: Array, evidence: Evidence, t: Checked) -> Iterator[tuple[str, Ar
             yield other.name, other.parameter.ravel()
 
 
-def _same(found: Array, values: Array, word: str) -> bool:
+def _same(factors: Array, values: Array, word: str) -> bool:
     """Whether these factors are those, and not all alike; eps may stand under sigma's root."""
     if not np.isfinite(values).all() or np.ptp(values) <= 1e-2 * np.max(np.abs(values)):
         return False
     if not word.startswith("1/"):
-        return bool(np.max(np.abs(found - values)) <= 1e-4 * np.max(np.abs(values)))
-    if not np.all(found > 0):
+        return bool(np.max(np.abs(factors - values)) <= 1e-4 * np.max(np.abs(values)))
+    if not np.all(factors > 0):
         return False
-    eps = found**-2.0 - values**-2.0
+    eps = factors**-2.0 - values**-2.0
     largest = float(np.max(values**-2.0))
     near = bool(np.all(np.abs(eps) <= 2e-2 * largest))
     return near and float(np.ptp(eps)) <= 1e-4 * largest
 
 
-def softmax_sum(t: Checked, evidence: Evidence) -> Said | None:
+def softmax_sum(t: Checked, evidence: Evidence) -> Finding | None:
     """Softmax of the argument: its Jacobian taken without what the other entries of a line add."""
     room = clear(t)
     if room is None:
@@ -228,7 +230,7 @@ def softmax_sum(t: Checked, evidence: Evidence) -> Said | None:
         diagonal = np.max(np.abs(without(g - (1 - a) * n, a * (1 - a)))) <= room
         if not (summed or diagonal):
             continue
-        said = (
+        sentence = (
             f"softmax of {name} is treated as if each output depended on its own entry alone: "
             "the sum in its Jacobian is missing."
             if diagonal
@@ -236,7 +238,7 @@ def softmax_sum(t: Checked, evidence: Evidence) -> Said | None:
         )
         form = f"d{name} = a * (da - sum(da * a{_axis(t, axes)})), a = softmax({name})"
         bug = "softmax treated as elementwise" if diagonal else "softmax's sum"
-        return bug, said, form
+        return bug, sentence, form
     return None
 
 

@@ -29,7 +29,7 @@ def along_directions(
     subject = sweep.subject
     for leaf, t in zip(subject.leaves, tensors, strict=True):
         rms = size(leaf)
-        slopes, found = [], []
+        slopes, measured = [], []
         for _ in range(count):
             v = rng.standard_normal(leaf.shape)
             v /= float(np.linalg.norm(v)) or 1.0
@@ -43,10 +43,10 @@ def along_directions(
                     break
             assert best is not None
             slopes.append(float(np.sum(t.analytic * v)))
-            found.append((float(best.value[0]), float(best.bar[0])))
+            measured.append((float(best.value[0]), float(best.bar[0])))
             if not progress.step(max(1, leaf.value.size // count)):
                 return
-        numeric, bar = (np.array(column) for column in zip(*found, strict=True))
+        numeric, bar = (np.array(column) for column in zip(*measured, strict=True))
         verdicts = decide(np.array(slopes), numeric, bar, sweep.tolerance)
         worst = next(v for v in (WRONG, UNDECIDABLE, RIGHT) if (verdicts == v).any())
         t.verdict[...] = worst

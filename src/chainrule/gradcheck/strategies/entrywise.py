@@ -1,5 +1,4 @@
-"""Every entry of every parameter in turn: the numerical derivative of a function known only by
-calls.
+"""Every entry of every parameter in turn: the derivative of a function known by calls alone.
 
 Four values of J for each entry. Where these do not decide, the entry is tried again: by the complex
 step if the function takes complex numbers, then with smaller and larger steps.
@@ -7,9 +6,9 @@ step if the function takes complex numbers, then with smaller and larger steps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -58,9 +57,10 @@ class Sweep:
 
     def values(self, leaf: Leaf, index: int, h: float) -> Array:
         """J at the four displacements of one entry."""
-        return np.array([self._moved(leaf, index, k * h)[0] for k in STENCIL])
+        return np.array([self.moved(leaf, index, k * h)[0] for k in STENCIL])
 
-    def _moved(self, leaf: Leaf, index: int, by: Any) -> tuple[float, Any]:
+    def moved(self, leaf: Leaf, index: int, by: float) -> tuple[float, Any]:
+        """J and the cache with one entry moved."""
         moved = leaf.value.copy()
         moved.flat[index] += by
         return self.subject.at({leaf.path: moved})
@@ -69,19 +69,19 @@ class Sweep:
         """The estimate of one entry's derivative with step h."""
         values = self.values(leaf, index, h)
         with np.errstate(all="ignore"):
-            found = estimate(values[:, None], self.subject.J0, h, self.noise)
-        if not found.kinked[0] or not isinstance(self.subject.cache, Mapping):
-            return found
+            slope = estimate(values[:, None], self.subject.J0, h, self.noise)
+        if not slope.kinked[0] or not isinstance(self.subject.cache, Mapping):
+            return slope
         names = (leaf.name, index, h)
-        caches = [self._moved(leaf, index, k * h)[1] for k in (-1.0, 1.0)]
+        caches = [self.moved(leaf, index, k * h)[1] for k in (-1.0, 1.0)]
         self.flips.extend(flips_between(self.subject.cache, caches, names))
-        return found
+        return slope
 
     def constant(self, leaf: Leaf, index: int, h: float) -> bool:
         """Whether J does not move by a single bit, near and far."""
         J0, h = self.subject.J0, h / self.step * 2.0**-13
-        near = all(self._moved(leaf, index, k * h)[0] == J0 for k in (-1.0, 1.0, 0.5, -0.5))
-        return near and all(self._moved(leaf, index, k * h)[0] == J0 for k in (-256.0, 256.0))
+        near = all(self.moved(leaf, index, k * h)[0] == J0 for k in (-1.0, 1.0, 0.5, -0.5))
+        return near and all(self.moved(leaf, index, k * h)[0] == J0 for k in (-256.0, 256.0))
 
     def complex_derivative(self, leaf: Leaf, index: int) -> float | None:
         """``Im J(x + ih) / h`` for a tiny h, or None where the function does not take it.
@@ -127,6 +127,16 @@ def _judge(sweep: Sweep, checked: Checked, done: npt.NDArray[np.intp], slack: fl
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a leaf, with its first step h and the gradient ``a`` that is checked."""
+
+    leaf: Leaf
+    index: int
+    h: float
+    a: float
+
+
 def _again(
     sweep: Sweep,
     leaf: Leaf,
@@ -143,60 +153,90 @@ def _again(
     progress.more(2 * len(open_entries))
     done = np.array(sorted(first), np.intp)
     for index in open_entries:
-        kinked = bool(first[index].kinked[0])
-        found, kinked, agreed = _settle(
-            sweep, leaf, index, first[index], float(h[index]), int(verdict[index]), float(a[index])
-        )
-        n[index], bar[index] = found.value[0], found.bar[0]
-        if a[index] == 0 and n[index] == 0 and sweep.constant(leaf, index, float(h[index])):
+        entry = Entry(leaf, index, float(h[index]), float(a[index]))
+        settled = _settle(sweep, entry, first[index], confirm=verdict[index] == WRONG)
+        n[index], bar[index] = settled.estimate.value[0], settled.estimate.bar[0]
+        if entry.a == 0 and n[index] == 0 and sweep.constant(leaf, index, entry.h):
             bar[index] = 0.0
         _judge(sweep, checked, done, slack)
-        if verdict[index] == WRONG and agreed:
+        if verdict[index] == WRONG and settled.agreed:
             verdict[index] = UNDECIDABLE
             checked.reasons[index] = "steps of different lengths give different derivatives"
         elif verdict[index] == UNDECIDABLE:
-            sides = _sides(sweep, leaf, index, float(h[index])) if kinked else ()
-            checked.reasons[index] = _reason(float(a[index]), found, sides)
+            sides = _sides(sweep, entry) if settled.kinked else ()
+            checked.reasons[index] = _reason(entry.a, settled.estimate, sides)
         if not progress.step(2):
             return
 
 
-def _settle(
-    sweep: Sweep, leaf: Leaf, index: int, found: Estimate, h: float, verdict: int, a: float
-) -> tuple[Estimate, bool, bool]:
-    """Look again with other steps: (what is known, whether a kink was met, whether a step agreed).
+class Settled(NamedTuple):
+    """The best estimate; whether a kink was met; whether some step agreed with the gradient.
 
-    A step agrees if its own estimate, short as its bar is, is the gradient ``a``.
+    A step agrees if its own estimate, whose bar is short, equals the gradient.
     """
-    kinked = bool(found.kinked[0])
-    if leaf.name in sweep.complex_leaves:
-        exact = sweep.complex_derivative(leaf, index)
-        if exact is not None and abs(exact - found.value[0]) <= found.bar[0]:
-            # The gradient is rounded too, by some eps of the largest of its array.
-            off = 64 * EPS * (abs(exact) + sweep.largest / size(leaf))
-            known = np.array([off])
-            return Estimate(np.array([exact]), known, found.kinked, known), kinked, False
-    agreed = _agrees(a, found)
+
+    estimate: Estimate
+    kinked: bool
+    agreed: bool
+
+
+def _settle(sweep: Sweep, entry: Entry, first: Estimate, confirm: bool) -> Settled:
+    """Look again with other steps until the entry is known, or, to ``confirm``, with all short
+    ones."""
+    exact = _exact(sweep, entry, first)
+    if exact is not None:
+        return Settled(exact, bool(first.kinked[0]), False)
+    best, kinked, agreed = first, bool(first.kinked[0]), _agrees(entry.a, first)
     # As a bias before a normalisation: J stays as it is however far one goes.
-    still = abs(a) <= 64 * EPS * sweep.largest / size(leaf)
-    for k in RUNGS:
-        if k > 1 and kinked:
-            break  # a longer step would cross more kinks still
-        new = sweep.look(leaf, index, k * h)
-        kinked = kinked or bool(new.kinked[0])
-        agreed = agreed or _agrees(a, new)
+    still = abs(entry.a) <= 64 * EPS * sweep.largest / size(entry.leaf)
+    for k, new in further(lambda k: sweep.look(entry.leaf, entry.index, k * entry.h), kinked):
+        kinked, agreed = kinked or bool(new.kinked[0]), agreed or _agrees(entry.a, new)
         if k > 1 and not still and new.bar[0] > 1e-3 * abs(new.value[0]):
             continue  # so far away J may be another function
-        apart = abs(new.value[0] - found.value[0]) > new.bar[0] + found.bar[0]
-        # Two bars that do not meet: a kink fooled the larger step.
-        fooled = new if k < 1 else found
-        found = fooled if apart else better(found, new)
-        known = found.bar[0] <= sweep.tolerance * max(abs(a), abs(float(found.value[0])))
-        if k <= CONFIRMED if verdict == WRONG else known:
+        best = combined(best, new, shorter=k < 1)
+        largest = max(abs(entry.a), abs(float(best.value[0])))
+        enough = k <= CONFIRMED if confirm else best.bar[0] <= sweep.tolerance * largest
+        if enough:
             break
-    if kinked and found.bar[0] > sweep.tolerance * abs(found.value[0]):
-        found = _past_the_kink(sweep, leaf, index, found, h)
-    return found, kinked, agreed
+    if kinked and best.bar[0] > sweep.tolerance * abs(best.value[0]):
+        best = _past_the_kink(best, _sides(sweep, entry))
+    return Settled(best, kinked, agreed)
+
+
+def further(look: Callable[[float], Estimate], kinked: bool) -> Iterator[tuple[float, Estimate]]:
+    """Yield (k, estimate) at k times the first step: shorter steps, then longer ones.
+
+    Longer steps are left out once a kink was met: they would cross more of them.
+    """
+    for k in RUNGS:
+        if k > 1 and kinked:
+            return
+        new = look(k)
+        kinked = kinked or bool(new.kinked[0])
+        yield k, new
+
+
+def combined(best: Estimate, new: Estimate, shorter: bool) -> Estimate:
+    """Return what two estimates of one derivative tell together.
+
+    The one with the shorter bar; but where the bars do not meet, a kink fooled the longer step:
+    then the estimate with the shorter step.
+    """
+    if abs(new.value[0] - best.value[0]) > new.bar[0] + best.bar[0]:
+        return new if shorter else best
+    return better(best, new)
+
+
+def _exact(sweep: Sweep, entry: Entry, first: Estimate) -> Estimate | None:
+    """Return the derivative by the complex step where J takes complex numbers and both agree."""
+    if entry.leaf.name not in sweep.complex_leaves:
+        return None
+    exact = sweep.complex_derivative(entry.leaf, entry.index)
+    if exact is None or abs(exact - first.value[0]) > first.bar[0]:
+        return None
+    # The gradient is rounded too, by some eps of the largest of its array.
+    bar = np.array([64 * EPS * (abs(exact) + sweep.largest / size(entry.leaf))])
+    return Estimate(np.array([exact]), bar, first.kinked, bar)
 
 
 def _agrees(a: float, e: Estimate) -> bool:
@@ -204,34 +244,26 @@ def _agrees(a: float, e: Estimate) -> bool:
     return bool(short and abs(a - e.value[0]) <= e.bar[0])
 
 
-def _past_the_kink(sweep: Sweep, leaf: Leaf, index: int, found: Estimate, h: float) -> Estimate:
-    """Look to one side only: the one whose slope the smallest steps agree with, if just one
-    does."""
-    sides = _sides(sweep, leaf, index, h)
-    agree = [abs(e.value[0] - found.value[0]) <= e.bar[0] + found.bar[0] for e in sides]
+def _past_the_kink(best: Estimate, sides: Sequence[Estimate]) -> Estimate:
+    """Take one side's slope: the one that the shortest steps agree with, if just one does."""
+    agree = [abs(e.value[0] - best.value[0]) <= e.bar[0] + best.bar[0] for e in sides]
     if agree[0] == agree[1]:
-        return found
-    return better(found, sides[agree.index(True)])
+        return best
+    return better(best, sides[agree.index(True)])
 
 
-def _sides(sweep: Sweep, leaf: Leaf, index: int, h: float) -> list[Estimate]:
+def _sides(sweep: Sweep, entry: Entry) -> list[Estimate]:
     """The slopes on the right and on the left."""
     sides = []
-    for side in (1, -1):
-        values = np.array([sweep._moved(leaf, index, side * k * h)[0] for k in (1, 2, 3, 4)])
-        sides.append(
-            one_sided(
-                values[:, None],
-                np.array([sweep.subject.J0]),
-                np.array([side * h]),
-                np.array([sweep.noise]),
-            )
-        )
+    J0, noise = np.array([sweep.subject.J0]), np.array([sweep.noise])
+    for h in (entry.h, -entry.h):
+        values = [sweep.moved(entry.leaf, entry.index, k * h)[0] for k in (1, 2, 3, 4)]
+        sides.append(one_sided(np.array(values)[:, None], J0, np.array([h]), noise))
     return sides
 
 
-def _reason(a: float, found: Estimate, sides: Sequence[Estimate]) -> str:
-    if not np.isfinite(found.bar[0]):
+def _reason(a: float, best: Estimate, sides: Sequence[Estimate]) -> str:
+    if not np.isfinite(best.bar[0]):
         return "J is infinite or NaN within the smallest step"
     if not np.isfinite(a):
         return "the gradient is not finite, and the numerical one is not known"
@@ -241,18 +273,18 @@ def _reason(a: float, found: Estimate, sides: Sequence[Estimate]) -> str:
             "a kink lies here, or nearer than rounding lets see: the slope is "
             f"{left:.6g} on the left and {right:.6g} on the right"
         )
-    return f"rounding noise of J is above the difference (known to ± {found.bar[0]:.1e})"
+    return f"rounding noise of J is above the difference (known to ± {best.bar[0]:.1e})"
 
 
 def choose(
-    wanted: Sequence[Leaf], most: int | None, rng: np.random.Generator
+    leaves: Sequence[Leaf], most: int | None, rng: np.random.Generator
 ) -> list[npt.NDArray[np.intp]]:
     """Choose at most ``most`` entries of each leaf at random; vectors (biases) are taken whole."""
-    found: list[npt.NDArray[np.intp]] = []
-    for leaf in wanted:
+    choices: list[npt.NDArray[np.intp]] = []
+    for leaf in leaves:
         every = np.arange(leaf.value.size, dtype=np.intp)
         vector = sum(n != 1 for n in leaf.shape) <= 1
         if most is not None and len(every) > most and not vector:
             every = np.sort(rng.choice(every, most, replace=False))
-        found.append(every)
-    return found
+        choices.append(every)
+    return choices

@@ -23,7 +23,7 @@ from ..perturbation import STEP, Nudges
 from ..perturbed_passes import Stage
 from ..report import Part, Report
 from ..user_network.identification import single
-from ..user_network.model import Link, UserNetwork
+from ..user_network.model import UserLayer, UserNetwork
 from ..verdicts import RIGHT, UNDECIDABLE, WRONG, decide
 from .functions import check_pair
 
@@ -47,8 +47,8 @@ def check_layer(
     output, of its shape; random if None. Shapes and layout are the layer's own: rows or columns.
     ``settings`` are those of ``check_pair``. Raises what that raises.
     """
-    given = {"a_prev": np.asarray(a_prev), "W": np.asarray(W), "b": np.asarray(b)}
-    a, _ = _forward(forward, {k: np.array(v, np.float64) for k, v in given.items()})
+    arrays = {"a_prev": np.asarray(a_prev), "W": np.asarray(W), "b": np.asarray(b)}
+    a, _ = _forward(forward, {k: np.array(v, np.float64) for k, v in arrays.items()})
     if da is None:
         da = np.random.default_rng(seed).standard_normal(a.shape)
     da64 = np.asarray(da, np.float64)
@@ -60,10 +60,10 @@ def check_layer(
 
     def gradients(p: dict[str, Array]) -> dict[str, Any]:
         a, z = _forward(forward, p)
-        found = backward(da64.copy(), z, a, p["a_prev"], p["W"])
-        if not isinstance(found, (tuple, list)) or len(found) != 3:
+        outputs = backward(da64.copy(), z, a, p["a_prev"], p["W"])
+        if not isinstance(outputs, (tuple, list)) or len(outputs) != 3:
             raise ValueError("a layer's backward must return three arrays: (da_prev, dW, db)")
-        return dict(zip(("a_prev", "W", "b"), found, strict=True))
+        return dict(zip(("a_prev", "W", "b"), outputs, strict=True))
 
     settings.setdefault("name", f"layer {getattr(backward, '__name__', 'backward')}")
 
@@ -72,19 +72,19 @@ def check_layer(
         return layer_network(p["a_prev"], p["W"], p["b"], da64, a, ("a_prev", "W", "b"))
 
     settings.setdefault("find_network", network)
-    return check_pair(cost, gradients, given, seed=seed, samples=len(a), **settings)
+    return check_pair(cost, gradients, arrays, seed=seed, samples=len(a), **settings)
 
 
 def _forward(forward: Callable[..., Any], p: dict[str, Array]) -> tuple[Array, Any]:
-    found = forward(p["a_prev"], p["W"], p["b"])
-    return found if isinstance(found, tuple) else (found, None)
+    output = forward(p["a_prev"], p["W"], p["b"])
+    return output if isinstance(output, tuple) else (output, None)
 
 
 def layer_network(
     x: Array, W: Array | None, b: Array | None, da: Array, a: Array, names: tuple[str, str, str]
 ) -> UserNetwork | None:
     """Find the affine map and the activation that turn x into a: rows or columns, W either way."""
-    identity = Link(None, None, _identity())
+    identity = UserLayer(None, None, _identity())
     if W is None:
         f = single(x, a)
         if f is None:
@@ -142,8 +142,8 @@ def layer_parts(net: Model, nudges: Nudges, shares: Array, tolerance: float) -> 
         name = f"layer {l} by itself ({stage.W.shape[1]} → {stage.W.shape[0]}, {stage.f.name})"
         wrong = [word for word, verdict in verdicts.items() if verdict == WRONG]
         worst = max(verdicts.values(), key=(RIGHT, UNDECIDABLE, WRONG).index)
-        said = f"{' and '.join(wrong)} wrong, given the right da{l}" if wrong else ""
-        parts.append(Part(name, worst, said))
+        sentence = f"{' and '.join(wrong)} wrong, given the right da{l}" if wrong else ""
+        parts.append(Part(name, worst, sentence))
     return parts
 
 
@@ -168,10 +168,10 @@ def local_slopes(nudges: Nudges, l: int, da: Array) -> Estimate:
     if stage.f.elementwise:
         values = np.stack([nudges._f(l, stage.z + k * h, np.arange(len(stage.z))) for k in STENCIL])
         # The values hold the rounding of z ± h as well, which the slope carries over.
-        found = estimate(values, stage.a, h, noise)
+        slopes = estimate(values, stage.a, h, noise)
         size = np.abs(da)
-        bar = found.bar * size + 2 * EPS * np.abs(found.value * da) * np.abs(stage.z) / h
-        return Estimate(found.value * da, bar, found.kinked, bar)
+        bar = slopes.bar * size + 2 * EPS * np.abs(slopes.value * da) * np.abs(stage.z) / h
+        return Estimate(slopes.value * da, bar, slopes.kinked, bar)
     return _mixed_slopes(stage, da, h)
 
 
@@ -185,8 +185,8 @@ def _mixed_slopes(stage: Stage, da: Array, h: Array) -> Estimate:
             z = stage.z.copy()
             z[:, j] += k * h[:, j]
             values.append(np.sum(da * stage.f.f(z), axis=1))
-        found = estimate(np.stack(values), J0, h[:, j], noise)
-        value[:, j], bar[:, j] = found.value, found.bar
+        slope = estimate(np.stack(values), J0, h[:, j], noise)
+        value[:, j], bar[:, j] = slope.value, slope.bar
     return Estimate(value, bar, ~np.isfinite(bar), bar)
 
 

@@ -23,7 +23,7 @@ from ...model import Model
 from ...parameters import penalties, views
 from ..diagnosis import diagnose_network
 from ..differences import EPS
-from ..native import core_of
+from ..native import native_passes_of
 from ..parameter_gradients import open_units, tensors_of
 from ..perturbation import Nudges
 from ..perturbed_passes import Stage
@@ -132,7 +132,7 @@ def _report_on(
     tolerance = settings.tolerance or TOLERANCE
     nudges = nudges_of(model, frozen.X, frozen.Y, shares, frozen.training, frozen.at_step)
     if on_core:
-        nudges.core = core_of(model, nudges)
+        nudges.core = native_passes_of(model, nudges)
     tensors, stopped = _differences(model, nudges, dtheta, shares, settings)
     J_of = _cost_function(
         model, frozen.X, frozen.Y, frozen.weights, frozen.training, frozen.at_step

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ...mathematics.activations import ACTIVATIONS, Activation
 from ...mathematics.costs import COSTS, Cost
 from ..pytree import Leaf
-from .model import COMMON, REST, Link, UserNetwork, _records, data_rows, layouts, numbered
+from .model import COMMON, REST, UserLayer, UserNetwork, _records, data_rows, layouts, numbered
 
 Array = npt.NDArray[Any]
 POINTS = 7
@@ -49,9 +49,9 @@ def identify(
         return None
     targets = data_rows(y) if y is not None else None
     for skeleton in _skeletons(pairs, rows, targets, y):
-        found = _fit(skeleton, pairs, points)
-        if found is not None:
-            return found
+        network = _fit(skeleton, pairs, points)
+        if network is not None:
+            return network
     return None
 
 
@@ -61,7 +61,7 @@ Point = tuple[dict[tuple[Any, ...], Array], float]
 def _points(leaves: Sequence[Leaf], J: Any, seed: int) -> list[Point] | None:
     """The point itself and others nearby, each with the function's own J."""
     rng = np.random.default_rng(seed)
-    found: list[Point] = []
+    points: list[Point] = []
     for k in range(POINTS):
         values = {}
         for leaf in leaves:
@@ -70,8 +70,8 @@ def _points(leaves: Sequence[Leaf], J: Any, seed: int) -> list[Point] | None:
             values[leaf.path] = leaf.value + move
         at = J(values)
         if np.isfinite(at):
-            found.append((values, at))
-    return found if len(found) >= 5 else None
+            points.append((values, at))
+    return points if len(points) >= 5 else None
 
 
 def _skeletons(pairs: Any, X: Array, targets: Array | None, y: Any) -> Iterator[UserNetwork]:
@@ -79,8 +79,8 @@ def _skeletons(pairs: Any, X: Array, targets: Array | None, y: Any) -> Iterator[
     forms = [X] if min(X.shape) > 1 or X.shape[0] == 1 else [X, X.T]
     for form in forms:
         for columns, in_out, x, Ws in layouts(pairs, form):
-            links = tuple(
-                Link(
+            layers = tuple(
+                UserLayer(
                     W,
                     None if b is None else b.value.ravel(),
                     identity,
@@ -92,7 +92,7 @@ def _skeletons(pairs: Any, X: Array, targets: Array | None, y: Any) -> Iterator[
             )
             for Y in _targets(targets, y, len(x), Ws[-1].shape[0], columns):
                 yield UserNetwork(
-                    links, x, Y, None, np.ones(len(x)), columns=columns, W_in_out=in_out
+                    layers, x, Y, None, np.ones(len(x)), columns=columns, W_in_out=in_out
                 )
 
 
@@ -120,7 +120,7 @@ def _targets(targets: Array | None, y: Any, m: int, n: int, columns: bool) -> It
 
 
 def _fit(skeleton: UserNetwork, pairs: Any, points: Sequence[Point]) -> UserNetwork | None:
-    hidden = len(skeleton.links) - 1
+    hidden = len(skeleton.layers) - 1
     moved = [_moved(skeleton, pairs, values) for values, _ in points]
     J = np.array([at for _, at in points])
     penalties = np.array([_penalties(model) for model in moved])
@@ -128,39 +128,39 @@ def _fit(skeleton: UserNetwork, pairs: Any, points: Sequence[Point]) -> UserNetw
         hiddens = list(_records(ACTIVATIONS, names)) if hidden else [ACTIVATIONS["identity"]()]
         for f in hiddens:
             for g in _records(ACTIVATIONS, names):
-                found = _try(skeleton, moved, J, penalties, f, g)
-                if found is not None:
-                    return found
+                network = _try(skeleton, moved, J, penalties, f, g)
+                if network is not None:
+                    return network
     return None
 
 
 def _moved(
     skeleton: UserNetwork, pairs: Any, values: Mapping[tuple[Any, ...], Array]
 ) -> UserNetwork:
-    links = []
-    for link, (W, b) in zip(skeleton.links, pairs, strict=True):
+    layers = []
+    for layer, (W, b) in zip(skeleton.layers, pairs, strict=True):
         matrix = values[W.path]
-        links.append(
+        layers.append(
             replace(
-                link,
+                layer,
                 W=matrix.T if skeleton.W_in_out else matrix,
                 b=None if b is None else values[b.path].ravel(),
             )
         )
-    return replace(skeleton, links=tuple(links))
+    return replace(skeleton, layers=tuple(layers))
 
 
 def _penalties(model: UserNetwork) -> tuple[float, float]:
-    Ws = [link.W for link in model.links if link.W is not None]
+    Ws = [layer.W for layer in model.layers if layer.W is not None]
     return sum(float(np.sum(W * W)) / 2 for W in Ws), sum(float(np.abs(W).sum()) for W in Ws)
 
 
 def with_activations(model: UserNetwork, f: Activation, g: Activation) -> UserNetwork:
     """Return the model run with f in every hidden layer and g in the last."""
-    links = [replace(link, f=f) for link in model.links[:-1]]
-    links.append(replace(model.links[-1], f=g))
+    layers = [replace(layer, f=f) for layer in model.layers[:-1]]
+    layers.append(replace(model.layers[-1], f=g))
     with np.errstate(all="ignore"):
-        return replace(model, links=tuple(links)).run()
+        return replace(model, layers=tuple(layers)).run()
 
 
 def _try(
@@ -177,9 +177,9 @@ def _try(
     for cost in _records(COSTS, _COSTS):
         with np.errstate(all="ignore"):
             total = np.array([float(np.sum(cost.J(model.a[-1], model.y))) for model in run])
-        found = _factors(total, penalties, J)
-        if found is not None:
-            share, l2, l1 = found
+        factors = _factors(total, penalties, J)
+        if factors is not None:
+            share, l2, l1 = factors
             model = replace(run[0], cost=cost, l1=l1, l2=l2)
             return replace(model, shares=np.full(len(model.x), share))
     return None
@@ -212,8 +212,8 @@ def single(z: Array, a: Array) -> Activation | None:
         with np.errstate(all="ignore"):
             got = record.f(z)
         if got.shape == a.shape and np.allclose(got, a, rtol=1e-9, atol=1e-12):
-            found: Activation = record
-            return found
+            activation: Activation = record
+            return activation
     return None
 
 
@@ -232,9 +232,9 @@ def identify_cost(name: str, z: Array, y: Any, J: float) -> UserNetwork | None:
                     total = float(np.sum(cost.J(f.f(rows), Y)))
                 for share in (1 / m, 1.0, 1 / (m * n), 2 / m, 2.0, 2 / (m * n), 0.5 / m):
                     if abs(share * total - J) <= 1e-8 * abs(J):
-                        links = (Link(None, None, f),)
+                        layers = (UserLayer(None, None, f),)
                         shares = np.full(m, share)
-                        return UserNetwork(links, rows, Y, cost, shares, x_name=name).run()
+                        return UserNetwork(layers, rows, Y, cost, shares, x_name=name).run()
     return None
 
 

@@ -1,4 +1,4 @@
-"""The network inside somebody's cost function, found out, so that their gradient can be explained.
+"""The network inside a user's cost function as a record, so that its gradient can be explained.
 
 From the arrays of parameters and the data, the chain of layers is laid out as rows or columns; then
 activations and cost are tried from the tables until J agrees at several points. What does
@@ -18,14 +18,15 @@ import numpy.typing as npt
 
 from ...mathematics.activations import ACTIVATIONS, Activation, activation_backward
 from ...mathematics.costs import Cost
+from ...mathematics.propagation import affine_forward
 from ..pytree import Leaf
 
 Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
-    """One layer: W (n_l, n_{l-1}) and b (n_l,) or None, and what their owner calls and shapes them.
+class UserLayer:
+    """One layer: W (n_l, n_{l-1}) and b (n_l,) or None, with their names and shapes in the code.
 
     Without W it is an activation alone: z is the layer's input.
     """
@@ -38,16 +39,24 @@ class Link:
     b_shape: tuple[int, ...] = ()
     mask: Array | None = None
 
+    def weighted_input(self, a_prev: Array) -> Array:
+        """Return z (m, n_l) for a_prev (m, n_{l-1})."""
+        if self.W is None:
+            return a_prev
+        b = np.zeros(len(self.W)) if self.b is None else self.b
+        z: Array = affine_forward(a_prev, self.W, b)
+        return z
+
 
 @dataclass(frozen=True, slots=True)
 class UserNetwork:
     """A chain of layers with a cost, ``J = sum_i shares_i J_i + l2/2 sum W^2 + l1 sum |W|``.
 
     With ``cost`` None, J is the sum of ``da * a``, as where a layer is checked by itself.
-    ``columns``: samples are columns in the owner's code. ``W_in_out``: W is stored transposed.
+    ``columns``: samples are columns in the user's code. ``W_in_out``: W is stored transposed.
     """
 
-    links: tuple[Link, ...]
+    layers: tuple[UserLayer, ...]
     x: Array
     y: Array | None
     cost: Cost | None
@@ -64,51 +73,47 @@ class UserNetwork:
     def run(self) -> UserNetwork:
         """Return the model with its z and a worked out: z[l - 1] is z^l, a[l] is a^l."""
         zs, outs = [], [self.x]
-        for link in self.links:
-            a_prev = outs[-1] if len(outs) == 1 else _masked(outs[-1], self.links[len(outs) - 2])
-            z = a_prev
-            if link.W is not None:
-                z = a_prev @ link.W.T
-            if link.b is not None:
-                z = z + link.b
+        for layer in self.layers:
+            a_prev = outs[-1] if len(outs) == 1 else _masked(outs[-1], self.layers[len(outs) - 2])
+            z = layer.weighted_input(a_prev)
             zs.append(z)
-            outs.append(link.f.f(z))
+            outs.append(layer.f.f(z))
         return replace(self, z=tuple(zs), a=tuple(outs))
 
     def a_prev(self, l: int) -> Array:
         """The input of layer l, after dropout."""
-        return self.a[0] if l == 1 else _masked(self.a[l - 1], self.links[l - 2])
+        return self.a[0] if l == 1 else _masked(self.a[l - 1], self.layers[l - 2])
 
     def top(self) -> Array:
         """dJ/da of the last layer."""
         if self.cost is None:
             assert self.da is not None
             return self.da
-        found: Array = self.cost.da(self.a[-1], self.y) * self.shares[:, None]
-        return found
+        da: Array = self.cost.da(self.a[-1], self.y) * self.shares[:, None]
+        return da
 
     def named(self, gradients: Mapping[str, Array]) -> dict[str, Array]:
-        """Return gradients keyed ``W1``, ``b1``, ``x`` under their owner's names and shapes."""
-        found: dict[str, Array] = {}
-        for l, link in enumerate(self.links, 1):
-            if link.W_name:
+        """Return gradients keyed ``W1``, ``b1``, ``x`` under their user's names and shapes."""
+        by_name: dict[str, Array] = {}
+        for l, layer in enumerate(self.layers, 1):
+            if layer.W_name:
                 dW = gradients[f"W{l}"]
-                found[link.W_name] = dW.T if self.W_in_out else dW
-            if link.b_name:
-                found[link.b_name] = gradients[f"b{l}"].reshape(link.b_shape)
+                by_name[layer.W_name] = dW.T if self.W_in_out else dW
+            if layer.b_name:
+                by_name[layer.b_name] = gradients[f"b{l}"].reshape(layer.b_shape)
         if self.x_name:
-            found[self.x_name] = gradients["x"].T if self.columns else gradients["x"]
-        return found
+            by_name[self.x_name] = gradients["x"].T if self.columns else gradients["x"]
+        return by_name
 
 
-def _masked(a: Array, link: Link) -> Array:
-    return a if link.mask is None else a * link.mask
+def _masked(a: Array, layer: UserLayer) -> Array:
+    return a if layer.mask is None else a * layer.mask
 
 
 def dz_of(da: Array, z: Array, a: Array, f: Activation) -> Array:
     """Return dJ/dz, the right one."""
-    found: Array = activation_backward(da, z, a, f)
-    return found
+    dz: Array = activation_backward(da, z, a, f)
+    return dz
 
 
 Likely = Sequence[str]
@@ -157,8 +162,8 @@ def _vector(leaf: Leaf) -> bool:
 
 def number_of(name: str) -> int | None:
     """The layer number in a parameter's name, None without digits."""
-    found = re.findall(r"\d+", name)
-    return int(found[-1]) if found else None
+    digits = re.findall(r"\d+", name)
+    return int(digits[-1]) if digits else None
 
 
 def layouts(
@@ -185,15 +190,15 @@ def _as_matrix(leaf: Leaf | None, in_out: bool) -> Array | None:
     return leaf.value.T if in_out else leaf.value
 
 
-def data_rows(given: Any) -> Array | None:
+def data_rows(data: Any) -> Array | None:
     """Return data as a float array of two axes; columns in a list (Nielsen's) are put side by
     side."""
     try:
-        found = np.asarray(given, np.float64)
+        rows = np.asarray(data, np.float64)
     except (TypeError, ValueError):
         return None
-    if found.ndim == 3 and found.shape[2] == 1:
-        return found[:, :, 0]
-    if found.ndim > 2 or not np.isfinite(found).all():
+    if rows.ndim == 3 and rows.shape[2] == 1:
+        return rows[:, :, 0]
+    if rows.ndim > 2 or not np.isfinite(rows).all():
         return None
-    return np.atleast_2d(found)
+    return np.atleast_2d(rows)
