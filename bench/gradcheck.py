@@ -27,7 +27,7 @@ from chainrule.gradcheck import check_network
 from chainrule.gradcheck.native import native_passes_of
 from chainrule.gradcheck.parameter_gradients import slopes_of, summed
 from chainrule.gradcheck.progress import Progress
-from chainrule.gradcheck.strategies.network import nudges_of
+from chainrule.gradcheck.strategies.network import perturbation_of
 from chainrule.mathematics.sample_weights import shares_of
 
 EPS = 1e-6
@@ -73,15 +73,15 @@ def loop(
 def differences(net: cr.Network, X: Array, y: Any, native: bool) -> None:
     """Every parameter's numerical derivative, as the check works it out."""
     shares = shares_of(None, len(X), np.float64)
-    nudges = nudges_of(net, X, net.targets(y, len(X)), shares, False, 0)
+    perturbation = perturbation_of(net, X, net.targets(y, len(X)), shares, False, 0)
     if native:
-        nudges.core = native_passes_of(net, nudges)
-        assert nudges.core is not None
-    for l in range(len(nudges.stages), 0, -1):
-        nudges.layer(l, Progress(1, False))
-        slopes = slopes_of(nudges, l)
+        perturbation.core = native_passes_of(net, perturbation)
+        assert perturbation.core is not None
+    for l in range(len(perturbation.layers), 0, -1):
+        perturbation.layer(l, Progress(1, False))
+        slopes = slopes_of(perturbation, l)
         assert slopes is not None
-        for a_prev in (nudges.stages[l - 1].a_prev, np.ones((len(X), 1))):
+        for a_prev in (perturbation.layers[l - 1].a_prev, np.ones((len(X), 1))):
             summed(slopes, shares, a_prev)
 
 

@@ -14,7 +14,8 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Take the passes on the native core, or on NumPy as where it was not built."""
     if request.param == "numpy":
         monkeypatch.setattr(
-            "chainrule.gradcheck.strategies.network.native_passes_of", lambda net, nudges: None
+            "chainrule.gradcheck.strategies.network.native_passes_of",
+            lambda net, perturbation: None,
         )
     elif built() is None:
         pytest.skip("the core is not built")

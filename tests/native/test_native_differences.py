@@ -15,8 +15,8 @@ from native_problems import outputs_of, targets
 import chainrule as cr
 from chainrule.gradcheck import check_network
 from chainrule.gradcheck.native import NativePasses, native_passes_of
-from chainrule.gradcheck.perturbation import Nudges
-from chainrule.gradcheck.strategies.network import nudges_of
+from chainrule.gradcheck.perturbation import Perturbation
+from chainrule.gradcheck.strategies.network import perturbation_of
 from chainrule.mathematics.activations import ACTIVATIONS
 from chainrule.mathematics.costs import COSTS
 from chainrule.mathematics.sample_weights import shares_of
@@ -28,7 +28,7 @@ ISAS = native.available_isas()
 
 def passes(
     sizes: list[int], hidden: Any, output: str, cost: Any, m: int = 9, seed: int = 0, **more: Any
-) -> tuple[Any, Nudges, NativePasses]:
+) -> tuple[Any, Perturbation, NativePasses]:
     """Return a network, its cached passes, and the core for them; some z are exactly 0."""
     rng = np.random.default_rng(seed)
     net = cr.Network(sizes, hidden, output, cost, seed=seed, **more)
@@ -38,23 +38,28 @@ def passes(
     if cost in ("absolute_error", "quantile(0.3)"):
         Y[0] = net.forward(X).y_hat[0]  # on the kink of the cost
     training = any(layer.kind == "dropout" for layer in net.layers)
-    nudges = nudges_of(net, X, Y, shares_of(None, m, np.float64), training, 0)
-    core = native_passes_of(net, nudges)
+    perturbation = perturbation_of(net, X, Y, shares_of(None, m, np.float64), training, 0)
+    core = native_passes_of(net, perturbation)
     assert core is not None
-    return net, nudges, core
+    return net, perturbation, core
 
 
 def compare(
-    nudges: Nudges, core: NativePasses, l: int, seed: int, careful: bool, rows: int = 200
+    perturbation: Perturbation,
+    core: NativePasses,
+    l: int,
+    seed: int,
+    careful: bool,
+    rows: int = 200,
 ) -> None:
     rng = np.random.default_rng(seed)
-    m, n = nudges.stages[l - 1].z.shape
+    m, n = perturbation.layers[l - 1].z.shape
     samples, units = rng.integers(0, m, rows), rng.integers(0, n, rows)
     by = rng.choice([0.0, 1e-4, -1e-4, 0.1, -0.1, 3.0, -3.0, 40.0, -40.0], rows)
     with np.errstate(all="ignore"):
-        wanted = nudges.costs(l, samples, units, by, careful)
+        wanted = perturbation.costs(l, samples, units, by, careful)
     found = core.costs(l, samples, units, by, careful)
-    assert nudges.core is None
+    assert perturbation.core is None
     np.testing.assert_allclose(found.J, wanted.J, rtol=1e-11, atol=1e-12)
     assert np.array_equal(found.met, wanted.met)
     assert np.array_equal(found.still, wanted.still)
@@ -72,9 +77,9 @@ def test_every_activation_and_cost(isa: str, cost: str) -> None:
     extra = ["elu(2)", "leaky_relu(0.3)", "leaky_relu(1)"]
     for number, hidden in enumerate([*ACTIVATIONS, *extra]):
         for output in {outputs[number % len(outputs)], outputs[0]}:
-            _, nudges, core = passes([3, 5, 9, 2], hidden, output, cost, seed=number)
+            _, perturbation, core = passes([3, 5, 9, 2], hidden, output, cost, seed=number)
             for l, careful in itertools.product((1, 2, 3), (False, True)):
-                compare(nudges, core, l, number, careful)
+                compare(perturbation, core, l, number, careful)
 
 
 @settings(max_examples=60, deadline=None)
@@ -91,9 +96,11 @@ def test_any_shape_with_dropout(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CHAINRULE_ISA", ISAS[which])
-        _, nudges, core = passes(sizes, hidden, "identity", "squared_error", m=m, dropout=rate)
+        _, perturbation, core = passes(
+            sizes, hidden, "identity", "squared_error", m=m, dropout=rate
+        )
     for l in range(1, len(sizes)):
-        compare(nudges, core, l, rows, True, rows)
+        compare(perturbation, core, l, rows, True, rows)
 
 
 def test_threads_make_no_difference(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +136,7 @@ def test_a_core_that_is_not_the_mathematics_is_not_believed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An activation of the core that is off by one part in 10^9 leaves the check to NumPy."""
-    net, nudges, _ = passes([3, 5, 2], "tanh", "identity", "squared_error")
+    net, perturbation, _ = passes([3, 5, 2], "tanh", "identity", "squared_error")
     right = native.checker
 
     class Off:
@@ -144,7 +151,7 @@ def test_a_core_that_is_not_the_mathematics_is_not_believed(
             a *= 1 + 1e-9
 
     monkeypatch.setattr(native, "checker", Off)
-    assert native_passes_of(net, nudges) is None
+    assert native_passes_of(net, perturbation) is None
 
 
 def test_both_ways_give_the_same_report() -> None:
@@ -224,13 +231,13 @@ def test_wrong_arguments_raise(what: str) -> None:
 @pytest.mark.parametrize("place", range(6))
 def test_wrong_stages_raise(place: int) -> None:
     net = cr.Network([3, 5, 2], "tanh", "identity", seed=0)
-    stage = [np.zeros((3, 5)), np.zeros(5), *np.zeros((2, 4, 5)), None, False, False]
+    layer = [np.zeros((3, 5)), np.zeros(5), *np.zeros((2, 4, 5)), None, False, False]
     top = [np.zeros((5, 2)), np.zeros(2), *np.zeros((2, 4, 2)), None, False, False]
     Y = np.zeros((4, 2))
-    native.checker(net, [tuple(stage), tuple(top)], Y)
+    native.checker(net, [tuple(layer), tuple(top)], Y)
     if place == 5:
         Y = Y[:3]
     else:
-        stage[place] = np.zeros((4, 4)) if place != 1 else np.zeros(6)
+        layer[place] = np.zeros((4, 4)) if place != 1 else np.zeros(6)
     with pytest.raises((TypeError, ValueError)):
-        native.checker(net, [tuple(stage), tuple(top)], Y)
+        native.checker(net, [tuple(layer), tuple(top)], Y)

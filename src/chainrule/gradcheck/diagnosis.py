@@ -20,7 +20,7 @@ from .mistakes.backward import Edit, Mistake, backward
 from .mistakes.table import MISTAKES
 from .patterns.entries import few_entries, from_patterns, precision_only
 from .patterns.evidence import Evidence
-from .perturbation import Nudges
+from .perturbation import Perturbation
 from .report_record import Diagnosis, ReportRecord
 from .user_network.identification import identify
 from .user_network.model import UserLayer, UserNetwork, number_of
@@ -174,12 +174,14 @@ def network_in(subject: Subject, X: Any, y: Any) -> UserNetwork | None:
     return identify(subject.leaves, lambda values: subject.at(values)[0], X, y)
 
 
-def diagnose_network(report: ReportRecord, net: Model, nudges: Nudges, shares: Array) -> None:
+def diagnose_network(
+    report: ReportRecord, net: Model, perturbation: Perturbation, shares: Array
+) -> None:
     """Diagnose a network's gradient: the model is the network itself."""
     layers = tuple(
         UserLayer(s.W, s.b, s.f, f"W{l}", f"b{l}", s.b.shape, s.mask)
-        for l, s in enumerate(nudges.stages, 1)
+        for l, s in enumerate(perturbation.layers, 1)
     )
-    first = nudges.stages[0].a_prev
-    model = UserNetwork(layers, first, nudges.Y, net.cost, shares, l1=net.l1, l2=net.l2).run()
+    first = perturbation.layers[0].a_prev
+    model = UserNetwork(layers, first, perturbation.Y, net.cost, shares, l1=net.l1, l2=net.l2).run()
     diagnose(report, model, len(first))

@@ -1,16 +1,15 @@
 """The native core's part in the check of a Network: J of samples that have one z moved each.
 
-What is moved, how far, and what is made of J stays with ``nudges``; here are only the passes. They
-are taken by the core where layers and cost are the tables' own, and where its activations and its J
-at the point itself are those of the mathematics to rounding; elsewhere by NumPy.
+``perturbation`` decides what is moved and how far, and judges J; here are only the passes. The core
+takes them where layers and cost are the tables' own, and where its activations and its J at the
+point itself are those of the mathematics to rounding; elsewhere NumPy does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,36 +18,16 @@ from ..engines import built
 from ..mathematics.costs import smooth
 from ..model import Model
 from .differences import EPS
-
-if TYPE_CHECKING:
-    from .perturbation import Nudges
-    from .perturbed_passes import Stage
+from .perturbed_passes import BENDS, CachedLayer, Passes, PerturbedCosts
 
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.intp]
 
-# Where f'' jumps and f' does not: formulas of a high order must not look across. Of one's own
-# records this is not known: for them such formulas are not used.
-BENDS = {"elu": (0.0,), "softsign": (0.0,)}
 MET, STILL, BENT = 1, 2, 4  # as in src/core/core.hpp
 # The core's activations are right to 6 units in the last place at worst, NumPy's to 4.
 UNITS = 8.0
 # The operations of a block of rows: some milliseconds, so that Ctrl-C and the clock are heard.
 WORK, MOST = 2.0**28, 2**15
-
-
-@dataclass(slots=True)
-class Moved:
-    """What rows with one z moved came to: J, which met a kink, which did not move at all.
-
-    ``where``: (row, layer, unit) of the first z that crossed a kink, for a few rows.
-    """
-
-    met: npt.NDArray[np.bool_]
-    still: npt.NDArray[np.bool_]
-    where: list[tuple[int, int, int]] = field(default_factory=list)
-    J: Array = field(default_factory=lambda: np.empty(0))
-    bent: Any = False
 
 
 class NativePasses:
@@ -60,7 +39,7 @@ class NativePasses:
         still = np.zeros(samples)
         self.base = [self.costs(l, every, first, still, False).J for l in range(1, len(sizes))]
 
-    def costs(self, l: int, samples: Rows, units: Rows, by: Array, careful: bool) -> Moved:
+    def costs(self, l: int, samples: Rows, units: Rows, by: Array, careful: bool) -> PerturbedCosts:
         """Return J of each sample with its z^l[unit] moved by ``by`` (R,), and what happened."""
         n = len(samples)
         J, flags, where = np.empty(n), np.empty(n, np.uint8), np.empty((n, 2), np.int32)
@@ -70,7 +49,7 @@ class NativePasses:
         places = np.flatnonzero(where[:, 0]) if met.any() else np.empty(0, np.intp)
         places = places[np.argsort(where[places, 0], kind="stable")][:8]
         kinks = [(int(r), int(where[r, 0]), int(where[r, 1])) for r in places]
-        return Moved(met, still, kinks, J, bent)
+        return PerturbedCosts(met, still, kinks, J, bent)
 
     def size(self, l: int) -> int:
         """How many pairs a block holds when z^l is moved at four points."""
@@ -79,7 +58,7 @@ class NativePasses:
         return int(min(max(WORK / (4 * (products + 100 * sum(widths))), 48), MOST))
 
 
-def native_passes_of(net: Model, nudges: Nudges) -> NativePasses | None:
+def native_passes_of(net: Model, passes: Passes) -> NativePasses | None:
     """Return the core for these passes, or None where NumPy must take them."""
     native = built()
     if (
@@ -88,23 +67,23 @@ def native_passes_of(net: Model, nudges: Nudges) -> NativePasses | None:
         or native.lacks_cost(net.architecture)
     ):
         return None
-    Y = np.ascontiguousarray(smooth(nudges.Y, net.cost.settings.get("smoothing", 0)))
-    checker = native.checker(net.architecture, [_given(stage) for stage in nudges.stages], Y)
+    Y = np.ascontiguousarray(smooth(passes.Y, net.cost.settings.get("smoothing", 0)))
+    checker = native.checker(net.architecture, [_given(layer) for layer in passes.layers], Y)
     core = NativePasses(checker, net.sizes, len(Y), native.threads_of(None))
-    for l, stage in enumerate(nudges.stages, 1):
-        activations = np.empty(stage.z.shape)
+    for l, layer in enumerate(passes.layers, 1):
+        activations = np.empty(layer.z.shape)
         checker.own(l, activations)
-        if not _close(activations, stage.a, 64 * EPS, 1e-290) or not _close(
-            core.base[l - 1], nudges.base, 1e-8, 1e-10
+        if not _close(activations, layer.a, 64 * EPS, 1e-290) or not _close(
+            core.base[l - 1], passes.base, 1e-8, 1e-10
         ):
             return None
     return core
 
 
-def _given(stage: Stage) -> tuple[Any, ...]:
-    mask = None if stage.mask is None else np.ascontiguousarray(stage.mask)
-    arrays = [np.ascontiguousarray(x) for x in (stage.W.T, stage.b, stage.z, stage.a)]
-    return (*arrays, mask, bool(stage.f.kinks), stage.f.name in BENDS)
+def _given(layer: CachedLayer) -> tuple[Any, ...]:
+    mask = None if layer.mask is None else np.ascontiguousarray(layer.mask)
+    arrays = [np.ascontiguousarray(x) for x in (layer.W.T, layer.b, layer.z, layer.a)]
+    return (*arrays, mask, bool(layer.f.kinks), layer.f.name in BENDS)
 
 
 def _close(ours: Array, reference: Array, relative: float, absolute: float) -> bool:

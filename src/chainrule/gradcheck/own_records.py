@@ -17,7 +17,7 @@ from ..mathematics.costs import Cost
 from .differences import EPS, STENCIL, Estimate, better, estimate
 from .report import Diagnosis, Report
 from .strategies.functions import check_pair
-from .verdicts import TOLERANCE, UNDECIDABLE, WRONG, Checked, decide
+from .verdicts import TOLERANCE, WRONG, Checked, decide
 
 Array = npt.NDArray[Any]
 RUNGS = (1.0, 2.0**-6, 2.0**-12, 2.0**5)
@@ -231,6 +231,3 @@ def refuse_wrong(record: Activation | Cost) -> None:
     if len(_KNOWN) > 1000:
         _KNOWN.clear()
     _KNOWN[key] = True
-
-
-__all__ = ["UNDECIDABLE", "check_activation", "check_cost", "refuse_wrong"]

@@ -14,8 +14,8 @@ from ..mathematics.names import listed
 from ..model import Model
 from ..parameters import views
 from .differences import EPS, Estimate
-from .perturbation import Nudges
-from .perturbed_passes import Stage
+from .perturbation import Perturbation
+from .perturbed_passes import CachedLayer
 from .verdicts import UNCHECKED, UNDECIDABLE, Checked, decide
 
 Array = npt.NDArray[Any]
@@ -40,28 +40,28 @@ def summed(slopes: Estimate, weight: Array, a_prev: Array) -> Estimate:
     return Estimate(value.T @ a_prev, bars, ~np.isfinite(bars), bars)
 
 
-def slopes_of(nudges: Nudges, l: int) -> Estimate | None:
+def slopes_of(perturbation: Perturbation, l: int) -> Estimate | None:
     """Return dJ_s/dz^l (m, n_l) as it was slopes, None if the check did not get there."""
-    slopes = nudges.estimates.get(l)
+    slopes = perturbation.estimates.get(l)
     if slopes is None:
         return None
-    shape = nudges.stages[l - 1].z.shape
+    shape = perturbation.layers[l - 1].z.shape
     parts = (slopes.value, slopes.bar, slopes.kinked, slopes.rounding)
     return Estimate(*(x.reshape(shape) for x in parts))
 
 
 def tensors_of(
-    net: Model, nudges: Nudges, dtheta: Array, shares: Array, tolerance: float
+    net: Model, perturbation: Perturbation, dtheta: Array, shares: Array, tolerance: float
 ) -> list[Checked]:
     """Return W1, b1, W2, ... with both numbers, bars and verdicts; see ``verdicts.decide``."""
     analytic = [g for g in views(dtheta, net.layers) if g]
     tensors: list[Checked] = []
     largest = float(np.max(np.abs(np.nan_to_num(dtheta)), initial=0.0))
-    rough = _roughness(nudges, shares)
-    for l, (stage, g) in enumerate(zip(nudges.stages, analytic, strict=True), 1):
-        slopes = slopes_of(nudges, l)
+    rough = _roughness(perturbation, shares)
+    for l, (layer, g) in enumerate(zip(perturbation.layers, analytic, strict=True), 1):
+        slopes = slopes_of(perturbation, l)
         ones = np.ones((len(shares), 1))
-        for name, a_prev, parameter in (("W", stage.a_prev, stage.W), ("b", ones, stage.b)):
+        for name, a_prev, parameter in (("W", layer.a_prev, layer.W), ("b", ones, layer.b)):
             shape = parameter.shape
             if slopes is None or np.isnan(slopes.value).all():
                 blank = np.full(shape, np.nan)
@@ -73,7 +73,7 @@ def tensors_of(
             n = summed(slopes, shares, a_prev)
             value, bar = n.value.reshape(shape), n.bar.reshape(shape)
             # A gradient of exactly 0 where J does not move by a single bit is right.
-            quiet = nudges.flat[l].all(axis=0).reshape((-1, *(1,) * (len(shape) - 1)))
+            quiet = perturbation.flat[l].all(axis=0).reshape((-1, *(1,) * (len(shape) - 1)))
             bar = np.where(quiet & (np.asarray(g[name]) == 0), 0.0, bar)
             if name == "W":
                 value = value + penalty_slope(parameter, net.l1, net.l2)
@@ -91,38 +91,38 @@ def tensors_of(
     return tensors
 
 
-def _roughness(nudges: Nudges, shares: Array) -> dict[int, Array]:
+def _roughness(perturbation: Perturbation, shares: Array) -> dict[int, Array]:
     """How far off dJ/dz^l of a right backward can be by its own rounding, for every sample and
     unit.
 
     a - y and 1 - a^2 cancel where a unit is saturated: what they give is then rounded by some eps
     of their terms, and may be 0 where J, worked out from z, still moves by 1e-30.
     """
-    L = len(nudges.stages)
-    top = nudges.stages[-1]
+    L = len(perturbation.layers)
+    top = perturbation.layers[-1]
     share = shares[:, None]
-    rough: dict[int, Array] = {L: 4 * EPS * share * (np.abs(top.a) + np.abs(nudges.Y))}
+    rough: dict[int, Array] = {L: 4 * EPS * share * (np.abs(top.a) + np.abs(perturbation.Y))}
     with np.errstate(all="ignore"):
-        da = np.abs(nudges.cost.da(top.a, nudges.Y)) * share
+        da = np.abs(perturbation.cost.da(top.a, perturbation.Y)) * share
         da = np.where(np.isfinite(da), da, 0.0)
         rough[L] = rough[L] + 4 * EPS * da * _cancels(top)
         for l in range(L - 1, 0, -1):
-            stage, above = nudges.stages[l - 1], nudges.stages[l]
-            slopes = slopes_of(nudges, l + 1)
+            layer, above = perturbation.layers[l - 1], perturbation.layers[l]
+            slopes = slopes_of(perturbation, l + 1)
             dz = np.zeros(above.z.shape) if slopes is None else np.abs(slopes.value) * share
-            mask = 1.0 if stage.mask is None else stage.mask
+            mask = 1.0 if layer.mask is None else layer.mask
             W = np.abs(above.W)
-            slope = np.abs(stage.f.df(stage.z, stage.a))
-            error = (rough[l + 1] @ W) * mask * slope + 4 * EPS * (dz @ W) * mask * _cancels(stage)
+            slope = np.abs(layer.f.df(layer.z, layer.a))
+            error = (rough[l + 1] @ W) * mask * slope + 4 * EPS * (dz @ W) * mask * _cancels(layer)
             rough[l] = np.nan_to_num(error, nan=0.0, posinf=0.0)
     return rough
 
 
-def _cancels(stage: Stage) -> Any:
+def _cancels(layer: CachedLayer) -> Any:
     """The size of the terms whose difference is f'; 0 where it is worked out without one."""
-    if stage.f.name == "softmax":
-        return stage.a
-    return 1.0 if stage.f.name == "tanh" or not listed(stage.f, ACTIVATIONS) else 0.0
+    if layer.f.name == "softmax":
+        return layer.a
+    return 1.0 if layer.f.name == "tanh" or not listed(layer.f, ACTIVATIONS) else 0.0
 
 
 def open_units(tensors: Sequence[Checked]) -> list[tuple[int, npt.NDArray[np.intp]]]:

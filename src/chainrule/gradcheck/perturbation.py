@@ -1,13 +1,11 @@
 """The numerical derivative of J with respect to every z of a network, without re-running it.
 
 A sample's cost depends on W^l[j, i] only through its own z^l[j], which moves by h a^{l-1}[i]. So
-one
-moves each z^l[s, j] itself: column j of a^l changes, z^{l+1} by a multiple of column j of
-W^{l+1}, and
-the layers above are worked out anew, for thousands of such rows at once, as matrix products. That
-gives dJ/dz^l[s, j] by central differences, with an error bar; dJ/dW^l[j, i] is its sum over
-samples times a^{l-1}[s, i], exactly as the displacement of z is, so that a parameter costs one
-multiplication and one addition instead of two passes through the network.
+each z^l[s, j] itself is moved: column j of a^l changes, z^{l+1} by a multiple of column j of
+W^{l+1}, and the layers above are computed anew, for thousands of such rows at once, as matrix
+products. That gives dJ/dz^l[s, j] by central differences, with an error bar; dJ/dW^l[j, i] is its
+sum over samples times a^{l-1}[s, i], so that a parameter costs one multiplication and one addition
+instead of two passes through the network.
 
 Each z has its own step, so a kink is passed by for that one sample and unit alone.
 """
@@ -24,14 +22,13 @@ from ..mathematics.activations import ACTIVATIONS
 from ..mathematics.costs import COSTS
 from ..mathematics.names import listed
 from .differences import EPS, STENCIL, WIDE, Estimate, better, estimate, one_sided, wide
-from .native import UNITS, Moved, NativePasses
-from .perturbed_passes import Array, Passes, Rows
+from .native import UNITS, NativePasses
+from .perturbed_passes import Array, Passes, PerturbedCosts, Rows
 from .progress import Progress
 
 STEP = 2.0**-13
 # Further tries where the first leaves the slope open: (multiple of the step, side). A kink is
-# passed by
-# on its far side, or with a smaller step; rounding is overcome with a larger one.
+# passed by on its far side, or with a smaller step; rounding is overcome with a larger one.
 TRIES = (
     (2.0, 1), (2.0, -1), (2.0**-6, 0), (2.0**5, 0), (2.0**6, 1), (2.0**6, -1), (2.0**-12, 0),
     (2.0**-8, 1), (2.0**-8, -1), (2.0**10, 1), (2.0**10, -1), (2.0**-18, 0), (2.0**-24, 0),
@@ -61,7 +58,7 @@ class Kink:
 
 
 @dataclass(slots=True)
-class Nudges(Passes):
+class Perturbation(Passes):
     """A network at one point, and what moving single z has shown of the slopes there."""
 
     kinks: list[Kink] = field(default_factory=list)
@@ -72,7 +69,7 @@ class Nudges(Passes):
     flat: dict[int, npt.NDArray[np.bool_]] = field(default_factory=dict)
     core: NativePasses | None = None  # takes the passes, where it can
 
-    def costs(self, l: int, samples: Rows, units: Rows, by: Array, careful: bool) -> Moved:
+    def costs(self, l: int, samples: Rows, units: Rows, by: Array, careful: bool) -> PerturbedCosts:
         """See ``Passes.costs``; by the core where it can."""
         self.rows += len(samples)
         if self.core is not None:
@@ -120,11 +117,11 @@ class Nudges(Passes):
         return Estimate(slopes.value, bar, met, rounding), met
 
     def _bent(self, bent: Any, k: int, n: int) -> Any:
-        known = all(listed(s.f, ACTIVATIONS) for s in self.stages) and listed(self.cost, COSTS)
+        known = all(listed(s.f, ACTIVATIONS) for s in self.layers) and listed(self.cost, COSTS)
         return np.asarray(bent.reshape(k, n).any(axis=0)) if known else True
 
     def _note_flat(self, l: int, samples: Rows, units: Rows, flat: npt.NDArray[np.bool_]) -> None:
-        known = self.flat.setdefault(l, np.ones(self.stages[l - 1].z.shape, np.bool_))
+        known = self.flat.setdefault(l, np.ones(self.layers[l - 1].z.shape, np.bool_))
         known[samples, units] &= flat
 
     def noise(self, l: int) -> Array:
@@ -133,20 +130,20 @@ class Nudges(Passes):
         Each sum z^k rounds by some eps times its terms; its slope carries that to J.
         """
         total = np.abs(self.base)
-        for k in range(l + 1, len(self.stages) + 1):
-            stage, slopes = self.stages[k - 1], self.estimates[k].value
-            terms = np.abs(stage.a_prev) @ np.abs(stage.W).T + np.abs(stage.b)
+        for k in range(l + 1, len(self.layers) + 1):
+            layer, slopes = self.layers[k - 1], self.estimates[k].value
+            terms = np.abs(layer.a_prev) @ np.abs(layer.W).T + np.abs(layer.b)
             total = total + np.sum(np.abs(slopes.reshape(terms.shape)) * terms, axis=1)
-        top = self.stages[-1]
-        if l == len(self.stages) and np.isfinite(top.z).all():
+        top = self.layers[-1]
+        if l == len(self.layers) and np.isfinite(top.z).all():
             total = total + np.max(np.abs(top.z), axis=1)
         units = 4.0 if self.core is None else UNITS
         return units * EPS * np.nan_to_num(total, nan=np.inf, posinf=np.inf)
 
     def layer(self, l: int, progress: Progress) -> Estimate:
         """Estimate dJ_s/dz^l for every sample and unit of layer l, as (m, n_l) arrays."""
-        stage = self.stages[l - 1]
-        m, n = stage.z.shape
+        layer = self.layers[l - 1]
+        m, n = layer.z.shape
         noise = self.noise(l)
         value, bar = np.full(m * n, np.nan), np.full(m * n, np.inf)
         kinked = np.zeros(m * n, np.bool_)
@@ -168,14 +165,14 @@ class Nudges(Passes):
     def _steps(self, l: int) -> Array:
         """The first step of every pair: a power of two, in proportion to z where that is above
         1."""
-        scale = np.maximum(1.0, np.abs(self.stages[l - 1].z)).ravel()
+        scale = np.maximum(1.0, np.abs(self.layers[l - 1].z)).ravel()
         h: Array = np.exp2(np.floor(np.log2(np.where(np.isfinite(scale), scale, 1.0)))) * STEP
         return h
 
     def again(self, l: int, units: Rows, progress: Progress) -> None:
         """Other steps for the pairs of these units whose bar is long beside the layer's slopes."""
-        slopes, stage = self.estimates[l], self.stages[l - 1]
-        m, n = stage.z.shape
+        slopes, layer = self.estimates[l], self.layers[l - 1]
+        m, n = layer.z.shape
         h, noise, size = self._steps(l), self.noise(l), self._size(l)
         pairs = (np.arange(m)[:, None] * n + units).ravel()
         for rung, side in TRIES:
@@ -192,7 +189,7 @@ class Nudges(Passes):
     def refine(self, l: int, units: Rows, progress: Progress) -> None:
         """Six points and longer steps for every sample of these units: their sums cancel too
         much."""
-        m, n = self.stages[l - 1].z.shape
+        m, n = self.layers[l - 1].z.shape
         pairs = (np.arange(m)[:, None] * n + units).ravel()
         h, noise, size = self._steps(l), self.noise(l), self._size(l)
         progress.more(2 * len(pairs))
@@ -204,7 +201,7 @@ class Nudges(Passes):
         """How many pairs a block holds."""
         if self.core is not None:
             return self.core.size(l)
-        width = max(int(s.z.shape[1]) for s in self.stages[l - 1 :])
+        width = max(int(s.z.shape[1]) for s in self.layers[l - 1 :])
         return max(1, BLOCK // (4 * width))
 
     def _retry(
@@ -212,7 +209,7 @@ class Nudges(Passes):
     ) -> bool:
         """Look again at some pairs (step, noise and side in ``work``); keep what is better
         known."""
-        n = self.stages[l - 1].z.shape[1]
+        n = self.layers[l - 1].z.shape[1]
         h, noise, side = work
         for start in range(0, len(pairs), size):
             part = pairs[start : start + size]

@@ -11,15 +11,32 @@ import numpy.typing as npt
 
 from ..mathematics.activations import Activation
 from ..mathematics.costs import Cost, cost_of
-from .native import BENDS, Moved
 
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.intp]
 
+# Where f'' jumps and f' does not: formulas of a high order must not look across. Of one's own
+# records this is not known: for them such formulas are not used.
+BENDS = {"elu": (0.0,), "softsign": (0.0,)}
+
+
+@dataclass(slots=True)
+class PerturbedCosts:
+    """What rows with one z moved came to: J, which met a kink, which did not move at all.
+
+    ``where``: (row, layer, unit) of the first z that crossed a kink, for a few rows.
+    """
+
+    met: npt.NDArray[np.bool_]
+    still: npt.NDArray[np.bool_]
+    where: list[tuple[int, int, int]] = field(default_factory=list)
+    J: Array = field(default_factory=lambda: np.empty(0))
+    bent: Any = False
+
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """One numbered layer as the nudges see it: its parameters, its cached z and a, its mask."""
+class CachedLayer:
+    """Layer l of the notes at one point: its parameters, its cached z and a, its dropout mask."""
 
     W: Array
     b: Array
@@ -34,7 +51,7 @@ class Stage:
 class Passes:
     """A network at one point: what is needed to work out J of single samples with one z moved."""
 
-    stages: Sequence[Stage]
+    layers: Sequence[CachedLayer]
     Y: Array
     shares: Array
     cost: Cost
@@ -44,19 +61,19 @@ class Passes:
     base: Array = field(init=False)
 
     def __post_init__(self) -> None:
-        top = self.stages[-1]
+        top = self.layers[-1]
         self.base = self._cost(top.z, top.a, np.arange(len(top.z)))
-        for l, stage in enumerate(self.stages, 1):
-            for kink in stage.f.kinks:
-                on = stage.z == kink
+        for l, layer in enumerate(self.layers, 1):
+            for kink in layer.f.kinks:
+                on = layer.z == kink
                 any_on = bool(on.any())
                 if any_on:
                     self.pinned[l] = (*self.pinned.get(l, ()), kink)
-                side = (kink, stage.z > kink, on if any_on else None)
+                side = (kink, layer.z > kink, on if any_on else None)
                 self.sides[l] = (*self.sides.get(l, ()), side)
 
     def _cost(self, z: Array, a: Array, samples: Rows) -> Array:
-        Y, top = self.Y[samples], self.stages[-1]
+        Y, top = self.Y[samples], self.layers[-1]
         held = _held(top.a[samples] - Y, self.cost.kinks)
         if held is None:
             plain: Array = cost_of(z, a, Y, top.f, self.cost)
@@ -67,15 +84,15 @@ class Passes:
         J: Array = self.cost.J(np.where(held, a0, a), Y) + line
         return J
 
-    def _f(self, l: int, z: Array, samples: Rows, units: Any = ...) -> Array:
+    def activation(self, l: int, z: Array, samples: Rows, units: Any = ...) -> Array:
         """f^l, but along its stated slope where the cached z stands exactly on a kink."""
-        f = self.stages[l - 1].f
+        f = self.layers[l - 1].f
         a: Array = f.f(z)
         for kink in self.pinned.get(l, ()):
             z0 = (
-                self.stages[l - 1].z[samples]
+                self.layers[l - 1].z[samples]
                 if units is ...
-                else self.stages[l - 1].z[samples, units]
+                else self.layers[l - 1].z[samples, units]
             )
             a0 = f.f(z0)
             a = np.where(z0 == kink, a0 + f.df(z0, a0) * (z - z0), a)
@@ -93,53 +110,55 @@ class Passes:
             flips = crossed if flips is None else flips | crossed
         return flips
 
-    def costs(self, l: int, samples: Rows, units: Rows, by: Array, careful: bool) -> Moved:
+    def costs(self, l: int, samples: Rows, units: Rows, by: Array, careful: bool) -> PerturbedCosts:
         """Return J of each sample with its z^l[unit] moved by ``by`` (R,), and what happened."""
         none = np.zeros(len(samples), np.bool_)
-        moved = Moved(none, none.copy(), bent=none.copy())
-        stage = self.stages[l - 1]
-        if stage.f.elementwise and l < len(self.stages):
+        moved = PerturbedCosts(none, none.copy(), bent=none.copy())
+        layer = self.layers[l - 1]
+        if layer.f.elementwise and l < len(self.layers):
             z = self._column(l, samples, units, by, moved)
             first = l + 1
         else:
-            z = stage.z[samples]
+            z = layer.z[samples]
             z[np.arange(len(samples)), units] += by
             first = l
         a = z
-        for k in range(first, len(self.stages) + 1):
-            here = self.stages[k - 1]
+        for k in range(first, len(self.layers) + 1):
+            here = self.layers[k - 1]
             a = self._layer(k, z, samples, moved, careful)
-            if k < len(self.stages):
+            if k < len(self.layers):
                 out = a if here.mask is None else a * here.mask[samples]
-                z = out @ self.stages[k].W.T
-                z += self.stages[k].b
+                z = out @ self.layers[k].W.T
+                z += self.layers[k].b
         delta = self.cost.settings.get("delta") if self.cost.name == "huber" else None
         for bend in (delta, -delta) if delta is not None else ():
-            d, d0 = a - self.Y[samples], self.stages[-1].a[samples] - self.Y[samples]
+            d, d0 = a - self.Y[samples], self.layers[-1].a[samples] - self.Y[samples]
             moved.bent = (
                 moved.bent | ((d > bend) != (d0 > bend)).any(axis=1) | (d0 == bend).any(axis=1)
             )
         for kink in self.cost.kinks:
-            d, d0 = a - self.Y[samples], self.stages[-1].a[samples] - self.Y[samples]
+            d, d0 = a - self.Y[samples], self.layers[-1].a[samples] - self.Y[samples]
             moved.met |= (((d > kink) != (d0 > kink)) & (d0 != kink)).any(axis=1)
         moved.J = self._cost(z, a, samples)
         return moved
 
-    def _column(self, l: int, samples: Rows, units: Rows, by: Array, moved: Moved) -> Array:
+    def _column(
+        self, l: int, samples: Rows, units: Rows, by: Array, moved: PerturbedCosts
+    ) -> Array:
         """Return z^{l+1} when column ``units`` of z^l has moved: one column of W^{l+1} is added."""
-        stage, above = self.stages[l - 1], self.stages[l]
-        z0, a0 = stage.z[samples, units], stage.a[samples, units]
+        layer, above = self.layers[l - 1], self.layers[l]
+        z0, a0 = layer.z[samples, units], layer.a[samples, units]
         z = z0 + by
-        change = self._f(l, z, samples, units) - a0
+        change = self.activation(l, z, samples, units) - a0
         moved.still |= (change == 0) & (a0 == 0)
-        for bend in BENDS.get(stage.f.name, ()):
+        for bend in BENDS.get(layer.f.name, ()):
             moved.bent |= ((z > bend) != (z0 > bend)) | (z0 == bend)
         flips = self._flips(l, z, samples, units)
         if flips is not None and flips.any():
             moved.met |= flips
             moved.where += [(int(r), l, int(units[r])) for r in np.flatnonzero(flips)[:8]]
-        if stage.mask is not None:
-            kept = stage.mask[samples, units]
+        if layer.mask is not None:
+            kept = layer.mask[samples, units]
             change = change * kept
             moved.still |= kept == 0
         z_above: Array = above.W.T[units]
@@ -147,15 +166,17 @@ class Passes:
         z_above += above.z[samples]
         return z_above
 
-    def _layer(self, k: int, z: Array, samples: Rows, moved: Moved, careful: bool) -> Array:
-        here = self.stages[k - 1]
+    def _layer(
+        self, k: int, z: Array, samples: Rows, moved: PerturbedCosts, careful: bool
+    ) -> Array:
+        here = self.layers[k - 1]
         for bend in BENDS.get(here.f.name, ()):
             z0 = here.z[samples]
             moved.bent |= (((z > bend) != (z0 > bend)) | (z0 == bend)).any(axis=1)
         if not here.f.kinks:
             a: Array = here.f.f(z)
             return a
-        a = self._f(k, z, samples)
+        a = self.activation(k, z, samples)
         crossed = self._flips(k, z, samples)
         if crossed is not None and crossed.any():
             moved.met |= crossed.any(axis=1)

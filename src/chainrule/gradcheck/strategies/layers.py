@@ -1,8 +1,7 @@
 """One layer by itself: its forward and backward alone, given dJ/da.
 
 ``check_layer`` takes any pair in the form of the notes; ``layer_parts`` does the same for every
-layer
-of a network, so that a mistake in one is reported there and not in every layer below it.
+layer of a network, so that a mistake in one is reported there and not in every layer below it.
 """
 
 from __future__ import annotations
@@ -14,13 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...mathematics.activations import activation_backward
+from ...mathematics.activations import ACTIVATIONS, Activation, activation_backward
 from ...mathematics.propagation import affine_backward, forward
-from ...model import Model
 from ..cost_functions import Subject
 from ..differences import EPS, STENCIL, Estimate, estimate
-from ..perturbation import STEP, Nudges
-from ..perturbed_passes import Stage
+from ..perturbation import STEP, Perturbation
+from ..perturbed_passes import CachedLayer
 from ..report import Part, Report
 from ..user_network.identification import single
 from ..user_network.model import UserLayer, UserNetwork
@@ -115,31 +113,29 @@ def layer_network(
     return None
 
 
-def _identity() -> Any:
-    from ...mathematics.activations import ACTIVATIONS
-
+def _identity() -> Activation:
     return ACTIVATIONS["identity"]()
 
 
-def layer_parts(net: Model, nudges: Nudges, shares: Array, tolerance: float) -> list[Part]:
+def layer_parts(perturbation: Perturbation, tolerance: float) -> list[Part]:
     """Check every layer's backward alone, from the last to the first, given a random dJ/da."""
     rng = np.random.default_rng(0)
     parts: list[Part] = []
-    for l in range(len(nudges.stages), 0, -1):
-        stage = nudges.stages[l - 1]
-        da = rng.standard_normal(stage.z.shape)
+    for l in range(len(perturbation.layers), 0, -1):
+        layer = perturbation.layers[l - 1]
+        da = rng.standard_normal(layer.z.shape)
         with np.errstate(all="ignore"):
-            a, z = forward(stage.a_prev, stage.W, stage.b, stage.f)
-            dz = activation_backward(da, z, a, stage.f)
-            da_prev, dW, db = affine_backward(dz, stage.a_prev, stage.W)
-            slopes = local_slopes(nudges, l, da)
+            a, z = forward(layer.a_prev, layer.W, layer.b, layer.f)
+            dz = activation_backward(da, z, a, layer.f)
+            da_prev, dW, db = affine_backward(dz, layer.a_prev, layer.W)
+            slopes = local_slopes(perturbation, l, da)
         verdicts = {
             f"dz{l}": _verdict(dz, slopes, tolerance),
-            f"dW{l}": _verdict(dW, _through(slopes, stage.a_prev, 0), tolerance),
+            f"dW{l}": _verdict(dW, _through(slopes, layer.a_prev, 0), tolerance),
             f"db{l}": _verdict(db, _through(slopes, np.ones((len(da), 1)), 0), tolerance),
-            f"da{l - 1}": _verdict(da_prev, _through(slopes, stage.W, 1), tolerance),
+            f"da{l - 1}": _verdict(da_prev, _through(slopes, layer.W, 1), tolerance),
         }
-        name = f"layer {l} by itself ({stage.W.shape[1]} → {stage.W.shape[0]}, {stage.f.name})"
+        name = f"layer {l} by itself ({layer.W.shape[1]} → {layer.W.shape[0]}, {layer.f.name})"
         wrong = [word for word, verdict in verdicts.items() if verdict == WRONG]
         worst = max(verdicts.values(), key=(RIGHT, UNDECIDABLE, WRONG).index)
         sentence = f"{' and '.join(wrong)} wrong, given the right da{l}" if wrong else ""
@@ -156,35 +152,37 @@ def _verdict(analytic: Any, n: Estimate, tolerance: float) -> int:
     return UNDECIDABLE if (verdict == UNDECIDABLE).any() else RIGHT
 
 
-def local_slopes(nudges: Nudges, l: int, da: Array) -> Estimate:
+def local_slopes(perturbation: Perturbation, l: int, da: Array) -> Estimate:
     """Return dJ/dz of ``J = sum da f(z)`` by differences of f alone, each with a step that
     avoids kinks."""
-    stage = nudges.stages[l - 1]
-    h = STEP * np.exp2(np.floor(np.log2(np.maximum(1.0, np.abs(stage.z)))))
-    for kink in stage.f.kinks:
-        gap = np.abs(stage.z - kink)
+    layer = perturbation.layers[l - 1]
+    h = STEP * np.exp2(np.floor(np.log2(np.maximum(1.0, np.abs(layer.z)))))
+    for kink in layer.f.kinks:
+        gap = np.abs(layer.z - kink)
         h = np.where((gap > 0) & (gap < 2 * h), gap / 2, h)
-    noise = 4 * EPS * (np.abs(stage.a) + 1e-300)
-    if stage.f.elementwise:
-        values = np.stack([nudges._f(l, stage.z + k * h, np.arange(len(stage.z))) for k in STENCIL])
+    noise = 4 * EPS * (np.abs(layer.a) + 1e-300)
+    if layer.f.elementwise:
+        values = np.stack(
+            [perturbation.activation(l, layer.z + k * h, np.arange(len(layer.z))) for k in STENCIL]
+        )
         # The values hold the rounding of z ± h as well, which the slope carries over.
-        slopes = estimate(values, stage.a, h, noise)
+        slopes = estimate(values, layer.a, h, noise)
         size = np.abs(da)
-        bar = slopes.bar * size + 2 * EPS * np.abs(slopes.value * da) * np.abs(stage.z) / h
+        bar = slopes.bar * size + 2 * EPS * np.abs(slopes.value * da) * np.abs(layer.z) / h
         return Estimate(slopes.value * da, bar, slopes.kinked, bar)
-    return _mixed_slopes(stage, da, h)
+    return _mixed_slopes(layer, da, h)
 
 
-def _mixed_slopes(stage: Stage, da: Array, h: Array) -> Estimate:
-    value, bar = np.empty(stage.z.shape), np.empty(stage.z.shape)
-    J0 = np.sum(da * stage.a, axis=1)
-    noise = 4 * EPS * np.sum(np.abs(da * stage.a), axis=1)
-    for j in range(stage.z.shape[1]):
+def _mixed_slopes(layer: CachedLayer, da: Array, h: Array) -> Estimate:
+    value, bar = np.empty(layer.z.shape), np.empty(layer.z.shape)
+    J0 = np.sum(da * layer.a, axis=1)
+    noise = 4 * EPS * np.sum(np.abs(da * layer.a), axis=1)
+    for j in range(layer.z.shape[1]):
         values = []
         for k in STENCIL:
-            z = stage.z.copy()
+            z = layer.z.copy()
             z[:, j] += k * h[:, j]
-            values.append(np.sum(da * stage.f.f(z), axis=1))
+            values.append(np.sum(da * layer.f.f(z), axis=1))
         slope = estimate(np.stack(values), J0, h[:, j], noise)
         value[:, j], bar[:, j] = slope.value, slope.bar
     return Estimate(value, bar, ~np.isfinite(bar), bar)
@@ -199,6 +197,3 @@ def _through(slopes: Estimate, by: Array, axis: int) -> Estimate:
     if lost.any():
         total = np.where(gone.astype(float) @ (by != 0) > 0, np.inf, total)
     return Estimate(left @ by, total, ~np.isfinite(total), total)
-
-
-__all__ = ["check_layer", "layer_network", "layer_parts"]

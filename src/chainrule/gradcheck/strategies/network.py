@@ -25,8 +25,8 @@ from ..diagnosis import diagnose_network
 from ..differences import EPS
 from ..native import native_passes_of
 from ..parameter_gradients import open_units, tensors_of
-from ..perturbation import Nudges
-from ..perturbed_passes import Stage
+from ..perturbation import Perturbation
+from ..perturbed_passes import CachedLayer
 from ..progress import Progress
 from ..report import Report
 from ..settings import CheckSettings
@@ -130,10 +130,12 @@ def _report_on(
 ) -> Report:
     model, shares = frozen.model, frozen.shares
     tolerance = settings.tolerance or TOLERANCE
-    nudges = nudges_of(model, frozen.X, frozen.Y, shares, frozen.training, frozen.at_step)
+    perturbation = perturbation_of(
+        model, frozen.X, frozen.Y, shares, frozen.training, frozen.at_step
+    )
     if on_core:
-        nudges.core = native_passes_of(model, nudges)
-    tensors, stopped = _differences(model, nudges, dtheta, shares, settings)
+        perturbation.core = native_passes_of(model, perturbation)
+    tensors, stopped = _differences(model, perturbation, dtheta, shares, settings)
     J_of = _cost_function(
         model, frozen.X, frozen.Y, frozen.weights, frozen.training, frozen.at_step
     )
@@ -143,42 +145,42 @@ def _report_on(
         subject="",
         J=J,
         tensors=tensors,
-        parts=() if stopped else layer_parts(model, nudges, shares, tolerance),
-        kinks=[str(kink) for kink in nudges.kinks],
-        kinks_met=nudges.kinks_met,
+        parts=() if stopped else layer_parts(perturbation, tolerance),
+        kinks=[str(kink) for kink in perturbation.kinks],
+        kinks_met=perturbation.kinks_met,
         taylor=taylor_of_theta(J_of, model.theta, dtheta, settings.seed, 64 * EPS * abs(J)),
         noise=4 * EPS * abs(J),
         tolerance=tolerance,
-        method="central differences of every z" + (" on the core" if nudges.core else ""),
-        evaluations=nudges.rows,
+        method="central differences of every z" + (" on the core" if perturbation.core else ""),
+        evaluations=perturbation.rows,
         stopped=stopped,
         probe=_probe(model, J_of),
     )
     if report.verdict == "wrong":
-        diagnose_network(report, model, nudges, shares)
+        diagnose_network(report, model, perturbation, shares)
     return report
 
 
 def _differences(
-    model: Model, nudges: Nudges, dtheta: Array, shares: Array, settings: CheckSettings
+    model: Model, perturbation: Perturbation, dtheta: Array, shares: Array, settings: CheckSettings
 ) -> tuple[list[Checked], str]:
     """Return every array with its verdicts, and why the check stopped early ("" if it did not)."""
     tolerance = settings.tolerance or TOLERANCE
-    total = sum(stage.z.size for stage in nudges.stages)
+    total = sum(layer.z.size for layer in perturbation.layers)
     with Progress(total, settings.progress, settings.seconds) as progress:
-        for l in range(len(nudges.stages), 0, -1):
-            nudges.layer(l, progress)
+        for l in range(len(perturbation.layers), 0, -1):
+            perturbation.layer(l, progress)
             if progress.stopped:
                 break
-        tensors = tensors_of(model, nudges, dtheta, shares, tolerance)
-        for again in (nudges.again, nudges.refine):
+        tensors = tensors_of(model, perturbation, dtheta, shares, tolerance)
+        for again in (perturbation.again, perturbation.refine):
             units_open = open_units(tensors) if not progress.stopped else []
             for l, units in units_open:
                 again(l, units, progress)
             if units_open:
-                tensors = tensors_of(model, nudges, dtheta, shares, tolerance)
+                tensors = tensors_of(model, perturbation, dtheta, shares, tolerance)
     if progress.stopped:
-        tensors = tensors_of(model, nudges, dtheta, shares, tolerance)
+        tensors = tensors_of(model, perturbation, dtheta, shares, tolerance)
     return tensors, progress.stopped
 
 
@@ -227,19 +229,19 @@ def _engine_gradient(frozen: FrozenNetwork, engine: str) -> tuple[float, Array, 
     return float(costs[0]), net.theta - theta, f"{chosen.name.rpartition('.')[2]} engine"
 
 
-def nudges_of(
+def perturbation_of(
     net: Model, X: Array, Y: Array, shares: Array, training: bool, at_step: int
-) -> Nudges:
+) -> Perturbation:
     """Return the cached passes of a network, ready to have every z moved."""
     trace = net.forward(X, training=training, step=at_step)
-    stages: list[Stage] = []
+    layers: list[CachedLayer] = []
     for view in net.architecture.numbered:
         theta, (z, a) = net.parameters[view.at], trace.caches[view.at + 1]
         mask = trace.caches[view.at + 2] if view.dropout else None
         W, a_prev = np.ascontiguousarray(theta["W"]), trace.values[view.at]
-        stages.append(Stage(W, theta["b"], view.activation, a_prev, np.asarray(z), a, mask))
+        layers.append(CachedLayer(W, theta["b"], view.activation, a_prev, np.asarray(z), a, mask))
     with np.errstate(all="ignore"):
-        return Nudges(stages, Y, shares, net.cost)
+        return Perturbation(layers, Y, shares, net.cost)
 
 
 def _cost_function(net: Model, X: Array, Y: Array, weights: Any, training: bool, step: int) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...mathematics.activations import ACTIVATIONS, Activation
-from ...mathematics.costs import COSTS, Cost
+from ...mathematics.costs import COSTS
 from ..pytree import Leaf
 from .model import COMMON, REST, UserLayer, UserNetwork, _records, data_rows, layouts, numbered
 
@@ -236,6 +236,3 @@ def identify_cost(name: str, z: Array, y: Any, J: float) -> UserNetwork | None:
                         shares = np.full(m, share)
                         return UserNetwork(layers, rows, Y, cost, shares, x_name=name).run()
     return None
-
-
-__all__ = ["Cost", "identify", "identify_cost", "single", "with_activations"]
