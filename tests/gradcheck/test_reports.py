@@ -134,7 +134,7 @@ def test_progress_is_silent_for_two_seconds_and_then_tells_the_time_left():
         now[0] = 5.0
         progress.step(40)
         assert "50 %  5 s left" in stream.getvalue()
-    assert stream.getvalue().endswith("\r")
+    assert stream.getvalue().endswith("\r\x1b[K")  # the line is erased
 
 
 def test_no_progress_where_nobody_looks():

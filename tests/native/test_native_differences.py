@@ -234,10 +234,10 @@ def test_wrong_stages_raise(place: int) -> None:
     layer = [np.zeros((3, 5)), np.zeros(5), *np.zeros((2, 4, 5)), None, False, False]
     top = [np.zeros((5, 2)), np.zeros(2), *np.zeros((2, 4, 2)), None, False, False]
     Y = np.zeros((4, 2))
-    native.checker(net, [tuple(layer), tuple(top)], Y)
+    native.checker(net.architecture, [tuple(layer), tuple(top)], Y)
     if place == 5:
         Y = Y[:3]
     else:
         layer[place] = np.zeros((4, 4)) if place != 1 else np.zeros(6)
     with pytest.raises((TypeError, ValueError)):
-        native.checker(net, [tuple(layer), tuple(top)], Y)
+        native.checker(net.architecture, [tuple(layer), tuple(top)], Y)
