@@ -236,9 +236,8 @@ def checker(architecture: Architecture, stages: list[tuple[Any, ...]], Y: Floats
         for stage, activation in zip(stages, activations, strict=True)
     ]
     cost = architecture.cost
-    bends = [s * cost.settings["delta"] for s in (-1, 1)] if cost.name == "huber" else []
-    kinks = [float(kink) for kink in cost.kinks]
-    return _core.Checker(isa(), passes, _array("Y", Y), _cost(architecture), kinks, bends)
+    jumps = ([float(d) for d in places] for places in (cost.kinks, cost.bends))
+    return _core.Checker(isa(), passes, _array("Y", Y), _cost(architecture), *jumps)
 
 
 def _core_of(problem: Problem) -> Any:

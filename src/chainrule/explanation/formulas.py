@@ -78,7 +78,7 @@ def _lenient(text: str) -> Node:
 
 
 def _constants(f: Activation) -> Mapping[str, float]:
-    from ..mathematics.activations import SELU_ALPHA, SELU_SCALE
+    from ..mathematics.activations.rectifiers import SELU_ALPHA, SELU_SCALE
 
     return {"scale": SELU_SCALE, "alpha": SELU_ALPHA} if f.name == "selu" else {}
 

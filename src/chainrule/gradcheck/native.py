@@ -18,7 +18,7 @@ from ..engines import built
 from ..mathematics.costs import smooth
 from ..model import Model
 from .differences import EPS
-from .perturbed_passes import BENDS, CachedLayer, Passes, PerturbedCosts
+from .perturbed_passes import CachedLayer, Passes, PerturbedCosts
 
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.intp]
@@ -83,7 +83,7 @@ def native_passes_of(net: Model, passes: Passes) -> NativePasses | None:
 def _given(layer: CachedLayer) -> tuple[Any, ...]:
     mask = None if layer.mask is None else np.ascontiguousarray(layer.mask)
     arrays = [np.ascontiguousarray(x) for x in (layer.W.T, layer.b, layer.z, layer.a)]
-    return (*arrays, mask, bool(layer.f.kinks), layer.f.name in BENDS)
+    return (*arrays, mask, bool(layer.f.kinks), bool(layer.f.bends))
 
 
 def _close(ours: Array, reference: Array, relative: float, absolute: float) -> bool:

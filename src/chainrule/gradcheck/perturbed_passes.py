@@ -15,10 +15,6 @@ from ..mathematics.costs import Cost, cost_of
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.intp]
 
-# Where f'' jumps and f' does not: formulas of a high order must not look across. Of one's own
-# records this is not known: for them such formulas are not used.
-BENDS = {"elu": (0.0,), "softsign": (0.0,)}
-
 
 @dataclass(slots=True)
 class PerturbedCosts:
@@ -151,7 +147,7 @@ class Passes:
         z = z0 + by
         change = self.activation(l, z, samples, units) - a0
         moved.still |= (change == 0) & (a0 == 0)
-        for bend in BENDS.get(layer.f.name, ()):
+        for bend in layer.f.bends:
             moved.bent |= ((z > bend) != (z0 > bend)) | (z0 == bend)
         flips = self._flips(l, z, samples, units)
         if flips is not None and flips.any():
@@ -170,7 +166,7 @@ class Passes:
         self, k: int, z: Array, samples: Rows, moved: PerturbedCosts, careful: bool
     ) -> Array:
         here = self.layers[k - 1]
-        for bend in BENDS.get(here.f.name, ()):
+        for bend in here.f.bends:
             z0 = here.z[samples]
             moved.bent |= (((z > bend) != (z0 > bend)) | (z0 == bend)).any(axis=1)
         if not here.f.kinks:

@@ -8,13 +8,12 @@ network's own dtype; what has no such operator (elu, gelu, ...) is composed of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..mathematics.activations import ACTIVATIONS, SELU_ALPHA, SELU_SCALE, Activation
-from ..mathematics.names import listed
+from ..mathematics.activations import ACTIVATIONS
 
 # onnxruntime 1.13 and later run these, and so do most other runtimes.
 OPSET, ML_OPSET, IR_VERSION = 17, 3, 8
@@ -55,68 +54,19 @@ class Graph:
         return self.op("Cast", x, name=name, to=to)
 
 
-def _elu(g: Graph, z: str, scale: float, alpha: float) -> str:
-    below = g.op("Exp", g.op("Min", z, g.constant(0)))
-    below = g.op("Mul", g.op("Sub", below, g.constant(1)), g.constant(scale * alpha))
-    above = g.op("Mul", z, g.constant(scale))
-    return g.op("Where", g.op("Greater", z, g.constant(0)), above, below)
-
-
-def _leaky_relu(g: Graph, z: str, f: Activation) -> str:
-    below = g.op("Mul", z, g.constant(f.settings["slope"]))
-    return g.op("Where", g.op("Greater", z, g.constant(0)), z, below)
-
-
-def _softplus(g: Graph, z: str, f: Activation) -> str:
-    e = g.op("Exp", g.op("Neg", g.op("Abs", z)))
-    log = g.op("Log", g.op("Add", e, g.constant(1)))
-    return g.op("Add", g.op("Max", z, g.constant(0)), log)
-
-
-def _gelu(g: Graph, z: str, f: Activation) -> str:
-    # onnxruntime has the error function for float only.
-    inside = g.op("Mul", z, g.constant(0.5**0.5))
-    erf = g.cast(g.op("Erf", g.cast(inside, np.float32)), g.dtype)
-    share = g.op("Mul", g.op("Add", erf, g.constant(1)), g.constant(0.5))
-    return g.op("Mul", z, share)
-
-
-def _softsign(g: Graph, z: str, f: Activation) -> str:
-    return g.op("Div", z, g.op("Add", g.op("Abs", z), g.constant(1)))
-
-
-Write = Callable[[Graph, str, Activation], str]
-
-WRITERS: Mapping[str, Write] = {
-    "identity": lambda g, z, f: z,
-    "sigmoid": lambda g, z, f: g.op("Sigmoid", z),
-    "tanh": lambda g, z, f: g.op("Tanh", z),
-    "relu": lambda g, z, f: g.op("Relu", z),
-    "leaky_relu": _leaky_relu,
-    "elu": lambda g, z, f: _elu(g, z, 1.0, f.settings["alpha"]),
-    "selu": lambda g, z, f: _elu(g, z, SELU_SCALE, SELU_ALPHA),
-    "softplus": _softplus,
-    "softsign": _softsign,
-    "gelu": _gelu,
-    "silu": lambda g, z, f: g.op("Mul", z, g.op("Sigmoid", z)),
-    "exp": lambda g, z, f: g.op("Exp", z),
-    "softmax": lambda g, z, f: g.op("Softmax", z, axis=-1),
-}
-
-
 def write_network(g: Graph, network: Any, a: str) -> str:
     """Add the layers of a network (dropout is for training only); return its output.
 
     Raises ValueError for an activation that is not in our table: its function cannot be written.
     """
     for l, f in enumerate(network.activations, 1):
-        if f.name not in WRITERS or not listed(f, ACTIVATIONS):
+        if f.onnx is None:
             raise ValueError(
                 f"ONNX cannot say the activation {f.name!r} of layer {l}: it is a function of "
-                f"your own; use one of {', '.join(sorted(WRITERS))}"
+                f"your own; give it onnx=..., or use one of {', '.join(sorted(ACTIVATIONS))}"
             )
         W, b = g.constant(network.W[l].T), g.constant(network.b[l])
-        a = WRITERS[f.name](g, g.op("Gemm", a, W, b), f)
+        a = f.onnx(g, g.op("Gemm", a, W, b))
     return a
 
 

@@ -7,36 +7,14 @@ its activations are named by the caller.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..mathematics.activations import ACTIVATIONS, Activation
-from ..mathematics.names import listed
+from ..mathematics.names import spell
 from ..network import Network
-
-# Name of the torch class -> the activation's spec, given the module.
-FROM_TORCH: Mapping[str, Callable[[Any], str]] = {
-    "Identity": lambda f: "identity",
-    "Sigmoid": lambda f: "sigmoid",
-    "Tanh": lambda f: "tanh",
-    "ReLU": lambda f: "relu",
-    "LeakyReLU": lambda f: f"leaky_relu({f.negative_slope!r})",
-    "ELU": lambda f: f"elu({f.alpha!r})",
-    "SELU": lambda f: "selu",
-    "Softplus": lambda f: _plain(f, "softplus", f.beta == 1),
-    "Softsign": lambda f: "softsign",
-    "GELU": lambda f: _plain(f, "gelu", f.approximate == "none"),
-    "SiLU": lambda f: "silu",
-    "Softmax": lambda f: _plain(f, "softmax", f.dim in (1, -1)),
-}
-
-
-def _plain(module: Any, name: str, plain: bool) -> str:
-    if not plain:
-        raise ValueError(f"{module} differs from our {name}: there is no such setting here")
-    return name
 
 
 def from_torch(
@@ -103,8 +81,8 @@ def _of_module(model: Any) -> tuple[Weights, list[str], list[float]]:
             if rate:
                 raise ValueError(f"module {place}: one dropout follows another: join them")
             rate = float(module.p)
-        elif name in FROM_TORCH and weights and fs[-1] == "identity" and not rate:
-            fs[-1] = FROM_TORCH[name](module)
+        elif (spec := _spec(module)) and weights and fs[-1] == "identity" and not rate:
+            fs[-1] = spec
         elif name != "Flatten":
             raise ValueError(
                 f"module {place} of the Sequential is {name}, which a Network cannot be there: "
@@ -193,19 +171,23 @@ def to_torch(model: Any) -> Any:
 def _module(f: Activation) -> Any:
     from torch import nn
 
-    made: Mapping[str, Callable[[], Any]] = {
-        "sigmoid": nn.Sigmoid,
-        "tanh": nn.Tanh,
-        "relu": nn.ReLU,
-        "leaky_relu": lambda: nn.LeakyReLU(f.settings["slope"]),
-        "elu": lambda: nn.ELU(f.settings["alpha"]),
-        "selu": nn.SELU,
-        "softplus": nn.Softplus,
-        "softsign": nn.Softsign,
-        "gelu": nn.GELU,
-        "silu": nn.SiLU,
-        "softmax": lambda: nn.Softmax(dim=-1),
-    }
-    if f.name not in made or not listed(f, ACTIVATIONS):
+    if f.torch is None:
         raise ValueError(f"torch has no module for the activation {f.name!r}")
-    return made[f.name]()
+    settings = {theirs: f.settings[ours] for ours, theirs in f.torch.settings.items()}
+    required = {name: values[0] for name, values in f.torch.requires.items()}
+    return getattr(nn, f.torch.name)(**settings, **required)
+
+
+def _spec(module: Any) -> str | None:
+    """Return the name of our activation that a torch module is; None for another module.
+
+    Raises ValueError for a module whose setting ours does not have.
+    """
+    for name, factory in ACTIVATIONS.items():
+        form = factory().torch
+        if form is None or form.name != type(module).__name__:
+            continue
+        if any(getattr(module, attr) not in values for attr, values in form.requires.items()):
+            raise ValueError(f"{module} differs from our {name}: there is no such setting here")
+        return spell(name, (getattr(module, attr) for attr in form.settings.values()))
+    return None

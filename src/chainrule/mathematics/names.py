@@ -148,6 +148,16 @@ def entry(factory: Callable[..., T]) -> Callable[..., T]:
     return build
 
 
+class Table(dict[str, Callable[..., T]]):
+    """A table of records by name: each entry is a factory that takes the record's settings."""
+
+    def entry(self, factory: Callable[..., T]) -> Callable[..., T]:
+        """Add a factory under its own name; see ``entry`` for what it returns."""
+        build = entry(factory)
+        self[factory.__name__] = build
+        return build
+
+
 def listed(record: Any, table: Mapping[str, Callable[..., Any]]) -> bool:
     """Say whether a record is the table's own entry: of a known name, with that entry's functions.
 

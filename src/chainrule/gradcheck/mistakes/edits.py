@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -72,22 +72,15 @@ def argument(s: LayerBackward, z: Any) -> Any:
     return s.da * s.slope(z) if smooth(s.layer.f) and s.layer.f.elementwise else None
 
 
-# What people write for f' in terms of a, and then give z.
-IN_A: Mapping[str, Callable[[Array], Array]] = {
-    "sigmoid": lambda a: a * (1 - a),
-    "tanh": lambda a: 1 - a * a,
-}
-
-
 def in_a(s: LayerBackward) -> Any:
     """Return dz with f' in its form of a, given z."""
-    form = IN_A.get(s.layer.f.name)
+    form = s.layer.f.slope_of_a
     return None if form is None else s.da * form(s.z)
 
 
 def in_a_twice(s: LayerBackward) -> Any:
     """Return dz with f' taken at a, in its form of a."""
-    form = IN_A.get(s.layer.f.name)
+    form = s.layer.f.slope_of_a
     return None if form is None else s.da * form(s.layer.f.f(s.a))
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ...mathematics.activations import ACTIVATIONS, Activation
-from ..mistakes.edits import IN_A
 from ..user_network.model import COMMON, REST, _records
 from ..verdicts import WRONG, Checked
 from .evidence import FITS, Evidence, Finding, Pattern, known
@@ -65,7 +64,7 @@ def _tells(df: Array) -> bool:
 def _elsewhere(f: Activation, x: Array, a: Array) -> Iterator[Array]:
     """f' at a, and its form in a given z or a second time f."""
     yield f.df(a, f.f(a))
-    form = IN_A.get(f.name)
+    form = f.slope_of_a
     if form is not None:
         yield form(x)
 
