@@ -21,7 +21,8 @@ from ..engines.data_parallel import DataParallel, stream_split, threads_each
 from ..network import Network
 from ..training import Settings
 from ..training.agreement import agreed, engine_of
-from ..training.checkpoints import Checkpoints, FolderCheckpointer, signature_of
+from ..training.checkpointer import FolderCheckpointer, signature_of
+from ..training.checkpoints import Checkpoints
 from ..training.data import Data
 from ..training.fit import conduct, problem_of
 from ..training.plan import Plan, plan_of

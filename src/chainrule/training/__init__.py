@@ -10,7 +10,20 @@ from __future__ import annotations
 from .continuation import Carried
 from .fit import fit
 from .history import History, Stop
+from .joint_run import FittedMembers
+from .members import fit_members
 from .metrics import METRICS, Metric
 from .settings import Arguments, Settings
 
-__all__ = ["METRICS", "Arguments", "Carried", "History", "Metric", "Settings", "Stop", "fit"]
+__all__ = [
+    "METRICS",
+    "Arguments",
+    "Carried",
+    "FittedMembers",
+    "History",
+    "Metric",
+    "Settings",
+    "Stop",
+    "fit",
+    "fit_members",
+]

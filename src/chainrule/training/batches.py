@@ -61,9 +61,10 @@ class Batches(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class InMemory:
-    """Samples that are all in memory: in this process, or each member's own rows in its own.
+    """Samples that are all in memory: in this process, or each rank's rows in its own.
 
-    ``weights`` are those of all members' samples, (m,), or None; m counts all members' rows.
+    ``weights`` are those of all ranks' samples, (m,), or None; m counts all ranks' rows. ``rows``:
+    those to train on, m of them, where not all samples are; a row may be there several times.
     """
 
     problem: Problem
@@ -72,6 +73,7 @@ class InMemory:
     shuffle: bool
     weights: npt.NDArray[np.float64] | None
     team: Team = ALONE
+    rows: Rows | None = None
 
     @property
     def steps(self) -> int:
@@ -82,6 +84,7 @@ class InMemory:
         """Yield the one block: all samples in the order of the epoch."""
         seed = self.problem.architecture.seed
         order = permutation(self.m, key(seed, ORDER, epoch)) if self.shuffle else np.arange(self.m)
+        order = order if self.rows is None else self.rows[order]
         yield Block(self.problem, order, self.batch_size, 0, self.steps)
 
     def batch_weights(self, rows: Rows, count: int) -> npt.NDArray[np.float64]:

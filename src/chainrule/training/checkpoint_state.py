@@ -49,6 +49,8 @@ def packed(run: Run, at: Position) -> tuple[dict[str, Any], dict[str, npt.NDArra
             -1, run.net.theta.size
         ),
     }
+    if at.average is not None:
+        arrays["iterate"] = run.net.theta.copy()
     arrays |= {name: np.array(getattr(history, name), np.float64) for name in _LISTS}
     names: dict[str, list[str]] = {}
     for kind in _METRICS:
@@ -60,14 +62,21 @@ def packed(run: Run, at: Position) -> tuple[dict[str, Any], dict[str, npt.NDArra
     return names, arrays
 
 
-def unpack(run: Run, at: Position, names: Any, arrays: Arrays) -> None:
-    """Restore run and position; raises ValueError, in one sentence, for arrays that do not fit."""
+def unpack(run: Run, at: Position, theta: npt.NDArray[Any], names: Any, arrays: Arrays) -> None:
+    """Restore run and position; ``theta`` is the checkpoint's network: averaged, if the run is.
+
+    Raises ValueError, in one sentence, for arrays that do not fit.
+    """
     counts, numbers = _checked(run, at, names, arrays)
     history, best = run.history, run.best
     at.epoch, at.done = counts["epoch"], counts["done"]
     at.state[...] = arrays["optimizer"]
     at.memory = tuple(arrays["schedule"].tolist())
     at.rate = numbers["rate"]
+    if at.average is not None:
+        at.average.theta[...] = theta
+        theta = arrays["iterate"]
+    run.net.theta = theta
     squares = arrays["squares"].copy()
     at.sums = EpochSums(squares, numbers["cost"], numbers["weight"], counts["steps"])
     run.first_cost = numbers["first_cost"] if counts["begun"] else None
@@ -112,7 +121,7 @@ def _checked(
         raise ValueError(f"its position, step {counts['done']}, is none of {steps} steps an epoch")
     if counts["begun"] > 1 or counts["stride"] < 1 or counts["best_epoch"] > counts["epoch"]:
         raise ValueError("its counts contradict one another")
-    state = (arrays["optimizer"], arrays["best"], arrays["squares"])
+    state = [arrays[name] for name in ("optimizer", "best", "squares", "iterate") if name in arrays]
     if not all(np.isfinite(array).all() for array in state) or not numbers["seconds"] >= 0:
         raise ValueError("it holds numbers that are not finite")
     return counts, numbers
@@ -135,6 +144,8 @@ def _shapes(
         "snapshot_epochs": ((snapshots,), np.int64),
         "snapshots": ((snapshots, P), dtype),
     }
+    if at.average is not None:
+        shapes["iterate"] = ((P,), dtype)
     shapes |= dict.fromkeys(_LISTS, ((epochs,), np.float64))
     shapes["validation_cost"] = ((validated,), np.float64)
     for kind in _METRICS:

@@ -1,10 +1,7 @@
-"""Checkpoints: a run of training written to a folder now and then, and continued from there.
+"""Checkpoints: where and how often a run is written, and the folder that holds the files.
 
-A checkpoint is a model file that also holds the state of the run (``checkpoint_state``), so it can
-predict as it is. It is written as a whole or not at all, and the last few are kept. A run
-that is resumed ends in the same bits as one that was never stopped: the optimizer's state, the
-position in the order of samples, the sums of the epoch in hand and the history are all there, and
-orders and dropout masks are functions of seed and step.
+A checkpoint is written as a whole or not at all, and the last few are kept. ``checkpointer`` says
+what is in one.
 """
 
 from __future__ import annotations
@@ -13,24 +10,19 @@ import os
 import re
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy.typing as npt
 
-from ..engines.communicator import ALONE, Disagreement, Team
 from ..files.atomic import TEMPORARY, check_writable
-from ..files.network import Loaded, load_network, save_network
 from ..files.platform import lock_folder, unlock_folder
 from ..mathematics.checks import POSITIVE, WHOLE, check
-from ..mathematics.names import spell
-from .checkpoint_state import packed, unpack
-from .position import Position
-from .run import Run
 from .settings import Settings
 
+T = TypeVar("T")
 Encoder = tuple[Any, Mapping[str, npt.NDArray[Any]]]
 
 NAME: Final = "step-{:012d}.safetensors"
@@ -90,27 +82,20 @@ def policy_of(settings: Settings) -> Checkpoints | None:
     return checkpoints_of(settings.checkpoint, settings.checkpoint_every)
 
 
-class FolderCheckpointer:
-    """Writes and reads the checkpoints of one run; holds the folder's lock until closed.
+class CheckpointFolder:
+    """A folder of checkpoints: its lock, when the next one is due, and the newest sound one.
 
-    ``signature``: what must be the same for a run to be continued, in words and digests. Of a team,
-    only rank 0 touches the folder.
+    Only the process that ``writes``, rank 0 of a team, touches the folder.
     """
 
-    def __init__(
-        self,
-        policy: Checkpoints,
-        signature: Mapping[str, Any],
-        resume: bool,
-        team: Team = ALONE,
-    ) -> None:
-        self.folder = Path(policy.folder)
-        self._policy, self._signature, self._resume = policy, dict(signature), resume
-        self._next = self._due()
+    def __init__(self, policy: Checkpoints, resume: bool, writes: bool = True) -> None:
+        self.path = Path(policy.folder)
+        self._policy, self._resume = policy, resume
+        self._next = self._by_clock()
         self._lock: int | None = None
-        if team.rank != 0:
+        if not writes:
             return
-        self._lock = _locked(self.folder)
+        self._lock = _locked(self.path)
         try:
             self._start()
         except BaseException:
@@ -118,98 +103,67 @@ class FolderCheckpointer:
             raise
 
     def _start(self) -> None:
-        check_writable(self.folder / NAME.format(0))
-        if not self._resume and written(self.folder):
+        check_writable(self.path / NAME.format(0))
+        if not self._resume and written(self.path):
             raise ValueError(
-                f"{self.folder} holds checkpoints of an earlier run: resume it (resume=True, "
+                f"{self.path} holds checkpoints of an earlier run: resume it (resume=True, "
                 "--resume), name another folder, or remove them"
             )
-        for partial in self.folder.glob(f"{TEMPORARY}*.tmp"):  # of a run that was killed
+        for partial in self.path.glob(f"{TEMPORARY}*.tmp"):  # of a run that was killed
             partial.unlink(missing_ok=True)
 
-    def _due(self) -> float:
+    def _by_clock(self) -> float:
         minutes = self._policy.minutes
         return float("inf") if minutes is None else time.monotonic() + 60 * minutes
 
-    def restore(self, run: Run, at: Position) -> None:
-        """Put the run where its last sound checkpoint stands; where there is none, leave it.
-
-        Raises Disagreement, a ValueError, on all ranks for checkpoints of another run, naming what
-        differs.
-        """
-        newest = run.team.share(self._newest(run) if run.team.rank == 0 else None)
-        if isinstance(newest, str):
-            raise Disagreement(newest)
-        if newest is None:
-            return
-        path, theta, names, arrays = newest
-        try:
-            unpack(run, at, names, arrays)
-        except ValueError as error:
-            raise Disagreement(f"{path} is not a sound checkpoint: {error}") from None
-        run.net.theta = theta
-
-    def _newest(self, run: Run) -> Any:
-        """Return path, theta, names and arrays of the newest sound checkpoint; None, or why not."""
-        if not self._resume:
-            return None
-        faults: list[str] = []
-        for path in reversed(written(self.folder)):
-            try:
-                loaded = load_network(path)
-                names = self._checked(path, loaded)
-            except ValueError as error:
-                faults.append(str(error))
-                continue
-            if isinstance(names, str):
-                return names
-            for fault in faults:
-                warnings.warn(f"{fault}; {path.name} is resumed", RuntimeWarning, stacklevel=2)
-            return str(path), loaded.theta, names, dict(loaded.checkpoint_arrays)
-        return faults[0] if faults else None
-
-    def _checked(self, path: Path, loaded: Loaded) -> Any:
-        """Return the names in a checkpoint of this run, or the sentence that says what differs."""
-        state = loaded.checkpoint
-        if not isinstance(state, dict) or set(state) != {"signature", "names"}:
-            raise ValueError(f"{path} is a model file, but not a checkpoint")
-        before = state["signature"] if isinstance(state["signature"], dict) else {}
-        for name, now in self._signature.items():
-            if before.get(name) != now:
-                return _difference(path, name, before.get(name), now)
-        return state["names"]
-
-    def end_epoch(self, run: Run, at: Position) -> None:
-        """Write a checkpoint at the end of an epoch if one is due."""
+    def due(self, epoch: int | None) -> bool:
+        """Return whether one is due: at the end of this epoch, or None between steps."""
         every = self._policy.epochs
-        due = every is not None and at.epoch % every == 0
-        if run.team.share(due or time.monotonic() >= self._next):
-            self.write(run, at)
+        after_epoch = epoch is not None and every is not None and epoch % every == 0
+        return after_epoch or time.monotonic() >= self._next
 
-    def after_steps(self, run: Run, at: Position) -> None:
-        """Write a checkpoint between steps if the clock says so."""
-        if self._policy.minutes is None:
-            return
-        if run.team.share(time.monotonic() >= self._next):
-            self.write(run, at)
+    @property
+    def by_clock(self) -> bool:
+        """Whether checkpoints are also written between epochs."""
+        return self._policy.minutes is not None
 
-    def write(self, run: Run, at: Position) -> None:
-        """Write a checkpoint and remove those beyond the last ``keep``.
+    def postpone(self) -> None:
+        """Start the clock for the next checkpoint."""
+        self._next = self._by_clock()
+
+    def store(self, done: int, save: Callable[[Path], None]) -> None:
+        """Save a checkpoint after ``done`` steps, and remove those beyond the last ``keep``.
 
         A fault of the disk is a RuntimeWarning: training goes on, and the next one may succeed.
         """
-        self._next = self._due()
-        if run.team.rank != 0:
-            return
-        names, arrays = packed(run, at)
-        state = {"signature": self._signature, "names": names}
-        path = self.folder / NAME.format(at.done)
         try:
-            save_network(path, run.net, self._policy.encoder, None, (state, arrays))
-            for old in written(self.folder)[: -self._policy.keep]:
+            save(self.path / NAME.format(done))
+            for old in written(self.path)[: -self._policy.keep]:
                 old.unlink(missing_ok=True)
         except OSError as error:
             warnings.warn(f"no checkpoint: {error}; training goes on", RuntimeWarning, stacklevel=2)
+
+    def newest(self, load: Callable[[Path], T]) -> T | None:
+        """Return what ``load`` makes of the newest sound checkpoint, None if there are none.
+
+        ``load`` raises ValueError for one that is not sound; those before it are tried then, and a
+        RuntimeWarning says so. Raises ValueError where none is sound.
+        """
+        if not self._resume:
+            return None
+        faults: list[str] = []
+        for path in reversed(written(self.path)):
+            try:
+                loaded = load(path)
+            except ValueError as error:
+                faults.append(str(error))
+                continue
+            for fault in faults:
+                warnings.warn(f"{fault}; {path.name} is resumed", RuntimeWarning, stacklevel=2)
+            return loaded
+        if faults:
+            raise ValueError(faults[0])
+        return None
 
     def close(self) -> None:
         """Release the folder's lock."""
@@ -237,55 +191,3 @@ def _locked(folder: Path) -> int | None:
         raise ValueError(
             f"{folder} cannot be a folder of checkpoints: {error.strerror or error}"
         ) from None
-
-
-def _difference(path: Path, name: str, before: Any, now: Any) -> str:
-    if name in ("data", "validation") and before is not None and now is not None:
-        words = f"was written while training on other {_WORDS[name]}"
-    else:
-        what = _WORDS.get(name, name)
-        words = f"is of another run: its {what} is {before!r:.200}, not {now!r:.200}"
-    return f"{path} {words}; give the run its own again, or name another folder"
-
-
-_WORDS: Final = {
-    "data": "samples",
-    "validation": "validation samples",
-    "network": "network",
-    "batch_size": "batch size",
-    "learning_rate": "learning rate",
-    "epochs": "number of epochs, which its schedule depends on,",
-}
-# Fields of the plan that must be the same.
-_NUMBERS: Final = (
-    "learning_rate",
-    "batch_size",
-    "clip_value",
-    "clip_norm",
-    "shuffle",
-    "tolerance",
-    "patience",
-    "record",
-)
-
-
-def signature_of(run: Run, data: Any, validation: Any) -> dict[str, Any]:
-    """Return what must be the same for a run to be continued. ``data``, ``validation``: digests.
-
-    Raises ValueError for L-BFGS, and for a network with one's own records.
-    """
-    plan = run.plan
-    if plan.optimizer is None:
-        raise ValueError("lbfgs keeps its state to itself and cannot be resumed: use adam, say")
-    return {
-        "network": run.net.config(),
-        "data": data,
-        "validation": validation,
-        "optimizer": spell(plan.optimizer.name, plan.optimizer.settings.values()),
-        "schedule": spell(plan.schedule.name, plan.schedule.settings.values()),
-        **{name: getattr(plan, name) for name in _NUMBERS},
-        "monitor": plan.monitor.name if plan.monitor else "cost",
-        "metrics": [metric.name for metric in plan.metrics],
-        # A longer run may continue a shorter one, unless its learning rates depend on the length.
-        "epochs": None if plan.schedule.name in ("constant", "plateau") else plan.epochs,
-    }

@@ -7,6 +7,7 @@ from math import isfinite
 
 import numpy as np
 
+from .averaging import WeightAverage
 from .batches import Block
 from .history import Reason
 from .interrupt import Interrupt
@@ -27,25 +28,37 @@ def descend(run: Run, interrupt: Interrupt) -> Reason:
         return _epochs(run, at, interrupt)
     finally:
         run.carried.take(at.state, at.done, at.epoch)
+        if at.average is not None:
+            run.net.theta = at.average.theta
 
 
 def _epochs(run: Run, at: Position, interrupt: Interrupt) -> Reason:
     """Run the remaining epochs; return why to stop."""
-    for epoch in range(at.epoch, run.plan.epochs):
-        for block in run.batches.blocks(run.carried.epochs + epoch, at.sums.steps):
-            reason = _through(run, block, at, interrupt)
-            if reason is not None:
-                return reason
-        sums = at.sums
-        at.epoch = epoch + 1
-        reason = run.end_epoch(sums.mean_cost, sums.squares / sums.steps, at.rate)
+    while at.epoch < run.plan.epochs:
+        reason = take_epoch(run, at, interrupt)
         if reason is not None:
             return reason
-        at.memory = run.plan.schedule.observe(at.memory, run.monitored())
-        at.sums = EpochSums(np.zeros_like(sums.squares))
+        begin_epoch(run, at, run.monitored())
         if run.checkpointer is not None:
             run.checkpointer.end_epoch(run, at)
     return "epochs"
+
+
+def take_epoch(run: Run, at: Position, interrupt: Interrupt) -> Reason | None:
+    """Take the remaining steps of an epoch and record it; return why to stop, or None."""
+    for block in run.batches.blocks(run.carried.epochs + at.epoch, at.sums.steps):
+        reason = _through(run, block, at, interrupt)
+        if reason is not None:
+            return reason
+    at.epoch += 1
+    with at.averaged(run.net):
+        return run.end_epoch(at.sums.mean_cost, at.sums.squares / at.sums.steps, at.rate)
+
+
+def begin_epoch(run: Run, at: Position, monitored: float) -> None:
+    """Show the schedule the last epoch's monitored value, and empty the sums."""
+    at.memory = run.plan.schedule.observe(at.memory, monitored)
+    at.sums = EpochSums(np.zeros_like(at.sums.squares))
 
 
 def start(run: Run) -> Position:
@@ -57,7 +70,11 @@ def start(run: Run) -> Position:
     state = run.carried.state
     if state is None:
         state = plan.optimizer.init(run.net.theta)
-    return Position(state, plan.schedule.init(), sums, chunk=FEWEST_STEPS)
+    at = Position(state, plan.schedule.init(), sums, chunk=FEWEST_STEPS)
+    if plan.averaging is not None:
+        half_life = plan.averaging * plan.epochs * run.batches.steps
+        at.average = WeightAverage(run.net.theta, half_life)
+    return at
 
 
 def _through(run: Run, block: Block, at: Position, interrupt: Interrupt) -> Reason | None:
@@ -65,6 +82,8 @@ def _through(run: Run, block: Block, at: Position, interrupt: Interrupt) -> Reas
     end = block.first + block.steps
     while at.sums.steps < end:
         count = min(at.chunk, end - at.sums.steps)
+        if at.average is not None:
+            count = min(count, at.average.until_sample(at.done))
         began = time.monotonic()
         if not _steps(run, block, at, count):
             return "diverged"
@@ -99,6 +118,8 @@ def _steps(run: Run, block: Block, at: Position, count: int) -> bool:
         run.first_cost = float(costs[0])
     at.sums.add(costs, squares, run.batches.batch_weights(rows, count))
     at.done, at.rate = at.done + count, float(rates[-1])
+    if at.average is not None:
+        at.average.observe(run.net.theta, at.done)
     return True
 
 

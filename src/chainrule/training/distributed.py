@@ -31,7 +31,8 @@ from ..engines.mpi_supervisor import supervise
 from ..mathematics.names import unknown
 from .agreement import agree_on, agreed, engine_of
 from .batches import InMemory
-from .checkpoints import FolderCheckpointer, policy_of, signature_of
+from .checkpointer import FolderCheckpointer, signature_of
+from .checkpoints import policy_of
 from .data import Data, Weights, class_factors, data_of, held_out, rows_of, weighted
 from .fingerprint import digest_of
 from .fit import conduct, problem_of

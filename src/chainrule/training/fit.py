@@ -62,7 +62,8 @@ def _checkpointer(
     if settings.checkpoint is None and not settings.resume:
         return None
     # What checkpoints need (locks, hashes, dates) is imported by those who write some.
-    from .checkpoints import FolderCheckpointer, policy_of, signature_of
+    from .checkpointer import FolderCheckpointer, signature_of
+    from .checkpoints import policy_of
     from .fingerprint import digest_of
 
     policy = policy_of(settings)

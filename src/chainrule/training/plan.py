@@ -6,7 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ..mathematics.checks import NOT_NEGATIVE, POSITIVE, WHOLE, Domain, check, number
+from ..mathematics.checks import (
+    NOT_NEGATIVE,
+    POSITIVE,
+    POSITIVE_SHARE,
+    WHOLE,
+    Domain,
+    check,
+    number,
+)
 from ..mathematics.names import unknown
 from ..mathematics.optimizers import OPTIMIZERS, Optimizer, resolve_optimizer
 from ..mathematics.schedules import Schedule, resolve_schedule
@@ -25,6 +33,7 @@ _DOMAINS: Final[Mapping[str, Domain]] = {
     "patience": WHOLE,
     "clip_value": POSITIVE,
     "clip_norm": POSITIVE,
+    "averaging": POSITIVE_SHARE,
     "threads": WHOLE,
     "evaluations": WHOLE,
 }
@@ -51,6 +60,7 @@ class Plan:
     callbacks: tuple[Callback, ...]
     clip_value: float | None
     clip_norm: float | None
+    averaging: float | None
     shuffle: bool
     record: bool
     threads: int | None
@@ -68,6 +78,8 @@ def plan_of(settings: Settings, net: Model, m: int, validated: bool) -> Plan:
     optimizer = None if settings.optimizer == LBFGS else _optimizer(settings.optimizer)
     if optimizer is None:
         _check_lbfgs(net, settings)
+    if settings.averaging is not None and settings.carried is not None:
+        raise ValueError("carried holds no average of theta: leave out averaging")
     metrics = resolve_metrics(settings.metrics)
     if settings.record not in (None, "explain"):
         raise ValueError(f"record must be None or 'explain', not {settings.record!r}")
@@ -84,6 +96,7 @@ def plan_of(settings: Settings, net: Model, m: int, validated: bool) -> Plan:
         callbacks=_callbacks(settings.callbacks),
         clip_value=_real(settings.clip_value),
         clip_norm=_real(settings.clip_norm),
+        averaging=_real(settings.averaging),
         shuffle=bool(settings.shuffle),
         record=settings.record == "explain",
         threads=None if settings.threads is None else int(settings.threads),
@@ -108,7 +121,7 @@ def _check_lbfgs(net: Model, settings: Settings) -> None:
         raise ValueError(
             "lbfgs needs the same cost at every call, and dropout changes it: use adam"
         )
-    for name in ("schedule", "clip_value", "clip_norm"):
+    for name in ("schedule", "clip_value", "clip_norm", "averaging"):
         if getattr(settings, name) is not None:
             raise ValueError(f"lbfgs chooses its own steps: leave out {name}, or use adam")
 

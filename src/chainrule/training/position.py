@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from ..model import Model
+from .averaging import WeightAverage
 
 Reals = npt.NDArray[np.float64]
 
@@ -44,7 +49,8 @@ class Position:
 
     ``state`` (slots, P) is the optimizer's and ``memory`` the schedule's; ``done`` counts the steps
     of all epochs, ``sums.steps`` those of ``epoch``; ``rate`` is the learning rate of the last
-    step, ``chunk`` how many steps the next call of the engine takes.
+    step, ``chunk`` how many steps the next call of the engine takes. ``average``: of theta over
+    the steps, None without averaging.
     """
 
     state: npt.NDArray[np.floating[Any]]
@@ -54,3 +60,17 @@ class Position:
     done: int = 0
     rate: float = 0.0
     chunk: int = 1
+    average: WeightAverage | None = None
+
+    @contextmanager
+    def averaged(self, net: Model) -> Iterator[None]:
+        """Give the network its averaged parameters, if there are any, for as long as this lasts."""
+        if self.average is None:
+            yield
+            return
+        iterate = net.theta.copy()
+        net.theta = self.average.theta
+        try:
+            yield
+        finally:
+            net.theta = iterate

@@ -193,11 +193,11 @@ class Run:
         else:
             message = MESSAGES[reason].format(epoch=epoch)
         norm = self.gradient_norm() if self.plan.certificate else nan
-        history.stop = Stop(reason, message, norm, _last_decrease(history.cost), epoch)
+        history.stop = Stop(reason, message, norm, last_decrease(history.cost), epoch)
         return history
 
 
-def _last_decrease(costs: list[float]) -> float | None:
+def last_decrease(costs: list[float]) -> float | None:
     """Return (cost before - cost) / |cost before| of the last two epochs, or None."""
     if len(costs) < 2 or not costs[-2]:
         return None

@@ -45,6 +45,7 @@ class Arguments(TypedDict, total=False):
     schedule: str | Schedule | None
     clip_norm: float | None
     clip_value: float | None
+    averaging: float | None
     shuffle: bool
     callbacks: Callback | Sequence[Callback]
     metrics: str | Metric | Sequence[str | Metric]
@@ -81,6 +82,8 @@ class Settings:
     weights of its own; metrics follow the same weights.
     ``schedule``: a name of ``SCHEDULES`` or a record; None is a constant learning rate.
     ``clip_value``, ``clip_norm``: limits of the gradient, applied in this order.
+    ``averaging``: validate, and end with, an exponential moving average of theta; its half-life as
+    a share of all planned steps, such as 0.03. None: theta itself.
     ``shuffle``: take the samples of each epoch in a new random order.
     ``callbacks``: functions of (network, history), called after each epoch; one that returns True
     stops.
@@ -114,6 +117,7 @@ class Settings:
     schedule: str | Schedule | None = None
     clip_norm: float | None = None
     clip_value: float | None = None
+    averaging: float | None = None
     shuffle: bool = True
     callbacks: Callback | Sequence[Callback] = ()
     metrics: str | Metric | Sequence[str | Metric] = ()
