@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from ..configuration import config_of
 from ..engines.communicator import ALONE, Disagreement, Team
 from ..files.network import load_network, save_network
 from ..mathematics.names import spell
@@ -69,7 +70,10 @@ class FolderCheckpointer:
         state = loaded.checkpoint
         if not isinstance(state, dict) or set(state) != {"signature", "names"}:
             raise ValueError(f"{path} is a model file, but not a checkpoint")
-        difference = difference_of(path, state["signature"], self._signature)
+        signature = state["signature"] if isinstance(state["signature"], dict) else {}
+        # The network is that of the file: an older version wrote its config in another form.
+        signature = {**signature, "network": config_of(loaded.architecture)}
+        difference = difference_of(path, signature, self._signature)
         if difference is not None:
             return difference
         return str(path), loaded.theta, state["names"], dict(loaded.checkpoint_arrays)
@@ -103,9 +107,8 @@ class FolderCheckpointer:
         self._folder.close()
 
 
-def difference_of(path: Path, before: Any, now: Mapping[str, Any]) -> str | None:
+def difference_of(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     """Return the sentence that says how a checkpoint's signature differs from a run's, or None."""
-    before = before if isinstance(before, dict) else {}
     for name, value in now.items():
         if before.get(name) != value:
             return _difference(path, name, before.get(name), value)

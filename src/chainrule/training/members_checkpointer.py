@@ -72,9 +72,10 @@ class MembersCheckpointer:
     def _load(self, path: Path) -> Any:
         """Return path, names and arrays, or the sentence that says what differs."""
         arrays, metadata = read_model(path)
-        if set(metadata) != {"signature", "names"}:
+        signature = metadata.get("signature")
+        if set(metadata) != {"signature", "names"} or not isinstance(signature, dict):
             raise ValueError(f"{path} is a model file, but not a checkpoint of members")
-        difference = difference_of(path, metadata["signature"], self._signature)
+        difference = difference_of(path, signature, self._signature)
         return difference or (path, metadata["names"], arrays)
 
     def end_epoch(self, run: JointRun) -> None:
