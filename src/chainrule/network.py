@@ -8,12 +8,13 @@ from typing import Unpack
 
 import numpy.typing as npt
 
-from .architecture import Architecture, architecture
+from .architecture import Architecture, architecture, architecture_of_layers
 from .engines import Predictor
 from .engines.inference import predict, predictor
 from .mathematics.activations import Activation
 from .mathematics.costs import Cost
 from .mathematics.initializers import Initializer
+from .mathematics.layers import Layer
 from .mathematics.passes import Gradients, Trace
 from .model import Model
 from .parameters import Floats, initial_theta
@@ -60,6 +61,33 @@ class Network(Model):
         shape = architecture(sizes, hidden, output, cost, seed, dtype, dropout, l1, l2, init)
         refuse_wrong_records(shape)
         self._hold(shape, initial_theta(shape))
+
+    @classmethod
+    def from_layers(
+        cls,
+        layers: Sequence[Layer],
+        cost: str | Cost | None = None,
+        seed: int = 0,
+        dtype: npt.DTypeLike = "float64",
+        l1: float = 0.0,
+        l2: float = 0.0,
+    ) -> Network:
+        """Build a network of any kinds of layers, the last an activation.
+
+        Each affine layer is followed by its activation: these are the layers that the notes count.
+        What does not know a kind yet says so and falls back. Raises ValueError or TypeError
+        naming the layer or the argument that cannot be.
+
+        >>> from chainrule.mathematics.layers import ActivationLayer, Affine, Scale
+        >>> from chainrule import ACTIVATIONS, INITIALIZERS
+        >>> init, relu = INITIALIZERS["he_uniform"](), ACTIVATIONS["relu"]()
+        >>> layers = [Scale(3), Affine(3, 2, init), ActivationLayer(2, relu)]
+        >>> Network.from_layers(layers).sizes
+        (3, 2)
+        """
+        shape = architecture_of_layers(layers, cost, seed, dtype, l1, l2)
+        refuse_wrong_records(shape)
+        return cls.from_architecture(shape)
 
     def _hold(self, architecture: Architecture, theta: Floats) -> None:
         super()._hold(architecture, theta)

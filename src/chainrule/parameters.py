@@ -54,6 +54,18 @@ def places(layers: Sequence[Layer]) -> tuple[Place, ...]:
     return tuple(all_places)
 
 
+def named_places(architecture: Architecture) -> Iterator[tuple[str, Place]]:
+    """Yield each parameter's name, as W1, b1 or, of other kinds, ``scale0.s``, with its place."""
+    numbers = {view.at: view.l for view in architecture.numbered}
+    for place in places(architecture.layers):
+        number = numbers.get(place.layer)
+        if number is None:
+            kind = architecture.layers[place.layer].kind
+            yield f"{kind}{place.layer}.{place.name}", place
+        else:
+            yield f"{place.name}{number}", place
+
+
 def size(layers: Sequence[Layer]) -> int:
     """Return P, the number of parameters."""
     return sum(prod(parameter.shape) for layer in layers for parameter in layer.parameters)

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..architecture import Architecture
-from ..parameters import penalties
+from ..parameters import penalties, spans
 from . import reference
 from .communicator import Team
 from .protocol import Costs, Floats, Problem
@@ -131,7 +131,7 @@ class DataParallel:
         See ``protocol.Engine.run``. Raises RuntimeError if members' parameters ever differ.
         """
         net, steps = problem.architecture, len(rates)
-        costs, squares = np.empty(steps), np.empty((steps, len(net.activations)))
+        costs, squares = np.empty(steps), np.empty((steps, len(spans(net.layers))))
         sums = Sums(self.part, theta)
         for s in range(steps):
             rows, places = self.split(order[s * batch_size : (s + 1) * batch_size])

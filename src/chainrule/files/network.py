@@ -8,7 +8,7 @@ all are JSON values and arrays. A checkpoint is thus a model file that can be pr
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ..architecture import Architecture
 from ..configuration import architecture_of
 from ..model import Model
-from ..parameters import Floats, Place, gather, places, size
+from ..parameters import Floats, gather, named_places, size
 from .model import read_model, shapes_agree, write_model
 
 ENCODER = "encoder."
@@ -55,7 +55,7 @@ def save_network(
     """
     found = {
         name: np.ascontiguousarray(network.parameters[place.layer][place.name])
-        for name, place in _named(network.architecture)
+        for name, place in named_places(network.architecture)
     }
     metadata = {"network": network.config(), "encoder": None, "record": record}
     for key, part in ((ENCODER, encoder), (CHECKPOINT, checkpoint)):
@@ -71,7 +71,7 @@ def load_network(path: str | os.PathLike[str]) -> Loaded:
     try:
         made = architecture_of(metadata.get("network"))
         encoder, checkpoint = (_popped(arrays, key) for key in (ENCODER, CHECKPOINT))
-        named = list(_named(made))
+        named = list(named_places(made))
         shapes_agree(arrays, {name: (place.shape, made.dtype) for name, place in named})
     except ValueError as error:
         raise ValueError(f"{os.fspath(path)} is not a sound model file: {error}") from None
@@ -87,15 +87,3 @@ def _popped(arrays: dict[str, npt.NDArray[Any]], key: str) -> dict[str, npt.NDAr
     """Take the arrays whose names begin with ``key`` out, and return them without it."""
     names = [name for name in arrays if name.startswith(key)]
     return {name.removeprefix(key): arrays.pop(name) for name in names}
-
-
-def _named(architecture: Architecture) -> Iterator[tuple[str, Place]]:
-    """Yield each parameter's name in a file, as W1 or ``scale0.s``, with its place."""
-    numbers = {view.at: view.l for view in architecture.numbered}
-    for place in places(architecture.layers):
-        number = numbers.get(place.layer)
-        if number is None:
-            kind = architecture.layers[place.layer].kind
-            yield f"{kind}{place.layer}.{place.name}", place
-        else:
-            yield f"{place.name}{number}", place

@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from ..mathematics.activations import ACTIVATIONS
-
 # onnxruntime 1.13 and later run these, and so do most other runtimes.
 OPSET, ML_OPSET, IR_VERSION = 17, 3, 8
 ML = "ai.onnx.ml"
@@ -57,16 +55,10 @@ class Graph:
 def write_network(g: Graph, network: Any, a: str) -> str:
     """Add the layers of a network (dropout is for training only); return its output.
 
-    Raises ValueError for an activation that is not in our table: its function cannot be written.
+    Raises ValueError for an activation of the user's own: its function cannot be written.
     """
-    for l, f in enumerate(network.activations, 1):
-        if f.onnx is None:
-            raise ValueError(
-                f"ONNX cannot say the activation {f.name!r} of layer {l}: it is a function of "
-                f"your own; give it onnx=..., or use one of {', '.join(sorted(ACTIVATIONS))}"
-            )
-        W, b = g.constant(network.W[l].T), g.constant(network.b[l])
-        a = f.onnx(g, g.op("Gemm", a, W, b))
+    for layer, parameters in zip(network.layers, network.parameters, strict=True):
+        a = layer.onnx(g, a, parameters)
     return a
 
 

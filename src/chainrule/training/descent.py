@@ -7,6 +7,7 @@ from math import isfinite
 
 import numpy as np
 
+from ..parameters import spans
 from .averaging import WeightAverage
 from .batches import Block
 from .history import Reason
@@ -66,7 +67,7 @@ def start(run: Run) -> Position:
     plan = run.plan
     if plan.optimizer is None:
         raise TypeError("L-BFGS does not descend in steps of its own")
-    sums = EpochSums(np.zeros(len(run.net.activations)))
+    sums = EpochSums(np.zeros(len(spans(run.net.layers))))
     state = run.carried.state
     if state is None:
         state = plan.optimizer.init(run.net.theta)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from ...engines import Problem, choose
 from ...mathematics.costs import canonical_pair, smooth
+from ...mathematics.layers import kinds_beyond_the_notes
 from ...mathematics.optimizers import OPTIMIZERS
 from ...mathematics.passes import forward_pass
 from ...mathematics.sample_weights import shares_of, weights_of
@@ -31,6 +32,7 @@ from ..progress import Progress
 from ..report import Report
 from ..settings import CheckSettings
 from ..verdicts import RIGHT, TOLERANCE, UNCHECKED, UNDECIDABLE, Checked
+from .any_layers import check_entries
 from .layers import layer_parts
 from .taylor import taylor_of_theta
 
@@ -73,7 +75,10 @@ def check_network(
             dtheta, name = _dtheta_of(gradients, frozen.model), "the gradient given"
         if not np.isfinite(J):
             raise ValueError(f"the cost is {J} at these parameters: check where it is finite")
-        report = _report_on(frozen, J, dtheta, settings, on_core=engine != "reference")
+        if kinds_beyond_the_notes(net.layers):
+            report = check_entries(frozen.model, _cost_function(frozen), dtheta, settings)
+        else:
+            report = _report_on(frozen, J, dtheta, settings, on_core=engine != "reference")
         report.subject = f"{net!r}, {name}"
         report.notes = _notes(net, frozen)
     report.seconds = time.monotonic() - start
@@ -136,9 +141,7 @@ def _report_on(
     if on_core:
         perturbation.core = native_passes_of(model, perturbation)
     tensors, stopped = _differences(model, perturbation, dtheta, shares, settings)
-    J_of = _cost_function(
-        model, frozen.X, frozen.Y, frozen.weights, frozen.training, frozen.at_step
-    )
+    J_of = _cost_function(frozen)
     if not stopped:
         _loop(model, tensors, J_of, settings.seed)
     report = Report(
@@ -244,11 +247,11 @@ def perturbation_of(
         return Perturbation(layers, Y, shares, net.cost)
 
 
-def _cost_function(net: Model, X: Array, Y: Array, weights: Any, training: bool, step: int) -> Any:
+def _cost_function(frozen: FrozenNetwork) -> Any:
     """Return J as a function of theta by whole passes, as the notes do: the oracle of the quick
     way."""
-    shares = shares_of(weights, len(X), np.float64)
-    masks = net.masks(step) if training else None
+    net, X, Y, shares = frozen.model, frozen.X, frozen.Y, frozen.shares
+    masks = net.masks(frozen.at_step) if frozen.training else None
     held = net.theta.copy()
     parameters = views(held, net.layers)
     pair = canonical_pair(net.activations[-1], net.cost)

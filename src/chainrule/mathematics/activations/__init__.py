@@ -8,11 +8,20 @@ with ``ACTIVATIONS.entry``, in one of these files; everything else enumerates th
 from __future__ import annotations
 
 from . import outputs, rectifiers, sigmoids
-from .record import ACTIVATIONS, Activation, activation_backward, resolve_activation
+from .record import (
+    ACTIVATIONS,
+    Activation,
+    OnnxGraph,
+    TorchModule,
+    activation_backward,
+    resolve_activation,
+)
 
 __all__ = [
     "ACTIVATIONS",
     "Activation",
+    "OnnxGraph",
+    "TorchModule",
     "activation_backward",
     "outputs",
     "rectifiers",

@@ -17,6 +17,7 @@ from .activation import ActivationLayer
 from .affine import Affine
 from .dropout import Dropout
 from .layer import Layer, Parameter, Parameters
+from .scale import Scale
 
 __all__ = [
     "LAYERS",
@@ -27,12 +28,15 @@ __all__ = [
     "Numbered",
     "Parameter",
     "Parameters",
+    "Scale",
+    "kinds_beyond_the_notes",
     "layer_config",
     "layer_from_config",
     "numbered",
 ]
 
-LAYERS: Mapping[str, type[Layer]] = {cls.kind: cls for cls in (Affine, ActivationLayer, Dropout)}
+_KINDS: tuple[type[Layer], ...] = (Affine, ActivationLayer, Dropout, Scale)
+LAYERS: Mapping[str, type[Layer]] = {cls.kind: cls for cls in _KINDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,15 @@ def numbered(layers: Sequence[Layer]) -> tuple[Numbered, ...]:
             rate = after.rate if isinstance(after, Dropout) else 0.0
             views.append(Numbered(len(views) + 1, at, layer, f.f, rate))
     return tuple(views)
+
+
+def kinds_beyond_the_notes(layers: Sequence[Layer]) -> tuple[str, ...]:
+    """Return the kinds that are neither affine layer, activation nor dropout, each once.
+
+    What works by the numbered layers alone asks this first, and falls back or says so.
+    """
+    others = (x.kind for x in layers if not isinstance(x, Affine | ActivationLayer | Dropout))
+    return tuple(dict.fromkeys(others))
 
 
 def layer_config(layer: Layer) -> dict[str, Any]:

@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..activations import ACTIVATIONS, Activation, activation_backward, resolve_activation
+from ..activations import (
+    ACTIVATIONS,
+    Activation,
+    OnnxGraph,
+    activation_backward,
+    resolve_activation,
+)
 from ..dropout import Masks
 from ..names import spelled_entry
 from ..namespace import Array
@@ -48,6 +54,15 @@ class ActivationLayer:
     ) -> tuple[Array | None, Parameters]:
         """Return dz of ``dy`` = dJ/da; see ``activations.activation_backward``."""
         return (activation_backward(dy, *cache, self.f) if want_dx else None), {}
+
+    def onnx(self, g: OnnxGraph, x: str, p: Parameters) -> str:
+        """Add the activation to an ONNX graph; raises ValueError for a record without ``onnx``."""
+        if self.f.onnx is None:
+            raise ValueError(
+                f"ONNX cannot say the activation {self.f.name!r}: it is a function of your own; "
+                f"give it onnx=..., or use one of {', '.join(sorted(ACTIVATIONS))}"
+            )
+        return self.f.onnx(g, x)
 
     def config(self) -> dict[str, Any]:
         """Return n_out and the activation's name."""

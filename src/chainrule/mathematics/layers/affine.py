@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from ..activations import OnnxGraph
 from ..dropout import Masks
 from ..initializers import INITIALIZERS, Initializer, resolve_initializer
 from ..names import spelled_entry
@@ -53,6 +54,10 @@ class Affine:
         ``dW_i = dz_i x_i^T`` before the sum over samples.
         """
         return {"W": dy[:, :, None] * cache[:, None, :], "b": dy}
+
+    def onnx(self, g: OnnxGraph, x: str, p: Parameters) -> str:
+        """Add the layer to an ONNX graph; return the name of its result."""
+        return g.op("Gemm", x, g.constant(p["W"].T), g.constant(p["b"]))
 
     def config(self) -> dict[str, Any]:
         """Return n_in, n_out and the initializer's name."""

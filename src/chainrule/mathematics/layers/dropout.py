@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from ..activations import OnnxGraph
 from ..checks import BELOW_ONE, setting
 from ..dropout import Masks, dropout_backward, dropout_forward
 from ..namespace import Array
@@ -50,6 +51,10 @@ class Dropout:
         if not want_dx:
             return None, {}
         return (dy if cache is None else dropout_backward(dy, cache)), {}
+
+    def onnx(self, g: OnnxGraph, x: str, p: Parameters) -> str:
+        """Return x: dropout is for training only."""
+        return x
 
     def config(self) -> dict[str, Any]:
         """Return the number of units, the rate and the place."""

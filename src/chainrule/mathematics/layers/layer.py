@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
+from ..activations import OnnxGraph
 from ..dropout import Masks
 from ..namespace import Array
 
@@ -64,6 +65,12 @@ class Layer(Protocol):
         """Propagate dJ/dy backwards; return (dJ/dx, gradients by name).
 
         ``want_dx`` False leaves out dJ/dx (None), which training does not need of the first layer.
+        """
+
+    def onnx(self, g: OnnxGraph, x: str, p: Parameters) -> str:
+        """Add the layer, as it predicts, to an ONNX graph; return the name of its result.
+
+        Raises ValueError for a function of the user's own.
         """
 
     def config(self) -> dict[str, Any]:
