@@ -13,7 +13,9 @@ from chainrule.mathematics.schedules import (
     SCHEDULES,
     Schedule,
     cosine,
+    coslog4,
     exponential,
+    flat_cosine,
     one_cycle,
     plateau,
     resolve_schedule,
@@ -45,6 +47,26 @@ def test_by_hand() -> None:
     assert course(warm_up(0.5), 8) == close([0.25, 0.5, 0.75, 1, 1, 1, 1, 1])
     # peak at 0.5 * 6 - 1 = 2, end at 5: thirds of a half cosine are 1, 3/4, 1/4, 0
     assert course(one_cycle(0.5, 0.2, 0.0), 6) == close([0.2, 0.6, 1, 0.75, 0.25, 0])
+
+
+def test_flat_cosine_by_hand() -> None:
+    # 1 up to the middle; then thirds of a half cosine are 1, 3/4, 1/4.
+    assert course(flat_cosine(), 6) == close([1, 1, 1, 1, 0.75, 0.25])
+    assert course(flat_cosine(0.25, 0.5), 4) == close([1, 1, 0.875, 0.625])
+    assert course(flat_cosine(0.0), 4) == course(cosine(), 4)
+    assert flat_cosine().factor(6, 6, ()) == pytest.approx(0.0, abs=1e-15)
+
+
+def test_coslog4_by_hand() -> None:
+    # log2(1 + 15 t) is 0, 1, 2, 3, 4 at t = 0, 1/15, 3/15, 7/15, 15/15: the factor is 0 there.
+    factor = coslog4().factor
+    for step_, value in ((0, 0), (1, 0), (3, 0), (7, 0), (15, 0), (99, 0)):
+        assert factor(step_, 15, ()) == pytest.approx(value, abs=1e-12)
+    # A quarter of a cycle: log2(1 + 15 t) = k + 1/4 or k + 3/4 has 1/2, and k + 1/2 has 1.
+    for k in range(4):
+        for part, value in ((0.25, 0.5), (0.5, 1.0), (0.75, 0.5)):
+            share = (2 ** (k + part) - 1) / 15
+            assert factor(round(share * 10**12), 10**12, ()) == pytest.approx(value, abs=1e-9)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 10, 30, 70, 100, 300, 1000])

@@ -88,6 +88,8 @@ def lacks(problem: Problem) -> str | None:
         return missing
     if not _known("optimizers", problem.optimizer, OPTIMIZERS):
         return f"optimizer {problem.optimizer.name!r}"
+    if problem.rate_factors is not None or problem.decay_factors is not None:
+        return "learning rates and decay by parameter group"
     return None
 
 

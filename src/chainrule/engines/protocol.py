@@ -24,9 +24,11 @@ class Problem:
     """An architecture with data and optimizer: what stays the same during a run.
 
     X (m, n_0) and Y (m, n_L) are C-contiguous and of the network's dtype, weights (m,) float64 or
-    None. Theta is passed to the engine. The gradient is clipped by
-    value first, then by norm, where these are given. A problem is equal to itself only, so that an
-    engine can keep memory and threads for as long as the problem lives.
+    None. Theta is passed to the engine. The gradient is clipped by value first, then by norm, where
+    these are given. ``rate_factors`` (P,): what the learning rate of each parameter is multiplied
+    by; ``decay_factors`` (P,): the same for weight decay, where a parameter decays; both of the
+    network's dtype, None for 1. A problem is equal to itself only, so that an engine can keep
+    memory and threads for as long as the problem lives.
     """
 
     architecture: Architecture
@@ -37,6 +39,8 @@ class Problem:
     clip_value: float | None = None
     clip_norm: float | None = None
     threads: int | None = None
+    rate_factors: Floats | None = None
+    decay_factors: Floats | None = None
 
 
 class Engine(Protocol):

@@ -43,7 +43,7 @@ def run(
     parts = spans(net.layers)
     costs, squares = np.empty(steps), np.empty((steps, len(parts)))
     parameters, dtheta = views(theta, net.layers), np.empty_like(theta)
-    decay = decays(net.layers, theta.dtype) if optimizer.settings.get("weight_decay") else 1
+    decay = _decays(problem)
     with np.errstate(all="ignore"):
         for s in range(steps):
             rows = order[s * batch_size : (s + 1) * batch_size]
@@ -53,7 +53,7 @@ def run(
             if not (isfinite(costs[s]) and np.isfinite(squares[s]).all()):
                 return costs[: s + 1], squares[: s + 1]
             g = clipped(problem, dtheta)
-            rate, t = float(rates[s]), first_step + s + 1
+            rate, t = _rate(problem, float(rates[s])), first_step + s + 1
             optimizer.update(theta, g, state, rate, t, decay, out=(theta, state))
     return costs, squares
 
@@ -117,14 +117,29 @@ def step(
     one is not finite, nothing was updated.
     """
     net, optimizer = problem.architecture, problem.optimizer
-    decay = decays(net.layers, theta.dtype) if optimizer.settings.get("weight_decay") else 1
+    decay = _decays(problem)
     with np.errstate(all="ignore"):
         add_penalties(net, theta, dtheta)
         squares = np.array([float(np.vdot(dtheta[p], dtheta[p])) for p in spans(net.layers)])
         if np.isfinite(squares).all():
             g = clipped(problem, dtheta)
-            optimizer.update(theta, g, state, rate, number + 1, decay, out=(theta, state))
+            alpha = _rate(problem, rate)
+            optimizer.update(theta, g, state, alpha, number + 1, decay, out=(theta, state))
     return squares
+
+
+def _rate(problem: Problem, rate: float) -> Any:
+    """Return the learning rate: a number, or (P,) where parameters have factors of their own."""
+    return rate if problem.rate_factors is None else rate * problem.rate_factors
+
+
+def _decays(problem: Problem) -> Any:
+    """Return how much weight decay applies to each parameter (P,), or 1 if there is none."""
+    net = problem.architecture
+    if not problem.optimizer.settings.get("weight_decay"):
+        return 1
+    mask = decays(net.layers, net.dtype)
+    return mask if problem.decay_factors is None else mask * problem.decay_factors
 
 
 def add_penalties(net: Architecture, theta: Floats, dtheta: Floats) -> None:

@@ -44,7 +44,7 @@ def gradient_descent() -> Optimizer:
     array([0.75, 2.5 ])
     """
 
-    def step(theta: Array, g: Array, state: Rows, rate: float, t: int, d: Array) -> Stepped:
+    def step(theta: Array, g: Array, state: Rows, rate: Array, t: int, d: Array) -> Stepped:
         return theta - rate * g, ()
 
     return optimizer_of(
@@ -60,7 +60,7 @@ def gradient_descent() -> Optimizer:
 def _with_velocity(name: str, mu: float, formula: str, source: str, ahead: bool) -> Optimizer:
     mu = setting(name, "momentum", mu, BELOW_ONE)
 
-    def step(theta: Array, g: Array, state: Rows, rate: float, t: int, d: Array) -> Stepped:
+    def step(theta: Array, g: Array, state: Rows, rate: Array, t: int, d: Array) -> Stepped:
         v = mu * state[0]
         v += g
         if not ahead:
@@ -113,7 +113,7 @@ def rmsprop(decay: float = 0.9, epsilon: float = 1e-8) -> Optimizer:
     rho = setting("rmsprop", "decay", decay, BELOW_ONE)
     epsilon = setting("rmsprop", "epsilon", epsilon, POSITIVE)
 
-    def step(theta: Array, g: Array, state: Rows, rate: float, t: int, d: Array) -> Stepped:
+    def step(theta: Array, g: Array, state: Rows, rate: Array, t: int, d: Array) -> Stepped:
         s = g * g
         s *= 1 - rho
         s += rho * state[0]
@@ -139,7 +139,7 @@ def adagrad(epsilon: float = 1e-10) -> Optimizer:
     """
     epsilon = setting("adagrad", "epsilon", epsilon, POSITIVE)
 
-    def step(theta: Array, g: Array, state: Rows, rate: float, t: int, d: Array) -> Stepped:
+    def step(theta: Array, g: Array, state: Rows, rate: Array, t: int, d: Array) -> Stepped:
         s = g * g
         s += state[0]
         return _scaled_step(theta, g, s, rate, epsilon), (s,)
@@ -154,7 +154,7 @@ def adagrad(epsilon: float = 1e-10) -> Optimizer:
     )
 
 
-def _scaled_step(theta: Array, direction: Array, s: Array, rate: float, epsilon: float) -> Array:
+def _scaled_step(theta: Array, direction: Array, s: Array, rate: Array, epsilon: float) -> Array:
     """Return ``theta - rate * direction / (sqrt(s) + epsilon)``."""
     root = namespace(theta).sqrt(s)
     root += epsilon
@@ -169,7 +169,7 @@ def _adam(name: str, beta1: float, beta2: float, epsilon: float, weight_decay: f
     epsilon = setting(name, "epsilon", epsilon, POSITIVE)
     weight_decay = setting(name, "weight_decay", weight_decay, NOT_NEGATIVE)
 
-    def step(theta: Array, g: Array, state: Rows, rate: float, t: int, d: Array) -> Stepped:
+    def step(theta: Array, g: Array, state: Rows, rate: Array, t: int, d: Array) -> Stepped:
         m = beta1 * state[0]
         m += (1 - beta1) * g
         v = g * g

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from math import ceil, cos, isinf, pi
+from math import ceil, cos, isinf, log2, pi
 
 from .checks import BELOW_ONE, COUNT, INSIDE_ONE, POSITIVE_SHARE, SHARE, setting
 from .names import resolve
@@ -167,6 +167,48 @@ def one_cycle(warm_up: float = 0.3, start: float = 0.04, final: float = 1e-4) ->
     )
 
 
+def flat_cosine(flat: float = 0.5, final: float = 0.0) -> Schedule:
+    """1 for the share ``flat`` of the run, then half a cosine down to ``final``.
+
+    ``final + (1 - final) (1 + cos(pi u)) / 2``, ``u = max(step / steps - flat, 0) / (1 - flat)``.
+    Raises ValueError unless 0 <= flat < 1 and 0 <= final <= 1.
+    Source: Holzmüller, Grinsztajn and Steinwart, "Better by default: strong pre-tuned MLPs and
+    boosted trees on tabular data", NeurIPS 2024, section 3 (flat_cos).
+    """
+    flat = setting("flat_cosine", "flat", flat, BELOW_ONE)
+    final = setting("flat_cosine", "final", final, SHARE)
+
+    def at(step: int, steps: int, state: State) -> float:
+        return _falling(1.0, final, max(_progress(step, steps) - flat, 0.0) / (1 - flat))
+
+    return Schedule(
+        name="flat_cosine",
+        factor=at,
+        settings={"flat": flat, "final": final},
+        formula="1 for flat of the run, then a half cosine from 1 to final",
+        source="Holzmüller, Grinsztajn and Steinwart, NeurIPS 2024, section 3",
+    )
+
+
+def coslog4() -> Schedule:
+    """Four cosines, each twice as long as the one before: ``(1 - cos(2 pi log2(1 + 15 t))) / 2``.
+
+    ``t = step / steps``. The factor is 0 at t = 0, 1/15, 3/15, 7/15 and 1, and 1 in between, at
+    t = (2^(k + 1/2) - 1) / 15, k = 0..3.
+    Source: Holzmüller, Grinsztajn and Steinwart, NeurIPS 2024, section 3 (coslog4).
+    """
+
+    def at(step: int, steps: int, state: State) -> float:
+        return (1 - cos(2 * pi * log2(1 + 15 * _progress(step, steps)))) / 2
+
+    return Schedule(
+        name="coslog4",
+        factor=at,
+        formula="(1 - cos(2 pi log2(1 + 15 step / steps))) / 2",
+        source="Holzmüller, Grinsztajn and Steinwart, NeurIPS 2024, section 3",
+    )
+
+
 def plateau(factor: float = 0.5, patience: float = 10, threshold: float = 1e-4) -> Schedule:
     """Multiply by ``factor`` after more than ``patience`` epochs without a new best cost.
 
@@ -207,6 +249,8 @@ SCHEDULES: Mapping[str, Callable[..., Schedule]] = {
     "cosine": cosine,
     "warm_up": warm_up,
     "one_cycle": one_cycle,
+    "flat_cosine": flat_cosine,
+    "coslog4": coslog4,
     "plateau": plateau,
 }
 

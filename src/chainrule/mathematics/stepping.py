@@ -13,7 +13,7 @@ from .namespace import Array, namespace
 Rows = tuple[Array, ...]
 Stepped = tuple[Array, Rows]
 # (theta, g, rows of the state, rate, t, d) -> (theta, rows of the state)
-Step = Callable[[Array, Array, Rows, float, int, Array], Stepped]
+Step = Callable[[Array, Array, Rows, Array, int, Array], Stepped]
 
 # Entries of theta worked on at once: few enough that the arrays in between stay in a core's cache
 # and are not fetched from the operating system anew at each step. No result depends on it.
@@ -26,10 +26,11 @@ class Optimizer:
 
     ``init(theta) -> state``: theta (P,), state (len(slots), P) of theta's dtype, zeros.
     ``update(theta, dtheta, state, learning_rate, t, decays=1, out=None) -> (theta, state)``: pure,
-    returns new arrays of the same shapes and dtypes; ``decays`` is a number or an array (P,).
+    returns new arrays of the same shapes and dtypes; ``learning_rate`` and ``decays`` are numbers
+    or arrays (P,), one for each parameter.
     With ``out=(theta, state)``, NumPy arrays of the caller's, the result is written there; they may
-    be the ones given. It raises ValueError for a learning rate that is negative or not finite and
-    for a gradient whose shape is not theta's.
+    be the ones given. It raises ValueError for a learning rate that is negative or not finite (in
+    arrays that is not checked) and for a gradient whose shape is not theta's.
     """
 
     name: str
@@ -62,12 +63,12 @@ def optimizer_of(
         theta: Array,
         dtheta: Array,
         state: Array,
-        learning_rate: float,
+        learning_rate: Array,
         t: int,
         decays: Array = 1,
         out: tuple[Array, Array] | None = None,
     ) -> tuple[Array, Array]:
-        rate: float = setting(name, "learning rate", learning_rate, NOT_NEGATIVE)
+        rate: Array = setting(name, "learning rate", learning_rate, NOT_NEGATIVE)
         if dtheta.shape != theta.shape:
             raise ValueError(
                 f"{name}: dtheta must have the shape of theta, {tuple(theta.shape)}, "
@@ -89,7 +90,7 @@ def _step_in_blocks(
     theta: Array,
     dtheta: Array,
     state: Array,
-    rate: float,
+    rate: Array,
     t: int,
     decays: Array,
     out: tuple[Array, Array] | None,
@@ -98,8 +99,13 @@ def _step_in_blocks(
     for start in range(0, theta.size, BLOCK):
         part = slice(start, start + BLOCK)
         rows = tuple(state[:, part])
-        d = decays[part] if isinstance(decays, np.ndarray) and decays.ndim else decays
-        new_theta[part], rows = step(theta[part], dtheta[part], rows, rate, t, d)
+        r, d = (_part(values, part) for values in (rate, decays))
+        new_theta[part], rows = step(theta[part], dtheta[part], rows, r, t, d)
         for row, new in enumerate(rows):
             new_state[row, part] = new
     return new_theta, new_state
+
+
+def _part(values: Array, part: slice) -> Array:
+    """Return the part of an array (P,); a number stays as it is."""
+    return values[part] if isinstance(values, np.ndarray) and values.ndim else values

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .continuation import Carried
 from .fit import fit
+from .groups import ParameterGroup
 from .history import History, Stop
 from .joint_run import FittedMembers
 from .members import fit_members
@@ -22,6 +23,7 @@ __all__ = [
     "FittedMembers",
     "History",
     "Metric",
+    "ParameterGroup",
     "Settings",
     "Stop",
     "fit",

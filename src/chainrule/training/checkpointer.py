@@ -9,6 +9,7 @@ history are all there, and orders and dropout masks are functions of seed and st
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -165,6 +166,7 @@ def signature_of(run: Run, data: Any, validation: Any) -> dict[str, Any]:
         # A longer run may continue a shorter one, unless what a step does depends on the length.
         "epochs": None if _endless(plan) else plan.epochs,
         **({} if plan.averaging is None else {"averaging": plan.averaging}),
+        **({"groups": [asdict(group) for group in plan.groups]} if plan.groups else {}),
     }
 
 

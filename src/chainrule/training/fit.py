@@ -13,6 +13,7 @@ from ..model import Model
 from .batches import InMemory
 from .data import Data, class_factors, data_of, split_validation, weighted
 from .descent import descend
+from .groups import factors_of
 from .history import History, Reason
 from .interrupt import Interrupt
 from .lbfgs import minimise
@@ -75,6 +76,7 @@ def _checkpointer(
 
 def problem_of(net: Model, data: Data, plan: Plan) -> Problem:
     """Return what an engine is given for a run."""
+    rates, decays = factors_of(net, plan.groups) or (None, None)
     return Problem(
         architecture=net.architecture,
         X=data.X,
@@ -84,6 +86,8 @@ def problem_of(net: Model, data: Data, plan: Plan) -> Problem:
         clip_value=plan.clip_value,
         clip_norm=plan.clip_norm,
         threads=plan.threads,
+        rate_factors=rates,
+        decay_factors=decays,
     )
 
 

@@ -19,6 +19,7 @@ from ..mathematics.names import unknown
 from ..mathematics.optimizers import OPTIMIZERS, Optimizer, resolve_optimizer
 from ..mathematics.schedules import Schedule, resolve_schedule
 from ..model import Model
+from .groups import ParameterGroup
 from .metrics import Metric, resolve_metrics
 from .settings import Callback, Settings
 
@@ -61,6 +62,7 @@ class Plan:
     clip_value: float | None
     clip_norm: float | None
     averaging: float | None
+    groups: tuple[ParameterGroup, ...]
     shuffle: bool
     record: bool
     threads: int | None
@@ -97,6 +99,7 @@ def plan_of(settings: Settings, net: Model, m: int, validated: bool) -> Plan:
         clip_value=_real(settings.clip_value),
         clip_norm=_real(settings.clip_norm),
         averaging=_real(settings.averaging),
+        groups=tuple(settings.groups),
         shuffle=bool(settings.shuffle),
         record=settings.record == "explain",
         threads=None if settings.threads is None else int(settings.threads),
@@ -121,8 +124,8 @@ def _check_lbfgs(net: Model, settings: Settings) -> None:
         raise ValueError(
             "lbfgs needs the same cost at every call, and dropout changes it: use adam"
         )
-    for name in ("schedule", "clip_value", "clip_norm", "averaging"):
-        if getattr(settings, name) is not None:
+    for name in ("schedule", "clip_value", "clip_norm", "averaging", "groups"):
+        if getattr(settings, name) not in (None, ()):
             raise ValueError(f"lbfgs chooses its own steps: leave out {name}, or use adam")
 
 

@@ -18,6 +18,7 @@ from ..mathematics.names import unknown
 from ..mathematics.optimizers import Optimizer
 from ..mathematics.schedules import Schedule
 from .continuation import Carried
+from .groups import ParameterGroup
 from .history import History
 from .metrics import Metric
 
@@ -46,6 +47,7 @@ class Arguments(TypedDict, total=False):
     clip_norm: float | None
     clip_value: float | None
     averaging: float | None
+    groups: Sequence[ParameterGroup]
     shuffle: bool
     callbacks: Callback | Sequence[Callback]
     metrics: str | Metric | Sequence[str | Metric]
@@ -84,6 +86,7 @@ class Settings:
     ``clip_value``, ``clip_norm``: limits of the gradient, applied in this order.
     ``averaging``: validate, and end with, an exponential moving average of theta; its half-life as
     a share of all planned steps, such as 0.03. None: theta itself.
+    ``groups``: factors of the learning rate and of weight decay, by layer and kind of parameter.
     ``shuffle``: take the samples of each epoch in a new random order.
     ``callbacks``: functions of (network, history), called after each epoch; one that returns True
     stops.
@@ -118,6 +121,7 @@ class Settings:
     clip_norm: float | None = None
     clip_value: float | None = None
     averaging: float | None = None
+    groups: Sequence[ParameterGroup] = ()
     shuffle: bool = True
     callbacks: Callback | Sequence[Callback] = ()
     metrics: str | Metric | Sequence[str | Metric] = ()
