@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .explanation import expand, explain, illustrate
     from .explanation.model_report import report
     from .gradcheck import check_gradients
+    from .gradcheck.kernels import check_kernel
     from .training.checkpoints import Checkpoints
 
 __version__ = "0.1.0"
@@ -50,6 +51,7 @@ __all__ = [
     "Trace",
     "backward",
     "check_gradients",
+    "check_kernel",
     "distributed",
     "expand",
     "explain",
@@ -67,6 +69,7 @@ _LATE = {
     "Ensemble": "ensemble",
     "Fitted": "ensemble",
     "check_gradients": "gradcheck",
+    "check_kernel": "gradcheck.kernels",
     "expand": "explanation",
     "explain": "explanation",
     "fit_many": "ensemble",

@@ -1,0 +1,138 @@
+"""How far off an entry of a kernel can be by rounding alone, and the verdict that follows.
+
+Three measures of rounding, none of them a constant that somebody once found: the error of the plain
+function in the kernel's own dtype against the same function in float64 (the measuring stick); what
+becomes of the float64 gradient when its inputs are rounded once more; and the rounding of the entry
+itself. Source of the first: attention-gym's ``assert_matches_low_precision_eager``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..verdicts import RIGHT, UNDECIDABLE, WRONG, Checked
+from .frameworks import Array
+
+# Scattered errors are taken to be at most this many standard deviations, beside the entry's own.
+SCATTER = 8.0
+# A bar above this share of the entry, or of its array's root mean square, decides nothing.
+COARSE = 0.5
+# A row's size is estimated as if so many more entries of it had the size of all.
+PRIOR = 8
+# Gradients below this share of those of the other arrays are 0 but for rounding.
+STILL = 1e-6
+
+
+def local_rms(*arrays: Array) -> Array:
+    """Return the size of the entries around each: rows times columns, a model of rank 1.
+
+    ``rms[i, j] = sqrt(r_i c_j / m)``, with r_i and c_j the mean squares of row i and column j and m
+    that of all; short rows are drawn towards m. A vector has one size throughout. Of several
+    arrays the squares add up.
+    """
+    shape = arrays[0].shape
+    rows: Any = 0.0
+    columns: Any = 0.0
+    for x in arrays:
+        flat = x.reshape(-1, x.shape[-1]) if x.ndim >= 2 else x.reshape(1, -1)
+        squares = _squares(flat, "ij,ij->i")
+        if not np.isfinite(squares).all():
+            flat = np.where(np.isfinite(flat), flat, 0.0)
+            squares = _squares(flat, "ij,ij->i")
+        mean = float(np.sum(squares)) / max(flat.size, 1)
+        rows = rows + (squares + PRIOR * mean) / (flat.shape[1] + PRIOR)
+        columns = columns + (_squares(flat, "ij,ij->j") + PRIOR * mean) / (flat.shape[0] + PRIOR)
+    total = float(np.mean(rows)) if np.size(rows) else 0.0
+    if len(shape) < 2 or total == 0.0:
+        return np.full(shape, np.sqrt(total))
+    model: Array = (np.sqrt(rows / total)[:, None] * np.sqrt(columns)).reshape(shape)
+    return model
+
+
+def rms(x: Array) -> float:
+    """Return the root mean square of the finite entries of an array; 0 if it has none."""
+    total = float(np.vdot(x, x))
+    if np.isfinite(total):
+        return float(np.sqrt(total / max(x.size, 1)))
+    known = x[np.isfinite(x)]
+    return float(np.sqrt(np.mean(known * known))) if known.size else 0.0
+
+
+def _squares(x: Array, sums: str) -> Array:
+    with np.errstate(all="ignore"):
+        return np.asarray(np.einsum(sums, x, x))
+
+
+def bar_of(truth: Array, errors: Sequence[Array], eps: float) -> Array:
+    """Return the bar of each entry from measured errors (of the stick, of rounded inputs).
+
+    ``bar = SCATTER × rms of the errors around + |error| + eps × (|truth| + rms of truth around)``.
+    A few entries make a poor sample: below 16 of them the scatter is raised by 1 + 4/count.
+    """
+    few = 1 + 4 / max(truth.size, 1) if truth.size < 16 else 1.0
+    around = local_rms(truth)
+    around += np.abs(truth)
+    around *= eps
+    bar = local_rms(*errors) if errors else np.zeros(truth.shape)
+    bar *= SCATTER * few
+    bar += around
+    for error in errors:
+        bar += np.abs(error)
+    lost = ~np.isfinite(bar)
+    return np.where(lost, np.nan_to_num(around, posinf=0.0), bar) if lost.any() else bar
+
+
+def verdicts_of(
+    values: Array, truth: Array, bar: Array, stick: Array | None, others: float = 0.0
+) -> npt.NDArray[np.int8]:
+    """Return the verdict of each entry of a kernel's gradient or output against the truth.
+
+    Not finite is right where the truth is not finite in the same way, undecidable where the
+    measuring stick is not finite either, and wrong elsewhere. ``others`` is the size that the
+    entries could have: a gradient that is 0 but for rounding is right where the bar is small
+    beside that.
+    """
+    with np.errstate(all="ignore"):
+        difference = values - truth
+        np.abs(difference, out=difference)
+        verdict = (~(difference <= bar)).astype(np.int8)  # WRONG is 1, RIGHT 0
+        size = rms(truth)
+        around = np.maximum(np.abs(truth), size if size > STILL * others else others)
+        verdict[(bar > COARSE * around) & (bar > 0) & (verdict == RIGHT)] = UNDECIDABLE
+    odd = ~np.isfinite(values) | ~np.isfinite(truth)
+    if odd.any():
+        same = (values == truth) | (np.isnan(values) & np.isnan(truth))
+        verdict[odd] = np.where(same[odd], RIGHT, WRONG)
+        if stick is not None:
+            lost = odd & ~same & ~np.isfinite(stick)
+            verdict[lost] = UNDECIDABLE
+    return verdict
+
+
+def compare(
+    name: str,
+    values: Array,
+    truth: Array,
+    bar: Array,
+    stick: Array | None = None,
+    parameter: Array | None = None,
+    others: float = 0.0,
+) -> Checked:
+    """Return one array with both numbers, bars and verdicts, and why entries are undecidable."""
+    values, truth, bar = np.atleast_1d(values), np.atleast_1d(truth), np.atleast_1d(bar)
+    stick = None if stick is None else np.atleast_1d(stick)
+    parameter = None if parameter is None else np.atleast_1d(parameter)
+    verdict = verdicts_of(values, truth, bar, stick, others)
+    checked = Checked(name, values, truth, bar, verdict, parameter=parameter)
+    for i in np.flatnonzero(verdict.ravel() == UNDECIDABLE)[:3]:
+        lost = stick is not None and not np.isfinite(stick.flat[i])
+        checked.reasons[int(i)] = (
+            "the reference overflows there too in this dtype"
+            if lost
+            else f"the reference itself is off by up to {bar.flat[i]:.1e} in this dtype"
+        )
+    return checked
