@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..progress import Watch
+from ..progress import Progress
 from ..report import Part, Report
 from ..verdicts import RIGHT, UNDECIDABLE, WORDS, WRONG
 from .arguments import Arguments, arguments_of
@@ -103,9 +103,9 @@ def _compared(
         for u, out in zip(upstream, kernel.outputs, strict=True)
     )
     if reference is None:
-        with Watch(len(arguments.names), progress, seconds) as watch:
-            report = by_directions(arguments, fn, kernel, upstream, scatter.gradients, seed, watch)
-        report.stopped = watch.stopped
+        with Progress(len(arguments.names), progress, seconds) as work:
+            report = by_directions(arguments, fn, kernel, upstream, scatter.gradients, seed, work)
+        report.stopped = work.stopped
         report.J = J
         return report
     found = against_reference(arguments, kernel, reference, upstream, scatter.gradients, seed)

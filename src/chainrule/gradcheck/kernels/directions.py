@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..differences import SAFETY, STENCIL, Estimate, better, estimate
-from ..progress import Watch
+from ..progress import Progress
 from ..report import Diagnosis, Report
 from ..verdicts import RIGHT, UNCHECKED, UNDECIDABLE, WRONG, Checked
 from .arguments import Arguments
@@ -115,7 +115,7 @@ def by_directions(
     upstream: Sequence[Any],
     scatter: Sequence[Array | None],
     seed: int,
-    watch: Watch,
+    work: Progress,
 ) -> Report:
     """Check a kernel by its own differences; a wrong array is halved down to the wrong block."""
     rng = np.random.default_rng((seed, 2))
@@ -133,7 +133,7 @@ def by_directions(
         diagnosis = _array(along, i, t, rng)
         if diagnosis is not None:
             diagnoses.append(diagnosis)
-        if not watch.step():
+        if not work.step():
             break
     return Report(
         subject="",
