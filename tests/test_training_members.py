@@ -111,14 +111,19 @@ def test_a_bootstrap_trains_on_a_row_as_often_as_it_is_named() -> None:
     assert (fitted.rows == np.setdiff1d(np.arange(M), rows)).all()
 
 
-def test_members_may_have_inputs_of_their_own() -> None:
-    shapes = [[3, 6, 1], [2, 4, 1]]
+@pytest.mark.parametrize("second", [[2, 4, 1], [2, 4, 3, 1]], ids=str)
+def test_members_may_have_inputs_and_layers_of_their_own(second: list[int], tmp_path: Path) -> None:
+    shapes = [[3, 6, 1], second]
     inputs = [X, X[:, :2] * 2]
     members, plain = ([cr.Network(s, output="sigmoid", seed=1) for s in shapes] for _ in range(2))
-    fit_members(members, inputs, Y, FOLDS[:2], epochs=1, **SETTINGS)
+    fit_members(members, inputs, Y, FOLDS[:2], epochs=1, checkpoint=tmp_path, **SETTINGS)
     for member, net, own, rows in zip(members, plain, inputs, FOLDS, strict=False):
         net.fit(own[rows], Y[rows], epochs=1, **SETTINGS)
         assert (member.theta == net.theta).all()
+    fitted = fit_members(
+        members, inputs, Y, FOLDS[:2], epochs=2, checkpoint=tmp_path, resume=True, **SETTINGS
+    )
+    assert fitted.history.epochs == 2
 
 
 EVERYTHING: dict[str, Any] = {

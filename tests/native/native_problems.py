@@ -54,7 +54,7 @@ def problem(
     Y = np.ascontiguousarray(targets(net.cost.target, m, sizes[-1], rng).astype(dtype))
     w = rng.random(m) * (rng.random(m) > 0.2) if weights else None
     settings = (resolve_optimizer(optimizer), clip_value, clip_norm, threads)
-    return NetworkProblem(net.architecture, X, Y, w, *settings, net)
+    return NetworkProblem(net.architecture, X, Y, w, *settings, network=net)
 
 
 def outputs_of(cost: str) -> tuple[str, ...]:

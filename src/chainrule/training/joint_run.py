@@ -39,7 +39,8 @@ class FittedMembers:
 
     ``history``: of the whole. ``cost`` is the mean of the members' costs; ``validation_cost`` and
     ``validation_metrics`` are those of the mean output on the rows left out; ``gradient_norm`` is
-    the root mean square over members; ``stop`` says which epoch's parameters all members have.
+    the root mean square over members, and so is ``layer_gradient_norms`` where all have as many
+    layers; ``stop`` says which epoch's parameters all members have.
     ``rows`` (r,): the numbers of the rows that at least one member left out, ascending.
     ``outputs`` (r, n_L): for each of them the mean output of the members that left it out.
     """
@@ -95,6 +96,11 @@ class JointRun:
         self.runs.append(run)
         self.positions.append(start(run))
 
+    @property
+    def alike(self) -> bool:
+        """Whether all members have the same number of layers with parameters."""
+        return len({at.sums.squares.size for at in self.positions}) == 1
+
     def take_epoch(self, pool: Executor, interrupt: Interrupt) -> Reason | None:
         """Take every member's steps of an epoch, and record it; return why to stop, or None."""
         take = partial(take_epoch, interrupt=interrupt)
@@ -134,10 +140,11 @@ class JointRun:
     def _record(self, pool: Executor) -> None:
         history, histories = self.history, [run.history for run in self.runs]
         history.cost.append(float(np.mean([one.cost[-1] for one in histories])))
-        layers = np.array([one.layer_gradient_norms[-1] for one in histories])
-        squares = np.mean(layers**2, axis=0)
-        history.layer_gradient_norms.append(np.sqrt(squares).tolist())
-        history.gradient_norm.append(sqrt(float(squares.sum())))
+        norms = np.array([one.gradient_norm[-1] for one in histories])
+        history.gradient_norm.append(sqrt(float(np.mean(norms**2))))
+        if self.alike:
+            layers = np.array([one.layer_gradient_norms[-1] for one in histories])
+            history.layer_gradient_norms.append(np.sqrt(np.mean(layers**2, axis=0)).tolist())
         history.learning_rate.append(histories[0].learning_rate[-1])
         history.seconds.append(time.monotonic() - self.start)
         if self.fold is None:

@@ -147,13 +147,14 @@ def _shapes(run: JointRun, names: Any, joint: Mapping[str, Any]) -> dict[str, An
         raise ValueError("its counts are missing")
     if names["metrics"] != [metric.name for metric in run.plan.metrics]:
         raise ValueError("its metrics are not those of the run")
-    epochs, layers = int(counts[0]), len(run.members[0].activations)
+    epochs, squares = int(counts[0]), run.positions[0].sums.squares
+    layers = (epochs, squares.size) if run.alike and epochs else (0,)
     k = len(names["metrics"])
     shapes: dict[str, Any] = dict.fromkeys(_LISTS, ((epochs,), np.float64))
     return shapes | {
         "validation_cost": ((epochs if run.fold is not None else 0,), np.float64),
         "counts": ((3,), np.int64),
         "numbers": ((2,), np.float64),
-        "layers": ((epochs, layers), np.float64),
+        "layers": (layers, np.float64),
         "metrics": ((k, epochs if k else 0), np.float64),
     }
