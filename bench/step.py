@@ -9,7 +9,7 @@ The costs that the trained parameters have must be those of the reference engine
 The floor counts the products alone at the peak of multiply-and-add, measured before and after; for
 one sample at a time, the chain of operations that wait for one another. `sgemm alone` is what the
 same products take in OpenBLAS. Beside it: from the start of a process to its first step, and from
-the shell to a written model. `--write` puts all of it into README and docs/images/step.svg.
+the shell to a written model. `--write` puts it into docs/performance.md and docs/images/step.svg.
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ def main() -> None:
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--patience", type=float, default=40, help="seconds; see bench/cores.py")
     parser.add_argument("--steps-only", action="store_true", help="no whole processes, no writing")
-    parser.add_argument("--write", action="store_true", help="into README and its plot")
+    parser.add_argument("--write", action="store_true", help="into docs/performance.md")
     parser.add_argument("--json", type=Path, help="keep the numbers in this file")
     parser.add_argument("--from-json", type=Path, help="show and write those numbers again")
     given = parser.parse_args()

@@ -1,4 +1,4 @@
-"""What bench/step.py found, as README's block and as a plot."""
+"""What bench/step.py found, as a block of docs/performance.md and as a plot."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ IMAGE = ROOT / "docs" / "images" / "step.svg"
 
 
 def write(found: Any) -> None:
-    replace_block(ROOT / "README.md", "step", block(found))
+    replace_block(ROOT / "docs" / "performance.md", "step", block(found))
     plot(found, IMAGE)
 
 
 def block(found: Any) -> str:
-    """README's text: the table of steps, what it was measured on, the times of whole processes."""
+    """The text: the table of steps, what it was measured on, the times of whole processes."""
     used = [result["peers"] for result in found["cases"].values()]
     others = [name for name in PEERS if name != "native" and any(name in peers for peers in used)]
     lines = [
@@ -52,7 +52,7 @@ def block(found: Any) -> str:
         f"{found['repeats']}; all final costs are those of the reference engine in float64, to "
         f"{worst:.0e} of what training changed.",
         "",
-        "![Time of a training step, ours and others](docs/images/step.svg)",
+        "![Time of a training step, ours and others](images/step.svg)",
         "",
         *processes(found),
     ]
