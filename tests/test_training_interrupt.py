@@ -33,7 +33,7 @@ def test_a_signal_during_the_all_reduce_stops_the_next_call(number: int) -> None
     run: Any = SimpleNamespace(team=Pair(number))
     with Interrupt(terminate=True) as interrupt:
         assert _agree(run, interrupt, 7) == (False, 7)
-        assert interrupt.asked
+        assert interrupt.requested
         assert interrupt.terminated == (number == signal.SIGTERM)
         assert _agree(run, interrupt, 7) == (True, 7)
 
@@ -46,5 +46,5 @@ def test_what_another_member_hears_is_heard_here() -> None:
     run: Any = SimpleNamespace(team=Asked(None))
     with Interrupt(terminate=True) as interrupt:
         assert _agree(run, interrupt, 7) == (True, 7)
-        assert interrupt.asked
+        assert interrupt.requested
         assert interrupt.terminated

@@ -72,8 +72,8 @@ def fit_many(
 
     >>> import numpy as np
     >>> X = np.linspace(-1, 1, 20)[:, None]
-    >>> found = fit_many(grid(seed=range(3)), X, X[:, 0] ** 2, sizes=[1, 4, 1], epochs=5)
-    >>> [one.history.epochs for one in found]
+    >>> results = fit_many(grid(seed=range(3)), X, X[:, 0] ** 2, sizes=[1, 4, 1], epochs=5)
+    >>> [one.history.epochs for one in results]
     [5, 5, 5]
     """
     team = ALONE if team is None else team
@@ -85,10 +85,10 @@ def fit_many(
     parts = _folds(len(inputs), folds, int(jobs[0].get("seed", 0)) if jobs else 0)
     work = [(job, held) for job in jobs for held in parts]
     mine = {i: _one(*work[i], inputs, targets) for i in _shared_out(work)[team.rank :: team.size]}
-    found: dict[int, Fitted] = {}
+    results: dict[int, Fitted] = {}
     for part in team.gather({i: _plain(one) for i, one in mine.items()}):
-        found |= {i: _fitted(work[i][0], *plain) for i, plain in part.items()}
-    return [found[i] for i in range(len(work))]
+        results |= {i: _fitted(work[i][0], *plain) for i, plain in part.items()}
+    return [results[i] for i in range(len(work))]
 
 
 def _folds(m: int, folds: int | None, seed: int) -> list[npt.NDArray[np.int64] | None]:
@@ -159,17 +159,17 @@ class Ensemble:
         ends = {(net.sizes[0], net.sizes[-1], net.activations[-1].spec) for net in self.networks}
         if len(ends) > 1:
             raise ValueError(f"the networks differ in inputs, outputs or output activation: {ends}")
-        given = np.ones(len(self.networks)) if weights is None else np.asarray(weights, np.float64)
-        wrong = given.shape != (len(self.networks),) or not np.isfinite(given).all()
-        if wrong or (given < 0).any() or given.sum() == 0:
+        factors = np.ones(len(self.networks)) if weights is None else np.asarray(weights, float)
+        wrong = factors.shape != (len(self.networks),) or not np.isfinite(factors).all()
+        if wrong or (factors < 0).any() or factors.sum() == 0:
             raise ValueError("weights must be one number, 0 or above, for each network, not all 0")
-        self.weights = given / given.sum()
+        self.weights = factors / factors.sum()
 
     def predict(self, X: npt.ArrayLike) -> Floats:
         """Return the weighted mean of the networks' outputs for X (m, n_0), shape (m, n_L)."""
         pairs = zip(self.weights, self.networks, strict=True)
-        found: Floats = sum(weight * net.predict(X) for weight, net in pairs)
-        return found
+        mean: Floats = sum(weight * net.predict(X) for weight, net in pairs)
+        return mean
 
     def __len__(self) -> int:
         return len(self.networks)

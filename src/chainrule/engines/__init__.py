@@ -16,31 +16,31 @@ ENGINES = ("auto", "native", "reference")
 
 
 def choose(name: str, problem: Problem) -> tuple[Engine, str]:
-    """Return the engine for a problem, and a line that says why if it is not the one hoped for.
+    """Return the engine for a problem, and a line that says why if it is not the native one.
 
     ``"auto"`` takes the native engine where it was built and knows every part of the problem.
-    Raises ValueError for an unknown name, and for ``"native"`` where it cannot be had.
+    Raises ValueError for an unknown name, and for ``"native"`` where it is missing or lacks a part.
     """
     if name not in ENGINES:
         raise unknown("engine", name, ENGINES)
-    own: Any = reference
+    fallback: Any = reference
     if name == "reference":
-        return own, ""
+        return fallback, ""
     native = built()
     if native is None:
         if name == "native":
             raise ValueError(unbuilt() or "the native engine was not built: use engine='reference'")
-        return own, unbuilt()
+        return fallback, unbuilt()
     missing = native.lacks(problem)
     if missing is None:
         return native, ""
     if name == "native":
         raise ValueError(f"the native engine lacks {missing}: use engine='reference'")
-    return own, f"reference engine: the native one lacks {missing}"
+    return fallback, f"reference engine: the native one lacks {missing}"
 
 
 def unbuilt() -> str:
-    """Say why this installation has no native engine; nothing where it has, or was to have none."""
+    """Return why the native engine is missing; "" where it is built, or was left out on purpose."""
     if built() is not None:
         return ""
     try:

@@ -1,7 +1,7 @@
 """Teams: the processes that train one network together; a process alone is a team of one.
 
-Few operations, so that any communicator can stand behind them. Each is called by all members
-in the same order, and gives every member the same bits.
+Few operations, so that any communicator can stand behind them. Each is called by all ranks
+in the same order, and gives every rank the same bits.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Array = npt.NDArray[Any]
 
 
 class Disagreement(ValueError):
-    """What is wrong on one member or between them; raised on all of them alike."""
+    """What is wrong on one rank or between them; raised on all of them alike."""
 
 
 class Team(Protocol):
@@ -25,16 +25,16 @@ class Team(Protocol):
     size: int
 
     def sum_(self, array: Array) -> None:
-        """Replace every member's array by the sum over all members, in place."""
+        """Replace every rank's array by the sum over all ranks, in place."""
 
     def maximum_(self, array: Array) -> None:
-        """Replace every member's array by the largest entries of all members, in place."""
+        """Replace every rank's array by the largest entries of all ranks, in place."""
 
     def share(self, value: Any) -> Any:
-        """Give every member the value of rank 0."""
+        """Give every rank the value of rank 0."""
 
     def gather(self, value: Any) -> list[Any]:
-        """Give every member the list of all members' values, by rank."""
+        """Give every rank the list of all ranks' values, by rank."""
 
 
 class Alone:
@@ -62,8 +62,8 @@ ALONE = Alone()
 
 
 def stacked(team: Team, rows: Array) -> Array:
-    """Return the rows of all members one below the other, by rank."""
+    """Return the rows of all ranks one below the other, by rank."""
     if team.size == 1:
         return rows
-    found: Array = np.concatenate(team.gather(rows))
-    return found
+    every: Array = np.concatenate(team.gather(rows))
+    return every

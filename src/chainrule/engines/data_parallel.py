@@ -1,9 +1,9 @@
-"""Synchronous data parallel descent: every member of a team computes a part of each batch.
+"""Synchronous data parallel descent: every rank of a team computes a part of each batch.
 
 The gradient of a sum over samples is the sum of the parts' gradients, so one all-reduce of the flat
-gradient a step gives every member what one process would have found, up to the rounding of sums.
+gradient a step gives every rank what one process would have found, up to the rounding of sums.
 Cost and weight travel in the same array. Penalty, clipping and the optimizer's step follow on each
-member alike, so parameters stay the same bits everywhere without being sent.
+rank alike, so parameters stay the same bits everywhere without being sent.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from .protocol import Costs, Floats, Problem
 MOST_ROWS = 16384
 
 Rows = npt.NDArray[np.int64]
-# (rows of a batch) -> (rows of this member's samples, their places in the batch)
+# (rows of a batch) -> (rows of this rank's samples, their places in the batch)
 Split = Callable[[Rows], tuple[Rows, Rows]]
 
 
 def even_split(team: Team) -> Split:
-    """Every member holds all samples: each takes an equal part of every batch."""
+    """Every rank holds all samples: each takes an equal part of every batch."""
 
     def split(rows: Rows) -> tuple[Rows, Rows]:
         n = len(rows)
@@ -45,7 +45,7 @@ def even_split(team: Team) -> Split:
 
 
 def own_split(first: int, m: int) -> Split:
-    """This member holds the samples ``first`` .. ``first + m - 1`` of all, and takes those."""
+    """This rank holds the samples ``first`` .. ``first + m - 1`` of all, and takes those."""
 
     def split(rows: Rows) -> tuple[Rows, Rows]:
         places = np.flatnonzero((rows >= first) & (rows < first + m))
@@ -55,7 +55,7 @@ def own_split(first: int, m: int) -> Split:
 
 
 def stream_split(team: Team, batch_size: int) -> Split:
-    """Rows are this member's own already, ``batch_size`` of them in each batch."""
+    """Rows are this rank's own already, ``batch_size`` of them in each batch."""
 
     def split(rows: Rows) -> tuple[Rows, Rows]:
         return rows, np.arange(len(rows)) + team.rank * batch_size
@@ -63,16 +63,17 @@ def stream_split(team: Team, batch_size: int) -> Split:
     return split
 
 
-def same_engine(team: Team, name: str, own: Any) -> Any:
-    """Return the engine that works out each member's part: the same one on all of them.
+def same_engine(team: Team, name: str, engine: Any) -> Any:
+    """Return the engine that works out each rank's part: the same one on all of them.
 
-    ``own``: the one that this member chose by ``name``. ``"auto"`` is the native engine where all
-    members have it for one instruction set; others could round the same step differently. Raises
+    ``engine``: the one that this rank chose by ``name``. ``"auto"`` is the native engine where all
+    ranks have it for one instruction set; others could round the same step differently. Raises
     ValueError for ``"native"`` where they have not.
     """
-    kinds = team.gather(f"{own.name} {own.isa()}" if own.name == "native" else own.name)
+    native = engine.name == "native"
+    kinds = team.gather(f"{engine.name} {engine.isa()}" if native else engine.name)
     if len(set(kinds)) == 1:
-        return own
+        return engine
     if name == "native":
         raise ValueError(
             f"the ranks' engines differ ({', '.join(sorted(set(kinds)))}): name one instruction "
@@ -89,19 +90,19 @@ def processors() -> frozenset[int]:
 
 
 def threads_each(team: Team) -> int:
-    """Return how many threads this member may use: its processors, shared with its neighbours."""
-    own = processors()
-    mine = (socket.gethostname(), own)
-    return max(1, len(own) // team.gather(mine).count(mine))
+    """Return how many threads this rank may use: its processors, shared with its neighbours."""
+    usable = processors()
+    place = (socket.gethostname(), usable)
+    return max(1, len(usable) // team.gather(place).count(place))
 
 
 @dataclass(frozen=True)
 class DataParallel:
-    """The engine of a team. ``m``: how many samples all members hold.
+    """The engine of a team. ``m``: how many samples all ranks hold.
 
-    ``part``: the engine that works out this member's part of a gradient, and the step.
-    ``accumulate``: the number of parts in which a member works on its rows of a batch, one by one.
-    ``check``: compare a hash of the parameters over all members after every step.
+    ``part``: the engine that works out this rank's part of a gradient, and the step.
+    ``accumulate``: the number of parts in which a rank works on its rows of a batch, one by one.
+    ``check``: compare a hash of the parameters over all ranks after every step.
     """
 
     team: Team
@@ -126,13 +127,13 @@ class DataParallel:
         rates: npt.NDArray[np.float64],
         first_step: int,
     ) -> tuple[Costs, Costs]:
-        """Take a step for each rate, also where this member's rows have run out.
+        """Take a step for each rate, also where this rank's rows have run out.
 
-        See ``protocol.Engine.run``. Raises RuntimeError if members' parameters ever differ.
+        See ``protocol.Engine.run``. Raises RuntimeError if ranks' parameters ever differ.
         """
         net, steps = problem.architecture, len(rates)
         costs, squares = np.empty(steps), np.empty((steps, len(spans(net.layers))))
-        sums = Sums(self.part, theta)
+        sums = GradientSums(self.part, theta)
         for s in range(steps):
             rows, places = self.split(order[s * batch_size : (s + 1) * batch_size])
             size = ceil(len(rows) / self.accumulate)
@@ -150,13 +151,13 @@ class DataParallel:
         return costs, squares
 
     def evaluate(self, problem: Problem, theta: Floats, dtheta: Floats | None = None) -> float:
-        """Return J over all members' rows and its gradient; see ``protocol.Engine.evaluate``."""
-        sums = Sums(self.part, theta)
+        """Return J over all ranks' rows and its gradient; see ``protocol.Engine.evaluate``."""
+        sums = GradientSums(self.part, theta)
         sums.add(problem, theta, *self.split(np.arange(self.m)), None, MOST_ROWS)
         return sums.evaluated(self.team, problem.architecture, theta, dtheta)
 
 
-class Sums:
+class GradientSums:
     """Sums over rows, of gradients (P,), weight times J, and weight, in one array to be reduced."""
 
     def __init__(self, part: Any, theta: Floats) -> None:
@@ -203,7 +204,7 @@ class Sums:
             self._all[-2:] += J, weight
 
     def mean(self, team: Team, net: Architecture, theta: Floats) -> tuple[float, Floats]:
-        """Reduce over all members; return J, and its gradient without that of the penalties.
+        """Reduce over all ranks; return J, and its gradient without that of the penalties.
 
         The gradient is good until the next ``add``, which begins anew.
         """
@@ -222,7 +223,7 @@ class Sums:
     def evaluated(
         self, team: Team, net: Architecture, theta: Floats, dtheta: Floats | None
     ) -> float:
-        """Reduce over all members; return J, and write its gradient to ``dtheta`` if given."""
+        """Reduce over all ranks; return J, and write its gradient to ``dtheta`` if given."""
         J, g = self.mean(team, net, theta)
         if dtheta is not None:
             reference.add_penalties(net, theta, g)
@@ -231,7 +232,7 @@ class Sums:
 
 
 def check_same(team: Team, theta: Floats, when: str) -> None:
-    """Compare all members' parameters by a hash; raises RuntimeError on all if they differ."""
+    """Compare all ranks' parameters by a hash; raises RuntimeError on all if they differ."""
     h = float(zlib.crc32(np.ascontiguousarray(theta).view(np.uint8).data))
     pair = np.array([h, -h])
     team.maximum_(pair)

@@ -24,7 +24,7 @@ MOST_THREADS = 1024  # as in src/core/team.hpp
 
 
 class _Known(NamedTuple):
-    """The core's view of a network and of its living theta, and what it was made for."""
+    """The core's view of a network and of its living theta, and what they were made for."""
 
     theta: Floats
     settings: tuple[str, int]
@@ -109,8 +109,8 @@ class _Reference:
         if not array.flags.aligned:
             raise ValueError(f"{name} is not aligned in memory")
         if array.ndim != 2 or array.shape != (len(array) if rows is None else rows, columns):
-            said = "m" if rows is None else rows
-            raise ValueError(f"{name} must have the shape ({said}, {columns}), not {array.shape}")
+            m = "m" if rows is None else rows
+            raise ValueError(f"{name} must have the shape ({m}, {columns}), not {array.shape}")
 
     def __repr__(self) -> str:
         sizes = "-".join(map(str, self._sizes))

@@ -26,9 +26,9 @@ _LAUNCHERS = (
 
 
 class MpiTeam:
-    """A communicator as a team; see ``team.Team``.
+    """A communicator as a team; see ``communicator.Team``.
 
-    ``timeout``: a rank that has waited for the others for so many seconds says so and ends the job.
+    ``timeout``: a rank that has waited this many seconds for the others says so and ends the job.
     """
 
     def __init__(self, communicator: Any, timeout: float | None = None) -> None:
@@ -56,16 +56,16 @@ class MpiTeam:
     def share(self, value: Any) -> Any:
         """Broadcast a value from rank 0."""
         self._since = time.monotonic()
-        found = self._comm.bcast(value, root=0)
+        shared = self._comm.bcast(value, root=0)
         self._since = None
-        return found
+        return shared
 
     def gather(self, value: Any) -> list[Any]:
         """Gather every rank's value, on every rank."""
         self._since = time.monotonic()
-        found: list[Any] = self._comm.allgather(value)
+        values: list[Any] = self._comm.allgather(value)
         self._since = None
-        return found
+        return values
 
     def watch(self) -> None:
         """Start the thread that ends the job if the others leave this rank waiting too long."""
@@ -90,12 +90,12 @@ class MpiTeam:
     def _stopped(self) -> str:
         """Say which ranks on this machine are stopped or gone."""
         here = socket.gethostname()
-        found = []
+        stopped = []
         for rank, (host, pid) in enumerate(self._roster):
             state = _state(pid) if host == here else ""
             if state in _NOT_WORKING:
-                found.append(f"rank {rank} (process {pid}) {_NOT_WORKING[state]}")
-        return ", ".join(found)
+                stopped.append(f"rank {rank} (process {pid}) {_NOT_WORKING[state]}")
+        return ", ".join(stopped)
 
     def abort(self, what: str) -> NoReturn:
         """Say what happened to this rank, and end all of them."""
@@ -105,7 +105,7 @@ class MpiTeam:
 
 
 def _state(pid: int) -> str:
-    """Return the letter that Linux has for the state of a process, or "" where it cannot be had."""
+    """Return Linux's letter for the state of a process, or "" where it is unknown."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from ..engines import Engine, Problem
 from ..engines.communicator import Team
-from ..engines.data_parallel import MOST_ROWS, DataParallel, Sums
+from ..engines.data_parallel import MOST_ROWS, DataParallel, GradientSums
 from ..engines.native_rows import permutation
 from ..mathematics.random import ORDER, key
 from ..training.batches import Block, sums_of_batches
@@ -195,7 +195,7 @@ class Stream:
         """
         self._stop()
         part = engine.part if isinstance(engine, DataParallel) else engine
-        sums = Sums(part, theta)
+        sums = GradientSums(part, theta)
         for block in replace(self, shuffle=False, epochs=0).blocks(0, 0):
             sums.add(block.problem, theta, block.order, block.order, None, MOST_ROWS)
         return sums.evaluated(self.team, self.reader.problem.architecture, theta, dtheta)

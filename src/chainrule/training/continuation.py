@@ -1,4 +1,4 @@
-"""What descent carries from one call of ``fit`` to the next, to go on where it stopped."""
+"""Continuation: the optimizer's state from one call of ``fit`` to the next."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Carried:
         """Raise ValueError unless the state is one of this optimizer for this theta (P,)."""
         if self.state is None or optimizer is None:
             return
-        wanted = (len(optimizer.slots), theta.size)
-        if self.state.shape != wanted or self.state.dtype != theta.dtype:
+        shape = (len(optimizer.slots), theta.size)
+        if self.state.shape != shape or self.state.dtype != theta.dtype:
             raise ValueError(
                 f"carried holds a state of shape {self.state.shape} and {self.state.dtype}, but "
-                f"{optimizer.name} needs {wanted} of {theta.dtype} here: start with a new Carried()"
+                f"{optimizer.name} needs {shape} of {theta.dtype} here: start with a new Carried()"
             )

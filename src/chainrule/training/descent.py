@@ -89,8 +89,8 @@ def _through(run: Run, block: Block, at: Position, interrupt: Interrupt) -> Reas
         if not _steps(run, block, at, count):
             return "diverged"
         fitting = _longer(count, time.monotonic() - began, at.chunk)
-        asked, at.chunk = _agree(run, interrupt, fitting)
-        if asked:
+        stop, at.chunk = _agree(run, interrupt, fitting)
+        if stop:
             if run.checkpointer is not None:
                 run.checkpointer.write(run, at)
                 run.team.gather(None)  # nobody leaves before it is written
@@ -125,22 +125,22 @@ def _steps(run: Run, block: Block, at: Position, count: int) -> bool:
 
 
 def _longer(count: int, seconds: float, chunk: int) -> int:
-    """Return how many steps to take in the next call, given what ``count`` of them took."""
+    """Return how many steps the next call takes, if ``count`` of them took so many seconds."""
     fitting = count * SECONDS_A_CALL / max(seconds, 1e-6)
     return max(1, min(int(fitting), 4 * chunk))
 
 
 def _agree(run: Run, interrupt: Interrupt, chunk: int) -> tuple[bool, int]:
-    """Return whether any member was asked to stop, and how many steps all take in the next call."""
+    """Return whether a stop was requested on any rank, and how many steps all take next."""
     team = run.team
     if team.size == 1:
-        return interrupt.asked, chunk
+        return interrupt.requested, chunk
     chunk = chunk if team.rank == 0 else 0
-    word = np.array([interrupt.asked, interrupt.terminated, chunk], np.float64)
+    word = np.array([interrupt.requested, interrupt.terminated, chunk], np.float64)
     team.maximum_(word)
     # A signal that came during the all-reduce is not in the word: it must stay for the next one.
     if word[0]:
-        interrupt.asked = True
+        interrupt.requested = True
     if word[1]:
         interrupt.terminated = True
     return bool(word[0]), int(word[2])

@@ -60,8 +60,8 @@ class History:
 
     def record(self) -> dict[str, Any]:
         """Return everything but the snapshots as plain JSON values."""
-        found = {name: getattr(self, name) for name in _LISTS}
-        return found | {"engine": self.engine, "stop": asdict(self.stop) if self.stop else None}
+        lists = {name: getattr(self, name) for name in _LISTS}
+        return lists | {"engine": self.engine, "stop": asdict(self.stop) if self.stop else None}
 
     def plot(self) -> Any:
         """Return a matplotlib figure of the costs over the epochs, which a notebook shows.

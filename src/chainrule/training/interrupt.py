@@ -13,16 +13,16 @@ ECHO = 1.0  # seconds in which launchers may pass the same request on twice
 
 
 class Interrupt:
-    """A context in which the first Ctrl-C only sets ``asked``; the second raises as usual.
+    """A context in which the first Ctrl-C only sets ``requested``; the second raises as usual.
 
-    With ``terminate`` the first SIGTERM, which schedulers send before they kill, sets ``asked``
+    With ``terminate`` the first SIGTERM, which schedulers send before they kill, sets ``requested``
     and ``terminated``; one that comes more than a second later exits. A handler of Ctrl-C that
     somebody else has set is left in place. Outside the main thread, where signals cannot be caught,
     it does nothing.
     """
 
     def __init__(self, terminate: bool = False) -> None:
-        self.asked = False
+        self.requested = False
         self.terminated = False
         self._terminate = terminate
         self._heard = 0.0
@@ -46,9 +46,9 @@ class Interrupt:
             elif now - self._heard > ECHO:
                 raise SystemExit(TERMINATED)
             self.terminated = True
-        elif self.asked and not self.terminated:
+        elif self.requested and not self.terminated:
             raise KeyboardInterrupt
-        self.asked = True
+        self.requested = True
 
     def end(self) -> NoReturn:
         """Leave after a SIGTERM: by the handler that was there before, or SystemExit(143)."""

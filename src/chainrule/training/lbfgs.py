@@ -35,7 +35,7 @@ def minimise(run: Run, interrupt: Interrupt) -> Reason:
         net.theta = intermediate_result.x
         cost = run.batches.evaluate(run.engine, net.theta, dtheta)
         stop = run.end_epoch(cost, _squares(run, dtheta), 1.0)
-        if interrupt.asked:
+        if interrupt.requested:
             stop = "interrupted"
         if stop is not None:
             reasons.append(stop)
@@ -54,8 +54,11 @@ def minimise(run: Run, interrupt: Interrupt) -> Reason:
             "gtol": 0.0,
         },
     )
-    if reasons:
-        return reasons[0]
+    return reasons[0] if reasons else _reason(result)
+
+
+def _reason(result: Any) -> Reason:
+    """Return why SciPy stopped of its own accord."""
     if not np.isfinite(result.fun):
         return "diverged"
     # Status 1: the limit of iterations or of evaluations.

@@ -77,9 +77,9 @@ def fit_members(
     plan = plan_of(replace(settings, batch_size=None), members[0], len(data[0].X), fold is not None)
     threads = plan.threads or len(processors())
     run = JointRun(members, fold, plan, Progress(plan.epochs, settings.progress))
-    for member, samples, own in zip(members, data, trained, strict=True):
+    for member, samples, part in zip(members, data, trained, strict=True):
         one = replace(settings, callbacks=(), metrics=(), monitor="cost", tolerance=None)
-        run.add(member, samples, own, one, max(1, threads // len(members)))
+        run.add(member, samples, part, one, max(1, threads // len(members)))
     with ThreadPoolExecutor(min(threads, len(members))) as pool:
         return _conduct(run, _checkpointer(run, settings, data, trained), pool)
 
@@ -160,8 +160,8 @@ def _trained(members: Sequence[Model], rows: Sequence[npt.ArrayLike], m: int) ->
     if len(rows) != len(members):
         raise ValueError(f"rows is for {len(rows)} members, but there are {len(members)}")
     checked = []
-    for j, given in enumerate(rows):
-        array = np.asarray(given)
+    for j, numbers in enumerate(rows):
+        array = np.asarray(numbers)
         if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu":
             raise ValueError(f"rows[{j}] must be the numbers of one row or more, in one dimension")
         if array.min() < 0 or array.max() >= m:

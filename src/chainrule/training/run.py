@@ -107,9 +107,9 @@ class Run:
     def _called(self) -> bool:
         """Call the callbacks; return whether one of them, on any rank, asks to stop."""
         answers = [callback(self.net, self.history) for callback in self.plan.callbacks]
-        asked = np.array([float(any(isinstance(a, (bool, np.bool_)) and a for a in answers))])
-        self.team.maximum_(asked)
-        return bool(asked[0])
+        stop = np.array([float(any(isinstance(a, (bool, np.bool_)) and a for a in answers))])
+        self.team.maximum_(stop)
+        return bool(stop[0])
 
     def monitored(self) -> float:
         """Return the monitored value, lower is better: validation cost or metric, else the cost."""
