@@ -10,6 +10,8 @@ import pytest
 pytest.importorskip("pyarrow")
 pytest.importorskip("safetensors")
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def fuzz() -> Any:

@@ -9,6 +9,8 @@ import pytest
 
 pytest.importorskip("safetensors")
 
+pytestmark = pytest.mark.slow
+
 
 def test_memory_files_and_results_stay_the_same() -> None:
     path = Path(__file__).parent.parent / "bench" / "soak.py"

@@ -11,6 +11,8 @@ import pytest
 
 native = pytest.importorskip("chainrule.engines.native", reason="the core is not built")
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 by_name = pytest.mark.skipif(

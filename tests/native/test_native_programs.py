@@ -11,6 +11,8 @@ import pytest
 
 fcntl = pytest.importorskip("fcntl", reason="these programs are built on Linux and macOS")
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 BUILD = HERE.parents[1] / "build"
 NEEDS = {

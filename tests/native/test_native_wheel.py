@@ -12,6 +12,8 @@ import pytest
 
 _core = pytest.importorskip("chainrule.engines._core", reason="the core is not built")
 
+pytestmark = pytest.mark.slow
+
 # manylinux_2_17: https://peps.python.org/pep-0599, and what auditwheel holds it to.
 HIGHEST = {"GLIBC": (2, 17), "GCC": (4, 8, 0)}
 LIBRARIES = r"libc\.so\.6|libm\.so\.6|libpthread\.so\.0|libgcc_s\.so\.1|ld-linux[-\w]*\.so\.[12]"

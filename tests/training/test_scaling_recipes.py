@@ -12,7 +12,7 @@ import pytest
 import chainrule as cr
 
 pytest.importorskip("click")
-PAGE = (Path(__file__).parent.parent / "docs" / "scaling.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "scaling.md").read_text()
 SOURCES = str(Path(cr.__path__[0]).parent)
 
 
@@ -101,7 +101,7 @@ def test_kubernetes_job() -> None:
 
 def test_commands_that_measure_exist() -> None:
     """Every program that the page names for its figures."""
-    bench = Path(__file__).parent.parent / "bench"
+    bench = Path(__file__).parents[2] / "bench"
     named = set(re.findall(r"bench/(\w+)\.py", PAGE))
     assert {"scaling", "overlap", "fuzz", "soak"} <= named
     assert all((bench / f"{name}.py").exists() for name in named)

@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("click")
 pytest.importorskip("pyarrow")
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 Process = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

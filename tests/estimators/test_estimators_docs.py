@@ -12,8 +12,8 @@ import pytest
 from chainrule.estimators import BackpropClassifier
 
 HERE = Path(__file__).parent
-PAGE = (HERE.parent / "docs" / "estimators.md").read_text(encoding="utf-8")
-SOURCES = "".join(path.read_text(encoding="utf-8") for path in HERE.glob("test_*.py"))
+PAGE = (HERE.parents[1] / "docs" / "estimators.md").read_text(encoding="utf-8")
+SOURCES = "".join(path.read_text(encoding="utf-8") for path in HERE.parent.rglob("test_*.py"))
 
 
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"`(test_\w+)`", PAGE))))

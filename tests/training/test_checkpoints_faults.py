@@ -23,6 +23,8 @@ from chainrule.files.atomic import TEMPORARY
 from chainrule.files.network import load_network
 from chainrule.training.checkpoints import written
 
+pytestmark = pytest.mark.slow
+
 SOURCES = str(Path(cr.__path__[0]).parent)
 TIMES = 20
 

@@ -18,7 +18,7 @@ from chainrule.estimators import BackpropClassifier
 pytest.importorskip("onnx")
 ort = pytest.importorskip("onnxruntime")
 
-DATA = Path(__file__).parent.parent / "data"
+DATA = Path(__file__).parents[2] / "data"
 
 
 def call(*words: Any) -> Any:

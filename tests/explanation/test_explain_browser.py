@@ -16,11 +16,14 @@ from chainrule.mathematics.activations import ACTIVATIONS
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="skipped: playwright is not installed")
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="skipped: no Chromium is installed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHROMIUM, reason="skipped: no Chromium is installed"),
+]
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

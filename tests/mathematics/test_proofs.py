@@ -30,6 +30,8 @@ sp = pytest.importorskip("sympy", reason="sympy is not installed")
 
 from oracles.symbols import a_point, array, decide, is_zero
 
+pytestmark = pytest.mark.slow
+
 OUTPUTS = {
     name: list(cr.COSTS[name]().outputs) or [*cr.ACTIVATIONS, "leaky_relu(0.25)", "elu(1.5)"]
     for name in cr.COSTS

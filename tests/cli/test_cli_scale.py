@@ -18,7 +18,9 @@ import chainrule as cr
 from chainrule.tables.reading import read_table
 from chainrule.training.checkpoints import written
 
-DATA = Path(__file__).parent.parent / "data" / "breast_cancer.csv"
+pytestmark = pytest.mark.slow
+
+DATA = Path(__file__).parents[2] / "data" / "breast_cancer.csv"
 SOURCES = str(Path(cr.__path__[0]).parent)
 TRAIN = [sys.executable, "-m", "chainrule", "train"]
 

@@ -11,7 +11,7 @@ import pytest
 
 import chainrule as cr
 
-FILE = Path(__file__).parent / "oracles" / "torch_cases.json"
+FILE = Path(__file__).parents[1] / "oracles" / "torch_cases.json"
 CASES: list[dict[str, Any]] = json.loads(FILE.read_text(encoding="utf-8"))
 
 

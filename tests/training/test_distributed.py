@@ -24,6 +24,8 @@ from chainrule.files.network import load_network
 from chainrule.training.checkpoints import written
 
 pytest.importorskip("mpi4py")
+
+pytestmark = pytest.mark.slow
 MPIEXEC = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 if MPIEXEC is None:
     pytest.skip("no mpiexec is installed", allow_module_level=True)
