@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .explanation import expand, explain, illustrate
     from .explanation.model_report import report
     from .gradcheck import check_gradients
+    from .gradcheck.jacobians import check_adjoint, check_hessian, check_jacobian, taylor_test
     from .gradcheck.kernels import check_kernel
     from .training.checkpoints import Checkpoints
 
@@ -50,7 +51,10 @@ __all__ = [
     "Stop",
     "Trace",
     "backward",
+    "check_adjoint",
     "check_gradients",
+    "check_hessian",
+    "check_jacobian",
     "check_kernel",
     "distributed",
     "expand",
@@ -61,6 +65,7 @@ __all__ = [
     "illustrate",
     "load",
     "report",
+    "taylor_test",
 ]
 
 # Name -> the part of the package that has it; imported when the name is first used.
@@ -68,7 +73,10 @@ _LATE = {
     "Checkpoints": "training.checkpoints",
     "Ensemble": "ensemble",
     "Fitted": "ensemble",
+    "check_adjoint": "gradcheck.jacobians",
     "check_gradients": "gradcheck",
+    "check_hessian": "gradcheck.jacobians",
+    "check_jacobian": "gradcheck.jacobians",
     "check_kernel": "gradcheck.kernels",
     "expand": "explanation",
     "explain": "explanation",
@@ -76,6 +84,7 @@ _LATE = {
     "grid": "ensemble",
     "illustrate": "explanation",
     "report": "explanation.model_report",
+    "taylor_test": "gradcheck.jacobians",
 }
 
 # Modules that were moved, under the names by which they can still be imported.
