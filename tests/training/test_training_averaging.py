@@ -59,7 +59,7 @@ def thetas_of_steps(epochs: int, **settings: Any) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize(
-    ("averaging", "epochs", "stride"), [(0.125, 4, 1), (1.0, 3, 1), (1.0, 10, 2), (0.9, 16, 3)]
+    ("averaging", "epochs", "stride"), [(0.125, 4, 1), (1.0, 3, 1), (1.0, 10, 5), (0.9, 16, 7)]
 )
 def test_fit_ends_with_the_average_of_its_steps(averaging: float, epochs: int, stride: int) -> None:
     thetas = thetas_of_steps(epochs, schedule="cosine")

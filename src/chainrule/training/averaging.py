@@ -14,9 +14,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.floating[Any]]
 
-# Theta is looked at so often in a half-life: oftener hardly changes the average, but costs a pass
-# over theta each time.
-SAMPLES_A_HALF_LIFE: Final = 16
+# More samples hardly change the average, but each costs a call of the engine and a pass over theta.
+SAMPLES_A_HALF_LIFE: Final = 8
 
 
 class WeightAverage:

@@ -64,8 +64,8 @@ def fit_members(
     >>> folds = [np.flatnonzero(np.arange(40) % 4 != k) for k in range(4)]
     >>> members = [cr.Network([1, 8, 1], hidden="tanh", seed=k) for k in range(4)]
     >>> fitted = fit_members(members, X, X[:, 0] ** 2, folds, epochs=30, learning_rate=0.02)
-    >>> fitted.outputs.shape, fitted.history.epochs
-    ((40, 1), 30)
+    >>> fitted.outputs.shape, fitted.history.stop.reason
+    ((40, 1), 'validation')
     """
     settings = Settings.of(**arguments)
     _check(members, settings)
