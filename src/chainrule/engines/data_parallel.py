@@ -1,4 +1,4 @@
-"""Synchronous data parallel descent: every rank of a team computes a part of each batch.
+"""Synchronous data-parallel descent: every rank of a team computes a part of each batch.
 
 The gradient of a sum over samples is the sum of the parts' gradients, so one all-reduce of the flat
 gradient a step gives every rank what one process would have found, up to the rounding of sums.
@@ -25,7 +25,7 @@ from . import reference
 from .communicator import Team
 from .protocol import Costs, Floats, Problem
 
-# Rows that are worked on at once where the gradient over all samples is asked for.
+# Rows of one pass where the gradient is over all samples.
 MOST_ROWS = 16384
 
 Rows = npt.NDArray[np.int64]

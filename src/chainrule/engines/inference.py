@@ -1,7 +1,7 @@
-"""Inference: a network's outputs by the quickest engine that knows its layers.
+"""Inference: a network's outputs by the fastest engine that knows its layers.
 
-The native core where it was built and knows every layer, the mathematics on NumPy otherwise; both
-give the same outputs to rounding. Costs and optimizers play no part in it.
+The native core where it was built and knows every layer, otherwise the mathematics on NumPy; both
+give the same outputs to rounding.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def predictor(network: Model, threads: int | None = None) -> Predictor:
 
 
 def _aligned(theta: Floats) -> Floats:
-    """Return a copy that begins a line of the cache."""
+    """Return a copy that is aligned to a cache line."""
     line = 64
     room = np.empty(theta.nbytes + line, np.uint8)
     start = -room.ctypes.data % line
@@ -77,7 +77,7 @@ def _reference(network: Model, X: Floats) -> Floats:
 
 
 class _Reference:
-    """The same call for networks that the core does not know, on the mathematics itself."""
+    """The predictor of networks that the core does not know: the mathematics on NumPy."""
 
     def __init__(self, network: Model) -> None:
         self._layers, self._sizes = network.layers, network.sizes

@@ -1,8 +1,8 @@
-"""A parent for each rank that stays when the rank is killed, and says which one it was.
+"""A parent process for each rank, which says which rank was killed.
 
-Launchers notice that a process has died, but not all name it rightly: MPICH's mpiexec names the
-first of those that it killed itself. The parent does nothing but wait, so it is hardly what runs
-out of memory.
+Launchers notice that a process has died, but not all name the right one: MPICH's mpiexec names the
+first of those that it killed itself. The parent only waits, so it is hardly the one that runs out
+of memory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _PARENT_DIES = 1  # PR_SET_PDEATHSIG of Linux's prctl
 
 
 def supervise(rank: int, size: int, fault: int) -> None:
-    """Fork: return in the child, which is the rank; in the parent wait for it, and exit as it did.
+    """Fork: return in the child, which is the rank; the parent waits for it and exits as it did.
 
     A SIGTERM is passed on. To be called before MPI is started. Where there is no fork, or on a
     system other than Linux, it does nothing.
@@ -43,7 +43,7 @@ def _wait(child: int, rank: int, size: int, fault: int) -> int:
         os.kill(child, number)
 
     signal.signal(signal.SIGTERM, pass_on)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the rank hears of it by itself
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the rank receives it as well
     _, status = os.waitpid(child, 0)
     if os.WIFEXITED(status):
         return os.WEXITSTATUS(status)

@@ -1,4 +1,4 @@
-"""What the native core does with rows of data, besides training on them."""
+"""Rows of data in the native core: random orders and standardisation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["permutation", "standardise"]
 def permutation(m: int, key: int) -> npt.NDArray[np.int64]:
     """Return 0 .. m - 1 in random order: see ``mathematics.random.permutation``.
 
-    By the native core where it was built, several times faster; the same order either way.
+    By the native core where it was built, which is several times faster; the order is the same.
     """
     if built() is None:
         return random.permutation(m, key)
@@ -38,7 +38,7 @@ def standardise(
 
     ``features``: number of the column, place in a row, mean, scale, missing. Where there is no
     value, or NaN, a row has 0, and with ``missing`` 1 in the next place. ``rows`` ascend. Returns
-    False, and leaves anything in ``out``, where a number is not finite and without the native core.
+    False, and leaves ``out`` undefined, where a number is infinite, and without the native core.
     Raises ValueError for columns of other types, rows that are not there, and places outside.
     """
     native = built()

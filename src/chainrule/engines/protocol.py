@@ -1,4 +1,4 @@
-"""The engine protocol: what an engine is given, and what it gives back.
+"""The engine protocol: problems, steps and the gradient, as every engine takes and returns them.
 
 An engine has no state of its own: parameters and optimizer state are flat arrays of the caller,
 changed in place, and every random number is a function of seed and step.
@@ -44,11 +44,11 @@ class Problem:
 
 
 class Engine(Protocol):
-    """What trains: the reference engine, and faster ones that are tested against it."""
+    """Takes steps: the reference engine, and faster ones that are tested against it."""
 
     @property
     def name(self) -> str:
-        """What the engine is called in a history."""
+        """The engine's name in a history."""
 
     def run(
         self,
@@ -66,8 +66,8 @@ class Engine(Protocol):
         rate ``rates[s]``; its number for optimizer and dropout is ``first_step + s`` from 0.
 
         Returns the costs (S,) of the batches, each before its update, and the squared norms
-        (S, L) of each layer's gradient before clipping. Where a cost or a gradient is not finite
-        the run stops before that step is taken, and what it returns ends there.
+        (S, L) of each layer's gradient before clipping. Where a cost or a gradient is not finite,
+        the run stops before that step, and the costs end with it.
         """
 
     def evaluate(self, problem: Problem, theta: Floats, dtheta: Floats | None = None) -> float:
@@ -75,11 +75,11 @@ class Engine(Protocol):
 
 
 class Predictor(Protocol):
-    """Outputs of a network with the parameters of one moment: what ``Network.predictor`` gives."""
+    """The outputs of a network with the parameters of one moment; see ``Network.predictor``."""
 
     def __call__(self, X: Floats, out: Floats | None = None) -> Floats:
         """Return a^L (m, n_L) of X (m, n_0), written to ``out`` where that is given.
 
         X and out are C-contiguous arrays of the network's dtype that share no memory. Raises
-        TypeError for what is no array, ValueError for any other that cannot be.
+        TypeError for anything but arrays, ValueError for arrays that do not fit.
         """

@@ -1,4 +1,4 @@
-"""The reference engine: the mathematics as it stands, on NumPy, one step at a time."""
+"""The reference engine: the mathematics itself, on NumPy, one step at a time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ name = "reference"
 
 
 def lacks(problem: Problem) -> str | None:
-    """Say which part of the problem this engine does not know: None, it knows all."""
+    """Return which part of the problem this engine lacks: None, it has all."""
     return None
 
 
@@ -91,8 +91,8 @@ def sums(
 ) -> float:
     """Return ``sum_i w_i J_i`` over some rows, without penalties, and its gradient in ``dtheta``.
 
-    The weights are those of the problem, or 1; no mean is taken. What several processes find for
-    their rows of a batch adds up to what one finds for the batch. ``places``: those of the rows in
+    The weights are those of the problem, or 1; no mean is taken. The sums of several processes
+    over their rows of a batch add up to that of the batch. ``places``: those of the rows in
     the batch, which the dropout masks of the step depend on; None: no masks.
     """
     net, X, Y, w = problem.architecture, problem.X[rows], problem.Y[rows], problem.weights

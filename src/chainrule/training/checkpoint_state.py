@@ -1,7 +1,7 @@
 """The state of a run as arrays and back: everything that the steps to come depend on.
 
-Numbers are in arrays, which keep every bit and take NaN and infinity; names are in JSON. What is
-read is checked against the run that it is to continue: it may come from a file made by hand.
+Numbers are in arrays, which keep every bit and take NaN and infinity; names are in JSON. Arrays
+that were read are checked against the run before they are used: a file may be made by hand.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class Data:
 
 
 def shares_in(team: Team, data: Data) -> Floats:
-    """Return the shares of all members' samples, by rank, where ``data`` is this member's part."""
+    """Return the shares of all ranks' samples, by rank, where ``data`` is this rank's part."""
     weights = np.ones(len(data.X)) if data.weights is None else data.weights
     every = stacked(team, weights)
     return shares_of(every, len(every), data.X.dtype)

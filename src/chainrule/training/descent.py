@@ -15,7 +15,7 @@ from .interrupt import Interrupt
 from .position import EpochSums, Position
 from .run import Run
 
-# An engine is called for as many steps as take about this long, so that Ctrl-C is soon heard.
+# A call of the engine takes about this long, so that Ctrl-C is soon noticed.
 SECONDS_A_CALL = 0.2
 FEWEST_STEPS = 16
 

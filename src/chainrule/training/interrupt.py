@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while training: the step in hand is finished first, so theta stays whole."""
+"""Ctrl-C and SIGTERM while training: the current step is finished first, so theta stays whole."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from types import FrameType, TracebackType
 from typing import Any, NoReturn
 
 TERMINATED = 128 + signal.SIGTERM  # the exit code that shells give a terminated process
-ECHO = 1.0  # seconds in which launchers may pass the same request on twice
+ECHO = 1.0  # seconds within which launchers may pass the same signal on twice
 
 
 class Interrupt:
     """A context in which the first Ctrl-C only sets ``requested``; the second raises as usual.
 
     With ``terminate`` the first SIGTERM, which schedulers send before they kill, sets ``requested``
-    and ``terminated``; one that comes more than a second later exits. A handler of Ctrl-C that
-    somebody else has set is left in place. Outside the main thread, where signals cannot be caught,
+    and ``terminated``; another one more than a second later exits. A handler of Ctrl-C that was
+    set elsewhere stays in place. Outside the main thread, where signals cannot be caught,
     it does nothing.
     """
 
@@ -25,7 +25,7 @@ class Interrupt:
         self.requested = False
         self.terminated = False
         self._terminate = terminate
-        self._heard = 0.0
+        self._terminated_at = 0.0
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupt:
@@ -42,8 +42,8 @@ class Interrupt:
         if number == signal.SIGTERM:
             now = time.monotonic()
             if not self.terminated:
-                self._heard = now
-            elif now - self._heard > ECHO:
+                self._terminated_at = now
+            elif now - self._terminated_at > ECHO:
                 raise SystemExit(TERMINATED)
             self.terminated = True
         elif self.requested and not self.terminated:
@@ -51,7 +51,7 @@ class Interrupt:
         self.requested = True
 
     def end(self) -> NoReturn:
-        """Leave after a SIGTERM: by the handler that was there before, or SystemExit(143)."""
+        """Exit after a SIGTERM: by the handler that was there before, or SystemExit(143)."""
         before = self._before.get(signal.SIGTERM)
         if callable(before):
             before(signal.SIGTERM, None)
