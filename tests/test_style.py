@@ -27,7 +27,7 @@ FLOORS = (
     {"gradcheck"},
     {"training"},
     {"network", "distributed"},
-    {"ensemble", "tables"},
+    {"ensemble", "tables", "tabular"},
     {"explanation"},
     {"estimators"},
     {"interop"},

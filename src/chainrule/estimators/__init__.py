@@ -14,10 +14,18 @@ except ImportError:
     ) from None
 
 from .classifier import BackpropClassifier
-from .persistence import load
+from .loading import load
 from .regressor import BackpropRegressor
+from .table_classifier import TableClassifier
+from .table_regressor import TableRegressor
 
-__all__ = ["BackpropClassifier", "BackpropRegressor", "load"]
+__all__ = [
+    "BackpropClassifier",
+    "BackpropRegressor",
+    "TableClassifier",
+    "TableRegressor",
+    "load",
+]
 
 if tuple(int(part) for part in _sklearn.__version__.split(".")[:2]) < (1, 6):
     raise ImportError(

@@ -92,6 +92,8 @@ OPTIONS: Mapping[str, Option] = {
     "clip_norm": either(NONE, number(POSITIVE)),
     "clip_value": either(NONE, number(POSITIVE)),
     "n_threads": either(NONE, count()),
+    "n_members": either(NONE, count(2)),
+    "time_limit": either(NONE, number(POSITIVE)),
     "dtype": either(NONE, word("float32", "float64")),
     "engine": word("auto", "native", "reference"),
 }

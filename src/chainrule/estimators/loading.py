@@ -1,0 +1,25 @@
+"""Loading: from a model file to the estimator that wrote it."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ..files.model import read_model
+from . import persistence
+from .table_classifier import TableClassifier
+from .table_files import load_table_model
+from .table_regressor import TableRegressor
+
+TABLE_MODELS = {kind.__name__: kind for kind in (TableClassifier, TableRegressor)}
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """Read an estimator that ``save`` wrote.
+
+    Raises ValueError, in one sentence, for any other file and for a damaged one.
+    """
+    record = read_model(path)[1].get("table")
+    if isinstance(record, dict) and record.get("class") in TABLE_MODELS:
+        return load_table_model(path, TABLE_MODELS[record["class"]])
+    return persistence.load(path)

@@ -1,0 +1,132 @@
+"""Designs: the networks that an ensemble may be made of, and the constants of their training."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from math import ceil
+from types import MappingProxyType
+from typing import Final
+
+from ..mathematics.names import unknown
+from .inputs import Task
+
+# Constants were chosen on the tables of ``CHOSEN_ON`` in bench/tables_data.py, and on no other.
+HIDDEN: Final = (128, 128)
+LEARNING_RATE: Final = 0.003
+# A run takes at most so many updates, but at least so many epochs, in batches of a twelfth of the
+# rows within these limits. Few runs get there: the held-out rows say when to stop.
+UPDATES, FEWEST_EPOCHS = 3000, 15
+SMALLEST_BATCH, LARGEST_BATCH, BATCHES = 32, 256, 12
+# Epochs without a lower loss on the held-out rows, after which a run ends.
+PATIENCE: Final = 16
+# The parameters looked at are a mean over epochs: each step keeps this share of the mean so far.
+MEMORY: Final = 0.8
+# All designs are tried on the first fold; so many of them go on to the others.
+KEPT: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """One kind of network: its layers, whether it takes bins, and how it is held back.
+
+    ``prior``: strength of the prior on weights, prior / m beside the mean cost of m rows.
+    ``dropout``: of the hidden layers.
+    """
+
+    name: str
+    bins: bool
+    activation: str
+    prior: float
+    dropout: float
+    hidden: tuple[int, ...] = HIDDEN
+
+
+# Name, bins, activation, prior, dropout. Numbers have less noise than classes, and a smaller prior.
+_DESIGNS: Final[Mapping[bool, tuple[Design, ...]]] = MappingProxyType(
+    {
+        True: (
+            Design("bent", False, "relu", 1.0, 0.05),
+            Design("smooth", False, "silu", 0.3, 0.0),
+            Design("binned", True, "relu", 1.0, 0.05),
+            Design("binned_held", True, "relu", 6.0, 0.1),
+            Design("binned_smooth", True, "silu", 0.3, 0.05),
+            Design("additive", True, "relu", 1.0, 0.0, ()),
+        ),
+        False: (
+            Design("bent", False, "relu", 6.0, 0.3),
+            Design("smooth", False, "silu", 6.0, 0.3),
+            Design("binned", True, "relu", 4.0, 0.2),
+            Design("binned_held", True, "relu", 20.0, 0.3),
+            Design("binned_smooth", True, "silu", 6.0, 0.3),
+            Design("additive", True, "relu", 3.0, 0.0, ()),
+        ),
+    }
+)
+
+# What can be left out, for ablations and to save time: the name and what it stands for.
+INGREDIENTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "bins": "piecewise-linear places of numbers, and every design that takes them",
+        "bent": "networks of relu on the columns alone",
+        "smooth": "networks of silu on the columns alone",
+        "binned": "networks of relu on columns and bins",
+        "binned_held": "the same, with a stronger prior",
+        "binned_smooth": "networks of silu on columns and bins",
+        "additive": "sums of functions of one column each",
+        "target_statistics": "the mean target of each word of a column of many words",
+        "choice": "the choice of designs on the first fold (without: all go on)",
+        "blend": "the designs' weights by out-of-fold loss (without: equal weights)",
+        "average": "the mean of parameters over epochs (without: those of one epoch)",
+        "temperature": "the calibration of probabilities",
+        "clamp": "numbers predicted stay in the range seen",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What to train: every ingredient but those left out."""
+
+    without: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, without: Collection[str] = ()) -> Recipe:
+        """Return the recipe without some ingredients.
+
+        Raises ValueError for a name that no ingredient has, and if no design is left.
+        """
+        for name in without:
+            if name not in INGREDIENTS:
+                raise unknown("ingredient", name, list(INGREDIENTS))
+        recipe = cls(frozenset(without))
+        if not recipe.designs("regression"):
+            raise ValueError("without leaves no design: keep one of bent, smooth, binned")
+        return recipe
+
+    def has(self, ingredient: str) -> bool:
+        """Return whether an ingredient is used."""
+        return ingredient not in self.without
+
+    def designs(self, task: Task) -> tuple[Design, ...]:
+        """Return the designs to try."""
+        return tuple(
+            design
+            for design in _DESIGNS[task == "regression"]
+            if self.has(design.name) and not (design.bins and not self.has("bins"))
+        )
+
+    @property
+    def kept(self) -> int:
+        """Return how many designs go on after the first fold."""
+        return KEPT if self.has("choice") else len(_DESIGNS[True])
+
+
+def batch_size_of(m: int) -> int:
+    """Return the batch size for m rows to train on."""
+    return min(m, max(SMALLEST_BATCH, min(LARGEST_BATCH, ceil(m / BATCHES))))
+
+
+def epochs_of(m: int) -> int:
+    """Return how many epochs a run on m rows takes at most."""
+    return max(FEWEST_EPOCHS, ceil(UPDATES / ceil(m / batch_size_of(m))))

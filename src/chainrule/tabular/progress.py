@@ -1,0 +1,92 @@
+"""The clock of a fit: the time limit shared out among its networks, and the progress line."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import TextIO
+
+from ..drawing.progress_line import ProgressLine
+
+
+class Clock:
+    """The clock of all networks of a fit. Threads may call at once.
+
+    ``limit``: seconds for all ``networks``, which ``workers`` train side by side; None: no limit,
+    0: every network stops after its epoch.
+    """
+
+    def __init__(
+        self,
+        networks: int,
+        workers: int,
+        epochs: int,
+        limit: float | None,
+        enabled: bool,
+        stream: TextIO | None = None,
+    ) -> None:
+        self.start = time.monotonic()
+        self.networks, self.workers, self.epochs, self.limit = networks, workers, epochs, limit
+        self._line = ProgressLine(enabled, self.start, stream)
+        self._lock = threading.Lock()
+        self._shares: dict[int, float] = {}
+
+    def begin(self) -> Timer:
+        """Return the timer of the next network: its number, and when it must have ended."""
+        with self._lock:
+            number = len(self._shares)
+            self._shares[number] = 0.0
+        if self.limit is None:
+            return Timer(self, number, None)
+        now = time.monotonic()
+        left = max(self.start + self.limit - now, 0.0)
+        return Timer(self, number, now + left * self.workers / max(self.networks - number, 1))
+
+    def record(self, number: int, epoch: int) -> None:
+        """Record an epoch of a network; draw the line anew if it is due."""
+        with self._lock:
+            self._shares[number] = epoch / self.epochs
+            now = time.monotonic()
+            if self._line.due(now):
+                done = sum(self._shares.values()) / self.networks
+                texts = (number, self.networks, epoch, self.epochs, done, now - self.start)
+                self._line.draw(line(*texts))
+
+    def end(self, number: int) -> None:
+        """Record that a network is trained, mostly before its last epoch."""
+        with self._lock:
+            self._shares[number] = 1.0
+
+    def close(self) -> None:
+        """Wipe the line away."""
+        self._line.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """The clock as one network sees it."""
+
+    clock: Clock
+    number: int
+    deadline: float | None
+
+    def epoch(self, epoch: int) -> bool:
+        """Record an epoch; return whether the network's time is over."""
+        self.clock.record(self.number, epoch)
+        over = self.deadline is not None and time.monotonic() > self.deadline
+        return over or self.clock.limit == 0.0
+
+    def end(self) -> None:
+        """Record that the network is trained."""
+        self.clock.end(self.number)
+
+
+def line(network: int, networks: int, epoch: int, epochs: int, done: float, seconds: float) -> str:
+    """Return the words of the progress line.
+
+    >>> line(2, 10, 12, 60, 0.22, 11.0)
+    'network 3/10  epoch 12/60  at most 39 s left'
+    """
+    left = f"  at most {seconds * (1 - done) / done:.0f} s left" if done > 0 else ""
+    return f"network {network + 1}/{networks}  epoch {epoch}/{epochs}{left}"
