@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .gradcheck import check_gradients
     from .gradcheck.jacobians import check_adjoint, check_hessian, check_jacobian, taylor_test
     from .gradcheck.kernels import check_kernel
+    from .gradcheck.objectives import check_objective
     from .training.checkpoints import Checkpoints
 
 __version__ = "0.1.0"
@@ -56,6 +57,7 @@ __all__ = [
     "check_hessian",
     "check_jacobian",
     "check_kernel",
+    "check_objective",
     "distributed",
     "expand",
     "explain",
@@ -78,6 +80,7 @@ _LATE = {
     "check_hessian": "gradcheck.jacobians",
     "check_jacobian": "gradcheck.jacobians",
     "check_kernel": "gradcheck.kernels",
+    "check_objective": "gradcheck.objectives",
     "expand": "explanation",
     "explain": "explanation",
     "fit_many": "ensemble",
