@@ -136,7 +136,7 @@ def network(case: Case, theta: Theta, dtype: str) -> Any:
 
 def trained(case: Case, engine: Any, dtype: str, threads: int | None = None) -> Run:
     """Training by an engine of ours."""
-    from chainrule.engines.protocol import Problem
+    from chainrule.engines.protocol import Problem, Steps
     from chainrule.mathematics.optimizers import resolve_optimizer
 
     d = data(case)
@@ -151,7 +151,7 @@ def trained(case: Case, engine: Any, dtype: str, threads: int | None = None) -> 
     def train() -> Any:
         theta = start.copy()
         state = optimizer.init(theta)
-        engine.run(problem, theta, state, d.order, case.batch, rates, 0)
+        engine.run(problem, theta, state, Steps(d.order, case.batch, rates))
         return theta
 
     def read(theta: Any) -> Theta:

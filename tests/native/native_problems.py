@@ -9,7 +9,7 @@ import numpy as np
 
 import chainrule as cr
 from chainrule.engines import reference
-from chainrule.engines.protocol import Problem
+from chainrule.engines.protocol import Problem, Steps
 from chainrule.mathematics.costs import COSTS
 from chainrule.mathematics.optimizers import resolve_optimizer
 
@@ -76,7 +76,7 @@ def trained(engine: Any, p: Problem, batch: int, steps: int, rate: float = 1e-2)
     order = batches(len(p.X), batch, steps)
     count = -(-len(order) // batch)
     rates = rate / (1 + 0.01 * np.arange(count))
-    costs, squares = engine.run(p, theta, state, order, batch, rates, 0)
+    costs, squares = engine.run(p, theta, state, Steps(order, batch, rates))
     return costs, squares, theta, state
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from native_problems import problem
 
-from chainrule.engines.protocol import Problem
+from chainrule.engines.protocol import Problem, Steps
 from chainrule.mathematics.activations import ACTIVATIONS, Activation
 from chainrule.mathematics.costs import COSTS, Cost
 from chainrule.mathematics.optimizers import OPTIMIZERS, Optimizer
@@ -34,7 +34,7 @@ def arguments(p: Problem, **changed: Any) -> dict[str, Any]:
         "order": np.arange(len(p.X)),
         "batch_size": 10,
         "rates": np.full(4, 1e-3),
-        "first_step": 0,
+        "first": 0,
     }
     return {**given, **changed}
 
@@ -67,7 +67,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "rates too many": {"rates": np.zeros(5)},
     "rates of float32": {"rates": np.zeros(4, np.float32)},
     "rates with strides": {"rates": np.zeros(8)[::2]},
-    "step below": {"first_step": -1},
+    "step below": {"first": -1},
 }
 
 
@@ -76,8 +76,9 @@ def test_wrong_arguments_raise_and_change_nothing(what: str) -> None:
     p = problem([5, 7, 2])
     given = arguments(p, **WRONG[what])
     kept = {name: np.copy(given[name]) for name in ("theta", "state")}
+    steps = {name: value for name, value in given.items() if name not in kept}
     with pytest.raises((TypeError, ValueError)):
-        native.run(p, **given)
+        native.run(p, given["theta"], given["state"], Steps(**steps))
     for name, value in kept.items():
         assert np.array_equal(np.asarray(given[name]), value)
 

@@ -12,6 +12,7 @@ import pytest
 from native_problems import batches, distance, gradient, problem, reference, trained
 
 import chainrule as cr
+from chainrule.engines.protocol import Steps
 
 native = pytest.importorskip("chainrule.engines.native", reason="the core is not built")
 
@@ -59,12 +60,12 @@ def test_bits_of_a_run_split_in_two(
     whole = p.network.theta.copy()
     state = p.optimizer.init(whole)
     rates = np.linspace(1e-2, 1e-3, 6)
-    costs, squares = native.run(p, whole, state, order, batch, rates, 4)
+    costs, squares = native.run(p, whole, state, Steps(order, batch, rates, 4))
     for cut in (1, 5):
         theta = p.network.theta.copy()
         parts = p.optimizer.init(theta)
-        first = native.run(p, theta, parts, order[: cut * batch], batch, rates[:cut], 4)
-        rest = native.run(p, theta, parts, order[cut * batch :], batch, rates[cut:], 4 + cut)
+        first = native.run(p, theta, parts, Steps(order[: cut * batch], batch, rates[:cut], 4))
+        rest = native.run(p, theta, parts, Steps(order[cut * batch :], batch, rates[cut:], 4 + cut))
         assert np.array_equal(theta, whole)
         assert np.array_equal(parts, state)
         assert np.array_equal(np.concatenate([first[0], rest[0]]), costs)
@@ -125,7 +126,7 @@ def test_stops_before_a_step_that_is_not_finite(
     for engine in (reference, native):
         theta = p.network.theta.copy()
         state = p.optimizer.init(theta)
-        runs.append((*engine.run(p, theta, state, order, 4, rates, 0), theta, state))
+        runs.append((*engine.run(p, theta, state, Steps(order, 4, rates)), theta, state))
     wanted, got = runs
     assert len(got[0]) == len(wanted[0]) == 6
     assert np.isfinite(got[2]).all()
@@ -135,7 +136,7 @@ def test_stops_before_a_step_that_is_not_finite(
     # Theta is what five steps make of it, bit for bit.
     theta = p.network.theta.copy()
     state = p.optimizer.init(theta)
-    native.run(p, theta, state, order[:20], 4, rates[:5], 0)
+    native.run(p, theta, state, Steps(order[:20], 4, rates[:5]))
     assert np.array_equal(theta, got[2])
     assert np.array_equal(state, got[3])
 
@@ -149,7 +150,7 @@ def test_a_finite_cost_with_a_gradient_that_is_not(isa: str) -> None:
     p.X[2] = 300
     theta = p.network.theta.copy()
     state = p.optimizer.init(theta)
-    costs, squares = native.run(p, theta, state, np.arange(4), 1, np.full(4, 1e-9), 0)
+    costs, squares = native.run(p, theta, state, Steps(np.arange(4), 1, np.full(4, 1e-9)))
     assert not np.isfinite(squares[-1]).all() or not np.isfinite(costs[-1])
     assert np.isfinite(theta).all()
     assert np.isfinite(state).all()
@@ -166,7 +167,7 @@ def test_one_sample_at_a_time_stops_too(isa: str, dtype: str, optimizer: str, va
     for engine in (reference, native):
         theta = p.network.theta.copy()
         state = p.optimizer.init(theta)
-        found.append((engine.run(p, theta, state, order, 1, rates, 0)[0], theta, state))
+        found.append((engine.run(p, theta, state, Steps(order, 1, rates))[0], theta, state))
     assert len(found[0][0]) == len(found[1][0]) == 6
     assert distance(found[1][1], found[0][1]) < 1e-5
     assert distance(found[1][2], found[0][2]) < 1e-5
@@ -175,9 +176,8 @@ def test_one_sample_at_a_time_stops_too(isa: str, dtype: str, optimizer: str, va
 def test_no_rows_and_no_steps(isa: str) -> None:
     p = problem([3, 4, 2])
     theta = p.network.theta.copy()
-    costs, squares = native.run(
-        p, theta, p.optimizer.init(theta), np.empty(0, np.int64), 4, np.empty(0), 0
-    )
+    none = Steps(np.empty(0, np.int64), 4, np.empty(0))
+    costs, squares = native.run(p, theta, p.optimizer.init(theta), none)
     assert costs.shape == (0,)
     assert squares.shape == (0, 2)
     assert np.array_equal(theta, p.network.theta)
@@ -251,10 +251,8 @@ def test_threads_that_are_chosen_change_no_bits_and_stop_where_one_does(step: in
             costs: list[Any] = []
             for call in range(12):
                 order = np.arange(len(each.X))[: batch * (80 - call) - 3]
-                told = native.run(
-                    each, theta, state, order, batch, np.linspace(1e-2, 1e-3, 80 - call), call
-                )
-                costs += told
+                rates = np.linspace(1e-2, 1e-3, 80 - call)
+                costs += native.run(each, theta, state, Steps(order, batch, rates, call))
             found.append((*costs, theta, state))
         for one, two in zip(*found, strict=True):
             np.testing.assert_array_equal(one, two)

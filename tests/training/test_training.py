@@ -96,9 +96,9 @@ def test_the_order_of_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[np.ndarray] = []
     run = reference.run
 
-    def watch(problem: Any, theta: Any, state: Any, order: Any, *rest: Any) -> Any:
-        seen.append(order.copy())
-        return run(problem, theta, state, order, *rest)
+    def watch(problem: Any, theta: Any, state: Any, steps: Any) -> Any:
+        seen.append(steps.order.copy())
+        return run(problem, theta, state, steps)
 
     monkeypatch.setattr(reference, "run", watch)
     network().fit(X, y, epochs=3, batch_size=3, tolerance=None, engine="reference")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.engines import Steps
 from chainrule.training import Carried
 from chainrule.training.averaging import WeightAverage
 
@@ -44,11 +45,12 @@ def thetas_of_steps(epochs: int, **settings: Any) -> list[np.ndarray]:
 
     run = reference.run
 
-    def one_by_one(problem: Any, theta: Any, state: Any, order: Any, b: int, rates: Any, t: int):  # type: ignore[no-untyped-def]
+    def one_by_one(problem: Any, theta: Any, state: Any, steps: Steps) -> Any:
         results = []
-        for s in range(len(rates)):
-            part = order[s * b : (s + 1) * b]
-            results.append(run(problem, theta, state, part, b, rates[s : s + 1], t + s))
+        b = steps.batch_size
+        for s in range(len(steps.rates)):
+            rows, rate = steps.order[s * b : (s + 1) * b], steps.rates[s : s + 1]
+            results.append(run(problem, theta, state, Steps(rows, b, rate, steps.first + s)))
             thetas.append(theta.copy())
         return tuple(np.concatenate(parts) for parts in zip(*results, strict=True))
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from ..mathematics.names import unknown
 from . import reference
-from .protocol import Engine, Predictor, Problem
+from .protocol import Engine, Predictor, Problem, Steps
 
-__all__ = ["Engine", "Predictor", "Problem", "built", "choose", "unbuilt"]
+__all__ = ["Engine", "Predictor", "Problem", "Steps", "built", "choose", "unbuilt"]
 
 ENGINES = ("auto", "native", "reference")
 

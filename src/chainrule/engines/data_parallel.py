@@ -23,7 +23,7 @@ from ..architecture import Architecture
 from ..parameters import penalties, spans
 from . import reference
 from .communicator import Team
-from .protocol import Costs, Floats, Problem
+from .protocol import Costs, Floats, Problem, Steps
 
 # Rows of one pass where the gradient is over all samples.
 MOST_ROWS = 16384
@@ -118,31 +118,25 @@ class DataParallel:
         return f"{self.part.name} on {self.team.size} ranks"
 
     def run(
-        self,
-        problem: Problem,
-        theta: Floats,
-        state: Floats,
-        order: Rows,
-        batch_size: int,
-        rates: npt.NDArray[np.float64],
-        first_step: int,
+        self, problem: Problem, theta: Floats, state: Floats, steps: Steps
     ) -> tuple[Costs, Costs]:
         """Take a step for each rate, also where this rank's rows have run out.
 
         See ``protocol.Engine.run``. Raises RuntimeError if ranks' parameters ever differ.
         """
-        net, steps = problem.architecture, len(rates)
-        costs, squares = np.empty(steps), np.empty((steps, len(spans(net.layers))))
+        net, count = problem.architecture, len(steps.rates)
+        costs, squares = np.empty(count), np.empty((count, len(spans(net.layers))))
         sums = GradientSums(self.part, theta)
-        for s in range(steps):
-            rows, places = self.split(order[s * batch_size : (s + 1) * batch_size])
+        for s, number in enumerate(range(steps.first, steps.first + count)):
+            batch = slice(s * steps.batch_size, (s + 1) * steps.batch_size)
+            rows, places = self.split(steps.order[batch])
             size = ceil(len(rows) / self.accumulate)
-            sums.add(problem, theta, rows, places, first_step + s, size)
+            sums.add(problem, theta, rows, places, number, size)
             costs[s], g = sums.mean(self.team, net, theta)
             if not isfinite(costs[s]):
                 squares[s] = np.nan
                 return costs[: s + 1], squares[: s + 1]
-            rate, number = float(rates[s]), first_step + s
+            rate = float(steps.rates[s])
             squares[s] = self.part.step(problem, theta, state, g, rate, number)
             if not np.isfinite(squares[s]).all():
                 return costs[: s + 1], squares[: s + 1]

@@ -23,7 +23,7 @@ from ..mathematics.layers import ActivationLayer, Affine, Dropout, Layer
 from ..mathematics.names import listed, unknown
 from ..mathematics.optimizers import OPTIMIZERS
 from . import _core
-from .protocol import Costs, Floats, Problem
+from .protocol import Costs, Floats, Problem, Steps
 
 __all__ = [
     "available_isas",
@@ -98,32 +98,24 @@ def _known(table: str, record: Any, entries: Any) -> bool:
     return settings is not None and listed(record, entries) and tuple(record.settings) == settings
 
 
-def run(
-    problem: Problem,
-    theta: Floats,
-    state: Floats,
-    order: npt.NDArray[np.int64],
-    batch_size: int,
-    rates: npt.NDArray[np.float64],
-    first_step: int,
-) -> tuple[Costs, Costs]:
+def run(problem: Problem, theta: Floats, state: Floats, steps: Steps) -> tuple[Costs, Costs]:
     """Take a step for each batch; see ``protocol.Engine.run``.
 
     Raises TypeError or ValueError for arrays of another dtype, shape or layout, read-only ones, and
     an order that names no row; nothing is copied or converted.
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
-    steps = ceil(len(order) / batch_size)
+    if steps.batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, not {steps.batch_size}")
+    count = ceil(len(steps.order) / steps.batch_size)
     layers = len(problem.architecture.numbered)
-    costs, squares = np.empty(steps), np.empty((steps, layers))
+    costs, squares = np.empty(count), np.empty((count, layers))
     taken = _core_of(problem).run(
         _writable("theta", theta),
         _writable("state", state),
-        _array("order", order),
-        batch_size,
-        _array("rates", rates),
-        first_step,
+        _array("order", steps.order),
+        steps.batch_size,
+        _array("rates", steps.rates),
+        steps.first,
         costs,
         squares,
         threads_of(problem.threads),

@@ -43,6 +43,20 @@ class Problem:
     decay_factors: Floats | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Steps to take: one for each batch of ``batch_size`` rows of ``order``; the last may be short.
+
+    ``order`` (n,) int64 are numbers of rows. Step s = 0, 1, ... has the learning rate ``rates[s]``,
+    (S,) float64; its number for optimizer and dropout is ``first + s`` from 0.
+    """
+
+    order: npt.NDArray[np.int64]
+    batch_size: int
+    rates: npt.NDArray[np.float64]
+    first: int = 0
+
+
 class Engine(Protocol):
     """Takes steps: the reference engine, and faster ones that are tested against it."""
 
@@ -51,19 +65,9 @@ class Engine(Protocol):
         """The engine's name in a history."""
 
     def run(
-        self,
-        problem: Problem,
-        theta: Floats,
-        state: Floats,
-        order: npt.NDArray[np.int64],
-        batch_size: int,
-        rates: npt.NDArray[np.float64],
-        first_step: int,
+        self, problem: Problem, theta: Floats, state: Floats, steps: Steps
     ) -> tuple[Costs, Costs]:
-        """Take a step for each batch of ``batch_size`` rows of ``order``, the last may be short.
-
-        theta (P,) and state (slots, P) change in place. Step s, counted from 0, has the learning
-        rate ``rates[s]``; its number for optimizer and dropout is ``first_step + s`` from 0.
+        """Take steps; theta (P,) and state (slots, P) change in place.
 
         Returns the costs (S,) of the batches, each before its update, and the squared norms
         (S, L) of each layer's gradient before clipping. Where a cost or a gradient is not finite,

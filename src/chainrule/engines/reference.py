@@ -16,7 +16,7 @@ from ..mathematics.passes import backward_pass, cost_pass, forward_pass
 from ..mathematics.penalties import penalty_gradient
 from ..mathematics.sample_weights import shares_of
 from ..parameters import decays, gather, places, spans, view, views
-from .protocol import Costs, Floats, Problem
+from .protocol import Costs, Floats, Problem, Steps
 
 Rows = npt.NDArray[np.int64]
 
@@ -28,32 +28,24 @@ def lacks(problem: Problem) -> str | None:
     return None
 
 
-def run(
-    problem: Problem,
-    theta: Floats,
-    state: Floats,
-    order: npt.NDArray[np.int64],
-    batch_size: int,
-    rates: npt.NDArray[np.float64],
-    first_step: int,
-) -> tuple[Costs, Costs]:
+def run(problem: Problem, theta: Floats, state: Floats, steps: Steps) -> tuple[Costs, Costs]:
     """Take a step for each batch; see ``protocol.Engine.run``."""
-    net, optimizer = problem.architecture, problem.optimizer
-    steps = ceil(len(order) / batch_size)
+    net, optimizer, batch_size = problem.architecture, problem.optimizer, steps.batch_size
+    count = ceil(len(steps.order) / batch_size)
     parts = spans(net.layers)
-    costs, squares = np.empty(steps), np.empty((steps, len(parts)))
+    costs, squares = np.empty(count), np.empty((count, len(parts)))
     parameters, dtheta = views(theta, net.layers), np.empty_like(theta)
     decay = _decays(problem)
     with np.errstate(all="ignore"):
-        for s in range(steps):
-            rows = order[s * batch_size : (s + 1) * batch_size]
-            masks = step_masks(net.seed, first_step + s, net.dtype)
+        for s in range(count):
+            rows = steps.order[s * batch_size : (s + 1) * batch_size]
+            masks = step_masks(net.seed, steps.first + s, net.dtype)
             costs[s] = _gradient(problem, parameters, rows, masks, dtheta)
             squares[s] = [float(np.vdot(dtheta[part], dtheta[part])) for part in parts]
             if not (isfinite(costs[s]) and np.isfinite(squares[s]).all()):
                 return costs[: s + 1], squares[: s + 1]
             g = clipped(problem, dtheta)
-            rate, t = _rate(problem, float(rates[s])), first_step + s + 1
+            rate, t = _rate(problem, float(steps.rates[s])), steps.first + s + 1
             optimizer.update(theta, g, state, rate, t, decay, out=(theta, state))
     return costs, squares
 

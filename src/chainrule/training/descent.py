@@ -7,6 +7,7 @@ from math import isfinite
 
 import numpy as np
 
+from ..engines import Steps
 from ..parameters import spans
 from .averaging import WeightAverage
 from .batches import Block
@@ -104,15 +105,13 @@ def _through(run: Run, block: Block, at: Position, interrupt: Interrupt) -> Reas
 
 def _steps(run: Run, block: Block, at: Position, count: int) -> bool:
     """Take ``count`` steps by one call of the engine; return whether all numbers stayed finite."""
-    plan, steps = run.plan, run.batches.steps
-    planned = plan.epochs * steps
+    plan = run.plan
+    planned = plan.epochs * run.batches.steps
     rows = block.rows(at.sums.steps, count)
     factors = [plan.schedule.factor(at.done + s, planned, at.memory) for s in range(count)]
     rates = plan.learning_rate * np.array(factors)
-    first = run.carried.steps + at.done
-    costs, squares = run.engine.run(
-        block.problem, run.net.theta, at.state, rows, block.batch_size, rates, first
-    )
+    steps = Steps(rows, block.batch_size, rates, run.carried.steps + at.done)
+    costs, squares = run.engine.run(block.problem, run.net.theta, at.state, steps)
     if len(costs) < count or not (isfinite(costs[-1]) and np.isfinite(squares[-1]).all()):
         return False
     if run.first_cost is None:

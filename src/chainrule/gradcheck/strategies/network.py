@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...engines import Problem, choose
+from ...engines import Problem, Steps, choose
 from ...mathematics.costs import canonical_pair, smooth
 from ...mathematics.layers import kinds_beyond_the_notes
 from ...mathematics.optimizers import OPTIMIZERS
@@ -227,8 +227,8 @@ def _engine_gradient(frozen: FrozenNetwork, engine: str) -> tuple[float, Array, 
     theta = np.zeros_like(net.theta)
     theta[...] = net.theta
     state = np.zeros((len(descent.slots), len(theta)))
-    rows = np.arange(len(X), dtype=np.int64)
-    costs, _ = chosen.run(problem, theta, state, rows, len(X), np.ones(1), frozen.at_step)
+    step = Steps(np.arange(len(X), dtype=np.int64), len(X), np.ones(1), frozen.at_step)
+    costs, _ = chosen.run(problem, theta, state, step)
     return float(costs[0]), net.theta - theta, f"{chosen.name.rpartition('.')[2]} engine"
 
 
