@@ -56,8 +56,8 @@ class Architecture:
     @property
     def own_records(self) -> tuple[Activation | Cost, ...]:
         """The activations and the cost that are the user's own, not entries of the tables."""
-        own: list[Activation | Cost] = [f for f in self.activations if not listed(f, ACTIVATIONS)]
-        return (*own, *([] if listed(self.cost, COSTS) else [self.cost]))
+        activations = [f for f in self.activations if not listed(f, ACTIVATIONS)]
+        return (*activations, *([] if listed(self.cost, COSTS) else [self.cost]))
 
 
 def architecture(
@@ -130,25 +130,25 @@ def architecture_of_layers(
 
 def _sizes(sizes: Sequence[int]) -> tuple[int, ...]:
     try:
-        found = tuple(operator.index(n) for n in sizes)
+        counts = tuple(operator.index(n) for n in sizes)
     except TypeError:
         raise TypeError(f"sizes must be whole numbers such as [30, 64, 1], not {sizes!r}") from None
-    if len(found) < 2:
+    if len(counts) < 2:
         raise ValueError(f"sizes needs at least inputs and outputs, as in [30, 1], not {sizes!r}")
-    for l, n in enumerate(found):
+    for l, n in enumerate(counts):
         if n < 1:
             raise ValueError(f"sizes[{l}] must be at least 1, not {n}")
-    return found
+    return counts
 
 
 def _hidden(hidden: Any, count: int) -> list[Activation]:
     if isinstance(hidden, (str, Activation)):
         return [resolve_activation(hidden)] * count
     _several("hidden", hidden, "an activation, or a list with one for each hidden layer")
-    found = [resolve_activation(f) for f in hidden]
-    if len(found) != count:
-        raise ValueError(f"hidden names {len(found)} activations for {count} hidden layers")
-    return found
+    activations = [resolve_activation(f) for f in hidden]
+    if len(activations) != count:
+        raise ValueError(f"hidden names {len(activations)} activations for {count} hidden layers")
+    return activations
 
 
 def _inits(init: Any, fs: Sequence[Activation]) -> list[Initializer]:
@@ -157,13 +157,13 @@ def _inits(init: Any, fs: Sequence[Activation]) -> list[Initializer]:
     if isinstance(init, (str, Initializer)):
         return [resolve_initializer(init)] * len(fs)
     _several("init", init, "an initializer, or a list with one for each layer")
-    found = [
+    initializers = [
         resolve_initializer(f.init if one is None else one)
         for one, f in zip(init, fs, strict=False)
     ]
     if len(init) != len(fs):
         raise ValueError(f"init names {len(init)} initializers for {len(fs)} layers")
-    return found
+    return initializers
 
 
 def _rates(dropout: float | Sequence[float], n_layers: int) -> list[float]:
@@ -190,18 +190,18 @@ def _several(name: str, value: Any, wanted: str) -> None:
 def _cost(cost: str | Cost | None, output: Activation, n_out: int) -> Cost:
     if cost is None:
         cost = next((c for f, c in CANONICAL if f == output.name), "squared_error")
-    found = resolve_cost(cost)
-    if found.outputs and listed(output, ACTIVATIONS) and output.name not in found.outputs:
-        fitting = " or ".join(repr(name) for name in found.outputs)
+    record = resolve_cost(cost)
+    if record.outputs and listed(output, ACTIVATIONS) and output.name not in record.outputs:
+        fitting = " or ".join(repr(name) for name in record.outputs)
         raise ValueError(
-            f"cost {found.name!r} cannot go with output={output.name!r}: use output={fitting}, "
+            f"cost {record.name!r} cannot go with output={output.name!r}: use output={fitting}, "
             "or another cost"
         )
     if output.name == "softmax" and n_out == 1:
         raise ValueError(
             "a softmax of one output is always 1: use output='sigmoid', or an output for each class"
         )
-    return found
+    return record
 
 
 def _seed(seed: Any) -> int:
@@ -222,5 +222,5 @@ def dtype_of(dtype: Any) -> np.dtype[Any]:
         name = str(dtype)
     if name not in DTYPES:
         raise unknown("dtype", name, DTYPES)
-    found: np.dtype[Any] = np.dtype(name)
-    return found
+    resolved: np.dtype[Any] = np.dtype(name)
+    return resolved

@@ -193,15 +193,15 @@ class Model:
 
     def inputs(self, X: npt.ArrayLike) -> Floats:
         """Return X as an array (m, n_0) of the network's dtype; see ``forward`` for the errors."""
-        given = np.asarray(X)
-        if given.dtype.kind not in "buif":
-            raise TypeError(f"X must hold numbers, not {given.dtype}")
-        if given.ndim != 2 or given.shape[1] != self.sizes[0]:
+        inputs = np.asarray(X)
+        if inputs.dtype.kind not in "buif":
+            raise TypeError(f"X must hold numbers, not {inputs.dtype}")
+        if inputs.ndim != 2 or inputs.shape[1] != self.sizes[0]:
             raise ValueError(
-                f"X must have the shape (m, {self.sizes[0]}), one row a sample, not {given.shape}"
+                f"X must have the shape (m, {self.sizes[0]}), one row a sample, not {inputs.shape}"
             )
         with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite
-            return np.ascontiguousarray(given, self.dtype)
+            return np.ascontiguousarray(inputs, self.dtype)
 
     def targets(self, y: npt.ArrayLike, m: int) -> Floats:
         """Return y as an array (m, n_L) of the network's dtype; see ``targets.encode_target``."""

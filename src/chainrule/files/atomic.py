@@ -191,6 +191,6 @@ def _saying(path: str | os.PathLike[str], what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        told = OSError(f"{os.fspath(path)} {what}: {error.strerror or error}")
-        told.errno = error.errno
-        raise told from error
+        refusal = OSError(f"{os.fspath(path)} {what}: {error.strerror or error}")
+        refusal.errno = error.errno
+        raise refusal from error

@@ -173,10 +173,10 @@ def _counts(value: object) -> bool:
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    entries = dict(pairs)
+    if len(entries) != len(pairs):
         raise ValueError("a name occurs twice in one JSON object")
-    return found
+    return entries
 
 
 def _finite(text: str) -> float:

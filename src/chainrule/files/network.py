@@ -53,7 +53,7 @@ def save_network(
 
     Raises ValueError if the network has one's own records or ``path`` cannot be written to.
     """
-    found = {
+    contents = {
         name: np.ascontiguousarray(network.parameters[place.layer][place.name])
         for name, place in named_places(network.architecture)
     }
@@ -61,26 +61,27 @@ def save_network(
     for key, part in ((ENCODER, encoder), (CHECKPOINT, checkpoint)):
         if part is not None:
             metadata[key.rstrip(".")], arrays = part
-            found.update({key + name: array for name, array in arrays.items()})
-    write_model(path, found, metadata)
+            contents.update({key + name: array for name, array in arrays.items()})
+    write_model(path, contents, metadata)
 
 
 def load_network(path: str | os.PathLike[str]) -> Loaded:
     """Read a model file. Raises ValueError, in one sentence, for one that is not sound."""
     arrays, metadata = read_model(path)
     try:
-        made = architecture_of(metadata.get("network"))
+        architecture = architecture_of(metadata.get("network"))
         encoder, checkpoint = (_popped(arrays, key) for key in (ENCODER, CHECKPOINT))
-        named = list(named_places(made))
-        shapes_agree(arrays, {name: (place.shape, made.dtype) for name, place in named})
+        named = list(named_places(architecture))
+        shapes_agree(arrays, {name: (place.shape, architecture.dtype) for name, place in named})
     except ValueError as error:
         raise ValueError(f"{os.fspath(path)} is not a sound model file: {error}") from None
-    by_layer: list[dict[str, Any]] = [{} for _ in made.layers]
+    by_layer: list[dict[str, Any]] = [{} for _ in architecture.layers]
     for name, place in named:
         by_layer[place.layer][place.name] = arrays[name]
-    theta = gather(by_layer, made.layers, np.empty(size(made.layers), made.dtype))
-    state, record, standing = (metadata.get(key) for key in ("encoder", "record", "checkpoint"))
-    return Loaded(made, theta, state, encoder, record, standing, checkpoint)
+    layers = architecture.layers
+    theta = gather(by_layer, layers, np.empty(size(layers), architecture.dtype))
+    state, record, position = (metadata.get(key) for key in ("encoder", "record", "checkpoint"))
+    return Loaded(architecture, theta, state, encoder, record, position, checkpoint)
 
 
 def _popped(arrays: dict[str, npt.NDArray[Any]], key: str) -> dict[str, npt.NDArray[Any]]:

@@ -170,7 +170,7 @@ def listed(record: Any, table: Mapping[str, Callable[..., Any]]) -> bool:
     except (TypeError, ValueError):
         return False  # settings that the table's entry does not have
     pairs = [(getattr(known, f.name), getattr(record, f.name)) for f in fields(known)]
-    return all(ours is given for ours, given in pairs if callable(ours) or callable(given))
+    return all(ours is theirs for ours, theirs in pairs if callable(ours) or callable(theirs))
 
 
 def spelled_entry(

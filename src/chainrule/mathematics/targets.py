@@ -27,23 +27,23 @@ def encode_target(
     array([[0., 0., 1.],
            [1., 0., 0.]])
     """
-    given = np.asarray(y)
-    if given.dtype.kind not in "buif":
-        raise TypeError(f"y must hold numbers, not {given.dtype}: turn labels into 0, 1, 2, ...")
-    if given.ndim == 1:
-        given = given[:, None]
-    labels = cost.target == "classes" and given.shape[1:] == (1,) and n_out != 1
-    if given.ndim != 2 or (given.shape[1] != n_out and not labels):
+    values = np.asarray(y)
+    if values.dtype.kind not in "buif":
+        raise TypeError(f"y must hold numbers, not {values.dtype}: turn labels into 0, 1, 2, ...")
+    if values.ndim == 1:
+        values = values[:, None]
+    labels = cost.target == "classes" and values.shape[1:] == (1,) and n_out != 1
+    if values.ndim != 2 or (values.shape[1] != n_out and not labels):
         wanted = f"(m, {n_out})" + (" or (m,)" if n_out == 1 or cost.target == "classes" else "")
         raise ValueError(f"y must have the shape {wanted}, not {np.shape(y)}")
-    _refuse(~np.isfinite(given), given, "is not finite")
+    _refuse(~np.isfinite(values), values, "is not finite")
     if labels:
-        return _one_hot(given[:, 0], n_out, dtype)
+        return _one_hot(values[:, 0], n_out, dtype)
     with np.errstate(over="ignore"):
-        values = np.ascontiguousarray(given, dtype)
-    _refuse(~np.isfinite(values), given, f"is too large for {np.dtype(dtype).name}")
-    _CHECKS[cost.target](values)
-    return values
+        Y = np.ascontiguousarray(values, dtype)
+    _refuse(~np.isfinite(Y), values, f"is too large for {np.dtype(dtype).name}")
+    _CHECKS[cost.target](Y)
+    return Y
 
 
 def _one_hot(
