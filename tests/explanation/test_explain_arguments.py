@@ -75,7 +75,7 @@ def test_numpys_whole_numbers_are_whole_numbers() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"row": None}, "row must be a whole number, not None"),
+        ({"row": "1"}, "row must be a whole number, not '1'"),
         ({"samples": 2.5}, "samples must be a whole number, not 2.5"),
         ({"first_row": "a"}, "first_row must be a whole number, not 'a'"),
         ({"inputs": "abc"}, "inputs must be a list of names, not 'abc'"),

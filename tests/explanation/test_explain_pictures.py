@@ -94,15 +94,45 @@ def test_units_show_the_numbers_of_both_passes() -> None:
     net = network(2, 3, 1)
     X, y = data(net)
     grads = net.backward(net.forward(X), y, per_sample=True)
-    found = cr.illustrate(net, X, y, level="units", row=2)
-    box = next(b for b in found.picture.boxes if b.key == "u-1-1")
+    picture = cr.illustrate(net, X, y, level="units", row=2).picture
     trace = net.forward(X)
-    spoken = [float(line.split("= ")[1].replace("−", "-")) for line in box.lines]
-    true = [trace.z[1][2, 1], trace.a[1][2, 1], grads.da[1][2, 1]]
-    np.testing.assert_allclose(spoken, true, rtol=6e-3)
-    negative = {line.key: line.negative for line in found.picture.lines if line.key[:2] == "e-"}
-    assert len(negative) == 9
-    assert negative["e-1-2-0"] == (net.W[1][2, 0] < 0)
+    own = net.J(X[2:3], y[2:3])
+    cells = {
+        box.key: float(box.lines[0].split("= ")[1].replace("−", "-"))
+        for box in picture.boxes
+        if box.lines and "= " in box.lines[0]
+    }
+    expected = {"J": own}
+    for l, k in ((1, 0), (1, 1), (1, 2), (2, 0)):
+        for name, array in (
+            ("b", net.b[l]),
+            ("z", trace.z[l][2]),
+            ("a", trace.a[l][2]),
+            ("db", grads.db[l][2]),
+            ("dz", grads.dz[l][2]),
+            ("da", grads.da[l][2]),
+        ):
+            expected[f"{name}-{l}-{k}"] = array[k]
+    for k in (0, 1):
+        expected[f"a-0-{k}"], expected[f"da-0-{k}"] = X[2, k], grads.da[0][2, k]
+    expected["y-2-0"] = y[2, 0]
+    assert set(cells) == set(expected)
+    for key, value in expected.items():
+        np.testing.assert_allclose(cells[key], value, rtol=6e-3, atol=1e-12, err_msg=key)
+    lines = {line.key: line for line in picture.lines}
+    assert sum(key.startswith("e-") for key in lines) == 9
+    assert lines["e-1-2-0"].negative == (net.W[1][2, 0] < 0)
+    # A stroke back is as wide as its share of the layer's largest dW.
+    dW = np.abs(grads.dW[1][2])
+    np.testing.assert_allclose(lines["d-1-2-0"].ink, dW[2, 0] / dW.max(), rtol=1e-12)
+    assert lines["d-1-2-0"].points[0][0] > lines["d-1-2-0"].points[1][0]
+
+
+def test_units_draw_every_output_of_up_to_ten_classes() -> None:
+    keys = {box.key for box in units(network(3, 40, 10), most=5).boxes}
+    assert {f"a-2-{k}" for k in range(10)} <= keys
+    assert "a-1-3" in keys
+    assert "a-1-4" not in keys
 
 
 def test_wide_layers_fold_to_the_units_that_matter_most() -> None:

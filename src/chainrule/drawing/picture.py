@@ -27,8 +27,8 @@ MEANINGS: dict[Role, str] = {
     "cache": "z cached for the way back",
 }
 
-# So many characters of 12 pixels fit a unit's box, in bold and slanted too; more are set smaller.
-FITTING = 12.0 * 14.5
+# A text is set smaller where it would be wider than this share of its box, at half an em a letter.
+FITTING = 1.6
 
 
 def clean(text: str) -> str:
@@ -53,11 +53,13 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line through points. ``ink`` (0 to 1) is how strong it is; negative weights are dotted."""
+    """A line through points. ``ink`` (0 to 1) is how strong it is; negative weights are dotted.
+
+    A ``back`` line carries a gradient from the cost towards the inputs."""
 
     key: str
     points: tuple[tuple[float, float], ...]
-    kind: Literal["arrow", "cache", "weight"] = "arrow"
+    kind: Literal["arrow", "cache", "weight", "back"] = "arrow"
     ink: float = 1.0
     negative: bool = False
     title: str = ""
@@ -126,6 +128,7 @@ def entries(roles: Sequence[Role], weights: bool = False) -> list[Entry]:
         for negative, word in ((False, "above"), (True, "below")):
             line = Line(f"legend-{word}", ((0, 11), (30, 11)), "weight", 0.8, negative)
             rows.append(Entry(f"weight {word} 0", None, line))
+        rows.append(Entry("gradient", None, Line("legend-back", ((30, 11), (0, 11)), "back", 0.5)))
     return rows
 
 

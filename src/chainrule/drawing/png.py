@@ -51,15 +51,18 @@ def _line(axes: Any, line: Line) -> None:
         axes.plot(xs, ys, color=colour, linewidth=width, linestyle=style, alpha=alpha, zorder=1)
         return
     style = (0, (5, 3.5)) if line.kind == "cache" else "solid"
-    axes.plot(xs[:-1], ys[:-1], color=_EDGE, linewidth=1.6, linestyle=style, zorder=1)
+    colour, width = _EDGE, 1.6
+    if line.kind == "back":
+        colour, width = "#8a4b00", 0.8 + 2.4 * line.ink
+    axes.plot(xs[:-1], ys[:-1], color=colour, linewidth=width, linestyle=style, zorder=1)
     axes.annotate(
         "",
         xy=line.points[-1],
         xytext=line.points[-2],
         arrowprops={
             "arrowstyle": "-|>",
-            "color": _EDGE,
-            "linewidth": 1.6,
+            "color": colour,
+            "linewidth": width,
             "linestyle": style,
             "shrinkA": 0,
             "shrinkB": 0,
@@ -123,9 +126,16 @@ def _lines(axes: Any, box: Box) -> None:
     step = 16.0
     top = box.y - step * (len(box.lines) - 1) / 2
     for k, line in enumerate(box.lines):
-        unit = box.key[:2] == "u-"
-        size = min(11.0, FITTING / max(len(line), 1) - 1) if unit else 11.0 if k else 13.5
-        _write(axes, box.x, top + step * k, line, size, "normal" if unit or k else "bold")
+        small = k > 0 or "=" in line
+        fitting = min(11.0, FITTING * box.width / max(len(line), 1) - 1)
+        _write(
+            axes,
+            box.x,
+            top + step * k,
+            line,
+            fitting if small else 13.5,
+            "normal" if small else "bold",
+        )
 
 
 def _label(axes: Any, label: Label) -> None:

@@ -11,10 +11,10 @@ FONT = "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif"
 STYLE = """
 .cr-ink{stroke:#2d3436;fill:none}.cr-arrow{fill:#2d3436}.cr-label{fill:#2d3436;paint-order:stroke;stroke:#fff;stroke-width:3px;stroke-opacity:.8}
 .cr-box text{fill:#1b1f21}.cr-more text{fill:#2d3436}
-.cr-positive{stroke:#0b66c3}.cr-negative{stroke:#b3261e}
+.cr-positive{stroke:#0b66c3}.cr-negative{stroke:#b3261e}.cr-back{stroke:#8a4b00}.cr-back-arrow{fill:#8a4b00}
 @media screen and (prefers-color-scheme:dark){
 .cr-ink{stroke:#cfd6da}.cr-label,.cr-more text{fill:#e6eaec}
-.cr-arrow{fill:#cfd6da}.cr-label{stroke:#14181b}.cr-positive{stroke:#74b9ff}.cr-negative{stroke:#ff8a80}
+.cr-arrow{fill:#cfd6da}.cr-label{stroke:#14181b}.cr-positive{stroke:#74b9ff}.cr-negative{stroke:#ff8a80}.cr-back{stroke:#ffb454}.cr-back-arrow{fill:#ffb454}
 .cr-cache rect{fill:#14181b;stroke:#cfd6da}.cr-cache text{fill:#e6eaec}}
 """
 _EDGE = "#2d3436"
@@ -58,11 +58,13 @@ def _text(value: str) -> str:
 
 
 def _marker(name: str) -> str:
-    return (
-        f'<defs><marker id="{name}-arrow" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="11" '
-        'markerHeight="11" markerUnits="userSpaceOnUse" orient="auto-start-reverse">'
-        '<path d="M0 1 9 5 0 9z" class="cr-arrow"/></marker></defs>'
+    markers = "".join(
+        f'<marker id="{name}-{kind}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="{size}" '
+        f'markerHeight="{size}" markerUnits="userSpaceOnUse" orient="auto-start-reverse">'
+        f'<path d="M0 1 9 5 0 9z" class="cr-{kind}"/></marker>'
+        for kind, size in (("arrow", 11), ("back-arrow", 9))
     )
+    return f"<defs>{markers}</defs>"
 
 
 def _line(line: Line, name: str) -> str:
@@ -75,6 +77,10 @@ def _line(line: Line, name: str) -> str:
         dotted = ' stroke-dasharray="1.5 4" stroke-linecap="round"' if line.negative else ""
         opacity = 0.25 + 0.65 * line.ink
         extra = f' stroke-width="{0.8 + 3.4 * line.ink:.2f}" stroke-opacity="{opacity:.2f}"{dotted}'
+    elif line.kind == "back":
+        classes = "cr-back"
+        width = 0.8 + 2.4 * line.ink
+        extra = f' fill="none" stroke-width="{width:.2f}" marker-end="url(#{name}-back-arrow)"'
     else:
         extra += f' marker-end="url(#{name}-arrow)"'
     title = f"<title>{_text(line.title)}</title>" if line.title else ""
@@ -94,8 +100,8 @@ def _lines(box: Box) -> str:
     texts = []
     for k, line in enumerate(box.lines):
         size = ' font-weight="600"'
-        if k or box.key[:2] == "u-":
-            size = f' font-size="{min(12.0, FITTING / max(len(line), 1)):.3g}"'
+        if k or "=" in line:
+            size = f' font-size="{min(12.0, FITTING * box.width / max(len(line), 1)):.3g}"'
         texts.append(
             f'<text x="{box.x:g}" y="{top + step * k:g}" text-anchor="middle"{size}>'
             f"{_text(line)}</text>"

@@ -93,7 +93,7 @@ def report(
 
     html = template("report.html").render(
         title=clean(title),
-        style=asset("page.css") + asset("report.css"),
+        style=asset("base.css") + asset("report.css"),
         summary=summary(model.network),
         data=data_lines(model, rows, held, source),
         picture=illustrate(model.network).svg(),

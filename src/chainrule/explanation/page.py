@@ -5,16 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..drawing.layer_level import layer_picture
-from ..drawing.picture import MEANINGS, clean, entries
+from ..drawing.picture import MEANINGS, Picture, clean, entries
 from ..drawing.svg import icon, svg
 from ..files.atomic import write_atomically
 from ..mathematics.costs import smooth
@@ -22,7 +22,16 @@ from ..mathematics.layers import Dropout
 from ..model import Model
 from .assets import asset, embedded_json, template
 from .checks import history_of, model_of, names_of, whole
-from .pagedata import MOST_PARAMETERS, page_data, page_functions
+from .pagedata import (
+    MOST_PARAMETERS,
+    map_places,
+    own_values,
+    page_data,
+    page_functions,
+    page_rows,
+    telling_row,
+    training_settings,
+)
 from .sample_passes import backward_of, da_of, sample_of
 from .unit_level import Names, telling_units, unit_picture
 
@@ -31,17 +40,33 @@ if TYPE_CHECKING:
 
 SCRIPTS = (
     "numbers.js",
-    "propagation.js",
     "mathml.js",
-    "diagram.js",
+    "propagation.js",
+    "faults.js",
+    "numerical.js",
+    "optimizers.js",
+    "gradient_flow.js",
+    "picture.js",
     "steps.js",
-    "pick.js",
-    "survey.js",
+    "tables.js",
+    "chain.js",
+    "hold.js",
+    "maps.js",
+    "debug.js",
     "training.js",
+    "read.js",
+    "address.js",
+    "paper.js",
     "main.js",
 )
 # Deep networks show fewer units of each layer, to keep the picture readable and the page small.
-_DEEP = 10
+_DEEP, _MOST, _MOST_DEEP = 4, 8, 5
+_HATCH = (
+    '<svg width="0" height="0" aria-hidden="true" style="position:absolute"><defs>'
+    '<pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse" '
+    'patternTransform="rotate(45)"><rect width="7" height="7" fill="#fff"/>'
+    '<rect width="3" height="7" fill="#ff7675"/></pattern></defs></svg>'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +98,27 @@ def explain(
     history: History | None = None,
     inputs: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
-    row: int = 0,
+    row: int | None = None,
     samples: int = 100,
     first_row: int = 0,
     title: str | None = None,
     notes: Sequence[str] = (),
+    own: Sequence[Sequence[str]] | None = None,
+    target: tuple[float, float] | None = None,
+    training: Mapping[str, Any] | None = None,
+    at: str = "",
 ) -> Page:
     """Return a page that shows forward and backward propagation of the network on X and y.
 
     ``X`` (m, n_0) and ``y`` as ``Network.fit`` takes them. ``history``: that of a training with
     ``record="explain"``, for the slider over epochs; the network's last if None. ``inputs`` and
-    ``outputs`` are names of the columns and of the outputs. ``row`` is the sample shown first; at
-    most ``samples`` rows are taken along, evenly spread; ``first_row`` is the number of the first
-    row of X. ``notes`` are sentences below the title, such as what was done to the columns.
-    Dropout is off, as in prediction.
+    ``outputs`` are names of the columns and of the outputs. ``row`` is the sample shown first, by
+    default one whose cost is near the median; at most ``samples`` rows are taken along, evenly
+    spread; ``first_row`` is the number of the first row of X. ``notes`` are sentences about the
+    data, such as what was done to the columns. ``own`` (m, n_0) are the columns' own values as
+    text, ``target`` is (mean, scale) with which an output is turned into its own unit. ``training``
+    has ``optimizer``, ``learning_rate`` and ``batch_size`` for training in the page. ``at`` is a
+    state as the page's address has it behind ``#``. Dropout is off, as in prediction.
 
     Raises ValueError for names that do not fit, a row that is not there, an input that is not
     finite, a network too large for a page, and one's own activation or cost that cannot be
@@ -108,36 +140,53 @@ def explain(
     names = Names(
         names_of("inputs", inputs, net.sizes[0]), names_of("outputs", outputs, net.sizes[-1])
     )
+    rows = page_rows(net, X, y, row, samples)
+    row = telling_row(net, X, y, rows) if row is None else row
     sample = sample_of(net, X, y, row)
     backward = backward_of(sample)
-    da = da_of(backward)
-    most = 8 if len(net.sizes) <= _DEEP else 5
-    units = telling_units(net.sizes, sample.a, da, most)
-    data = page_data(net, X, y, row, samples, names, units, history)
-    m = len(np.asarray(X))
+    most = _MOST if len(net.sizes) <= _DEEP else _MOST_DEEP
+    units = telling_units(net.sizes, sample.a, da_of(backward), most)
+    thumbs = net.sizes[0] <= 2
+    drawn = unit_picture(sample, backward, names, most, units, with_legend=False, thumbs=thumbs)
+    data = page_data(net, X, y, rows, row, names, history) | {
+        "slots": [len(column) for column in units],
+        "maps": map_places(drawn),
+        "own": own_values(own, rows),
+        "target": None if target is None else {"mean": target[0], "scale": target[1]},
+        "training": training_settings(training, len(np.asarray(X))),
+        "at": str(at),
+    }
     data["rows"] = [number + first_row for number in data["rows"]]
     title = str(title or "") or f"Both passes of a {'-'.join(map(str, net.sizes))} network"
+    words = [*notes_on(net, data["rows"], len(np.asarray(X))), *map(clean, notes)]
+    return Page(_render(net, title, words, data, drawn), title)
+
+
+def _render(
+    net: Model, title: str, notes: Sequence[str], data: Mapping[str, Any], drawn: Picture
+) -> str:
+    """Put template, style, script and data together; the script's digest lets it alone run."""
+    from .. import __version__
+
     functions = page_functions(net)
     body = "\n".join(asset(name) for name in SCRIPTS)
     script = f'(() => {{\n"use strict";\nconst FUNCTIONS = {functions};\n{body}\n}})();\n'
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    drawn = unit_picture(sample, backward, names, most, units, with_legend=False)
-    from .. import __version__
-
-    html = template("page.html").render(
+    html: str = template("page.html").render(
         title=clean(title),
         summary=summary(net),
-        notes=[*notes_on(net, data["rows"], m), *map(clean, notes)],
-        style=asset("page.css"),
+        notes=notes,
+        style=asset("base.css") + asset("page.css"),
         script=script,
         script_hash=f"sha256-{digest}",
         data=embedded_json(data),
         layers_svg=svg(layer_picture(net, False), style=False, name="layers"),
         units_svg=svg(drawn, style=False, name="units"),
+        hatch=_HATCH,
         legend=[(icon(e), e.meaning) for e in entries(tuple(MEANINGS), weights=True)],
         version=__version__,
     )
-    return Page(html, title)
+    return html
 
 
 def summary(net: Model) -> str:

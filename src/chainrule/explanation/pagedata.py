@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import re
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..drawing.notation import Node, Sym, layered, substitute
+from ..drawing.picture import Picture, clean
 from ..drawing.render_mathml import markup
-from ..mathematics.costs import smooth
+from ..gradcheck.mistakes.table import BUGS
+from ..mathematics.costs import cost_of, smooth
+from ..mathematics.optimizers import OPTIMIZERS, resolve_optimizer
 from ..model import Model
+from .checks import finite_inputs, row_of
 from .formulas import activation_formula, cost_formula
 from .gradient_flow import FAR, FEW, FLAT, MOST
 from .inline_assets import pack
@@ -27,6 +33,23 @@ MOST_PARAMETERS = 1_500_000
 _SAMPLES = 900_000
 _EPOCHS_SMALL, _EPOCHS_LARGE = 620_000, 2_000_000
 _SMALL = 20_000
+# The mistakes that can be made on purpose, by the names of the gradient check's table.
+_MISTAKES = {
+    "slope": ("f' missing", "f′ forgotten"),
+    "transpose": ("W transposed", "Wᵀ forgotten"),
+    "sum": ("missing 1/m", "sum for mean"),
+    "sign": ("sign", "wrong sign of dW"),
+    "argument": ("f' at a instead of z", "f′ of a, not of z"),
+    "stale": ("stale z", "stale z"),
+    "bias": ("bias summed over the wrong axis", "bias summed over units"),
+    "layer": ("a of the wrong layer", "off by one layer"),
+}
+_LAST = {bug.name: bug.sentence for bug in BUGS if "d{b}" not in bug.sentence}
+_FIRST = {bug.name: bug.sentence for bug in reversed(BUGS)}
+FAULTS = {
+    kind: {"name": words, "sentence": (_LAST if kind == "sign" else _FIRST)[name]}
+    for kind, (name, words) in _MISTAKES.items()
+}
 # Recorded epochs keep the first 3 bytes of a float32: 16 bits of mantissa, 5 digits.
 _KEPT = 3
 
@@ -35,17 +58,15 @@ def page_data(
     net: Model,
     X: npt.ArrayLike,
     y: npt.ArrayLike,
+    rows: npt.NDArray[np.int64],
     row: int,
-    samples: int,
     names: Names,
-    units: Sequence[Sequence[int]],
     history: History | None,
 ) -> dict[str, Any]:
-    """Return the page's data as JSON values."""
+    """Return the page's data as JSON values; ``rows`` are those taken along, ``row`` the first."""
     wide = net.copy(dtype="float64")
     x = wide.inputs(X)
     Y = smooth(wide.targets(y, len(x)), net.cost.settings.get("smoothing", 0.0))
-    rows = _rows(len(x), row, samples, net.sizes[0])
     return {
         "sizes": list(net.sizes),
         "layers": _layers(net),
@@ -60,8 +81,10 @@ def page_data(
         "start": int(np.flatnonzero(rows == row)[0]),
         "inputs": list(names.inputs),
         "outputs": list(names.outputs),
+        "grid": pixel_side(net.sizes[0], names.inputs),
         "limits": {"flat": FLAT, "most": MOST, "far": FAR, "few": FEW},
-        "units": [list(column) for column in units],
+        "faults": FAULTS,
+        "optimizers": {name: dict(make().settings) for name, make in OPTIMIZERS.items()},
         "snapshots": None if history is None else _snapshots(net, history),
         "history": {
             "cost": [] if history is None else _numbers(history.cost),
@@ -70,19 +93,80 @@ def page_data(
     }
 
 
+def training_settings(settings: Mapping[str, Any] | None, m: int) -> dict[str, Any]:
+    """Return with what the page trains: gradient descent on all rows unless told otherwise.
+
+    Raises ValueError for an optimizer that is not in the table.
+    """
+    known = dict(settings or {})
+    optimizer = resolve_optimizer(known.get("optimizer") or "gradient_descent")
+    rate, batch = known.get("learning_rate"), known.get("batch_size")
+    return {
+        "optimizer": optimizer.name if optimizer.name in OPTIMIZERS else "gradient_descent",
+        "learning_rate": float(rate) if isinstance(rate, int | float) else None,
+        "batch_size": min(int(batch), m) if isinstance(batch, int | float) else None,
+    }
+
+
+def own_values(
+    own: Sequence[Sequence[str]] | None, rows: npt.NDArray[np.int64]
+) -> list[list[str]] | None:
+    """Return the columns' own values of the rows taken along, as texts."""
+    return None if own is None else [[clean(str(v)) for v in own[int(row)]] for row in rows]
+
+
+def map_places(picture: Picture) -> dict[str, list[float]]:
+    """Return where the small maps beside the units are drawn: left, top and size of each."""
+    return {
+        box.key: [box.x - box.width / 2, box.y - box.height / 2, box.width]
+        for box in picture.boxes
+        if box.key.startswith("map-")
+    }
+
+
+def pixel_side(n: int, names: Sequence[str]) -> int:
+    """Return the side of the square of pixels that the inputs are, 0 if they are none."""
+    side = math.isqrt(n)
+    pixels = all(re.search("pix|px", name, re.IGNORECASE) for name in names)
+    return side if side * side == n and side >= 6 and pixels else 0
+
+
+def telling_row(net: Model, X: npt.ArrayLike, y: npt.ArrayLike, rows: npt.NDArray[np.int64]) -> int:
+    """Return a row to begin with: few inputs that are 0, and a cost near the median."""
+    wide = net.copy(dtype="float64")
+    x = finite_inputs(wide.inputs(X))
+    trace = wide.forward(x[rows])
+    Y = wide.targets(y, len(x))[rows]
+    with np.errstate(all="ignore"):
+        J = cost_of(trace.z[-1], trace.a[-1], Y, net.activations[-1], net.cost)
+        off = np.nan_to_num(np.abs(J - np.nanmedian(J)), nan=np.inf) if J.size else J
+    zeros = (x[rows] == 0).sum(axis=1)
+    order = np.lexsort((off, zeros > zeros.min()))
+    return int(rows[order[0]])
+
+
 def page_functions(net: Model) -> str:
     """Return the network's activations and cost as a JavaScript object."""
     fs = ", ".join(activation_script(f) for f in net.activations)
     return " ".join(f"{{activations: [{fs}], cost: {cost_script(net.cost)}}}".split())
 
 
-def _rows(m: int, row: int, samples: int, width: int) -> npt.NDArray[np.int64]:
-    """Choose at most ``samples`` rows, evenly spread, with ``row`` among them."""
+def page_rows(
+    net: Model, X: npt.ArrayLike, y: npt.ArrayLike, row: int | None, samples: int
+) -> npt.NDArray[np.int64]:
+    """Choose at most ``samples`` rows, evenly spread, with ``row`` among them.
+
+    Raises ValueError for no samples, inputs and targets that do not fit, and a row not there.
+    """
     if samples < 1:
         raise ValueError(f"samples must be at least 1, not {samples}")
-    most = max(1, min(samples, m, _SAMPLES // (8 * width)))
+    m = len(finite_inputs(net.copy(dtype="float64").inputs(X)))
+    number = row_of(0 if row is None else row, m)
+    net.targets(y, m)
+    most = max(1, min(samples, m, _SAMPLES // (8 * net.sizes[0])))
     spread = np.linspace(0, m - 1, most).round().astype(np.int64)
-    spread[np.argmin(np.abs(spread - row))] = row
+    if row is not None:
+        spread[np.argmin(np.abs(spread - number))] = number
     return np.unique(spread)
 
 

@@ -62,6 +62,15 @@ class Model {
     return this.offsets[l - 1] + j * this.sizes[l] + i;
   }
 
+  /** The layer, unit and input of an entry of theta; the input is null for a bias. */
+  entry(k) {
+    let l = 1;
+    while (k >= this.offsets[l]) l++;
+    const inside = k - this.offsets[l - 1];
+    const j = Math.floor(inside / this.sizes[l]);
+    return { layer: l, unit: inside % this.sizes[l], input: j === this.sizes[l - 1] ? null : j };
+  }
+
   isBias(k) {
     let l = 1;
     while (k >= this.offsets[l]) l++;
@@ -121,8 +130,17 @@ class Model {
     return total(a.length, (i) => this.functions.cost.J(a[i], y[i]));
   }
 
-  /** Both passes of one sample: a, z, da, dz by layer, slopes da/dz, and J. */
-  passes(theta, x, y) {
+  /** J of one sample from its input. */
+  costOf(theta, x, y) {
+    const { a, z } = this.forward(theta, x);
+    return this.cost(z[this.last], a[this.last], y);
+  }
+
+  /**
+   * Both passes of one sample: a, z, da, dz by layer, slopes da/dz, J, and dW, db by entry.
+   * A fault, if given, is made on the way back, where it says.
+   */
+  passes(theta, x, y, fault = null) {
     const { a, z } = this.forward(theta, x);
     const L = this.last;
     const da = new Array(L + 1);
@@ -131,10 +149,15 @@ class Model {
     for (let l = 1; l <= L; l++) slopes.push(this.slopes(l, z[l], a[l]));
     da[L] = a[L].map((v, i) => this.functions.cost.da(v, y[i]));
     for (let l = L; l >= 1; l--) {
-      dz[l] = l === L && this.data.pair ? a[L].map((v, i) => v - y[i]) : this.through(l, da[l], a[l], slopes[l]);
-      da[l - 1] = this.pull(theta, l, dz[l]);
+      const pass = { theta, a, z, da, slopes };
+      dz[l] = faultyDz(this, fault, l, pass) ??
+        (l === L && this.data.pair ? a[L].map((v, i) => v - y[i]) : this.through(l, da[l], a[l], slopes[l]));
+      if (fault?.kind === "sum" && l === L) dz[l] = dz[l].map((v) => v * fault.rows);
+      da[l - 1] = faultyPull(this, fault, l, theta, dz[l]) ?? this.pull(theta, l, dz[l]);
     }
-    return { a, z, da, dz, slopes, y, J: this.cost(z[L], a[L], y) };
+    const dW = (l, i, j) => faultyW(fault, l, i, j, a, dz) ?? dz[l][i] * a[l - 1][j];
+    const db = (l, i) => faultyBias(fault, l, dz) ?? dz[l][i];
+    return { a, z, da, dz, slopes, y, dW, db, J: this.cost(z[L], a[L], y) };
   }
 
   through(l, da, a, slopes) {
@@ -162,90 +185,41 @@ class Model {
     return sum;
   }
 
-  /** The mean cost over all samples of the page, penalties included. */
+  /** The mean cost over the rows, penalties included. */
   meanCost(theta, X, Y) {
     let sum = 0;
-    for (let r = 0; r < X.length; r++) {
-      const { a, z } = this.forward(theta, X[r]);
-      sum += this.cost(z[this.last], a[this.last], Y[r]);
-    }
+    for (let r = 0; r < X.length; r++) sum += this.costOf(theta, X[r], Y[r]);
     return sum / X.length + this.penalty(theta);
   }
 
-  /** dJ/dtheta over all samples of the page, penalties included. */
-  gradient(theta, X, Y) {
+  /** dJ/dtheta over the rows numbered, penalties included; as a fault makes it, if one is given. */
+  gradient(theta, X, Y, rows = X.keys(), fault = null) {
     const { l1, l2 } = this.data;
-    const found = new Float64Array(theta.length);
-    for (let r = 0; r < X.length; r++) {
-      const { a, dz } = this.passes(theta, X[r], Y[r]);
+    const gradient = new Float64Array(theta.length);
+    const numbers = [...rows];
+    for (const r of numbers) {
+      const pass = this.passes(theta, X[r], Y[r], fault && withOther(fault, X, r));
+      const { a, dz } = pass;
       for (let l = 1; l <= this.last; l++) {
         const n = this.sizes[l];
         const m = this.sizes[l - 1];
-        const start = this.offsets[l - 1];
+        const bent = fault && fault.layer === l && ["sign", "layer", "bias"].includes(fault.kind);
         for (let j = 0; j <= m; j++) {
-          const value = (j < m ? a[l - 1][j] : 1) / X.length;
-          if (value === 0) continue;
-          const row = start + j * n;
-          for (let i = 0; i < n; i++) found[row + i] += value * dz[l][i];
+          const value = (j < m ? a[l - 1][j] : 1) / numbers.length;
+          const place = this.offsets[l - 1] + j * n;
+          if (bent) {
+            for (let i = 0; i < n; i++) gradient[place + i] += (j < m ? pass.dW(l, i, j) : pass.db(l, i)) / numbers.length;
+          } else if (value !== 0) {
+            for (let i = 0; i < n; i++) gradient[place + i] += value * dz[l][i];
+          }
         }
       }
     }
     if (l1 || l2) {
       for (let k = 0; k < theta.length; k++) {
-        if (!this.isBias(k)) found[k] += l1 * Math.sign(theta[k]) + l2 * theta[k];
+        if (!this.isBias(k)) gradient[k] += l1 * Math.sign(theta[k]) + l2 * theta[k];
       }
     }
-    return found;
-  }
-
-  /** On which side of every kink the units behind are; to see whether a step passes one. */
-  sides(theta, kind, l, v, y) {
-    let found = "";
-    let a = v;
-    let z = kind === "z" ? v : null;
-    for (let k = kind === "z" ? l : l + 1; k <= this.last; k++) {
-      z = z === null ? this.weigh(theta, k, a) : z;
-      for (const kink of this.data.layers[k - 1].kinks) found += Array.from(z, (t) => (t > kink ? 1 : 0)).join("");
-      a = this.activate(k, z);
-      z = null;
-    }
-    for (const kink of this.data.cost.kinks) found += Array.from(a, (t, i) => (t - y[i] > kink ? 1 : 0)).join("");
-    return found;
-  }
-
-  /**
-   * The central difference of one sample's J as unit i of a^l or z^l (kind) moves by t slope:
-   * from h and h/2, extrapolated, with its error bar and whether a kink lies within the step.
-   */
-  numerical(theta, pass, kind, l, i, slope) {
-    const base = kind === "a" ? pass.a[l] : pass.z[l];
-    const at = (t) => {
-      const v = Float64Array.from(base);
-      v[i] += t * slope;
-      return v;
-    };
-    const J = (t) => {
-      const end = this.tail(theta, kind, l, at(t));
-      return this.cost(kind === "a" && l === this.last ? null : end.z, end.a, pass.y);
-    };
-    let h = (1e-3 * Math.max(1, Math.abs(base[i]))) / Math.max(1, Math.abs(slope));
-    if (kind === "a" && l === this.last) {
-      const [low, high] = this.data.layers[l - 1].range;
-      const room = Math.min(low === null ? Infinity : base[i] - low, high === null ? Infinity : high - base[i]);
-      if (room > 0 && Number.isFinite(room)) h = Math.min(h, room * 1e-3);
-    }
-    const middle = J(0);
-    for (let tries = 0; ; tries++, h *= 1e-2) {
-      const [up, down, up2, down2] = [J(h), J(-h), J(h / 2), J(-h / 2)];
-      const whole = (up - down) / (2 * h);
-      const half = (up2 - down2) / h;
-      // What rounding does: in units of the last place, and as the fourth difference shows it.
-      const wavering = Math.abs(up + down - 4 * (up2 + down2) + 6 * middle);
-      const rounding = (32 * 2.3e-16 * (Math.max(Math.abs(up), Math.abs(down)) + 1e-3) + wavering) / h;
-      const kink = this.sides(theta, kind, l, at(h), pass.y) !== this.sides(theta, kind, l, at(-h), pass.y);
-      const jump = kink ? Math.abs(up2 + down2 - 2 * middle) / (h / 2) : 0;
-      const found = { value: half + (half - whole) / 3, error: Math.abs(half - whole) + rounding + jump, kink };
-      if (!kink || tries === 2) return found;
-    }
+    return gradient;
   }
 }

@@ -1,4 +1,4 @@
-// The steps of both passes: which boxes each lights, its sentence, its formula, its numbers.
+// The steps of one iteration: the boxes each lights, what it gives, its sentence, formula, numbers.
 
 const W = (l) => sym("W", l);
 const A = (l) => sym("a", l);
@@ -14,7 +14,7 @@ const words = (markup) => (markup.includes("erfc") ? ` ${ERFC}` : "");
 // Said where an activation such as softmax mixes the units of its layer.
 const MIXES = "Every a depends on every z of the layer, so the slopes are a whole matrix; [i = j] is 1 where i and j are the same unit, and 0 elsewhere. The table shows its diagonal.";
 
-/** All steps in order: forward from x to J, then backward to dW^1 and da^0. */
+/** All steps in order: forward from x to J, backward to dW^1 and da^0, and the update. */
 function stepsOf(data) {
   const last = data.sizes.length - 1;
   const steps = [
@@ -22,14 +22,16 @@ function stepsOf(data) {
       title: "Start: the sample",
       says: "The inputs x are a⁰, what the first layer receives.",
       lit: ["a-0"],
-      reach: [Infinity, -1],
-      formula: () => [mi("x"), mo("="), A(0)],
-      table: (pass) => unitTable(["input", "a⁰"], pass.a[0].length, pass.a[0], (j) => [pass.a[0][j]], 0),
+      gives: ["a-0"],
+      uses: [],
+        formula: () => [mi("x"), mo("="), A(0)],
+      table: (pass, page) => inputTable(pass, page),
     },
   ];
   for (let l = 1; l <= last; l++) steps.push(weighStep(l), activateStep(l, data));
   steps.push(costStep(last, data), startStep(last, data));
   for (let l = last; l >= 1; l--) steps.push(slopeStep(l, last, data), weightsStep(l), biasStep(l), pullStep(l));
+  steps.push(updateStep(last));
   return steps;
 }
 
@@ -37,17 +39,11 @@ function weighStep(l) {
   return {
     title: `Forward, layer ${l}: z${raised(l)}`,
     says: `Each unit adds up its inputs a${raised(l - 1)}, weighed by W${raised(l)}, and its bias. The result z${raised(l)} is cached for the way back.`,
-    reach: [l, Infinity],
     lit: [`f-${l}`, `a-${l - 1}`, `W-${l}`, `z-${l}`, `in-${l}`, `par-${l}`, `cached-${l}`],
+    gives: [`z-${l}`],
+    uses: [`a-${l - 1}`, `W-${l}`, `b-${l}`],
     formula: () => [Z(l), mo("="), W(l), A(l - 1), mo("+"), sym("b", l)],
-    table: (pass, page) => {
-      const bias = (i) => page.theta[page.model.place(l, i, page.model.sizes[l - 1])];
-      return unitTable(["unit", "Σ W a", "b", `z${raised(l)}`], pass.z[l].length, pass.z[l], (i) => [
-        pass.z[l][i] - bias(i),
-        bias(i),
-        pass.z[l][i],
-      ], l);
-    },
+    table: (pass, page) => sumTable(pass, page, l),
   };
 }
 
@@ -56,8 +52,9 @@ function activateStep(l, data) {
   return {
     title: `Forward, layer ${l}: a${raised(l)} = ${name}(z${raised(l)})`,
     says: `The activation ${name} turns each z${raised(l)} into the layer's output a${raised(l)}.${words(data.layers[l - 1].f)}`,
-    reach: [l, Infinity],
     lit: [`f-${l}`, `z-${l}`, `a-${l}`, `out-${l}`],
+    gives: [`a-${l}`],
+    uses: [`z-${l}`],
     formula: () => [A(l), mo("="), written(data.layers[l - 1].f)],
     table: (pass) =>
       unitTable(["unit", `z${raised(l)}`, `a${raised(l)}`], pass.a[l].length, pass.a[l], (i) => [pass.z[l][i], pass.a[l][i]], l),
@@ -69,8 +66,9 @@ function costStep(last, data) {
   return {
     title: "Forward: the cost J",
     says: `The cost ${data.cost.spec} compares the prediction ŷ = a${raised(last)} with the target y. Here J is that of this one sample${several ? `, the sum over its ${data.sizes[last]} outputs` : ""}.`,
-    reach: [last, Infinity],
     lit: ["cost", `a-${last}`, "y", "J", "cost-in", "cost-y", "cost-J"],
+    gives: ["J"],
+    uses: [`a-${last}`, `y-${last}`, "cost"],
     formula: () => [mi("J"), mo("="), written(data.cost.J)],
     table: (pass) => {
       const table = unitTable(["output", "ŷ", "y"], pass.y.length, pass.a[last], (i) => [pass.a[last][i], pass.y[i]], last);
@@ -84,8 +82,9 @@ function startStep(last, data) {
   return {
     title: `Backward: da${raised(last)}, where it starts`,
     says: "The way back starts from the derivative of the cost with respect to the prediction.",
-    reach: [last, last],
     lit: [`da-${last}`, "J", "cost-da"],
+    gives: [`da-${last}`],
+    uses: ["J", "cost-da"],
     formula: () => [dA(last), mo("="), written(data.cost.da)],
     table: (pass) =>
       unitTable(["output", "ŷ", "y", `da${raised(last)}`], pass.y.length, pass.da[last], (i) => [
@@ -106,8 +105,9 @@ function slopeStep(l, last, data) {
       : mixes
         ? `The cached z${raised(l)} is used again: the slopes ∂a${raised(l)}/∂z${raised(l)} carry da${raised(l)} through the activation. ${MIXES}`
         : `The cached z${raised(l)} is used again: the slope f′(z${raised(l)}) carries da${raised(l)} through the activation.${words(data.layers[l - 1].df)}`,
-    reach: [Infinity, l],
     lit: [`g-${l}`, `da-${l}`, `z-${l}`, `reused-${l}`, `back-in-${l}`],
+    gives: [`dz-${l}`],
+    uses: [`da-${l}`, `z-${l}`],
     formula: () => {
       const chain = [dZ(l), mo("="), dA(l), mo("·"), partial(A(l), Z(l))];
       const slope = m("mtable", m("mtr", m("mtd", row(partial(A(l), Z(l)), mo("="), written(data.layers[l - 1].df)))));
@@ -130,8 +130,9 @@ function weightsStep(l) {
   return {
     title: `Backward, layer ${l}: dW${raised(l)}`,
     says: `The gradient of each weight is dz${raised(l)} of the unit it leads to, times a${raised(l - 1)} of the unit it comes from.`,
-    reach: [Infinity, l],
     lit: [`g-${l}`, `dW-${l}`, `dW-out-${l}`],
+    gives: [`dW-${l}`],
+    uses: [`dz-${l}`, `a-${l - 1}`],
     formula: () => [partial(mi("J"), W(l)), mo("="), dZ(l), mo("·"), partial(Z(l), W(l)), mo("="), dZ(l), mo("×"), A(l - 1)],
     table: (pass, page) => weightTable(pass, page, l),
   };
@@ -141,21 +142,23 @@ function biasStep(l) {
   return {
     title: `Backward, layer ${l}: db${raised(l)}`,
     says: `A bias adds to z${raised(l)} as it is, so its gradient is dz${raised(l)} itself.`,
-    reach: [Infinity, l],
     lit: [`g-${l}`, `db-${l}`, `db-out-${l}`],
+    gives: [`db-${l}`],
+    uses: [`dz-${l}`],
     formula: () => [partial(mi("J"), sym("b", l)), mo("="), dZ(l)],
     table: (pass) =>
-      unitTable(["unit", `dz${raised(l)}`, `db${raised(l)}`], pass.dz[l].length, pass.dz[l], (i) => [pass.dz[l][i], pass.dz[l][i]], l),
+      unitTable(["unit", `dz${raised(l)}`, `db${raised(l)}`], pass.dz[l].length, pass.dz[l], (i) => [pass.dz[l][i], pass.db(l, i)], l),
   };
 }
 
 function pullStep(l) {
-  const end = l === 1 ? " It is the gradient with respect to the inputs: the way back ends here." : "";
+  const end = l === 1 ? " It is the gradient with respect to the inputs: here the way back ends." : "";
   return {
     title: `Backward, layer ${l}: da${raised(l - 1)}`,
     says: `Each ${l === 1 ? "input" : `unit of layer ${l - 1}`} gathers dz${raised(l)} over the weights that lead from it.${end}`,
-    reach: [Infinity, l - 1],
     lit: [`g-${l}`, `da-${l - 1}`, `back-out-${l}`],
+    gives: [`da-${l - 1}`],
+    uses: [`dz-${l}`, `W-${l}`],
     formula: () => [dA(l - 1), mo("="), dZ(l), mo("·"), partial(Z(l), A(l - 1)), mo("="), m("msup", row(mo("("), W(l), mo(")")), mi("T")), dZ(l)],
     table: (pass) =>
       unitTable([l === 1 ? "input" : "unit", `a${raised(l - 1)}`, `da${raised(l - 1)}`], pass.da[l - 1].length, pass.da[l - 1], (j) => [
@@ -165,62 +168,16 @@ function pullStep(l) {
   };
 }
 
-const MOST_ROWS = 8;
-
-/** The units with the largest numbers, in order, and how many there are beside them. */
-function telling(values, most) {
-  const order = Array.from(values, (v, i) => i);
-  if (order.length <= most) return order;
-  const size = (i) => (Number.isFinite(values[i]) ? Math.abs(values[i]) : Infinity);
-  return order.sort((i, j) => size(j) - size(i) || i - j).slice(0, most).sort((i, j) => i - j);
-}
-
-/** A table of units; wide layers show the largest of the last column and unfold on request. */
-function unitTable(heads, count, values, cells, l) {
-  const page = unitTable.page;
-  const names = l === 0 ? page.data.inputs : l === page.model.last ? page.data.outputs : [];
-  const line = (i) => [names.length ? `${i}: ${names[i]}` : String(i), ...cells(i)];
-  return foldedTable(heads, telling(values, MOST_ROWS).map(line), count, () => Array.from(values, (v, i) => line(i)), heads[0]);
-}
-
-function weightTable(pass, page, l) {
-  const { dz, a } = pass;
-  const rows = [];
-  const is = telling(dz[l], 12);
-  const js = telling(a[l - 1], 12);
-  for (const i of is) for (const j of js) rows.push([i, j, dz[l][i] * a[l - 1][j]]);
-  rows.sort((p, q) => Math.abs(q[2]) - Math.abs(p[2]) || p[0] - q[0] || p[1] - q[1]);
-  const line = ([i, j, value]) => [`${i}, ${j}`, dz[l][i], a[l - 1][j], value];
-  const heads = ["weight i, j", `dz${raised(l)}ᵢ`, `a${raised(l - 1)}ⱼ`, `dW${raised(l)}`];
-  const count = dz[l].length * a[l - 1].length;
-  const few = rows.slice(0, MOST_ROWS).map(line);
-  return foldedTable(heads, few, count, count <= 144 ? () => rows.map(line) : null, "weight");
-}
-
-function tableOf(heads, rows) {
-  const head = make("tr", {}, ...heads.map((name) => make("th", { scope: "col" }, name)));
-  const body = rows.map(([name, ...values]) =>
-    make("tr", {}, make("th", { scope: "row", title: name.length > 60 ? name : null }, make("bdi", {}, clip(name, 60))), ...values.map((v) => make("td", {}, shown(v)))),
-  );
-  const table = make("table", {}, make("thead", {}, head), make("tbody", {}, ...body));
-  return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "numbers" }, table);
-}
-
-function foldedTable(heads, few, count, all, word) {
-  const holder = make("div", {}, tableOf(heads, few));
-  if (count > few.length) {
-    const rest = `the ${plural(few.length, word)} with the largest numbers, of ${plural(count, word)}`;
-    const note = make("p", { class: "note" }, `${rest} `);
-    if (all) {
-      const button = make("button", { type: "button" }, `show all ${count.toLocaleString("en")}`);
-      button.addEventListener("click", () => {
-        fill(holder, tableOf(heads, all()));
-        // The button is gone: who came by keyboard goes on in the table.
-        holder.firstElementChild.focus({ preventScroll: true });
-      });
-      note.append(button);
-    }
-    holder.append(note);
-  }
-  return holder;
+function updateStep(last) {
+  const layers = Array.from({ length: last }, (_, k) => k + 1);
+  return {
+    title: "Update: W ← W − η dW",
+    says: "Gradient descent moves every weight and bias a small step η against its gradient, here that of this one sample. Then forward begins again with the new values: next goes on.",
+    lit: layers.flatMap((l) => [`W-${l}`, `dW-${l}`, `db-${l}`]),
+    gives: layers.flatMap((l) => [`W-${l}`, `b-${l}`]),
+    uses: layers.flatMap((l) => [`dW-${l}`, `db-${l}`]),
+    update: true,
+    formula: () => [mi("W"), mo("←"), mi("W"), mo("−"), mi("η"), partial(mi("J"), mi("W")), m("mspace"), mo(","), mi("b"), mo("←"), mi("b"), mo("−"), mi("η"), partial(mi("J"), mi("b"))],
+    table: (pass, page) => updateTable(pass, page),
+  };
 }

@@ -1,115 +1,234 @@
-// Moving through training: the recorded epochs, the curve of the cost, one more step of descent.
+// Training live: one step, one epoch, play; scrubbing through what was recorded; the curve of J.
+
+const MOST_FRAMES = 200;
+// A frame of the screen leaves this many milliseconds to training; the rest is for drawing.
+const BUDGET = 7;
 
 class Training {
   constructor(page) {
     this.page = page;
-    this.steps = [];
-    this.slider = $("epoch");
-    const { snapshots } = page;
-    if (snapshots.length > 1) {
-      this.slider.max = String(snapshots.length - 1);
-      this.slider.value = this.slider.max;
-      this.slider.addEventListener("input", () => this.show(Number(this.slider.value)));
-      $("epoch-field").hidden = false;
-    } else {
-      $("no-epochs").hidden = false;
+    this.frames = page.snapshots.map(({ epoch, name, theta }) => ({ epoch, name, theta }));
+    this.recorded = this.frames.length;
+    if (!this.frames.length) this.frames = [{ epoch: 0, name: "as given", theta: page.trained }];
+    this.at = this.frames.length - 1;
+    this.epoch = this.frames[this.at].epoch;
+    this.costs = page.data.history.cost.map((J, k) => ({ epoch: k + 1, J }));
+    this.running = null;
+    this.reset();
+    for (const name of Object.keys(page.data.optimizers)) $("optimizer").append(make("option", { value: name }, name.replaceAll("_", " ")));
+    const { optimizer, learning_rate: rate, batch_size: batch } = page.data.training;
+    $("optimizer").value = optimizer;
+    if (rate) $("rate").value = String(rate);
+    for (const size of new Set([1, 8, 32, page.X.length, Math.min(batch || page.X.length, page.X.length)].filter((n) => n <= page.X.length).sort((p, q) => p - q))) {
+      $("batch").append(make("option", { value: size }, size === page.X.length ? `all ${size}` : String(size)));
     }
-    $("descend").addEventListener("click", () => this.descend());
+    $("batch").value = String(Math.min(batch || page.X.length, page.X.length));
+    $("optimizer").addEventListener("change", () => this.reset());
+    $("rate").addEventListener("input", () => this.page.changed());
+    $("epoch").addEventListener("input", () => this.show(Number($("epoch").value)));
+    $("train").addEventListener("click", () => this.play());
+    $("descend").addEventListener("click", () => this.one());
+    $("one-epoch").addEventListener("click", () => this.one($("batch").value < page.X.length));
     $("restore").addEventListener("click", () => this.restore());
-    this.curve();
+  }
+
+  /** Forget what the optimizer remembers: velocities and mean squares. */
+  reset() {
+    this.state = freshState(this.page.theta.length);
+    this.steps = 0;
+    this.queue = [];
+  }
+
+  say(words) {
+    $("training-words").textContent = words;
+  }
+
+  /** η of the field; null where it is empty, and found by halving; undefined where it is no number. */
+  eta() {
+    const words = $("rate").value.trim();
+    if (words === "") return null;
+    const eta = Number(words);
+    return eta > 0 && Number.isFinite(eta) ? eta : undefined;
   }
 
   show(k) {
-    this.steps = [];
-    this.page.setTheta(this.page.snapshots[k].theta, this.page.snapshots[k].name);
+    this.pause();
+    this.at = k;
+    const { theta, name, epoch } = this.frames[k];
+    this.epoch = epoch;
+    this.reset();
+    this.page.setTheta(theta, name);
   }
 
   restore() {
-    this.steps = [];
-    if (this.page.snapshots.length > 1) this.slider.value = this.slider.max;
-    this.page.setTheta(this.page.trained, "as given");
-    this.told("");
+    this.pause();
+    this.reset();
+    this.at = Math.max(0, this.recorded - 1);
+    this.frames.length = Math.max(1, this.recorded);
+    this.epoch = this.frames[this.at].epoch;
+    this.costs = this.page.data.history.cost.map((J, k) => ({ epoch: k + 1, J }));
+    this.say("");
+    this.page.restore();
   }
 
-  told(text) {
-    $("descent-said").textContent = text;
+  play() {
+    if (this.running !== null) return this.pause();
+    if (!this.ready()) return;
+    this.page.remember("training");
+    $("train").textContent = "❚❚ pause";
+    $("train").setAttribute("aria-pressed", "true");
+    const frame = () => {
+      this.running = requestAnimationFrame(frame);
+      const start = performance.now();
+      let moved = false;
+      do moved = this.step() || moved; while (this.running !== null && performance.now() - start < BUDGET && this.page.X.length > 1 && this.queue.length);
+      if (moved) this.publish(true);
+    };
+    this.running = requestAnimationFrame(frame);
   }
 
-  /** theta <- theta - eta dJ/dtheta, with eta halved until J falls where the field is left empty. */
-  descend() {
+  pause() {
+    if (this.running === null) return;
+    cancelAnimationFrame(this.running);
+    this.running = null;
+    $("train").textContent = "▶ train";
+    $("train").setAttribute("aria-pressed", "false");
+    this.page.setTheta(this.page.theta, this.page.thetaName);
+  }
+
+  /** Whether a step can be taken from here; says why not otherwise. */
+  ready() {
+    if (this.eta() === undefined) return this.say("The learning rate must be a number above 0, or empty."), false;
+    if (this.eta() === null && $("optimizer").value !== "gradient_descent") {
+      return this.say(`Give a learning rate: ${$("optimizer").value} has no step to be found by halving.`), false;
+    }
+    const gradient = this.page.surveyNow().gradient;
+    const norm2 = gradient.reduce((sum, g) => sum + g * g, 0);
+    if (!Number.isFinite(norm2)) return this.say("The gradient is not finite: no step can be taken from here."), false;
+    if (norm2 === 0) return this.say("The gradient is 0: J cannot fall from here."), false;
+    return true;
+  }
+
+  /** One step, or all the steps of an epoch, and a sentence on what J did. */
+  one(epoch = false) {
+    this.pause();
+    if (!this.ready()) return;
+    const { page } = this;
+    page.remember("a step");
+    const before = page.surveyNow().J;
+    do this.step(); while (epoch && this.queue.length);
+    this.publish(false);
+    const J = page.surveyNow().J;
+    const by = before - J;
+    const way = by > 0 ? `fell by ${spell(by, 4)}` : by === 0 ? "did not change" : `ROSE by ${spell(-by, 4)}: the learning rate is too large here`;
+    this.say(`${epoch ? `Epoch ${this.epoch}` : `Step ${this.steps}`} with learning rate ${spell(this.used, 4)}: J went from ${spell(before, 6)} to ${spell(J, 6)}; it ${way}.`);
+    page.render();
+  }
+
+  /** One update of theta on the next batch; false where it would leave the finite numbers. */
+  step() {
     const { page } = this;
     const { model, X, Y } = page;
-    const survey = page.surveyNow();
-    const given = $("rate").value.trim();
-    let eta = given === "" ? 1 : Number(given);
-    if (!(eta > 0) || !Number.isFinite(eta)) return this.told("The learning rate must be a number above 0, or empty.");
-    const norm2 = survey.gradient.reduce((sum, g) => sum + g * g, 0);
-    if (!Number.isFinite(norm2)) return this.told("The gradient is not finite: no step can be taken from here.");
-    if (norm2 === 0) return this.told("The gradient is 0: J cannot fall from here.");
-    const step = () => page.theta.map((value, k) => value - eta * survey.gradient[k]);
-    let theta = step();
-    let J = model.meanCost(theta, X, Y);
-    for (let k = 0; given === "" && !(J < survey.J - 0.25 * eta * norm2) && k < 60; k++) {
-      eta /= 2;
-      theta = step();
-      J = model.meanCost(theta, X, Y);
+    const batch = Number($("batch").value);
+    if (!this.queue.length) {
+      this.queue = batch === X.length ? [...X.keys()] : shuffled(X.length, this.epoch);
     }
-    this.steps.push(J);
-    page.setTheta(theta, `${this.origin()} and ${plural(this.steps.length, "step")} of descent`);
-    const by = survey.J - J;
-    const way = by > 0 ? `fell by ${spell(by, 4)}` : by === 0 ? "did not change" : `ROSE by ${spell(-by, 4)}: the learning rate is too large here`;
-    this.told(`Step ${this.steps.length} with learning rate ${spell(eta, 4)}: J went from ${spell(survey.J, 6)} to ${spell(J, 6)}; it ${way}.`);
+    const rows = this.queue.splice(0, batch);
+    const gradient = model.gradient(page.theta, X, Y, rows, page.fault);
+    const eta = this.eta() ?? this.halved(gradient, rows);
+    if (eta === undefined) return false;
+    const name = $("optimizer").value;
+    this.steps += 1;
+    this.used = eta;
+    const theta = OPTIMIZERS[name](page.theta, gradient, this.state, eta, this.steps, page.data.optimizers[name], (k) => !model.isBias(k));
+    if (!theta.every(Number.isFinite)) {
+      this.say("The step leads to numbers that are not finite: the learning rate is too large here.");
+      this.pause();
+      return false;
+    }
+    page.theta = theta;
+    if (!this.queue.length) this.epoch += 1;
+    return true;
   }
 
-  origin() {
-    const { snapshots } = this.page;
-    return snapshots.length > 1 ? snapshots[Number(this.slider.value)].name : "as given";
+  /** A learning rate from 1 on, halved until J of the rows falls as the gradient promises. */
+  halved(gradient, rows) {
+    const { model, X, Y, theta } = this.page;
+    const [x, y] = [rows.map((r) => X[r]), rows.map((r) => Y[r])];
+    const norm2 = gradient.reduce((sum, g) => sum + g * g, 0);
+    const before = model.meanCost(theta, x, y);
+    let eta = 1;
+    const J = () => model.meanCost(theta.map((v, k) => v - eta * gradient[k]), x, y);
+    for (let k = 0; k < 60 && !(J() < before - 0.25 * eta * norm2); k++) eta /= 2;
+    return eta;
   }
 
-  /** The curve of the recorded cost, with a mark at the epoch shown. */
-  curve() {
-    const { cost, validation } = this.page.data.history;
-    const frame = $("curve");
-    if (!cost || cost.length < 2) return void (frame.hidden = true);
-    const all = [...cost, ...validation].filter((v) => v !== null && Number.isFinite(v));
-    const [low, high] = [Math.min(...all), Math.max(...all)];
-    const x = (epoch) => 46 + (epoch * 340) / Math.max(cost.length, 1);
-    const y = (v) => 118 - (104 * (v - low)) / (high - low || 1);
-    const path = (values) => values.map((v, k) => (v === null ? "" : `${k ? "L" : "M"}${x(k + 1).toFixed(1)} ${y(v).toFixed(1)}`)).join("").replace(/^L/, "M");
-    const svg = (tag, attributes, text = "") => {
-      const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-      for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-      element.textContent = text;
-      return element;
-    };
-    this.x = x;
-    this.mark = svg("line", { y1: 8, y2: 122, class: "mark" });
-    const text = `The recorded cost over ${plural(cost.length, "epoch")}, from ${spell(cost[0], 4)} to ${spell(cost[cost.length - 1], 4)}`;
-    const picture = svg("svg", { viewBox: "0 0 400 150", role: "img", "aria-label": text });
-    picture.append(
-      svg("path", { d: "M46 8V122H392", class: "axis" }),
-      this.mark,
-      svg("path", { d: path(cost), class: "cost" }),
-      validation.length ? svg("path", { d: path(validation), class: "validation" }) : "",
-      svg("text", { x: 42, y: 16, "text-anchor": "end" }, spell(high, 3)),
-      svg("text", { x: 42, y: 122, "text-anchor": "end" }, spell(low, 3)),
-      svg("text", { x: 392, y: 140, "text-anchor": "end" }, `epoch ${cost.length}`),
-      svg("text", { x: 46, y: 140 }, validation.length ? "cost: solid, validation: dashed" : "cost"),
-    );
-    fill(frame, picture);
+  /** Keep a frame, thinned evenly, and let the page show it. */
+  publish(live) {
+    const { page } = this;
+    const name = `epoch ${this.epoch}, trained here`;
+    this.frames.length = this.at + 1;
+    this.frames.push({ epoch: this.epoch, name, theta: page.theta });
+    if (this.frames.length > MOST_FRAMES + this.recorded) {
+      this.frames = this.frames.filter((_, k) => k < this.recorded || k % 2 === 0 || k === this.frames.length - 1);
+    }
+    this.at = this.frames.length - 1;
+    page.thetaName = name;
+    page.survey = null;
+    if (live) page.renderLive();
+    else page.setTheta(page.theta, name);
+    const { J } = page.costsNow();
+    this.costs = this.costs.filter((one) => one.epoch < this.epoch || one.epoch <= page.data.history.cost.length);
+    this.costs.push({ epoch: this.epoch, J });
+    if (this.costs.length > 2 * MOST_FRAMES) this.costs = this.costs.filter((_, k) => k % 2 === 0);
+    this.update();
   }
 
   update() {
     const { page } = this;
+    const slider = $("epoch");
+    slider.max = String(this.frames.length - 1);
+    slider.value = String(this.at);
+    slider.disabled = this.frames.length < 2;
+    slider.setAttribute("aria-valuetext", page.thetaName);
     $("theta-name").textContent = page.thetaName;
-    const snapshot = page.snapshots.length > 1 ? page.snapshots[Number(this.slider.value)] : null;
-    if (snapshot) this.slider.setAttribute("aria-valuetext", snapshot.name);
-    if (this.mark) {
-      const epoch = snapshot ? snapshot.epoch : page.data.history.cost.length;
-      this.mark.setAttribute("x1", this.x(epoch));
-      this.mark.setAttribute("x2", this.x(epoch));
-    }
-    fill($("mean-cost"), page.survey ? shown(page.survey.J, 6) : "…");
-    $("restore").disabled = page.theta === page.trained;
+    $("restore").disabled = !page.edited();
+    this.curve();
   }
+
+  /** The curve of J over the epochs: recorded, and trained here; a mark at the epoch shown. */
+  curve() {
+    const { validation } = this.page.data.history;
+    const costs = this.costs.filter((one) => Number.isFinite(one.J) && one.J !== null);
+    const frame = $("curve");
+    frame.hidden = costs.length < 2;
+    if (costs.length < 2) return;
+    const values = [...costs.map((one) => one.J), ...validation.filter((v) => v !== null)];
+    const [low, high] = [Math.min(...values), Math.max(...values)];
+    const end = Math.max(costs[costs.length - 1].epoch, 1);
+    const x = (epoch) => 4 + (epoch * 172) / end;
+    const y = (v) => 38 - (34 * (v - low)) / (high - low || 1);
+    const line = (points) => points.map(([epoch, v], k) => `${k ? "L" : "M"}${x(epoch).toFixed(1)} ${y(v).toFixed(1)}`).join("");
+    const words = `J over ${plural(end, "epoch")}, from ${spell(costs[0].J, 4)} to ${spell(costs[costs.length - 1].J, 4)}`;
+    const picture = svgElement("svg", { viewBox: "0 0 180 42", role: "img", "aria-label": words });
+    picture.append(
+      svgElement("line", { x1: x(this.epoch), x2: x(this.epoch), y1: 2, y2: 40, class: "mark" }),
+      svgElement("path", { d: line(costs.map((one) => [one.epoch, one.J])), class: "cost" }),
+      svgElement("path", { d: line(validation.map((v, k) => [k + 1, v]).filter(([, v]) => v !== null)), class: "validation" }),
+    );
+    fill(frame, picture);
+    frame.title = words + (validation.length ? "; validation is dashed" : "");
+  }
+}
+
+/** The numbers 0 to n - 1 in an order that the epoch decides. */
+function shuffled(n, epoch) {
+  const order = [...Array(n).keys()];
+  let seed = (epoch * 2654435761 + 1) >>> 0;
+  for (let k = n - 1; k > 0; k--) {
+    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+    const other = seed % (k + 1);
+    [order[k], order[other]] = [order[other], order[k]];
+  }
+  return order;
 }

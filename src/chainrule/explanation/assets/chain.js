@@ -1,8 +1,8 @@
-// One number: what a weight, bias or unit does on the way forward, and the chain rule expanded for it.
+// One number: the controls that pick it, what it does forwards, and the chain rule expanded for it.
 
 const MOST_PATHS = 16;
 
-class Picker {
+class Chain {
   constructor(page) {
     this.page = page;
     const { data } = page;
@@ -10,6 +10,7 @@ class Picker {
     this.layer = $("pick-layer");
     this.unit = $("pick-unit");
     this.input = $("pick-input");
+    this.layer.append(make("option", { value: 0 }, `0 (${plural(data.sizes[0], "input")} x)`));
     for (let l = 1; l <= page.model.last; l++) {
       this.layer.append(make("option", { value: l }, `${l} (${data.layers[l - 1].spec}, ${plural(data.sizes[l], "unit")})`));
     }
@@ -20,15 +21,16 @@ class Picker {
 
   changed(control) {
     const { page } = this;
-    const layer = Number(this.layer.value);
-    const same = control !== this.layer;
-    page.pick = {
-      quantity: this.quantity.value,
+    const quantity = this.quantity.value;
+    const lowest = quantity === "da" ? 0 : quantity === "y" ? page.model.last : 1;
+    const layer = quantity === "y" ? lowest : Math.max(lowest, Number(this.layer.value));
+    const same = control !== this.layer && layer === Number(this.layer.value);
+    page.hold({
+      quantity,
       layer,
       unit: same ? Number(this.unit.value) : 0,
-      input: same ? Number(this.input.value) : 0,
-    };
-    page.render();
+      input: quantity !== "dW" ? null : same ? Number(this.input.value) : 0,
+    });
   }
 
   /** Offer the units of the picked layer and of the one before, by number and name. */
@@ -49,9 +51,11 @@ class Picker {
     const { pick } = this.page;
     this.quantity.value = pick.quantity;
     this.layer.value = String(pick.layer);
+    this.layer.options[0].hidden = this.layer.options[0].disabled = pick.quantity !== "da";
     this.offer(this.unit, pick.layer, pick.unit);
-    this.offer(this.input, pick.layer - 1, pick.input ?? 0);
     $("pick-input-field").hidden = pick.quantity !== "dW";
+    if (pick.quantity === "dW") this.offer(this.input, pick.layer - 1, pick.input);
+    if (this.page.mode !== "debug" || pick.quantity === "y") return;
     fill($("pick-forward"), ...this.forward(pass));
     fill($("pick-product"), ...this.product());
     fill($("pick-chain"), this.chain(pass));
@@ -63,17 +67,18 @@ class Picker {
   forward(pass) {
     const { page } = this;
     const { quantity, layer: l, unit: i, input: j } = page.pick;
-    const said = [];
+    const lines = [];
     if (quantity === "dW") {
       const w = page.theta[page.model.place(l, i, j)];
       const adds = w * pass.a[l - 1][j];
       const formula = inlineMath(sym("W", l, i, j), sym("a", l - 1, j), mo("="), mnum(w, true), mo("·"), mnum(pass.a[l - 1][j], true), mo("="), mnum(adds));
-      said.push(make("p", {}, "Forward, it adds ", formula, ` to z${raised(l)}[${i}] = `, shown(pass.z[l][i]), "."));
+      lines.push(make("p", {}, "Forward, it adds ", formula, ` to z${raised(l)}[${i}] = `, shown(pass.z[l][i]), "."));
     }
     if (quantity === "db") {
       const b = page.theta[page.model.place(l, i, page.model.sizes[l - 1])];
-      said.push(make("p", {}, "Forward, it adds ", shown(b), ` to z${raised(l)}[${i}] = `, shown(pass.z[l][i]), "."));
+      lines.push(make("p", {}, "Forward, it adds ", shown(b), ` to z${raised(l)}[${i}] = `, shown(pass.z[l][i]), "."));
     }
+    if (l === 0) return [make("dl", { class: "numbers" }, ...[["a⁰", pass.a[0][i]], ["da⁰", pass.da[0][i]]].map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, shown(value)))))];
     const numbers = [
       [`z${raised(l)}`, pass.z[l][i]],
       [`a${raised(l)}`, pass.a[l][i]],
@@ -82,40 +87,37 @@ class Picker {
       [`dz${raised(l)}`, pass.dz[l][i]],
     ];
     const cells = numbers.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, shown(value))));
-    said.push(make("dl", { class: "numbers", "aria-label": `unit ${i} of layer ${l}` }, ...cells));
+    lines.push(make("dl", { class: "numbers", "aria-label": `unit ${i} of layer ${l}` }, ...cells));
     const mark = page.marks[l]?.get(i);
-    if (mark) said.push(make("p", { class: "warning" }, `⚠ This unit ${mark}.`));
-    return said;
+    if (mark) lines.push(make("p", { class: "warning" }, `⚠ This unit ${mark}.`));
+    return lines;
   }
 
   /** The factors from the cost down to what is picked: their names, meanings, and numbers. */
   factors(pass) {
-    const { model, data, theta, pick } = this.page;
+    const { model, data, pick } = this.page;
     const { quantity, layer: l, unit: i, input: j } = pick;
     const L = model.last;
-    const found = [];
-    const add = (top, bottom, means, shape, numbers, product, label = String) =>
-      found.push({ name: () => partial(top(), bottom()), means, shape, numbers, product, label });
+    const factors = [];
+    const add = (layer, top, bottom, means, shape, numbers, product, label = String) =>
+      factors.push({ layer, name: () => partial(top(), bottom()), means, shape, numbers, product, label });
     const J = () => mi("J");
-    add(J, () => A(L), () => written(data.cost.da), `1 × ${model.sizes[L]}`, pass.da[L], pass.da[L]);
+    add(L, J, () => A(L), () => written(data.cost.da), `1 × ${model.sizes[L]}`, pass.da[L], pass.da[L]);
     for (let k = L; k >= 1; k--) {
       const stop = quantity === "da" && l === k;
       if (stop) break;
       const mixes = data.layers[k - 1].mixes;
       const diagonal = mixes ? "" : ", diagonal";
-      add(() => A(k), () => Z(k), () => written(data.layers[k - 1].df), `${model.sizes[k]} × ${model.sizes[k]}${diagonal}`, pass.slopes[k], pass.dz[k], mixes ? (n) => `${n},${n}` : String);
+      add(k, () => A(k), () => Z(k), () => written(data.layers[k - 1].df), `${model.sizes[k]} × ${model.sizes[k]}${diagonal}`, pass.slopes[k], pass.dz[k], mixes ? (n) => `${n},${n}` : String);
       if (k === l) break;
-      const column = model.sizes[k] * model.sizes[k - 1] <= 9 ? null : `${model.sizes[k] * model.sizes[k - 1]} weights`;
-      const weights = column ?? Array.from({ length: model.sizes[k] * model.sizes[k - 1] }, (_, n) =>
-        theta[model.place(k, Math.floor(n / model.sizes[k - 1]), n % model.sizes[k - 1])]);
-      add(() => Z(k), () => A(k - 1), () => W(k), `${model.sizes[k]} × ${model.sizes[k - 1]}`, weights, pass.da[k - 1], (n) => `${Math.floor(n / model.sizes[k - 1])},${n % model.sizes[k - 1]}`);
+      add(k - 1, () => Z(k), () => A(k - 1), () => W(k), `${model.sizes[k]} × ${model.sizes[k - 1]}`, this.matrix(k), pass.da[k - 1]);
     }
     if (quantity === "dW") {
-      const value = pass.dz[l][i] * pass.a[l - 1][j];
-      add(() => Z(l), () => sym("W", l, i, j), () => sym("a", l - 1, j), "1 × 1", [pass.a[l - 1][j]], [value]);
+      const value = pass.dW(l, i, j);
+      add(l, () => Z(l), () => sym("W", l, i, j), () => sym("a", l - 1, j), "1 × 1", [pass.a[l - 1][j]], [value]);
     }
-    if (quantity === "db") add(() => Z(l), () => sym("b", l, i), () => m("mn", "1"), "1 × 1", [1], [pass.dz[l][i]]);
-    return found;
+    if (quantity === "db") add(l, () => Z(l), () => sym("b", l, i), () => m("mn", "1"), "1 × 1", [1], [pass.db(l, i)]);
+    return factors;
   }
 
   goal() {
@@ -141,8 +143,8 @@ class Picker {
         make("th", { scope: "row", "aria-label": spoken(factor.name()) }, inlineMath(factor.name())),
         make("td", {}, math(factor.means())),
         make("td", {}, factor.shape),
-        make("td", {}, some(factor.numbers, near ? unit : null, factor.label)),
-        make("td", {}, some(factor.product, near ? unit : null)),
+        make("td", {}, this.some(factor, factor.numbers, near ? unit : null, factor.label)),
+        make("td", {}, this.some(factor, factor.product, near ? unit : null)),
       );
     });
     const table = make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows));
@@ -155,11 +157,11 @@ class Picker {
     const { data, model, pick } = this.page;
     const L = raised(model.last);
     const passed = (k) => k > pick.layer || (k === pick.layer && pick.quantity !== "da");
-    const said = [];
-    if (data.pair && passed(model.last)) said.push(`With this cost the first two factors together are a${L} − y: the product is computed so, and holds where one of them is 0 or ∞.`);
-    if (data.layers.some((layer, k) => layer.mixes && passed(k + 1))) said.push("[i = j] is 1 where i and j are the same unit, and 0 elsewhere; of a matrix with i and j the diagonal is shown.");
-    if (data.layers.some((layer, k) => layer.df.includes("erfc") && passed(k + 1))) said.push(ERFC);
-    return said.map((text) => make("p", { class: "note" }, text));
+    const lines = [];
+    if (data.pair && passed(model.last)) lines.push(`With this cost the first two factors together are a${L} − y: the product is computed so, and holds where one of them is 0 or ∞.`);
+    if (data.layers.some((layer, k) => layer.mixes && passed(k + 1))) lines.push("[i = j] is 1 where i and j are the same unit, and 0 elsewhere; of a matrix with i and j the diagonal is shown.");
+    if (data.layers.some((layer, k) => layer.df.includes("erfc") && passed(k + 1))) lines.push(ERFC);
+    return lines.map((text) => make("p", { class: "note" }, text));
   }
 
   /** The sum over paths from the cost to the unit, where there are few. */
@@ -195,29 +197,40 @@ class Picker {
     ];
   }
 
-  value(pass) {
-    const { quantity, layer: l, unit: i, input: j } = this.page.pick;
-    if (quantity === "dW") return pass.dz[l][i] * pass.a[l - 1][j];
-    return quantity === "da" ? pass.da[l][i] : pass.dz[l][i];
+  /** A matrix of weights: its numbers where it is small, a picture where it is larger. */
+  matrix(l) {
+    const { model, theta } = this.page;
+    const [n, m] = [model.sizes[l], model.sizes[l - 1]];
+    if (n > MOST_MATRIX || m > MOST_MATRIX) return n * m <= 20_000 ? heatMap(weightsOf(this.page, l), n, m, `W${raised(l)}`) : `${n * m} weights`;
+    const entries = Array.from({ length: n * m }, (_, k) => {
+      const [i, j] = [Math.floor(k / m), k % m];
+      const w = theta[model.place(l, i, j)];
+      return make("data", { value: String(w), "data-at": `${i},${j}`, title: String(w) }, spell(w, 3));
+    });
+    const grid = make("div", { class: "matrix", role: "group", "aria-label": `W${raised(l)}, ${n} by ${m}` }, ...entries);
+    grid.style.gridTemplateColumns = `repeat(${m}, auto)`;
+    return grid;
+  }
+
+  /** A few numbers of a layer's row: all of a small one, of a wide one those of the picture's units. */
+  some(factor, values, unit, label = String) {
+    if (typeof values === "string" || values instanceof Node) return values;
+    if (values.length === 1) return shown(values[0]);
+    const order = values.length <= 4 ? [...values.keys()] : unit !== null ? [unit] : this.page.picture.shown[factor.layer].slice(0, 4);
+    const parts = order.flatMap((i) => [make("span", { class: i === unit ? "entry picked" : "entry" }, `[${label(i)}] `, shown(values[i], 4)), " "]);
+    const rest = values.length - order.length;
+    return make("span", {}, ...parts, rest ? make("span", { class: "note" }, `… ${rest} more`) : null);
   }
 
   /** The gradient, the numerical derivative beside it, and the mean over all samples. */
   result(pass) {
     const { page } = this;
     const { quantity, layer: l, unit: i, input: j } = page.pick;
-    const value = this.value(pass);
-    const slope = quantity === "dW" ? pass.a[l - 1][j] : 1;
-    const found = page.model.numerical(page.theta, pass, quantity === "da" ? "a" : "z", l, i, slope);
-    const agrees = Math.abs(found.value - value) <= found.error;
-    const verdict = !Number.isFinite(found.value) || !Number.isFinite(value)
-      ? "cannot be compared: a number is not finite"
-      : found.kink
-        ? "a kink lies here: the derivative jumps, and either side is right"
-        : agrees ? "✓ they agree" : "✗ they disagree";
+    const compared = sideBySide(page.model, page.theta, pass, page.pick);
     const line = make("div", { class: "result" },
-      make("p", {}, inlineMath(this.goal(), mo("=")), " ", make("strong", { id: "pick-value" }, shown(value, 8))),
-      make("p", {}, "numerical derivative ", make("span", { id: "pick-numerical" }, shown(found.value, 8)), ` ± ${spell(found.error, 2)}: `,
-        make("strong", { id: "pick-verdict", class: agrees || found.kink ? "good" : "bad" }, verdict)),
+      make("p", {}, inlineMath(this.goal(), mo("=")), " ", make("strong", { id: "pick-value" }, shown(compared.gradient, 8))),
+      make("p", {}, "numerical derivative ", make("span", { id: "pick-numerical" }, shown(compared.value, 8)), ` ± ${spell(compared.error, 2)}: `,
+        make("strong", { id: "pick-verdict", class: compared.agrees ? "good" : "bad" }, compared.words)),
     );
     const lines = [line];
     const survey = page.survey;
@@ -230,15 +243,5 @@ class Picker {
   }
 }
 
-/** A derivative in words, for who hears the table. */
+/** A derivative in words, for a screen reader. */
 const spoken = (fraction) => Array.from(fraction.children, (part) => part.textContent).join(" by ");
-
-/** A few numbers of an array: those picked out, or the largest, and how many more. */
-function some(values, unit, label = String) {
-  if (typeof values === "string") return values;
-  if (values.length === 1) return shown(values[0]);
-  const order = unit === null ? telling(values, 3) : [unit];
-  const parts = order.flatMap((i) => [make("span", { class: "entry" }, `[${label(i)}] `, shown(values[i], 4)), " "]);
-  const rest = values.length - order.length;
-  return make("span", {}, ...parts, rest ? make("span", { class: "note" }, `… ${rest} more`) : null);
-}

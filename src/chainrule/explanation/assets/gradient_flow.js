@@ -68,16 +68,16 @@ function flow(model, squares) {
   const size = (l) => Math.sqrt(squares[l]);
   const end = size(model.last);
   if (!(end > 0) || !Number.isFinite(end)) return [];
-  const found = [];
+  const findings = [];
   const small = [];
   const large = [];
   for (let l = 1; l < model.last; l++) {
     if (size(l) < end / model.data.limits.far) small.push(l);
     if (size(l) > end * model.data.limits.far) large.push(l);
   }
-  const say = (kind, layers, text) => layers.length && found.push({ kind, layer: layers[0], units: [], text });
+  const add = (kind, layers, text) => layers.length && findings.push({ kind, layer: layers[0], units: [], text });
   const list = (layers) => `layer${layers.length === 1 ? "" : "s"} ${layers.join(", ")}`;
-  say("vanishing", small, `Vanishing gradient: in ${list(small)} dz is typically more than 1000 times smaller than at the output (${spell(size(small[0]), 2)} against ${spell(end, 2)}), so these layers hardly learn. Relu-like activations, fewer layers or a better initialisation help.`);
-  say("exploding", large, `Exploding gradient: in ${list(large)} dz is typically more than 1000 times larger than at the output (${spell(size(large[0]), 2)} against ${spell(end, 2)}), so one step can throw the weights far off. Smaller weights, a smaller learning rate or clipping help.`);
-  return found;
+  add("vanishing", small, `Vanishing gradient: in ${list(small)} dz is typically more than 1000 times smaller than at the output (${spell(size(small[0]), 2)} against ${spell(end, 2)}), so these layers hardly learn. Relu-like activations, fewer layers or a better initialisation help.`);
+  add("exploding", large, `Exploding gradient: in ${list(large)} dz is typically more than 1000 times larger than at the output (${spell(size(large[0]), 2)} against ${spell(end, 2)}), so one step can throw the weights far off. Smaller weights, a smaller learning rate or clipping help.`);
+  return findings;
 }
