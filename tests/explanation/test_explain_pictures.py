@@ -14,6 +14,7 @@ from chainrule.drawing.picture import COLOURS, Picture
 from chainrule.explanation import Names
 from chainrule.explanation.sample_passes import backward_of, da_of, sample_of
 from chainrule.explanation.unit_level import telling_units, unit_picture
+from chainrule.mathematics.layers import Scale
 
 NS = "{http://www.w3.org/2000/svg}"
 
@@ -208,3 +209,14 @@ def test_in_the_dark_the_cached_z_has_a_ground_of_its_own() -> None:
     dark = drawn[drawn.index("prefers-color-scheme:dark") : drawn.index("</style>")]
     assert ".cr-cache rect{fill:#14181b" in dark
     assert ".cr-cache text{fill:#e6eaec}" in dark
+
+
+def test_layers_without_a_drawing_are_a_box_with_their_formula() -> None:
+    net = cr.Network.from_layers([Scale(3), *network(3, 4, 1).layers], cost="squared_error", seed=0)
+    (box,) = [box for box in layer_picture(net).boxes if box.key.startswith("kind-")]
+    assert box.lines == ("scale", "s x")
+    assert box.key == "kind-0"
+    with pytest.raises(ValueError, match="layers of the kind scale"):
+        cr.expand(net, *data(net))
+    with pytest.raises(ValueError, match="layers of the kind scale"):
+        cr.explain(net, *data(net))

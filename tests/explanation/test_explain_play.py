@@ -377,9 +377,9 @@ def test_a_hidden_fault_is_found_by_a_click_on_its_box(show: Open) -> None:
 
 
 def test_every_mistake_has_the_gradient_checks_own_sentence() -> None:
-    from chainrule.gradcheck.mistakes.table import BUGS
+    from chainrule.gradcheck.mistakes.table import MISTAKES
 
-    sentences = {bug.sentence for bug in BUGS}
+    sentences = {mistake.sentence for mistake in MISTAKES}
     assert all(fault["sentence"] in sentences for fault in FAULTS.values())
 
 

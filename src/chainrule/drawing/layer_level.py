@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..mathematics.layers import Layer, kinds_beyond_the_notes
 from ..model import Model
 from .notation import layered
 from .picture import MEANINGS, Box, Label, Line, Picture, entries, legend
@@ -23,13 +24,13 @@ _VALUE = (72.0, 44.0)
 def layer_picture(net: Model, with_legend: bool = True) -> Picture:
     """Lay out both passes of a network at the level of layers."""
     last = len(net.sizes) - 1
-    boxes = [*_forward(net, last), *_cost(net, last), *_backward(net, last)]
+    boxes = [*_forward(net, last), *_cost(net, last), *_backward(net, last), *_other_kinds(net)]
     lines = _lines(last)
     width = LEFT * 2 + PITCH * (last + 0.5)
     key, height = legend(LEFT - 36, GRADIENTS + 62, width - 40, entries(tuple(MEANINGS)))
     labels = (
         *key.labels,
-        Label("row-forward", 16, WEIGHTS + 4, "forward →", "start", 14),
+        Label("row-forward", 16, FORWARD - 36, "forward →", "start", 14),
         Label("row-backward", 16, BACKWARD - 38, "← backward", "start", 14),
     )
     fs = ", ".join(f.spec for f in net.activations)
@@ -96,6 +97,28 @@ def _forward(net: Model, last: int) -> list[Box]:
             _value(f"a-{l}", role, l, FORWARD, (name, f"{sizes[l]}"), f"{what} of layer {l}")
         )
     return boxes
+
+
+def _other_kinds(net: Model) -> list[Box]:
+    """Return a labelled box with its formula for each place with layers that have no drawing."""
+    ends = [view.at + 1 for view in net.architecture.numbered]
+    beyond: dict[int, list[Layer]] = {}
+    for at, layer in enumerate(net.layers):
+        if kinds_beyond_the_notes([layer]):
+            beyond.setdefault(sum(at > end for end in ends), []).append(layer)
+    return [
+        Box(
+            f"kind-{l}",
+            "function",
+            _at(l),
+            WEIGHTS,
+            92,
+            44,
+            (", ".join(layer.kind for layer in layers), "; ".join(x.formula for x in layers)),
+            f"between layer {l} and the next: {', '.join(x.kind for x in layers)}",
+        )
+        for l, layers in beyond.items()
+    ]
 
 
 def _cost(net: Model, last: int) -> list[Box]:

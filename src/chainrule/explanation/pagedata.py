@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..drawing.notation import Node, Sym, layered, substitute
 from ..drawing.picture import Picture, clean
 from ..drawing.render_mathml import markup
-from ..gradcheck.mistakes.table import BUGS
+from ..gradcheck.mistakes.table import MISTAKES as TABLE
 from ..mathematics.costs import cost_of, smooth
 from ..mathematics.optimizers import OPTIMIZERS, resolve_optimizer
 from ..model import Model
@@ -44,10 +44,10 @@ _MISTAKES = {
     "bias": ("bias summed over the wrong axis", "bias summed over units"),
     "layer": ("a of the wrong layer", "off by one layer"),
 }
-_LAST = {bug.name: bug.sentence for bug in BUGS if "d{b}" not in bug.sentence}
-_FIRST = {bug.name: bug.sentence for bug in reversed(BUGS)}
+_OF_W = {one.name: one.sentence for one in TABLE if "d{W}" in one.sentence}
+_FIRST = {one.name: one.sentence for one in reversed(TABLE)}
 FAULTS = {
-    kind: {"name": words, "sentence": (_LAST if kind == "sign" else _FIRST)[name]}
+    kind: {"name": words, "sentence": (_OF_W if kind == "sign" else _FIRST)[name]}
     for kind, (name, words) in _MISTAKES.items()
 }
 # Recorded epochs keep the first 3 bytes of a float32: 16 bits of mantissa, 5 digits.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..mathematics.layers import kinds_beyond_the_notes
 from ..mathematics.passes import Gradients
 from ..model import Model
 from .checks import finite_inputs, model_of, row_of
@@ -26,7 +27,13 @@ class Sample:
 
 def sample_of(net: Model, X: npt.ArrayLike, y: npt.ArrayLike, row: int) -> Sample:
     """Propagate the sample ``row`` of X and y forwards, in float64."""
-    wide = model_of(net).copy(dtype="float64")
+    others = kinds_beyond_the_notes(model_of(net).layers)
+    if others:
+        raise ValueError(
+            f"the network has layers of the kind {', '.join(others)}, and unit by unit only affine "
+            "layers, activations and dropout can be followed: illustrate(net) draws the layers"
+        )
+    wide = net.copy(dtype="float64")
     x = finite_inputs(wide.inputs(X))
     row = row_of(row, len(x))
     Y = np.asarray(wide.targets(y, len(x))[row : row + 1], np.float64)
