@@ -35,13 +35,15 @@ def diagnose(
     model: UserNetwork | None,
     samples: int | None = None,
     X: Array | None = None,
+    upstream: Array | None = None,
 ) -> None:
     """Fill in ``where`` and ``diagnoses`` of a report that has wrong entries.
 
     ``X``: the data as they are given, where they are known; the network's own if there is one.
+    ``upstream``: dJ/d(output) where that is known.
     """
     with np.errstate(all="ignore"):
-        _diagnose(report, model, Evidence(report.tensors, samples, X))
+        _diagnose(report, model, Evidence(report.tensors, samples, X, upstream))
 
 
 def _diagnose(report: ReportRecord, model: UserNetwork | None, evidence: Evidence) -> None:
@@ -143,12 +145,30 @@ def _where(report: ReportRecord, model: UserNetwork | None, wrong: Sequence[Chec
         for l in range(len(names), 0, -1):
             if any(t.name in names[l - 1] for t in wrong):
                 return fill_place(model, l)
-    numbers = [(number_of(t.name), t.name) for t in wrong]
-    known = [(n, name) for n, name in numbers if n is not None]
-    if known:
-        top = max(n for n, _ in known)
-        return "layer of " + ", ".join(name for n, name in known if n == top)
+    numbers = layer_numbers(report.tensors)
+    if numbers:
+        top = max(numbers[t.name] for t in wrong)
+        return "layer of " + ", ".join(t.name for t in wrong if numbers[t.name] == top)
     return ", ".join(t.name for t in wrong)
+
+
+def layer_numbers(tensors: Sequence[Checked]) -> dict[str, int]:
+    """Return the layer number in each array's name; nothing where these are no layers.
+
+    Layers are numbered throughout and in a row, with a matrix or a kernel each: of ``u0, nu`` the
+    0 is no layer.
+    """
+    numbers = {t.name: number_of(t.name) for t in tensors}
+    layers = {name: n for name, n in numbers.items() if n is not None}
+    matrices = {layers.get(t.name) for t in tensors if t.analytic.ndim >= 2}
+    in_a_row = (
+        len(set(layers.values())) == max(layers.values()) - min(layers.values()) + 1
+        if (layers)
+        else False
+    )
+    if len(layers) < len(numbers) or not in_a_row or not matrices >= set(layers.values()):
+        return {}
+    return layers
 
 
 def fill_place(model: UserNetwork, l: int) -> str:

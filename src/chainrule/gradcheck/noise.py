@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .cost_functions import Subject
+from .cost_functions import Subject, number_in
 from .differences import SAFETY, STENCIL, estimate, noise_of
-from .pytree import Leaf, rebuild
+from .pytree import ComplexPart, Leaf
 
 Array = npt.NDArray[Any]
 TINY = 1e-30
@@ -28,13 +28,7 @@ def complex_along(subject: Subject, direction: Mapping[tuple[Any, ...], Array]) 
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("error")
         try:
-            output: Any = subject.cost(rebuild(subject.template, arrays))
-            if isinstance(output, Mapping):
-                output = next(
-                    output[k] for k in ("loss", "J", "cost", "Loss", "Cost") if k in output
-                )
-            elif isinstance(output, tuple):
-                output = output[0]
+            output = number_in(subject.output_at(arrays))
             J = complex(np.asarray(output).reshape(()))
         except Exception:  # whatever their code cannot do with complex numbers
             return None
@@ -48,6 +42,8 @@ def takes_complex(
 ) -> frozenset[str]:
     """Name the leaves along which the complex step agrees with central differences, twice."""
     names: set[str] = set()
+    if any(ComplexPart.IMAG in leaf.path for leaf in subject.leaves):
+        return frozenset()  # J is no analytic function of them
     for leaf in subject.leaves:
         rms = size(leaf)
         agrees = 0
@@ -88,7 +84,7 @@ def noise_level(subject: Subject, rng: np.random.Generator) -> float:
             treads = (abs(J(side * t) - subject.J0) for t in (0.1, 0.5) for side in (1, -1))
             levels.append(max(treads) / SAFETY)
     # The middle one: a kink may have spoilt one, chance have flattered another.
-    return max(SAFETY * sorted(levels)[1], 2 * floor)
+    return max(SAFETY * sorted(levels)[1], 2 * floor, subject.scatter)
 
 
 def rms(value: Array | None) -> float:

@@ -97,6 +97,7 @@ def decide(
     tolerance: float = TOLERANCE,
     slack: Any = 0.0,
     others: float = 0.0,
+    mantissa: float = 0.0,
 ) -> npt.NDArray[np.int8]:
     """Return the verdict of each entry.
 
@@ -106,16 +107,21 @@ def decide(
     analytic number can be by rounding alone. ``others`` is the size of the largest gradient of any
     array, in proportion to the parameters' sizes: a gradient of 0, or of what rounding leaves of
     it (a bias before a normalisation), is right where the bar is within the tolerance of ``OTHERS``
-    times that, as at a minimum. What is not finite is wrong
-    where the numeric derivative is finite and known.
+    times that, as at a minimum. ``mantissa``: the spacing of the short float that the analytic
+    number came in; it is right within that of itself, wrong beyond ``slack`` (rounding on the way),
+    and undecidable between. What is not finite is wrong where the numeric derivative is known.
     """
     with np.errstate(all="ignore"):
         scale = scale_of(analytic, numeric)
+        size = np.abs(numeric)
         bars = bar + slack
         wrong = np.abs(analytic - numeric) > bars + tolerance * scale
         still = np.abs(analytic) <= 64 * EPS * others
         room = np.where(still, np.maximum(scale, OTHERS * others), scale) if still.any() else scale
         right = bars <= tolerance * room
+        if mantissa:
+            near = np.abs(analytic - numeric) <= bar + tolerance * scale + 2 * mantissa * size
+            right = near & (bar <= max(tolerance, mantissa) * room)
     lost = ~np.isfinite(analytic)
     if lost.any():
         wrong = np.where(lost, np.isfinite(numeric) & np.isfinite(bars), wrong)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from ..cost_functions import Subject
 from ..report import Report
 from ..strategies.functions import check_pair
 from ..strategies.layers import layer_network
@@ -76,14 +75,9 @@ def check_module(
 
     def gradients(parameters: Mapping[str, Any]) -> dict[str, Any]:
         leaves = {name: torch.from_numpy(p).requires_grad_(True) for name, p in parameters.items()}
-        slopes = torch.autograd.grad(J(leaves), list(leaves.values()), allow_unused=True)
-        return {
-            name: np.zeros(leaf.shape) if g is None else g.numpy()
-            for (name, leaf), g in zip(leaves.items(), slopes, strict=True)
-        }
+        return _gradients(torch, J(leaves), leaves)
 
     data = X64.numpy() if isinstance(X64, torch.Tensor) else None
-
     targets = y64.numpy() if isinstance(y64, torch.Tensor) else y64
     settings.setdefault("name", f"torch {type(module).__name__}")
     notes = (
@@ -100,61 +94,105 @@ def check_module(
 def check_function(function: Any, *inputs: Any, seed: int = 0, **settings: Any) -> Report:
     """Check a ``torch.autograd.Function`` (or any function of tensors) by its gradients.
 
-    ``inputs`` are passed as they are; those that require a gradient are checked (all floating
-    ones if none does), in float64. The cost is the sum of the output times random numbers.
+    ``inputs`` are passed as they are, tensors or not; those that require a gradient are checked
+    (all floating ones if none does), in float64. The cost is the sum of every floating output times
+    random numbers: a wrong gradient through any of them shows.
     """
     torch = _torch()
-    apply: Any = getattr(function, "apply", function) if inspect.isclass(function) else function
-    names = _names(function, len(inputs))
-    floating = [isinstance(x, torch.Tensor) and x.is_floating_point() for x in inputs]
-    asked = [isinstance(x, torch.Tensor) and x.requires_grad for x in inputs]
-    checked = asked if any(asked) else floating
-    constants = [_double(torch, x.detach() if isinstance(x, torch.Tensor) else x) for x in inputs]
-    values = {
-        name: np.array(x.numpy())
-        for name, x, check in zip(names, constants, checked, strict=True)
-        if check
-    }
-
-    def out(parameters: Mapping[str, Any]) -> Any:
-        _freeze(torch)
-        slopes = apply(*(parameters.get(n, c) for n, c in zip(names, constants, strict=True)))
-        return slopes[0] if isinstance(slopes, tuple) else slopes
-
-    def tensors(parameters: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: torch.from_numpy(np.array(p)) for name, p in parameters.items()}
-
-    with torch.no_grad(), _undisturbed(torch):
-        first = out(tensors(values))
-    one = first.numel() == 1
-    shape = tuple(first.shape)
-    R = np.ones(shape) if one else np.random.default_rng(seed).standard_normal(shape)
-
-    def cost(parameters: Mapping[str, Any]) -> Any:
-        with torch.no_grad():
-            return float((out(tensors(parameters)) * torch.from_numpy(R)).sum())
-
-    def gradients(parameters: Mapping[str, Any]) -> dict[str, Any]:
-        leaves = {name: t.requires_grad_(True) for name, t in tensors(parameters).items()}
-        J = (out(leaves) * torch.from_numpy(R)).sum()
-        slopes = torch.autograd.grad(J, list(leaves.values()), allow_unused=True)
-        return {
-            name: np.zeros(tuple(leaf.shape)) if g is None else g.numpy()
-            for (name, leaf), g in zip(leaves.items(), slopes, strict=True)
-        }
-
-    def network(subject: Subject) -> UserNetwork | None:
-        return _network(torch, names, constants, values, first, R, one)
-
+    call = _FunctionCall(torch, function, inputs, seed)
     settings.setdefault("name", f"torch {getattr(function, '__name__', 'function')}")
-    settings.setdefault("find_network", network)
-    samples = len(constants[0]) if floating[0] and constants[0].ndim else None
+    settings.setdefault("find_network", lambda subject: call.network())
+    settings.setdefault("upstream", call.R[0] if len(call.R) == 1 and not call.one else None)
+    first = call.constants[0] if call.constants else None
+    batched = isinstance(first, torch.Tensor) and first.is_floating_point() and first.ndim > 0
     short = any(isinstance(x, torch.Tensor) and x.dtype == torch.float32 for x in inputs)
     notes = ("the inputs are float32: checked in float64 copies of them",) if short else ()
+    samples = len(first) if batched and first is not None else None
     with _undisturbed(torch):
         return check_pair(
-            cost, gradients, values, samples=samples, seed=seed, notes=notes, **settings
+            call.cost, call.gradients, call.values, samples=samples, seed=seed, notes=notes,
+            **settings,
+        )  # fmt: skip
+
+
+class _FunctionCall:
+    """A function of tensors as a cost: every floating output times random numbers, summed."""
+
+    def __init__(self, torch: Any, function: Any, inputs: Sequence[Any], seed: int) -> None:
+        self.torch = torch
+        self._apply = (
+            getattr(function, "apply", function) if inspect.isclass(function) else function
         )
+        self.names = _names(function, len(inputs))
+        floating = [isinstance(x, torch.Tensor) and x.is_floating_point() for x in inputs]
+        wanted = [isinstance(x, torch.Tensor) and x.requires_grad for x in inputs]
+        checked = wanted if any(wanted) else floating
+        self.constants = [_double(torch, x) for x in inputs]
+        self.values = {
+            name: np.array(x.numpy())
+            for name, x, check in zip(self.names, self.constants, checked, strict=True)
+            if check
+        }
+        with torch.no_grad(), _undisturbed(torch):
+            self.first = self.outputs(self._tensors(self.values))
+        rng = np.random.default_rng(seed)
+        self.one = len(self.first) == 1 and self.first[0].numel() == 1
+        self.R = [
+            np.ones(tuple(out.shape)) if self.one else rng.standard_normal(tuple(out.shape))
+            for out in self.first
+        ]
+
+    def outputs(self, tensors: Mapping[str, Any]) -> list[Any]:
+        """Return every floating output."""
+        _freeze(self.torch)
+        arguments = zip(self.names, self.constants, strict=True)
+        outputs = self._apply(*(tensors.get(name, constant) for name, constant in arguments))
+        return list(_floating(self.torch, outputs))
+
+    def _tensors(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: self.torch.from_numpy(np.array(p)) for name, p in parameters.items()}
+
+    def _J(self, tensors: Mapping[str, Any]) -> Any:
+        pairs = zip(self.outputs(tensors), self.R, strict=True)
+        return sum((out * self.torch.from_numpy(R)).sum() for out, R in pairs)
+
+    def cost(self, parameters: Mapping[str, Any]) -> float:
+        """Return J."""
+        with self.torch.no_grad():
+            return float(self._J(self._tensors(parameters)))
+
+    def gradients(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return dJ/d of every checked input as autograd gives it; None where it gives none."""
+        leaves = {n: t.requires_grad_(True) for n, t in self._tensors(parameters).items()}
+        return _gradients(self.torch, self._J(leaves), leaves)
+
+    def network(self) -> UserNetwork | None:
+        """Return the function as a layer or a cost of the tables, if it is one."""
+        if len(self.first) > 1:
+            return None
+        return _network(
+            self.torch, self.names, self.constants, self.values, self.first[0], self.R[0], self.one
+        )
+
+
+def _floating(torch: Any, outputs: Any) -> Iterator[Any]:
+    if isinstance(outputs, Mapping):
+        outputs = list(outputs.values())
+    if isinstance(outputs, (tuple, list)):
+        for output in outputs:
+            yield from _floating(torch, output)
+    elif isinstance(outputs, torch.Tensor) and outputs.is_floating_point():
+        yield outputs
+
+
+def _gradients(torch: Any, J: Any, leaves: Mapping[str, Any]) -> dict[str, Any]:
+    if not J.requires_grad:
+        return dict.fromkeys(leaves)
+    slopes = torch.autograd.grad(J, list(leaves.values()), allow_unused=True)
+    return {
+        name: None if g is None else (g.to_dense() if g.is_sparse else g).numpy()
+        for name, g in zip(leaves, slopes, strict=True)
+    }
 
 
 def _network(

@@ -115,12 +115,29 @@ def mask(t: Checked, evidence: Evidence) -> Finding | None:
         return None
     scaled = abs(k - 1) > 1e-4
     also = f"; elsewhere gradient = {k:.6g} × numerical: so is a scale" if scaled else ""
+    which = _mask_words(off | (still & ~off & (a == 0)) if off.ndim > 1 else off)
     return (
         "mask missing",
         f"J does not depend on {off.sum()} of {t.name}'s {a.size} entries, whose gradient is not 0:"
-        f" a mask (dropout, relu, the place of a maximum) is missing{also}.",
+        f" {which} is missing{also}.",
         f"d{t.name} = da * mask{' / ' + format(k, '.6g') if scaled else ''}",
     )
+
+
+def _mask_words(off: Array) -> str:
+    """Name a mask by the entries that it takes away: those above a diagonal, or at the end."""
+    usual = "a mask (dropout, relu, the place of a maximum)"
+    if off.ndim < 2:
+        return usual
+    T, S = off.shape[-2:]
+    if np.array_equal(off, np.broadcast_to(~np.tri(T, S).astype(bool), off.shape)) and T > 2:
+        return "the causal mask (the entries above the diagonal)"
+    columns = np.asarray(off.all(axis=-2))
+    padded = np.array_equal(off, np.broadcast_to(columns[..., None, :], off.shape))
+    ends = np.all(np.diff(columns.astype(int), axis=-1) >= 0)
+    if padded and ends and not columns.all():
+        return "the padding mask (whole columns at the end)"
+    return usual
 
 
 def whole_rows(t: Checked, evidence: Evidence) -> Finding | None:
@@ -162,4 +179,4 @@ def _repeated(X: Array | None, wrong: Array, right: Array) -> bool:
     return bool(np.all(counts[wrong] > 1) and np.all(counts[right] == 1))
 
 
-POINTWISE: Sequence[Pattern] = (slope, one_side, mask, whole_rows)
+POINTWISE: Sequence[Pattern] = (one_side, mask, whole_rows)

@@ -10,10 +10,13 @@ import numpy.typing as npt
 
 from ..report_record import Diagnosis
 from ..verdicts import WRONG, Checked
-from .elementwise import POINTWISE
+from .attention import ATTENTION
+from .elementwise import POINTWISE, slope
 from .evidence import FITS, Evidence, Finding, Pattern, known
 from .inside import NORMS_INSIDE
 from .normalisation import NORMS, each_line
+from .ratios import by_argument, by_logarithm, by_upstream, log_parameters
+from .structure import PLACES, conjugate
 
 Array = npt.NDArray[Any]
 # Errors this small beside the gradient, without any common factor, are those of a short float.
@@ -57,7 +60,10 @@ def factor_words(k: float, samples: int | None, sizes: Set[int] = frozenset()) -
         if samples is not None:
             how = "missing" if k > 1 else "there twice"
             n = round(whole)
-            return bug, f"{sentence}: if J is a mean over {n} (outputs, entries), 1/{n} is {how}"
+            return (
+                bug,
+                f"{sentence}: if J is a mean over {n} (outputs, batches), 1/{n} is {how}",
+            )
         how = "missing" if k > 1 else "doubled"
         return bug, f"{sentence}: if that is the number of samples, 1/m is {how}"
     d = round(whole * whole)
@@ -134,6 +140,12 @@ PATTERNS: Sequence[Pattern] = (
     _one_number,
     *NORMS_INSIDE,
     *NORMS,
+    by_upstream,
+    by_logarithm,
+    slope,
+    by_argument,
+    *ATTENTION,
+    *PLACES,
     *POINTWISE,
     each_line,
 )
@@ -143,6 +155,16 @@ def from_patterns(evidence: Evidence) -> Iterator[Diagnosis]:
     """Read the pattern of every wrong array; a factor that all share is one diagnosis."""
     tensors, samples = evidence.tensors, evidence.samples
     wrong = [t for t in tensors if t.count(WRONG)]
+    together = log_parameters(wrong)
+    if together is not None:
+        yield Diagnosis(together[0], ", ".join(t.name for t in wrong), *together[1:], False)
+        return
+    read = {t.name: conjugate(t, evidence) for t in wrong}
+    if all(read.values()) and read:
+        for name, finding in read.items():
+            if finding is not None:
+                yield Diagnosis(finding[0], name, *finding[1:], False)
+        return
     ratios = {t.name: ratio(t) for t in wrong if np.any(t.analytic)}
     shared = [k for k in ratios.values() if k is not None]
     if len(wrong) > 1 and len(shared) == len(wrong) and np.ptp(shared) <= 1e-4 * abs(shared[0]):

@@ -26,11 +26,15 @@ Finding = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All arrays of the check, the number of samples and the data X as rows, if they are known."""
+    """All arrays of the check; the number of samples and the data X as rows, if they are known.
+
+    ``upstream``: dJ/d(output), where the cost is a function's output times that, summed.
+    """
 
     tensors: Sequence[Checked]
     samples: int | None = None
     X: Array | None = None
+    upstream: Array | None = None
 
 
 Pattern = Callable[[Checked, Evidence], Finding | None]

@@ -94,12 +94,19 @@ class Sweep:
         return complex_along(self.subject, {leaf.path: direction})
 
 
+class Rounding(NamedTuple):
+    """How far off a right gradient can be by rounding; see ``verdicts.decide``."""
+
+    slack: float
+    mantissa: float = 0.0
+
+
 def sweep_leaf(
     sweep: Sweep,
     leaf: Leaf,
     checked: Checked,
     chosen: npt.NDArray[np.intp],
-    slack: float,
+    rounding: Rounding,
     progress: Progress,
 ) -> None:
     """Check the chosen entries of one leaf into ``checked``; what is not reached stays
@@ -115,15 +122,21 @@ def sweep_leaf(
                 break
     finally:
         done = np.array(sorted(first), np.intp)
-        _judge(sweep, checked, done, slack)
+        _judge(sweep, checked, done, rounding)
     if not progress.stopped:
-        _again(sweep, leaf, checked, first, h, slack, progress)
+        _again(sweep, leaf, checked, first, h, rounding, progress)
 
 
-def _judge(sweep: Sweep, checked: Checked, done: npt.NDArray[np.intp], slack: float) -> None:
+def _judge(sweep: Sweep, checked: Checked, done: npt.NDArray[np.intp], rounding: Rounding) -> None:
     a, n, bar = (x.ravel()[done] for x in (checked.analytic, checked.numeric, checked.bar))
     checked.verdict.reshape(-1)[done] = decide(
-        a, n, bar, sweep.tolerance, slack, sweep.largest / rms(checked.parameter)
+        a,
+        n,
+        bar,
+        sweep.tolerance,
+        rounding.slack,
+        sweep.largest / rms(checked.parameter),
+        rounding.mantissa,
     )
 
 
@@ -143,7 +156,7 @@ def _again(
     checked: Checked,
     first: dict[int, Estimate],
     h: Array,
-    slack: float,
+    rounding: Rounding,
     progress: Progress,
 ) -> None:
     """Try again what is not right: an undecided entry must be decided, a wrong one confirmed."""
@@ -158,7 +171,7 @@ def _again(
         n[index], bar[index] = settled.estimate.value[0], settled.estimate.bar[0]
         if entry.a == 0 and n[index] == 0 and sweep.constant(leaf, index, entry.h):
             bar[index] = 0.0
-        _judge(sweep, checked, done, slack)
+        _judge(sweep, checked, done, rounding)
         if verdict[index] == WRONG and settled.agreed:
             verdict[index] = UNDECIDABLE
             checked.reasons[index] = "steps of different lengths give different derivatives"
@@ -187,15 +200,22 @@ def _settle(sweep: Sweep, entry: Entry, first: Estimate, confirm: bool) -> Settl
     if exact is not None:
         return Settled(exact, bool(first.kinked[0]), False)
     best, kinked, agreed = first, bool(first.kinked[0]), _agrees(entry.a, first)
+    # While all steps see kinks, or two contradict each other, the shortest ones are asked too.
+    torn, smooth = False, not kinked
     # As a bias before a normalisation: J stays as it is however far one goes.
     still = abs(entry.a) <= 64 * EPS * sweep.largest / size(entry.leaf)
     for k, new in further(lambda k: sweep.look(entry.leaf, entry.index, k * entry.h), kinked):
         kinked, agreed = kinked or bool(new.kinked[0]), agreed or _agrees(entry.a, new)
         if k > 1 and not still and new.bar[0] > 1e-3 * abs(new.value[0]):
             continue  # so far away J may be another function
+        torn, smooth = torn or apart(best, new), smooth or not new.kinked[0]
         best = combined(best, new, shorter=k < 1)
         largest = max(abs(entry.a), abs(float(best.value[0])))
-        enough = k <= CONFIRMED if confirm else best.bar[0] <= sweep.tolerance * largest
+        enough = (
+            (k <= CONFIRMED and smooth and not torn)
+            if confirm
+            else best.bar[0] <= sweep.tolerance * largest
+        )
         if enough:
             break
     if kinked and best.bar[0] > sweep.tolerance * abs(best.value[0]):
@@ -222,9 +242,14 @@ def combined(best: Estimate, new: Estimate, shorter: bool) -> Estimate:
     The one with the shorter bar; but where the bars do not meet, a kink fooled the longer step:
     then the estimate with the shorter step.
     """
-    if abs(new.value[0] - best.value[0]) > new.bar[0] + best.bar[0]:
+    if apart(best, new):
         return new if shorter else best
     return better(best, new)
+
+
+def apart(one: Estimate, other: Estimate) -> bool:
+    """Whether the bars of two estimates do not meet."""
+    return bool(abs(one.value[0] - other.value[0]) > one.bar[0] + other.bar[0])
 
 
 def _exact(sweep: Sweep, entry: Entry, first: Estimate) -> Estimate | None:

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..cost_functions import Subject
+from ..cost_functions import CallSettings, Subject
 from ..diagnosis import data_of, diagnose, network_in
-from ..differences import EPS, SAFETY
+from ..differences import SAFETY
 from ..noise import largest_gradient, noise_level, takes_complex
+from ..precision import MANTISSAS, analytic_slack, precision_of
 from ..progress import Progress
-from ..pytree import Leaf
+from ..pytree import Leaf, Names
 from ..report import Report
 from ..settings import CheckSettings
 from ..user_network.model import UserNetwork, data_rows
 from ..verdicts import TOLERANCE, UNCHECKED, WRONG, Checked
 from .directions import along_directions
-from .entrywise import Sweep, choose, sweep_leaf
+from .entrywise import Rounding, Sweep, choose, sweep_leaf
+from .surroundings import (
+    acquit_at_minimum,
+    cannot_be_followed,
+    leave_undecided,
+    surroundings_of,
+)
 from .taylor import taylor_of_subject
 
 Array = npt.NDArray[Any]
@@ -47,6 +54,12 @@ def check_pair(
     find_network: FindNetwork | None = None,
     samples: int | None = None,
     notes: tuple[str, ...] = (),
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    wrt: Names = None,
+    fixed: Names = None,
+    conjugate: bool = False,
+    upstream: Array | None = None,
 ) -> Report:
     """Check the gradient of a cost given as functions.
 
@@ -56,9 +69,12 @@ def check_pair(
     nested. X and y, if given, are the data inside the cost: they help the diagnosis.
 
     ``tolerance``, ``step``, ``entries``, ``seconds``, ``method``, ``seed``, ``progress``: see
-    ``CheckSettings``. ``find_network(subject)`` returns the network inside the cost as a
-    ``UserNetwork``, or None; by default it is looked for by means of X and y. ``samples``: the
-    number of samples, if X does not tell it. ``notes`` are added to the report's own.
+    ``CheckSettings``. ``args``, ``kwargs``, ``wrt``, ``fixed``, ``conjugate``: see
+    ``CallSettings``. Whole numbers, truth values, strings and None among the parameters are held
+    fixed; None as a gradient counts as 0. ``find_network(subject)`` returns the network inside the
+    cost as a ``UserNetwork``, or None; by default it is looked for by means of X and y.
+    ``samples``: the number of samples, if X does not tell it. ``notes`` are added to the report's.
+    ``upstream``: dJ/d(output), where the cost is an output times that, summed: for the diagnosis.
 
     Raises TypeError or ValueError for a cost that is not scalar, finite, deterministic, or that
     changes its parameters; for gradients of another shape or missing; for integer or no parameters.
@@ -70,7 +86,8 @@ def check_pair(
     )  # fmt: skip
     if samples is None and X is not None:
         samples = len(np.asarray(X))
-    subject = Subject(cost, gradients, parameters, samples)
+    call = CallSettings(args=args, kwargs=kwargs, wrt=wrt, fixed=fixed, conjugate=conjugate)
+    subject = Subject(cost, gradients, parameters, samples, call)
     report = _report_on(subject, settings, name or _name(cost), notes)
     if report.count(WRONG):
         network = None
@@ -79,7 +96,8 @@ def check_pair(
             network = find(subject)
         data = data_of(subject, X)
         rows = None if data is None else data_rows(data)
-        diagnose(report, network, samples if network is None else len(network.x), rows)
+        m = samples if network is None else len(network.x)
+        diagnose(report, network, m, rows, upstream)
     report.seconds = time.monotonic() - start
     return report
 
@@ -89,12 +107,19 @@ def _report_on(
 ) -> Report:
     rng = np.random.default_rng(settings.seed)
     noise = noise_level(subject, rng)
-    relative = _relative_noise(subject, noise)
+    around, largest = surroundings_of(subject), largest_gradient(subject)
+    stationary = around.stationary(largest)
+    relative = _relative_noise(subject, noise, around.variation if stationary else 0.0)
     tolerance = _tolerance(relative, settings.tolerance)
     h = settings.step or float(np.clip(relative**0.25, STEP, LONGEST_STEP))
     exact = takes_complex(subject, rng, noise, h)
-    sweep = Sweep(subject, noise, h, tolerance, exact, largest_gradient(subject))
+    sweep = Sweep(subject, noise, h, tolerance, exact, largest)
     tensors, stopped = _swept(sweep, settings, rng)
+    if settings.method == "all":
+        if stationary:
+            subject.notes += filter(None, [acquit_at_minimum(sweep, tensors, around)])
+        if cannot_be_followed(subject, noise, around):
+            subject.notes += filter(None, [leave_undecided(tensors)])
     return Report(
         subject=name,
         J=subject.J0,
@@ -106,7 +131,7 @@ def _report_on(
         kinks=[str(flip) for flip in sweep.flips[:5]],
         kinks_met=len(sweep.flips),
         stopped=stopped,
-        notes=(*notes, *_notes(relative, tolerance)),
+        notes=(*notes, *subject.notes, *_notes(relative, tolerance)),
         probe=_probe(subject),
         method="central differences" if settings.method == "all" else "random directions",
     )
@@ -126,11 +151,13 @@ def _swept(
         if settings.method == "directions":
             along_directions(sweep, tensors, rng, progress)
             return tensors, progress.stopped
-        for leaf, t, raw, entries in zip(
-            subject.leaves, tensors, subject.raw_gradients, chosen, strict=True
-        ):
-            slack = analytic_slack(t.analytic, raw.dtype)
-            sweep_leaf(sweep, leaf, t, entries, slack, progress)
+        for k, (leaf, t) in enumerate(zip(subject.leaves, tensors, strict=True)):
+            precision = precision_of(subject.raw_gradients[k])
+            slack = analytic_slack(t.analytic, precision) + 2 * subject.gradient_scatter[k]
+            mantissa = precision.eps if precision.short else 0.0
+            if precision.eps > MANTISSAS["float32"]:
+                subject.notes.append(f"the gradient of {leaf.name} is {precision.name}")
+            sweep_leaf(sweep, leaf, t, chosen[k], Rounding(slack, mantissa), progress)
             if progress.stopped:
                 break
     return tensors, progress.stopped
@@ -165,13 +192,14 @@ def _unchecked(leaf: Leaf, analytic: Array, tolerance: float) -> Checked:
     )
 
 
-def _relative_noise(subject: Subject, noise: float) -> float:
-    """The noise of J relative to J, or to theta · dJ/dtheta where J is near 0."""
+def _relative_noise(subject: Subject, noise: float, variation: float) -> float:
+    """The noise of J relative to J, or to how J varies where it is near 0: by theta · dJ/dtheta, at
+    a minimum by ``variation``."""
     turn = sum(
         float(np.sum(np.abs(np.nan_to_num(a) * leaf.value)))
         for leaf, a in zip(subject.leaves, subject.analytic, strict=True)
     )
-    return min(noise / max(abs(subject.J0), turn, 1e-300), 1.0) / SAFETY
+    return min(noise / max(abs(subject.J0), turn, variation, 1e-300), 1.0) / SAFETY
 
 
 def _tolerance(relative_noise: float, tolerance: float | None) -> float:
@@ -180,15 +208,6 @@ def _tolerance(relative_noise: float, tolerance: float | None) -> float:
     if relative_noise <= 1e-13:
         return TOLERANCE
     return float(np.clip(relative_noise**0.3, TOLERANCE, MAX_TOLERANCE))
-
-
-def analytic_slack(gradient: Array, dtype: Any) -> float:
-    """How far off a gradient computed in a shorter float can be by rounding alone."""
-    finite = np.abs(gradient[np.isfinite(gradient)])
-    largest = float(finite.max()) if finite.size else 0.0
-    short = np.dtype(dtype).kind == "f" and np.dtype(dtype).itemsize < 8
-    # Short floats hold the gradient itself to half a unit; what led to it is not known.
-    return 4 * float(np.finfo(dtype).eps) * largest if short else 16 * EPS * largest
 
 
 def _notes(relative_noise: float, tolerance: float) -> tuple[str, ...]:
