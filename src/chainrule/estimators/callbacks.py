@@ -25,37 +25,39 @@ CallbackSupport = CallbackSupportMixin
 __all__ = ["CallbackSupport", "epoch_hook", "with_callbacks"]
 
 
-def epoch_hook(estimator: Any, samples: Any, epochs: int) -> Callable[[Any], bool] | None:
-    """Return what is called with the network after each epoch, or None where nobody listens.
+def epoch_hook(
+    estimator: Any, given: tuple[Any, Any, Any], epochs: int
+) -> Callable[[Any], bool] | None:
+    """Return what is called with the network after each epoch, or None if there are no callbacks.
 
     It opens the context of the fit, ends the task of the epoch and begins that of the next; it
-    returns True if a callback asks to stop.
+    returns True if a callback asks to stop. ``given``: (X, y, weight) of the training samples.
     """
     if not hasattr(estimator, "_init_callback_context"):
         return None
-    X, y, weight = samples.given
+    X, y, weight = given
     metadata = None if weight is None else {"sample_weight": weight}
-    whole = estimator._init_callback_context(max_subtasks=epochs)
-    told = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-    whole.call_on_fit_task_begin(**told)
+    fit_context = estimator._init_callback_context(max_subtasks=epochs)
+    data = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+    fit_context.call_on_fit_task_begin(**data)
     if not hasattr(estimator, "_skl_callbacks"):
         return None
-    task = [_begin(whole, told, estimator.network_)]
+    task = [_begin(fit_context, data, estimator.network_)]
     left = [epochs - 1]
 
     def hook(net: Any) -> bool:
-        stop = bool(task[0].call_on_fit_task_end(**told, reconstruction_attributes=_learnt(net)))
+        stop = bool(task[0].call_on_fit_task_end(**data, reconstruction_attributes=_learnt(net)))
         if left[0] and not stop:
             left[0] -= 1
-            task[0] = _begin(whole, told, net)
+            task[0] = _begin(fit_context, data, net)
         return stop
 
     return hook
 
 
-def _begin(whole: Any, told: dict[str, Any], net: Any) -> Any:
-    task = whole.subcontext(task_name="epoch")
-    task.call_on_fit_task_begin(**told, reconstruction_attributes=_learnt(net))
+def _begin(fit_context: Any, data: dict[str, Any], net: Any) -> Any:
+    task = fit_context.subcontext(task_name="epoch")
+    task.call_on_fit_task_begin(**data, reconstruction_attributes=_learnt(net))
     return task
 
 

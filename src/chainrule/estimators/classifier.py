@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,6 @@ from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import (
     _check_partial_fit_first_call,
@@ -21,29 +20,16 @@ from sklearn.utils.multiclass import (
 from sklearn.utils.validation import _check_y
 
 from ..mathematics.costs import Cost
-from .base import PARTIAL_WITHOUT, Backprop
-from .constraints import check_options
+from .base import Backprop, finite, takes_steps
+from .constraints import Parameters
+from .fitting import unchanged_by_errors
+from .sample_weights import Weights, class_weights
 from .sklearn_parameters import cost
 
+Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.floating[Any]]
 
 LOSSES = ("log_loss", "cross_entropy", "logistic", "squared_error", "absolute_error", "huber")
-
-
-def takes_steps(estimator: Any) -> bool:
-    """Raise AttributeError for L-BFGS, which cannot go on from part of the data."""
-    if estimator.solver == "lbfgs":
-        raise AttributeError(PARTIAL_WITHOUT)
-    return True
-
-
-def _one_label(y: Any) -> npt.NDArray[Any]:
-    labels = np.asarray(y)
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim != 1:
-        raise ValueError("class_weight needs one label a sample: give sample_weight instead")
-    return labels
 
 
 class BackpropClassifier(ClassifierMixin, Backprop):  # type: ignore[misc]
@@ -118,136 +104,117 @@ class BackpropClassifier(ClassifierMixin, Backprop):  # type: ignore[misc]
             if name not in ("self", "__class__"):
                 setattr(self, name, value)
 
-    def _read_y(self, y: Any, reset: bool, weights: Any) -> Floats:
-        y = _check_y(y, multi_output=True) if not reset else self._new_y(y)
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        binarizer = self._label_binarizer
-        if not reset or self._given_classes is not None:
-            self._check_known(y)
-        if y.ndim == 2 and y.shape[1] != len(self.classes_):
-            raise ValueError(f"y has {y.shape[1]} labels, and training had {len(self.classes_)}")
-        return np.asarray(binarizer.transform(y), self.dtype_)
-
-    _given_classes: Any = None
-
-    def _new_y(self, y: Any) -> Any:
-        """Learn the classes."""
+    def _read_target(self, y: Any, parameters: Parameters, learn: bool) -> Array:
+        _refuse_mixed(y)
         y = _check_y(y, multi_output=True)
-        check_classification_targets(y)
-        labels = y if self._given_classes is None else self._given_classes
-        if y.ndim == 2 and y.shape[1] == 1:
-            labels = column_or_1d(y, warn=False) if self._given_classes is None else labels
-        if np.ndim(labels) == 2 and not type_of_target(labels).startswith("multilabel"):
+        labels = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else np.asarray(y)
+        if learn:
+            check_classification_targets(labels)
+            self._learn_classes(labels)
+        if labels.ndim == 2 and labels.shape[1] != len(self.classes_):
             raise ValueError(
-                f"y is {type_of_target(labels)}: give one label a sample, or a matrix of 0 and 1"
+                f"y has {labels.shape[1]} labels, and training had {len(self.classes_)}"
             )
-        if (
-            np.ndim(labels) == 2
-            or self._given_classes is None
-            or not type_of_target(y).startswith("multilabel")
-        ):
-            fitted = LabelBinarizer().fit(labels)
-        else:
-            fitted = LabelBinarizer().fit(y)
-        if len(fitted.classes_) < 2:
-            only = fitted.classes_.tolist()[0]
-            raise ValueError(
-                f"y has one class only, {only!r}: a classifier needs two or more classes to learn"
-            )
-        self._label_binarizer, self.classes_ = fitted, fitted.classes_
-        return y
-
-    def _check_known(self, y: Any) -> None:
-        strange: Any = np.setdiff1d(unique_labels(y), self.classes_) if y.ndim == 1 else []
+        strange: Any = (
+            np.setdiff1d(unique_labels(labels), self.classes_) if labels.ndim == 1 else []
+        )
         if len(strange):
             raise ValueError(
                 "`y` has classes not in `self.classes_`. "
                 f"`self.classes_` has {self.classes_}. 'y' has {strange}."
             )
+        return labels
 
-    def _output(self) -> tuple[str, Cost]:
-        several = self._label_binarizer.y_type_ == "multiclass"
-        output, own = ("softmax", "cross_entropy") if several else ("sigmoid", "logistic")
-        loss = own if isinstance(self.loss, str) and self.loss == "log_loss" else self.loss
-        found = cost(loss, LOSSES)
-        if found.outputs and output not in found.outputs:
+    def _learn_classes(self, y: Array) -> None:
+        """Learn the classes: those of y, or those that ``partial_fit`` was given."""
+        listed = self.__dict__.pop("_classes_given", None)
+        labels = y if listed is None else listed
+        if np.ndim(labels) == 2 and not type_of_target(labels).startswith("multilabel"):
             raise ValueError(
-                f"loss={found.spec!r} does not fit {'several classes' if several else 'this y'}, "
+                f"y is {type_of_target(labels)}: give one label a sample, or a matrix of 0 and 1"
+            )
+        several = listed is not None and type_of_target(y).startswith("multilabel")
+        binarizer = LabelBinarizer().fit(y if several else labels)
+        if len(binarizer.classes_) < 2:
+            only = binarizer.classes_.tolist()[0]
+            raise ValueError(
+                f"y has one class only, {only!r}: a classifier needs two or more classes to learn"
+            )
+        self.label_binarizer_, self.classes_ = binarizer, binarizer.classes_
+
+    def _check_classes(self, y: Any) -> None:
+        """Raise ValueError where a warm start has other classes than the training before."""
+        _refuse_mixed(y)
+        classes = unique_labels(_check_y(y, multi_output=True))
+        if not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous "
+                f"call to fit. Previously got {self.classes_}, `y` has {classes}"
+            )
+
+    def _train(self, X: Any, y: Any, weight: Any, eval_set: Any, incremental: bool) -> None:
+        if hasattr(self, "network_") and self.warm_start and not incremental and y is not None:
+            self._check_classes(y)
+        super()._train(X, y, weight, eval_set, incremental)
+
+    def _encode_target(self, y: Array) -> Floats:
+        return np.asarray(self.label_binarizer_.transform(y), self.dtype_)
+
+    @property
+    def multilabel_(self) -> bool:
+        """Whether a sample can have several labels."""
+        return bool(self.label_binarizer_.y_type_.startswith("multilabel"))
+
+    def _output(self, parameters: Parameters) -> tuple[str, Cost]:
+        several = self.label_binarizer_.y_type_ == "multiclass"
+        output, default = ("softmax", "cross_entropy") if several else ("sigmoid", "logistic")
+        loss = parameters.loss
+        record = cost(default if isinstance(loss, str) and loss == "log_loss" else loss, LOSSES)
+        if record.outputs and output not in record.outputs:
+            raise ValueError(
+                f"loss={record.spec!r} does not fit {'several classes' if several else 'this y'}, "
                 f"whose output is {output}: use 'log_loss'"
             )
-        return output, found
+        return output, record
 
-    def _class_factors(self, y: Any, counted: Any) -> npt.NDArray[np.float64] | None:
-        if self.class_weight is None:
+    def _class_factors(
+        self, parameters: Parameters, y: Array, weights: Weights, learnt_from: Any
+    ) -> Weights:
+        if parameters.class_weight is None:
             return None
-        labels, counted = _one_label(y), _one_label(counted)
-        if isinstance(self.class_weight, str):
-            if self.class_weight != "balanced":
-                raise ValueError(
-                    f"class_weight must be None, 'balanced' or a dict, not {self.class_weight!r}"
-                )
-            present = np.unique(counted)
-            found = dict(
-                zip(
-                    present.tolist(),
-                    compute_class_weight("balanced", classes=present, y=counted).tolist(),
-                    strict=True,
-                )
-            )
-        else:
-            found = self._weights_by_class()
-        return np.array([found.get(label, 1.0) for label in labels.tolist()])
-
-    def _weights_by_class(self) -> dict[Any, float]:
-        if not hasattr(self.class_weight, "items"):
-            raise ValueError(
-                f"class_weight must be None, 'balanced' or a dict, not {self.class_weight!r}"
-            )
-        known = set(self.classes_.tolist())
-        for label, weight in self.class_weight.items():
-            plain = label.item() if isinstance(label, np.generic) else label
-            if plain not in known:
-                raise ValueError(
-                    f"class_weight has a weight for the class {label!r}, which is not in y "
-                    f"(classes: {', '.join(map(str, self.classes_[:20]))})"
-                )
-            if not (np.isfinite(weight) and weight >= 0):
-                raise ValueError(
-                    f"class_weight of {label!r} must be finite and 0 or above: {weight}"
-                )
-        return {
-            (k.item() if isinstance(k, np.generic) else k): float(v)
-            for k, v in self.class_weight.items()
-        }
+        if y.ndim != 1:
+            raise ValueError("class_weight needs one label a sample: give sample_weight instead")
+        counted = y
+        if learnt_from is not None:
+            counted, weights = np.ravel(np.asarray(learnt_from)), None
+        by_class = class_weights(parameters.class_weight, self.classes_, counted, weights)
+        return np.array([by_class.get(label, 1.0) for label in y.tolist()])
 
     @available_if(takes_steps)  # type: ignore[untyped-decorator, unused-ignore]
     def partial_fit(
         self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None, eval_set: Any = None
-    ) -> BackpropClassifier:
+    ) -> Self:
         """Train for one epoch on these samples, going on from what was learnt before.
 
-        ``classes``: all classes, needed in the first call. With ``early_stopping`` each call is
-        scored on ``eval_set``, or on samples held out of the first call; when patience is over
-        the best parameters are put back, and further calls change nothing.
+        ``classes``: all classes, needed in the first call. The scales of the columns follow all
+        samples seen. With ``early_stopping`` each call is scored on ``eval_set``, or on samples
+        held out of the first call; when patience is over the best parameters are put back, and
+        further calls change nothing, and warn.
         """
-        check_options(type(self).__name__, self.get_params(deep=False))
-        if _check_partial_fit_first_call(self, classes):
-            self._given_classes = np.asarray(classes)
-        try:
+        with unchanged_by_errors(self):
+            if _check_partial_fit_first_call(self, classes):
+                self._classes_given = np.asarray(classes)
             self._train(X, y, sample_weight, eval_set, incremental=True)
-        finally:
-            self.__dict__.pop("_given_classes", None)
         return self
 
-    def predict(self, X: Any) -> npt.NDArray[Any]:
+    def predict(self, X: Any) -> Array:
         """Return the predicted class of each row (m,), or its labels (m, n_classes)."""
         return self._labels(self._outputs(X))
 
-    def _labels(self, y_hat: Floats) -> npt.NDArray[Any]:
+    def _labels(self, y_hat: Floats) -> Array:
         if self.n_outputs_ == 1:
             y_hat = y_hat.ravel()
-        return np.asarray(self._label_binarizer.inverse_transform(y_hat))
+        return np.asarray(self.label_binarizer_.inverse_transform(y_hat))
 
     def predict_proba(self, X: Any) -> Floats:
         """Return the probability of each class, (m, n_classes), in the order of ``classes_``."""
@@ -256,13 +223,15 @@ class BackpropClassifier(ClassifierMixin, Backprop):  # type: ignore[misc]
 
     def predict_log_proba(self, X: Any) -> Floats:
         """Return the logarithms of ``predict_proba``, finite where a probability rounds to 0."""
-        z: Any = self.forward(X).z[-1]
+        trace = self.forward(X)
+        finite(trace.a[-1])
+        z: Any = trace.z[-1]
         if self.network_.activations[-1].name == "softmax":
             top = z - z.max(axis=1, keepdims=True)
-            return np.asarray(top - np.log(np.exp(top).sum(axis=1, keepdims=True)))
+            return finite(np.asarray(top - np.log(np.exp(top).sum(axis=1, keepdims=True))))
         if z.shape[1] == 1:
             z = np.column_stack([-z[:, 0], z[:, 0]])
-        return np.asarray(-np.logaddexp(0, -z))
+        return finite(np.asarray(-np.logaddexp(0, -z)))
 
     def _default_score(self, y_hat: Floats, y: Any, weights: Any) -> float:
         if not np.isfinite(y_hat).all():
@@ -275,3 +244,25 @@ class BackpropClassifier(ClassifierMixin, Backprop):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _refuse_mixed(y: Any) -> None:
+    """Raise ValueError for labels of different types, and for missing ones."""
+    if getattr(y, "dtype", None) is not None and getattr(y.dtype, "kind", "") in "biufc":
+        return
+    labels = np.asarray(y)
+    if labels.dtype.kind in "US" and not isinstance(y, np.ndarray):
+        labels = np.array(list(y), object) if np.ndim(y) == 1 else labels
+    if labels.dtype.kind != "O":
+        return
+    flat = labels.ravel().tolist()
+    for row, label in enumerate(flat, 1):
+        if label is None or label != label:
+            raise ValueError(f"y has no label in row {row}: leave that row out, or give it one")
+    words = [isinstance(label, str) for label in flat]
+    if any(words) and not all(words):
+        word, other = flat[words.index(True)], flat[words.index(False)]
+        raise ValueError(
+            f"y holds words such as {word!r} and other labels such as {other!r}: give words alone, "
+            "or numbers alone"
+        )

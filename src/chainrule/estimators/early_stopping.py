@@ -1,57 +1,59 @@
-"""The watch over training: curves, early stopping, the best epoch, and scikit-learn's stop rules.
+"""Early stopping by scikit-learn's rules: an observer of epochs, and the outcome of a training.
 
-It is a callback of ``net.fit``, and outlives a call where ``partial_fit`` goes on.
+The observer is a callback of ``net.fit``, and outlives a call where ``partial_fit`` goes on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from math import inf, isnan
+from dataclasses import dataclass, field, replace
+from math import isnan
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from ..network import Network
-from ..training import History
+from ..training import History, Stop
+from ..training.stopping import EarlyStopping
 
+Theta = npt.NDArray[np.floating[Any]]
 SMALLEST_RATE = 1e-6
 
 
 @dataclass
-class Watch:
-    """What happened so far, and whether it is time to stop.
+class Observer:
+    """What happened epoch by epoch, and whether it is time to stop.
 
-    ``planned``: the schedule knows its end, so the training loss stops nothing. ``score``: of the
-    validation samples after an epoch, greater is better; None without early stopping.
+    ``ends``: the training loss may end the training, where no score does: neither a schedule that
+    plans its end nor ``partial_fit`` lets it. ``score``: of the validation samples after an epoch,
+    greater is better; None without early stopping. ``factor``: of the learning rate, for the rules
+    "invscaling" and "adaptive". ``reason``: why it was time to stop, "" if it was not.
     """
 
-    tol: float
-    patience: float
-    planned: bool
-    rule: str  # constant, invscaling or adaptive
+    rule: str
     rate: float
     power: float
-    samples: int  # of an epoch
+    stopping: EarlyStopping
+    ends: bool
     verbose: int = 0
+    samples: int = 0  # of an epoch
     score: Callable[[Network], float] | None = None
     hook: Callable[[Network], bool] | None = None
     losses: list[float] = field(default_factory=list)
     validation: list[float] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
-    best_loss: float = inf
-    best_score: float = -inf
-    best_theta: npt.NDArray[Any] | None = None
+    best_score: float = -np.inf
+    best_theta: Theta | None = None
     best_epoch: int = 0
-    last_theta: npt.NDArray[Any] | None = None
-    waited: int = 0
+    last_theta: Theta | None = None
     seen: int = 0
     epochs: int = 0
     factor: list[float] = field(default_factory=lambda: [1.0])
-    stopped: str = ""
+    reason: str = ""
 
     def __call__(self, net: Network, history: History) -> bool:
-        """Enter an epoch; return True to stop."""
+        """Record an epoch; return True to stop."""
         self.epochs += 1
         self.seen += self.samples
         loss = history.cost[-1]
@@ -59,48 +61,80 @@ class Watch:
         if history.validation_cost:
             self.validation.append(history.validation_cost[-1])
         self.last_theta = net.theta.copy()
-        self._say(f"Iteration {self.epochs}, loss = {loss:.8f}")
+        self._print(f"Iteration {self.epochs}, loss = {loss:.8f}")
         if self.score is None:
-            self._observe_loss(loss)
+            self.stopping.observe(loss)
         else:
             self._observe_score(self.score(net), net)
         if self.rule == "invscaling":
             self.factor[0] = 1 / (self.seen + 1) ** self.power
         asked = self.hook is not None and self.hook(net)
         if asked:
-            self.stopped = "a callback asked for it"
-        return self._patience_is_over() or asked
-
-    def _observe_loss(self, loss: float) -> None:
-        self.waited = self.waited + 1 if loss > self.best_loss - self.tol else 0
-        self.best_loss = min(self.best_loss, loss)
+            self.reason = "a callback asked for it"
+        return self._out_of_patience() or asked
 
     def _observe_score(self, score: float, net: Network) -> None:
         self.scores.append(score)
-        self._say(f"Validation score: {score:f}")
-        # A score that is NaN is no improvement.
-        self.waited = 0 if score >= self.best_score + self.tol else self.waited + 1
-        if score > self.best_score or (self.best_theta is None and isnan(score)):
+        self._print(f"Validation score: {score:f}")
+        if self.stopping.observe(-score) or (self.best_theta is None and isnan(score)):
             self.best_score = self.best_score if isnan(score) else score
             self.best_theta, self.best_epoch = net.theta.copy(), len(self.scores)
 
-    def _patience_is_over(self) -> bool:
-        if self.waited <= self.patience or (self.planned and self.score is None):
+    def _out_of_patience(self) -> bool:
+        ends = self.ends or self.score is not None
+        if not self.stopping.exhausted or not (ends or self.rule == "adaptive"):
             return False
         what = "Training loss" if self.score is None else "Validation score"
         message = (
-            f"{what} did not improve more than tol={self.tol:f} for {self.patience} "
-            "consecutive epochs."
+            f"{what} did not improve more than tol={self.stopping.tolerance:f} for "
+            f"{self.stopping.patience - 1} consecutive epochs."
         )
         if self.rule == "adaptive" and self.rate * self.factor[0] > SMALLEST_RATE:
             self.factor[0] /= 5
-            self.waited = 0
-            self._say(f"{message} Setting learning rate to {self.rate * self.factor[0]:f}")
+            self.stopping.waited = 0
+            self._print(f"{message} Setting learning rate to {self.rate * self.factor[0]:f}")
             return False
-        self._say(f"{message} Stopping.")
-        self.stopped = message
-        return True
+        if ends:
+            self._print(f"{message} Stopping.")
+            self.reason = message
+        return ends
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         if self.verbose:
             print(line)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a training came to: the parameters to keep (None: those of the network), and why.
+
+    ``best_score`` and ``scores`` are None without early stopping.
+    """
+
+    theta: Theta | None
+    stop: Stop
+    scores: list[float] | None
+    best_score: float | None
+    best_loss: float | None
+
+
+def outcome(observer: Observer, stop: Stop, incremental: bool) -> Outcome:
+    """Return the outcome of a training that ended with ``stop``.
+
+    With early stopping the best epoch's parameters are kept; in ``partial_fit`` only once patience
+    is over. Otherwise the last epoch's are, unless it diverged or was interrupted.
+    """
+    scored = observer.score is not None and observer.best_theta is not None
+    theta = None
+    if stop.reason != "diverged":
+        if scored and (not incremental or observer.reason):
+            theta = observer.best_theta
+        elif stop.reason != "interrupted":
+            theta = observer.last_theta
+    if stop.reason == "callback" and observer.reason:
+        stop = replace(stop, message=observer.reason)
+    if scored:
+        stop = replace(stop, best_epoch=observer.best_epoch)
+    if observer.score is None:
+        return Outcome(theta, stop, None, None, min(observer.losses, default=np.inf))
+    return Outcome(theta, stop, observer.scores, observer.best_score, None)

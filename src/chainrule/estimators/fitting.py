@@ -1,193 +1,227 @@
-"""Descending: training the network, with the watch over it, and what is written down after."""
+"""Fitting: the plan of a training, the training itself, and what one call hands to the next."""
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.exceptions import ConvergenceWarning
 
-from ..mathematics.costs import Cost
+from ..mathematics.schedules import Schedule
 from ..network import Network
 from ..training import Carried, History
+from ..training.stopping import EarlyStopping
 from .blas_threads import limited
-from .callbacks import epoch_hook
-from .early_stopping import Watch
+from .constraints import Parameters
+from .early_stopping import Observer
 from .holdout import Samples
+from .moments import Moments
 from .sklearn_parameters import automatic_batch, optimizer, planned_epochs, reacting, schedule
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 Floats = npt.NDArray[np.floating[Any]]
-ENDED = (
-    "early stopping has ended this training, and the best parameters are in place: "
-    "partial_fit changes nothing any more"
-)
 
 
-class Descends:
-    """What an estimator does to train; its parameters are attributes of their names."""
+@dataclass(slots=True)
+class TrainingState:
+    """What a call of ``fit`` or ``partial_fit`` leaves for the next.
 
-    solver: Any
-    batch_size: Any
-    learning_rate: Any
-    learning_rate_init: float
-    power_t: float
-    max_iter: int
-    max_fun: int
-    shuffle: bool
-    tol: float
-    verbose: Any
-    n_iter_no_change: Any
-    early_stopping: bool
-    scoring: Any
-    callbacks: Any
-    clip_norm: float | None
-    clip_value: float | None
-    n_threads: int | None
-    engine: str
-    _watch: Watch | None
-    _carried: Carried
-    _losses: list[float]
-    _validation: list[float]
-    t_: int
+    The optimizer's state, the curves, the observer of ``partial_fit`` and the validation samples
+    held out of its first call; the moments of all inputs and targets seen.
+    """
 
-    def _output(self) -> tuple[str, Cost]:
-        raise NotImplementedError
+    carried: Carried = field(default_factory=Carried)
+    losses: list[float] = field(default_factory=list)
+    validation: list[float] = field(default_factory=list)
+    observer: Observer | None = None
+    held: Samples | None = None
+    inputs: Moments | None = None
+    targets: Moments | None = None
 
-    def _default_score(self, y_hat: Floats, y: Any, weights: Any) -> float:
-        raise NotImplementedError
-
-    def _descend(
-        self, net: Network, samples: Samples, held: Samples | None, incremental: bool
-    ) -> None:
-        """Train, and write the attributes."""
-        if self._watch is not None and incremental and self._watch.stopped:
-            warnings.warn(ENDED, ConvergenceWarning, stacklevel=4)
-            return
-        m = len(samples.X)
-        plan = None if incremental else schedule(self)
-        batch = self._batch(m)
-        planned = plan is not None and plan.name == "auto"
-        epochs = 1 if incremental else int(self.max_iter)
-        if planned:
-            epochs = planned_epochs(m, batch, epochs)
-        watch = self._watch_over(held, m, plan is not None, incremental)
-        if not incremental:
-            self._carried = Carried()
-        watch.hook = None if incremental else epoch_hook(self, samples, epochs)
-        with limited(self.n_threads, net, batch):
-            history = net.fit(
-                samples.X,
-                samples.Y,
-                optimizer=optimizer(self),
-                learning_rate=float(self.learning_rate_init),
-                batch_size=batch,
-                epochs=epochs,
-                tolerance=float(self.tol) if self.solver == "lbfgs" else None,
-                patience=epochs + 1,
-                validation=None if held is None else (held.X, held.Y, held.weights),
-                sample_weight=samples.weights,
-                schedule=plan
-                if plan is not None or self.solver == "lbfgs"
-                else reacting(watch.factor),
-                clip_norm=self.clip_norm,
-                clip_value=self.clip_value,
-                shuffle=bool(self.shuffle),
-                callbacks=[watch, *self._own_callbacks()],
-                threads=self.n_threads,
-                progress=bool(self.verbose),
-                engine=self.engine,
-                carried=self._carried,
-                evaluations=int(self.max_fun) if self.solver == "lbfgs" else None,
-                certificate=not incremental,
+    def copy(self) -> TrainingState:
+        """Return a state that can change while this one stays as it is; its arrays are writable."""
+        carried, observer = self.carried, self.observer
+        optimizer_state = None if carried.state is None else np.array(carried.state)
+        losses, validation = list(self.losses), list(self.validation)
+        if observer is not None:
+            observer = replace(
+                observer,
+                stopping=replace(observer.stopping),
+                losses=losses,
+                validation=validation,
+                scores=list(observer.scores),
+                factor=list(observer.factor),
             )
-        self._finish(net, watch, history, incremental)
+        return replace(
+            self,
+            carried=replace(carried, state=optimizer_state),
+            losses=losses,
+            validation=validation,
+            observer=observer,
+        )
 
-    def _own_callbacks(self) -> list[Any]:
-        return [self.callbacks] if callable(self.callbacks) else list(self.callbacks)
 
-    def _batch(self, m: int) -> int:
-        if isinstance(self.batch_size, str):
-            return automatic_batch(m)
-        if self.batch_size > m:
-            warnings.warn(
-                f"batch_size={self.batch_size} is more than the {m} training samples: all of them "
-                "make one batch",
-                UserWarning,
-                stacklevel=4,
-            )
-        return min(int(self.batch_size), m)
+@contextmanager
+def unchanged_by_errors(estimator: Any) -> Iterator[None]:
+    """Put an estimator's attributes back if what is done within raises.
 
-    def _watch_over(self, held: Samples | None, m: int, planned: bool, incremental: bool) -> Watch:
-        watch = self._watch if incremental else None
-        if watch is None:
-            watch = Watch(
-                tol=float(self.tol),
-                patience=float(self.n_iter_no_change),
-                planned=planned or self.solver == "lbfgs",
-                rule=self.learning_rate if isinstance(self.learning_rate, str) else "planned",
-                rate=float(self.learning_rate_init),
-                power=float(self.power_t),
-                samples=m,
-                verbose=int(self.verbose),
-                losses=self._losses,
-                validation=self._validation,
-            )
-        watch.score, watch.samples = None, m
-        if self.early_stopping and held is not None:
-            watch.score = self._scorer(held)
-        self._watch = watch
-        return watch
+    What they refer to has to be replaced, not changed: a training works on copies.
+    """
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
 
-    def _scorer(self, held: Samples) -> Any:
-        """Return the function that scores a network on the validation samples."""
-        X, y, weight = held.given
-        if self.scoring == "loss":
-            return lambda net: -self._watch.validation[-1]  # type: ignore[union-attr]
-        if self.scoring is None:
-            return lambda net: self._default_score(net.predict(held.X), y, weight)
-        from sklearn.metrics import check_scoring
 
-        scorer = check_scoring(self, self.scoring)
-        more = {} if weight is None else {"sample_weight": weight}
-        return lambda net: float(scorer(self, X, y, **more))
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to train: batch size, epochs and schedule. ``automatic``: the schedule plans the end."""
 
-    def _finish(self, net: Network, watch: Watch, history: History, incremental: bool) -> None:
-        stop = history.stop
-        assert stop is not None
-        stopping = watch.score is not None and watch.best_theta is not None
-        if stop.reason != "diverged" and watch.last_theta is not None:
-            kept = watch.best_theta if stopping and (not incremental or watch.stopped) else None
-            if not (stop.reason == "interrupted" and kept is None):
-                net.theta = watch.last_theta if kept is None else kept
-        if stop.reason == "interrupted":
-            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
-        if stop.reason == "callback" and watch.stopped:
-            stop = replace(stop, message=watch.stopped)
-        if stopping:
-            stop = replace(stop, best_epoch=watch.best_epoch)
-        self.history_, self.stop_ = history, stop
-        history.stop = stop
-        self.n_iter_, self.t_ = history.epochs, self.t_ + watch.samples * history.epochs
-        self.loss_curve_, self.loss_ = watch.losses, watch.losses[-1] if watch.losses else np.nan
-        has = bool(watch.validation)
-        self.validation_loss_curve_ = watch.validation if has else None
-        self.validation_scores_ = watch.scores if watch.score is not None else None
-        self.best_validation_score_ = watch.best_score if watch.score is not None else None
-        self.best_loss_ = None if watch.score is not None else min(watch.losses, default=np.inf)
-        watch.score = watch.hook = None
-        if self._ran_out(stop.reason, incremental, history.epochs):
-            warnings.warn(
-                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
-                "optimization hasn't converged yet.",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
+    batch_size: int
+    epochs: int
+    schedule: Schedule | None
 
-    def _ran_out(self, reason: str, incremental: bool, epochs: int) -> bool:
-        """Say whether the epochs ended before the loss stopped falling, with no plan to."""
-        watch = self._watch
-        unplanned = watch is not None and not watch.planned
-        return reason == "epochs" and unplanned and not incremental and epochs >= self.max_iter
+    @property
+    def automatic(self) -> bool:
+        """Return whether the schedule is the automatic one, which plans its own end."""
+        return self.schedule is not None and self.schedule.name == "auto"
+
+
+def plan_of(parameters: Parameters, m: int, incremental: bool) -> Plan:
+    """Return the plan for m samples; ``incremental``: of one epoch, at a constant rate."""
+    batch_size = _batch_size(parameters, m)
+    if incremental:
+        return Plan(batch_size, 1, None)
+    plan = Plan(batch_size, parameters.max_iter, schedule(parameters))
+    if not plan.automatic:
+        return plan
+    return replace(plan, epochs=planned_epochs(m, batch_size, parameters.max_iter))
+
+
+def _batch_size(parameters: Parameters, m: int) -> int:
+    if isinstance(parameters.batch_size, str):
+        return automatic_batch(m)
+    if parameters.batch_size > m:
+        warnings.warn(
+            f"batch_size={parameters.batch_size} is more than the {m} training samples: all of "
+            "them make one batch",
+            UserWarning,
+            stacklevel=5,
+        )
+    return min(parameters.batch_size, m)
+
+
+def observer_of(
+    parameters: Parameters, plan: Plan, state: TrainingState, incremental: bool
+) -> Observer:
+    """Return the observer of a training: in ``partial_fit`` that of the call before, if any."""
+    if incremental and state.observer is not None:
+        return state.observer
+    return Observer(
+        rule=parameters.learning_rate if isinstance(parameters.learning_rate, str) else "planned",
+        rate=parameters.learning_rate_init,
+        power=parameters.power_t,
+        stopping=EarlyStopping(parameters.tol, parameters.n_iter_no_change + 1, relative=False),
+        ends=not incremental and plan.schedule is None and parameters.solver != "lbfgs",
+        verbose=int(parameters.verbose),
+        losses=state.losses,
+        validation=state.validation,
+    )
+
+
+def descend(
+    net: Network,
+    samples: Samples,
+    held: Samples | None,
+    parameters: Parameters,
+    plan: Plan,
+    observer: Observer,
+    carried: Carried,
+    certificate: bool,
+) -> History:
+    """Train the network in place; return the history of this call."""
+    lbfgs = parameters.solver == "lbfgs"
+    rates = plan.schedule if plan.schedule is not None or lbfgs else reacting(observer.factor)
+    with limited(parameters.n_threads, net.sizes, plan.batch_size):
+        return net.fit(
+            samples.X,
+            samples.Y,
+            optimizer=optimizer(parameters),
+            learning_rate=parameters.learning_rate_init,
+            batch_size=plan.batch_size,
+            epochs=plan.epochs,
+            tolerance=parameters.tol if lbfgs else None,
+            patience=plan.epochs + 1,
+            validation=None if held is None else (held.X, held.Y, held.weights),
+            sample_weight=samples.weights,
+            schedule=rates,
+            clip_norm=parameters.clip_norm,
+            clip_value=parameters.clip_value,
+            shuffle=parameters.shuffle,
+            callbacks=[observer, *parameters.callbacks],
+            threads=parameters.n_threads,
+            progress=bool(parameters.verbose),
+            engine=parameters.engine,
+            carried=carried,
+            evaluations=parameters.max_fun if lbfgs else None,
+            certificate=certificate,
+        )
+
+
+def scorer_of(
+    estimator: Any,
+    parameters: Parameters,
+    held: Samples,
+    observer: Observer,
+    default: Callable[..., float],
+) -> Callable[[Network], float]:
+    """Return the function that scores a network on the validation samples."""
+    X, y, weight = held.given
+    if isinstance(parameters.scoring, str) and parameters.scoring == "loss":
+        return lambda net: -observer.validation[-1]
+    if parameters.scoring is None:
+        return lambda net: default(net.predict(held.X), y, weight)
+    from sklearn.metrics import check_scoring
+
+    scorer = check_scoring(estimator, parameters.scoring)
+    weights = {} if weight is None else {"sample_weight": weight}
+    return lambda net: float(scorer(estimator, X, y, **weights))
+
+
+def warn_of_end(parameters: Parameters, history: History, ends: bool, incremental: bool) -> None:
+    """Warn where training was interrupted, or ended before the loss stopped falling."""
+    assert history.stop is not None
+    reason = history.stop.reason
+    if reason == "interrupted":
+        warnings.warn("Training interrupted by user.", UserWarning, stacklevel=6)
+    if reason != "epochs" or incremental:
+        return
+    if parameters.solver == "lbfgs":
+        limit = (
+            f"max_iter={parameters.max_iter} iterations"
+            if history.epochs >= parameters.max_iter
+            else f"max_fun={parameters.max_fun} evaluations of the loss"
+        )
+        warnings.warn(
+            f"lbfgs ended after {limit}, before the gradient's norm was within "
+            f"tol={parameters.tol:g}: give more of them, or scale the data",
+            ConvergenceWarning,
+            stacklevel=6,
+        )
+    elif ends and history.epochs >= parameters.max_iter:
+        warnings.warn(
+            f"Stochastic Optimizer: Maximum iterations ({parameters.max_iter}) reached and the "
+            "optimization hasn't converged yet.",
+            ConvergenceWarning,
+            stacklevel=6,
+        )

@@ -8,14 +8,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+Rows = npt.NDArray[np.int64]
+Weights = npt.NDArray[np.float64] | None
+
+# Whole weights are rows repeated, where that makes at most so many times the rows.
+MOST_REPEATED = 10
+
 
 @dataclass(slots=True)
 class Samples:
-    """X (m, n_0), Y (m, n_L) encoded, weights (m,) or None, and what was given: (X, y, weight)."""
+    """X (m, n_0) and Y (m, n_L) as encoded, weights (m,) or None; and (X, y, weight) as given."""
 
     X: npt.NDArray[Any]
     Y: npt.NDArray[Any]
-    weights: npt.NDArray[np.float64] | None
+    weights: Weights
     given: tuple[Any, Any, Any]
 
     @property
@@ -24,76 +30,95 @@ class Samples:
         return float(len(self.X) if self.weights is None else self.weights.sum())
 
 
-def own_samples(estimator: Any, eval_set: Any, y_trained: Any) -> Samples:
-    """Read the user's own validation samples; an error says that it is about eval_set."""
-    if isinstance(eval_set, list) and len(eval_set) == 1:
-        eval_set = eval_set[0]
-    if not isinstance(eval_set, (tuple, list)) or len(eval_set) not in (2, 3):
-        raise ValueError("eval_set must be (X, y) or (X, y, sample_weight)")
-    X, y, *weight = eval_set
-    try:
-        found: Samples = estimator._samples(
-            X, y, weight[0] if weight else None, reset=False, learnt_from=y_trained
-        )
-    except (ValueError, TypeError) as error:
-        raise type(error)(f"eval_set: {error}") from None
-    return found
-
-
-def hold_out(estimator: Any, samples: Samples, seed: int) -> tuple[Samples, Samples]:
+def hold_out(
+    samples: Samples, share: float, seed: int, classifies: bool
+) -> tuple[Samples, Samples]:
     """Split samples at random into training and validation, by class where there is one a sample.
 
-    Raises ValueError where ``validation_fraction`` leaves fewer than 2 samples on either side.
+    Raises ValueError where ``share`` leaves fewer than 2 samples on either side.
     """
-    from sklearn.base import is_classifier
     from sklearn.model_selection import train_test_split
 
-    m, share = len(samples.X), estimator.validation_fraction
+    m = len(samples.X)
     count = int(np.ceil(share * m))
     if count < 2 or m - count < 2:
         raise ValueError(
             "The validation set is too small. Increase 'validation_fraction' or the size of your "
             f"dataset: {share} of {m} samples are {count}"
         )
-    classes = None
-    if is_classifier(estimator) and np.ndim(samples.given[1]) < 2:
+    strata = None
+    if classifies and np.ndim(samples.given[1]) < 2:
         Y = samples.Y
-        found = (Y[:, 0] > 0.5).astype(int) if Y.shape[1] == 1 else np.argmax(Y, axis=1)
-        counts = np.bincount(found)
+        classes = (Y[:, 0] > 0.5).astype(int) if Y.shape[1] == 1 else np.argmax(Y, axis=1)
+        counts = np.bincount(classes)
         fewest = counts[counts > 0].min()
-        classes = found if fewest >= 2 and count >= len(counts) <= m - count else None
-    rows = np.arange(m)
+        strata = classes if fewest >= 2 and count >= len(counts) <= m - count else None
     train, held = train_test_split(
-        rows, test_size=count, random_state=seed % 2**32, stratify=classes
+        np.arange(m), test_size=count, random_state=seed % 2**32, stratify=strata
     )
     return take(samples, np.sort(train)), take(samples, np.sort(held))
 
 
-def take(samples: Samples, rows: npt.NDArray[np.int64]) -> Samples:
-    """Return some rows of samples."""
-    X, y, weight = samples.given
+def take(samples: Samples, rows: Rows) -> Samples:
+    """Return some rows of samples. Raises ValueError if the weights of all of them are 0."""
     part = None if samples.weights is None else samples.weights[rows]
     if part is not None and not part.sum() > 0:
         raise ValueError(
             "the weights of all samples on one side of the validation split are 0: give eval_set"
         )
-    given = (
-        _part(X, rows),
-        _part(y, rows),
-        None if weight is None else np.asarray(weight)[rows],
+    return Samples(samples.X[rows], samples.Y[rows], part, take_given(samples.given, rows))
+
+
+def take_given(given: tuple[Any, Any, Any], rows: Rows) -> tuple[Any, Any, Any]:
+    """Return some rows of (X, y, weight) as a user gave them."""
+    X, y, weight = given
+    return (
+        _rows_of(X, rows),
+        _rows_of(y, rows),
+        None if weight is None or np.ndim(weight) == 0 else np.asarray(weight)[rows],
     )
-    return Samples(samples.X[rows], samples.Y[rows], part, given)
 
 
-def _part(X: Any, rows: npt.NDArray[np.int64]) -> Any:
+def _rows_of(X: Any, rows: Rows) -> Any:
     from sklearn.utils import _safe_indexing
 
     if type(X).__module__.partition(".")[0] == "pyarrow":
         return X.take(rows)
-    return _safe_indexing(_indexable(X), rows)
-
-
-def _indexable(X: Any) -> Any:
     if hasattr(X, "tocsr"):
-        return X.tocsr()
-    return np.asarray(X) if isinstance(X, (list, tuple)) else X
+        return X.tocsr()[rows]
+    return _safe_indexing(np.asarray(X) if isinstance(X, (list, tuple)) else X, rows)
+
+
+def repeats(weights: Weights) -> Rows | None:
+    """Return the rows that whole weights repeat, or None where they are better used as weights.
+
+    >>> repeats(np.array([2.0, 1.0, 0.0])).tolist()
+    [0, 0, 1]
+    """
+    if weights is None or not (weights == np.floor(weights)).all():
+        return None
+    if weights.sum() > MOST_REPEATED * len(weights):
+        return None
+    return np.repeat(np.arange(len(weights)), weights.astype(np.int64))
+
+
+def repeated(samples: Samples) -> Samples:
+    """Return samples with whole weights as so many rows each, and others as they are."""
+    rows = repeats(samples.weights)
+    if rows is None:
+        return samples
+    return Samples(samples.X[rows], samples.Y[rows], None, samples.given)
+
+
+def distinct(samples: Samples) -> Samples:
+    """Return each different sample once, in the order of the first, with the sum of its weights."""
+    pairs = np.ascontiguousarray(np.column_stack([samples.X, samples.Y]))
+    keys = pairs.view(np.dtype((np.void, pairs.dtype.itemsize * pairs.shape[1])))[:, 0]
+    _, first, place = np.unique(keys, return_index=True, return_inverse=True)
+    if len(first) == len(keys):
+        return samples
+    ones = np.ones(len(keys)) if samples.weights is None else samples.weights
+    order = np.argsort(first)
+    rows = first[order]
+    weights = np.bincount(place, ones, len(first)).astype(np.float64)[order]
+    return Samples(samples.X[rows], samples.Y[rows], weights, samples.given)

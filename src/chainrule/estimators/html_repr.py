@@ -18,8 +18,8 @@ def architecture_html(estimator: Any) -> str:
         count = net.W[l].size + net.b[l].size
         rows.append(_row("td", (f"a{l}", net.sizes[l], f.spec, f"{count:,}")))
     stop = getattr(estimator, "stop_", None)
-    said = f"; {estimator.n_iter_} epochs: {stop.message}" if stop is not None else ""
-    caption = f"J: {net.cost.spec}, {net.theta.size:,} parameters of {net.dtype}{said}"
+    end = f"; {estimator.n_iter_} epochs: {stop.message}" if stop is not None else ""
+    caption = f"J: {net.cost.spec}, {net.theta.size:,} parameters of {net.dtype}{end}"
     return (
         f'<table style="{STYLE}"><caption style="caption-side:bottom;text-align:left">'
         f"{escape(caption)}</caption>{''.join(rows)}</table>"
@@ -29,17 +29,3 @@ def architecture_html(estimator: Any) -> str:
 def _row(kind: str, cells: tuple[Any, ...]) -> str:
     inside = "".join(f'<{kind} style="{CELL}">{escape(str(cell))}</{kind}>' for cell in cells)
     return f"<tr>{inside}</tr>"
-
-
-class Page:
-    """Adds the architecture to scikit-learn's HTML repr of an estimator."""
-
-    def _repr_html_inner(self) -> str:
-        page: str = super()._repr_html_inner()  # type: ignore[misc]
-        return page + (architecture_html(self) if hasattr(self, "network_") else "")
-
-    def _repr_mimebundle_(self, **given: Any) -> dict[str, Any]:
-        found: dict[str, Any] = super()._repr_mimebundle_(**given)  # type: ignore[misc]
-        if "text/html" in found and hasattr(self, "network_"):
-            found["text/html"] += architecture_html(self)
-        return found

@@ -1,13 +1,11 @@
-"""Inputs: from what a user gives as X to the matrix (m, n_0) that the network takes.
+"""Inputs: from what a user gives as X to a matrix of numbers, or to named columns.
 
 Arrays and all-numeric frames without gaps are read by scikit-learn's own validation. Any other
-DataFrame (pandas, polars, Arrow) is read column by column through the Arrow PyCapsule interface and
-encoded by ``tables.encoder``: numbers standardised, gaps filled and marked, words one-hot.
+DataFrame (pandas, polars, Arrow) is read column by column through the Arrow PyCapsule interface.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,20 +19,17 @@ from sklearn.utils.validation import (
 )
 
 from ..tables.columns import Column, Columns, as_text, columns
-from ..tables.encoder import Encoder
-from ..tables.features import Feature, fit_feature
+from .frames import arrow, is_arrow, is_frame, refuse_strange
 
 Floats = npt.NDArray[np.floating[Any]]
+Inputs = Columns | Floats
+FLOATS = [np.float64, np.float32]
 SPARSE = ("csr", "csc", "coo", "bsr")
 
 
-def is_frame(X: Any) -> bool:
-    """Say whether X is a table with named columns."""
-    return hasattr(X, "__arrow_c_stream__") or (hasattr(X, "columns") and hasattr(X, "dtypes"))
-
-
 def wants_columns(X: Any, categorical: Any) -> bool:
-    """Say whether X is to be read column by column: it has words, truth values, or gaps."""
+    """Return whether X is to be read column by column: it has words, truth values, or gaps."""
+    refuse_strange(X)
     if categorical is not None and not isinstance(categorical, str):
         return bool(np.size(np.asarray(categorical, object)))
     if isinstance(categorical, str) and categorical != "from_dtype":
@@ -59,32 +54,41 @@ def _plain(column: Any) -> bool:
     return not gaps
 
 
-def arrow(X: Any) -> Any:
-    """Return a table as ``pyarrow.Table``; raises ImportError naming the extra without pyarrow."""
+def read_matrix(estimator: Any, X: Any, reset: bool, dtype: Any = FLOATS) -> Floats:
+    """Read numbers: a dense array of one of some dtypes, checked as scikit-learn does.
+
+    Raises ValueError, with row and column, for NaN and infinity.
+    """
+    refuse_strange(X)
+    numbers: dict[str, Any] = {"dtype": dtype}
     try:
-        import pyarrow as pa
-    except ImportError:
-        raise ImportError("DataFrames need pyarrow: pip install 'chainrule[sklearn]'") from None
-    if isinstance(X, pa.Table):
-        return X
-    if type(X).__module__.partition(".")[0] == "pandas":
-        return pa.Table.from_pandas(X.set_axis(X.columns.astype(str), axis=1), preserve_index=False)
-    return pa.table(X)
+        if is_arrow(X):
+            _check_names(estimator, X.column_names, reset)
+            dense = np.column_stack([column.to_numpy() for column in X.columns])
+            dense = check_array(dense, estimator=estimator, **numbers)
+            if reset:
+                estimator.n_features_in_ = dense.shape[1]
+        else:
+            dense = validate_data(
+                estimator, X, accept_sparse=SPARSE, reset=reset, order="C", **numbers
+            )
+    except ValueError as error:
+        raise ValueError(f"{error}{_place(X, str(error))}") from None
+    return np.ascontiguousarray(dense.toarray() if hasattr(dense, "toarray") else dense)
 
 
-def read_matrix(estimator: Any, X: Any, reset: bool, dtype: Any) -> Floats:
-    """Read numbers: a dense array of float32 or float64, checked as scikit-learn does."""
-    if _is_arrow(X):
-        _check_names(estimator, X.column_names, reset)
-        X = np.column_stack([column.to_numpy() for column in X.columns])
-        estimator.n_features_in_ = X.shape[1]
-        return np.ascontiguousarray(check_array(X, dtype=dtype, estimator=estimator))
-    found = validate_data(estimator, X, accept_sparse=SPARSE, dtype=dtype, reset=reset, order="C")
-    return np.ascontiguousarray(found.toarray() if hasattr(found, "toarray") else found)
-
-
-def _is_arrow(X: Any) -> bool:
-    return type(X).__module__.partition(".")[0] == "pyarrow" and hasattr(X, "column_names")
+def _place(X: Any, message: str) -> str:
+    """Return a sentence that says where the first number is that is not finite."""
+    if "contains NaN" not in message and "contains infinity" not in message:
+        return ""
+    if hasattr(X, "tocoo"):
+        X = X.tocoo()
+        wrong = np.flatnonzero(~np.isfinite(X.data))
+        place = X.row[wrong[0]], X.col[wrong[0]]
+    else:
+        numbers = np.asarray(arrow(X) if is_arrow(X) else X, np.float64)
+        place = tuple(index[0] for index in np.nonzero(~np.isfinite(numbers)))
+    return f"\nThe first is in row {place[0] + 1}, column {place[1] + 1} of X."
 
 
 def _check_names(estimator: Any, names: Sequence[str], reset: bool) -> None:
@@ -92,51 +96,64 @@ def _check_names(estimator: Any, names: Sequence[str], reset: bool) -> None:
     if reset:
         estimator.feature_names_in_ = np.array(names, object)
         return
-    known = list(getattr(estimator, "feature_names_in_", names))
-    if list(names) == known:
+    fitted = getattr(estimator, "feature_names_in_", None)
+    if fitted is None or list(names) == list(fitted):
         return
-    told = "The feature names should match those that were passed during fit.\n"
-    for what, found in (
-        ("Feature names unseen at fit time:", sorted(set(names) - set(known))),
-        ("Feature names seen at fit time, yet now missing:", sorted(set(known) - set(names))),
+    message = "The feature names should match those that were passed during fit.\n"
+    for words, strange in (
+        ("Feature names unseen at fit time:", sorted(set(names) - set(fitted))),
+        ("Feature names seen at fit time, yet now missing:", sorted(set(fitted) - set(names))),
     ):
-        if found:
-            told += "\n".join([what, *(f"- {name}" for name in found[:5]), ""])
-    if set(names) == set(known):
-        told += "Feature names must be in the same order as they were in fit.\n"
-    raise ValueError(told)
+        if strange:
+            message += "\n".join([words, *(f"- {name}" for name in strange[:5]), ""])
+    if set(names) == set(fitted):
+        message += "Feature names must be in the same order as they were in fit.\n"
+    raise ValueError(message)
 
 
-def read_columns(estimator: Any, X: Any, categorical: Any, reset: bool) -> Columns:
-    """Read a table's columns by name, or those of an array as x0, x1, ...; check their names."""
+def read_columns(estimator: Any, X: Any, names: Sequence[str] | None) -> Columns:
+    """Read a table's columns by name, or those of an array; check their names.
+
+    ``names``: those of the columns in training, None in training itself, where an array's columns
+    are called x0, x1, ...
+    """
+    refuse_strange(X)
+    reset = names is None
     if is_frame(X):
         table = arrow(X)
-        if _is_arrow(X):
+        if is_arrow(X):
             _check_names(estimator, table.column_names, reset)
         else:
             _check_feature_names(estimator, X, reset=reset)
         if reset:
             estimator.n_features_in_ = table.num_columns
-        found = _columns_of(table)
+        rows = _columns_of(table)
     else:
         _check_feature_names(estimator, X, reset=reset)
         array = np.asarray(X)
         if array.ndim != 2:
             raise ValueError(f"Expected 2D array, got {array.ndim}D array instead")
         _check_n_features(estimator, array, reset=reset)
-        names = getattr(estimator, "feature_names_in_", [f"x{j}" for j in range(array.shape[1])])
-        found = Columns(
-            {str(n): _of_array(str(n), array[:, j]) for j, n in enumerate(names)}, len(array)
-        )
-    if found.m < 1:
+        if names is None:
+            names = [f"x{j}" for j in range(array.shape[1])]
+        rows = Columns({n: _of_array(n, array[:, j]) for j, n in enumerate(names)}, len(array))
+    if rows.m < 1:
         raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
-    words = _chosen(categorical, list(found))
+    return rows
+
+
+def as_categories(rows: Columns, categorical: Any) -> Columns:
+    """Return the columns with those that the user calls categorical as words."""
+    words = _chosen(categorical, list(rows))
     return Columns(
-        {n: Column(n, "text", as_text(c)) if n in words else c for n, c in found.items()}, found.m
+        {n: Column(n, "text", as_text(c)) if n in words else c for n, c in rows.items()}, rows.m
     )
 
 
 def _columns_of(table: Any) -> Columns:
+    if len(set(table.column_names)) < table.num_columns:
+        name = next(n for n in table.column_names if table.column_names.count(n) > 1)
+        raise ValueError(f"X has two columns named {name!r}: give each column a name of its own")
     try:
         return columns(table)
     except ValueError as error:
@@ -160,94 +177,23 @@ def _chosen(categorical: Any, names: Sequence[str]) -> set[str]:
     """Return the names of the columns that the user calls categorical."""
     if categorical is None or isinstance(categorical, str):
         return set()
-    given = np.asarray(categorical)
-    if given.dtype == bool:
-        if given.shape != (len(names),):
+    chosen = np.asarray(categorical)
+    if chosen.dtype == bool:
+        if chosen.shape != (len(names),):
             raise ValueError(
-                f"categorical_features is a mask of shape {given.shape}, and X has {len(names)} "
+                f"categorical_features is a mask of shape {chosen.shape}, and X has {len(names)} "
                 "columns"
             )
-        return {name for name, chosen in zip(names, given.tolist(), strict=True) if chosen}
-    found = set()
-    for item in np.ravel(given).tolist():
-        if isinstance(item, int) and 0 <= item < len(names):
-            found.add(names[item])
-        elif isinstance(item, str) and item in names:
-            found.add(item)
-        else:
-            raise ValueError(
-                f"categorical_features names {item!r}, which is no column of X "
-                f"(columns: {', '.join(list(names)[:20])})"
-            )
-    return found
+        return {name for name, yes in zip(names, chosen.tolist(), strict=True) if yes}
+    return {_name_of(item, names) for item in np.ravel(chosen).tolist()}
 
 
-def fit_columns(found: Columns, standardize: bool) -> Encoder:
-    """Work out how to encode a table's columns. Raises ValueError for an empty or infinite one."""
-    from dataclasses import replace
-
-    features: list[Feature] = []
-    for column in found.values():
-        if column.missing.all():
-            raise ValueError(f"column {column.name!r} of X has no value in any row: leave it out")
-        feature, notes = fit_feature(column)
-        if feature is None or len(feature.words) >= 100:
-            for note in notes:
-                warnings.warn(note, UserWarning, stacklevel=4)
-        if feature is not None:
-            if feature.kind == "number" and not standardize:
-                feature = replace(feature, mean=0.0, scale=1.0)
-            features.append(feature)
-    if not features:
-        raise ValueError("no column of X says anything: each word is in one row only")
-    kept = {feature.name for feature in features}
-    return Encoder(tuple(features), tuple(n for n in found if n not in kept))
-
-
-def fit_matrix(X: Floats, names: Sequence[str], weights: npt.NDArray[np.float64] | None) -> Encoder:
-    """Return the encoder that standardises each column, by sample weights where there are any."""
-    means, scales = weighted_moments(X, weights)
-    return Encoder(
-        tuple(
-            Feature(str(name), "number", float(mean), float(scale))
-            for name, mean, scale in zip(names, means, scales, strict=True)
-        )
+def _name_of(item: Any, names: Sequence[str]) -> str:
+    if isinstance(item, int) and 0 <= item < len(names):
+        return names[item]
+    if isinstance(item, str) and item in names:
+        return item
+    raise ValueError(
+        f"categorical_features names {item!r}, which is no column of X "
+        f"(columns: {', '.join(list(names)[:20])})"
     )
-
-
-def weighted_moments(
-    X: Floats, weights: npt.NDArray[np.float64] | None
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return mean and standard deviation of each column (n,); 0 for a column without a spread.
-
-    Columns are divided by their largest value first, so that no square overflows.
-    """
-    top = np.abs(X).max(axis=0).astype(np.float64)
-    top[top == 0] = 1.0
-    unit = X / top
-    shares = np.full(len(X), 1 / len(X)) if weights is None else weights / weights.sum()
-    mean = shares @ unit
-    deviation = np.sqrt(shares @ (unit - mean) ** 2)
-    # A column of equal numbers has a deviation of rounding errors only.
-    deviation[deviation <= 1e-14] = 0.0
-    return mean * top, deviation * top
-
-
-def encode_matrix(X: Floats, encoder: Encoder, dtype: Any) -> Floats:
-    """Standardise an array as ``encoder`` does its columns: (x - mean) / scale, 0 where constant.
-
-    Raises ValueError for a number too far from those trained on to compute with.
-    """
-    means = np.array([feature.mean for feature in encoder.features])
-    scales = np.array([feature.scale for feature in encoder.features])
-    with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
-        found = (X * 0.5 - means * 0.5) / scales * 2.0
-        found[:, scales == 0] = 0.0
-        out = np.ascontiguousarray(found, dtype)
-    if not np.isfinite(out).all():
-        row, column = (int(place[0]) for place in np.nonzero(~np.isfinite(out)))
-        raise ValueError(
-            f"X[{row}, {column}] = {X[row, column]:g} is too far from the values trained on to "
-            "compute with: is it right?"
-        )
-    return out

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from ..files.model import read_model
-from . import persistence
+from .persistence import load_estimator
 from .table_classifier import TableClassifier
 from .table_files import load_table_model
 from .table_regressor import TableRegressor
@@ -22,4 +22,4 @@ def load(path: str | os.PathLike[str]) -> Any:
     record = read_model(path)[1].get("table")
     if isinstance(record, dict) and record.get("class") in TABLE_MODELS:
         return load_table_model(path, TABLE_MODELS[record["class"]])
-    return persistence.load(path)
+    return load_estimator(path)

@@ -1,215 +1,31 @@
-"""Saving: the model file; and what pickle and skops need.
-
-The file is that of ``files.network``: parameters, encoder, and a record with the estimator's
-parameters and attributes as JSON. It names entries of our tables, and holds no functions. Pickles
-and skops files hold the network as its config and theta.
-"""
+"""Loading an estimator from a model file, with every value of its record checked."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import fields
-from math import inf
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from sklearn.preprocessing import LabelBinarizer
 
-from ..files.network import load_network, save_network
+from ..files.network import Loaded, load_network
 from ..network import Network
 from ..tables.encoder import Encoder
-from ..tables.target import TargetEncoder
-from ..training import Carried, History, Stop
-from .early_stopping import Watch
-from .holdout import Samples
+from .classifier import BackpropClassifier
+from .constraints import checked
+from .fitting import TrainingState
+from .record import attributes_of, number, target_of, value_of
+from .regressor import BackpropRegressor
 
-# Fitted attributes that are plain values.
-PLAIN = (
-    "n_features_in_",
-    "n_iter_",
-    "t_",
-    "loss_",
-    "best_loss_",
-    "best_validation_score_",
-    "validation_scores_",
-    "n_layers_",
-    "n_outputs_",
-    "out_activation_",
-    "_by_columns",
-    "_losses",
-    "_validation",
-    "_flat",
-)
-KINDS = {"b": "bool", "i": "int64", "u": "int64", "f": "float64", "U": "text"}
-
-
-class Saved:
-    """What an estimator needs to be written and read back."""
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted estimator to a model file; ``chainrule.estimators.load`` reads it.
-
-        The optimizer's state is left out, so ``partial_fit`` starts anew with it after loading.
-        Raises ValueError for functions of your own (records, callbacks, scorers), and if ``path``
-        cannot be written to.
-        """
-        from sklearn.utils.validation import check_is_fitted
-
-        check_is_fitted(self, "network_")
-        encoder = getattr(self, "encoder_", None)
-        state = None
-        if encoder is not None:
-            described, arrays = encoder.state()
-            target = _target(self)
-            state = (described if target is None else {**described, "target": target}, arrays)
-        record = {"estimator": _record(self)}
-        save_network(path, self.network_, state, record)  # type: ignore[attr-defined]
-
-    def __getstate__(self) -> dict[str, Any]:
-        given: Any = super().__getstate__()
-        state: dict[str, Any] = dict(given)
-        for name, (kind, pack, _) in PACKED.items():
-            if isinstance(state.get(name), kind):
-                state[name] = pack(state[name])
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        found = {
-            name: PACKED[name][2](value)
-            if name in PACKED and isinstance(value, dict) and PACK in value
-            else value
-            for name, value in state.items()
-        }
-        super().__setstate__(found)  # type: ignore[misc]
-
-
-# What a packed attribute is known by.
-PACK = "chainrule"
-
-
-def _pack_network(net: Network) -> Any:
-    try:
-        return {PACK: "network", "config": net.config(), "theta": net.theta.copy()}
-    except ValueError:
-        return net  # one's own records: pickled as they are, if they can be
-
-
-def _pack_fields(record: Any) -> dict[str, Any]:
-    return {PACK: "fields", **{f.name: getattr(record, f.name) for f in fields(record)}}
-
-
-def _unpack_fields(kind: Any) -> Callable[[dict[str, Any]], Any]:
-    return lambda packed: kind(**{n: v for n, v in packed.items() if n != PACK})
-
-
-def _pack_history(history: History) -> dict[str, Any]:
-    packed = _pack_fields(history)
-    return {**packed, "stop": None if history.stop is None else _pack_fields(history.stop)}
-
-
-def _unpack_history(packed: dict[str, Any]) -> History:
-    stop = packed["stop"]
-    made: History = _unpack_fields(History)({**packed, "stop": None})
-    made.stop = None if stop is None else _unpack_fields(Stop)(stop)
-    return made
-
-
-def _pack_encoder(encoder: Encoder) -> dict[str, Any]:
-    state, arrays = encoder.state()
-    return {PACK: "encoder", "state": state, "arrays": arrays}
-
-
-# Attribute -> its class, how it becomes plain values and arrays, and how those become it again:
-# pickles and skops files then hold no class of ours but the estimators'.
-PACKED: Mapping[str, tuple[Any, Callable[[Any], Any], Callable[[Any], Any]]] = {
-    "network_": (
-        Network,
-        _pack_network,
-        lambda packed: Network.from_config(packed["config"], packed["theta"]),
-    ),
-    "encoder_": (
-        Encoder,
-        _pack_encoder,
-        lambda packed: Encoder.from_state(packed["state"], packed["arrays"]),
-    ),
-    "_carried": (Carried, _pack_fields, _unpack_fields(Carried)),
-    "stop_": (Stop, _pack_fields, _unpack_fields(Stop)),
-    "history_": (History, _pack_history, _unpack_history),
-    "_watch": (Watch, _pack_fields, _unpack_fields(Watch)),
-    "_held": (Samples, _pack_fields, _unpack_fields(Samples)),
+CLASSES: Mapping[str, type[Any]] = {
+    one.__name__: one for one in (BackpropClassifier, BackpropRegressor)
 }
+FIELDS = {"class", "parameters", "dtype", "attributes", "feature_names", "classes", "y"}
 
 
-def _target(estimator: Any) -> dict[str, Any] | None:
-    """Return what `chainrule predict` needs to know of the outputs, or None for several targets."""
-    if hasattr(estimator, "classes_"):
-        if estimator._label_binarizer.y_type_.startswith("multilabel"):
-            return None
-        words = tuple(map(str, estimator.classes_.tolist()))
-        return TargetEncoder("y", "multiclass" if len(words) > 2 else "binary", words).state()
-    if estimator.n_outputs_ != 1 or estimator.out_activation_ != "identity":
-        return None
-    mean, scale = float(estimator.y_mean_[0]), float(estimator.y_scale_[0])
-    return TargetEncoder("y", "regression", (), mean, scale).state()
-
-
-def _record(estimator: Any) -> dict[str, Any]:
-    own = {name: _plain(name, value) for name, value in estimator.get_params(deep=False).items()}
-    found: dict[str, Any] = {
-        "class": type(estimator).__name__,
-        "parameters": own,
-        "dtype": estimator.dtype_.name,
-        "attributes": {n: _plain(n, getattr(estimator, n)) for n in PLAIN if hasattr(estimator, n)},
-    }
-    if hasattr(estimator, "feature_names_in_"):
-        found["feature_names"] = [str(n) for n in estimator.feature_names_in_]
-    if hasattr(estimator, "classes_"):
-        classes = np.asarray(estimator.classes_)
-        words = classes.dtype.kind in "OU" and all(isinstance(c, str) for c in classes.tolist())
-        kind = "text" if words else KINDS.get(classes.dtype.kind)
-        if kind is None:
-            raise ValueError(f"a model file holds classes of words or numbers, not {classes.dtype}")
-        several = estimator._label_binarizer.y_type_.startswith("multilabel")
-        found["classes"] = {"kind": kind, "values": classes.tolist(), "multilabel": several}
-    else:
-        found["y"] = {"mean": estimator.y_mean_.tolist(), "scale": estimator.y_scale_.tolist()}
-    return found
-
-
-def _plain(name: str, value: Any) -> Any:
-    """Return a value as JSON has it; infinity and NaN as words."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    if isinstance(value, float) and not np.isfinite(value):
-        return {"number": repr(value)}
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, (list, tuple)):
-        return [_plain(name, item) for item in value]
-    if isinstance(value, Mapping):
-        return {"items": [[_plain(name, k), _plain(name, v)] for k, v in value.items()]}
-    if isinstance(value, np.random.RandomState):
-        return None
-    raise ValueError(
-        f"{name} holds {type(value).__name__} of your own, and a model file names entries of our "
-        f"tables only: pickle the estimator, or set {name} to one of those"
-    )
-
-
-def _value(given: Any) -> Any:
-    """Turn JSON back into what ``_plain`` was given; lists become tuples."""
-    if isinstance(given, list):
-        return tuple(_value(item) for item in given)
-    if isinstance(given, dict) and set(given) == {"number"}:
-        return {"inf": inf, "-inf": -inf}.get(given["number"], float("nan"))
-    if isinstance(given, dict) and set(given) == {"items"}:
-        return {_value(k): _value(v) for k, v in given["items"]}
-    return given
-
-
-def load(path: str | os.PathLike[str]) -> Any:
+def load_estimator(path: str | os.PathLike[str]) -> Any:
     """Read an estimator that ``save`` wrote.
 
     Raises ValueError, in one sentence, for any other file and for a damaged one.
@@ -223,44 +39,149 @@ def load(path: str | os.PathLike[str]) -> Any:
         )
     try:
         return _built(record, loaded)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{os.fspath(path)} is not a sound estimator's file: {error}") from None
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else error
+        raise ValueError(f"{os.fspath(path)} is not a sound estimator's file: {reason}") from None
 
 
-def _built(record: Any, loaded: Any) -> Any:
-    from . import BackpropClassifier, BackpropRegressor
-
-    known: Mapping[str, Any] = {c.__name__: c for c in (BackpropClassifier, BackpropRegressor)}
-    made = known[record["class"]](**{n: _value(v) for n, v in record["parameters"].items()})
-    for name, value in record["attributes"].items():
-        if name not in PLAIN:
-            raise KeyError(name)
-        found = _value(value)
-        setattr(made, name, list(found) if isinstance(found, tuple) else found)
-    made.network_ = Network.from_architecture(loaded.architecture, loaded.theta)
-    made.dtype_ = np.dtype(record["dtype"])
-    made.encoder_ = None
-    if loaded.encoder is not None:
-        state = {key: value for key, value in loaded.encoder.items() if key != "target"}
-        made.encoder_ = Encoder.from_state(state, loaded.encoder_arrays)
-    if "feature_names" in record:
-        made.feature_names_in_ = np.array(record["feature_names"], object)
-    if "classes" in record:
-        _set_classes(made, record["classes"])
+def _built(record: Any, loaded: Loaded) -> Any:
+    if not isinstance(record, dict) or not set(record) <= FIELDS:
+        raise ValueError(f"its record must have the fields {', '.join(sorted(FIELDS))}")
+    estimator = _unfitted(record)
+    net = Network.from_architecture(loaded.architecture, loaded.theta)
+    if record["dtype"] != net.dtype.name:
+        raise ValueError(f"its dtype is {record['dtype']!r:.60}, and the network's {net.dtype}")
+    attributes = attributes_of(record["attributes"])
+    estimator.dtype_, estimator.encoder_ = net.dtype, _encoder(loaded, net)
+    estimator._hold(net)
+    if isinstance(estimator, BackpropClassifier):
+        _set_classes(estimator, record["classes"])
     else:
-        made.y_mean_ = np.array(record["y"]["mean"], np.float64)
-        made.y_scale_ = np.array(record["y"]["scale"], np.float64)
-    made._carried, made._watch, made._held = Carried(), None, None
-    made.loss_curve_ = made._losses
-    made.validation_loss_curve_ = made._validation or None
-    return made
+        _set_scale(estimator, record["y"])
+    _check_target(estimator, loaded)
+    _set_columns(estimator, record.get("feature_names"), attributes)
+    for name in ("n_layers_", "n_outputs_", "out_activation_", "n_features_in_"):
+        actual = getattr(estimator, name)
+        if type(attributes[name]) is not type(actual) or attributes[name] != actual:
+            raise ValueError(
+                f"its {name} is {attributes[name]!r:.60}, and the network's {actual!r}"
+            )
+    _set_curves(estimator, attributes)
+    return estimator
 
 
-def _set_classes(made: Any, classes: Any) -> None:
-    from sklearn.preprocessing import LabelBinarizer
+def _unfitted(record: Mapping[str, Any]) -> Any:
+    if not isinstance(record["class"], str) or record["class"] not in CLASSES:
+        raise ValueError(f"{record['class']!r:.60} is no estimator")
+    kind = CLASSES[record["class"]]
+    parameters = record["parameters"]
+    if not isinstance(parameters, dict) or set(parameters) != set(kind().get_params()):
+        raise ValueError(f"its parameters are not those of {record['class']}")
+    estimator = kind(**{name: value_of(value) for name, value in parameters.items()})
+    checked(record["class"], estimator.get_params(deep=False))
+    return estimator
 
-    kind, values = classes["kind"], classes["values"]
-    array = np.array(values) if kind == "text" else np.array(values, kind)
-    example = np.eye(len(array), dtype=int) if classes["multilabel"] else array
-    made._label_binarizer = LabelBinarizer().fit(example)
-    made.classes_ = made._label_binarizer.classes_
+
+def _encoder(loaded: Loaded, net: Network) -> Encoder | None:
+    if loaded.encoder is None:
+        if loaded.encoder_arrays:
+            raise ValueError("it has arrays of an encoder, and no encoder")
+        return None
+    if not isinstance(loaded.encoder, dict):
+        raise ValueError("its encoder is no table")
+    state = {key: value for key, value in loaded.encoder.items() if key != "target"}
+    encoder = Encoder.from_state(state, loaded.encoder_arrays)
+    if encoder.width != net.sizes[0]:
+        raise ValueError(
+            f"its encoder makes {encoder.width} columns, and the network takes {net.sizes[0]}"
+        )
+    return encoder
+
+
+def _set_classes(estimator: Any, record: Any) -> None:
+    array = _classes_of(record)
+    outputs = estimator.n_outputs_
+    binary = len(array) == 2 and not record["multilabel"]
+    if len(array) < 2 or outputs != (1 if binary else len(array)):
+        raise ValueError(f"it has {len(array)} classes, and a network of {outputs} outputs")
+    example = np.eye(len(array), dtype=int) if record["multilabel"] else array
+    estimator.label_binarizer_ = LabelBinarizer().fit(example)
+    estimator.classes_ = estimator.label_binarizer_.classes_
+    if not np.array_equal(estimator.classes_, array):
+        raise ValueError("its classes are not different ones in order")
+
+
+def _classes_of(record: Any) -> npt.NDArray[Any]:
+    types = {"text": str, "bool": bool, "int64": int, "float64": float}
+    if not isinstance(record, dict) or set(record) != {"kind", "values", "multilabel"}:
+        raise ValueError("its classes must have kind, values and multilabel")
+    kind, values = record["kind"], record["values"]
+    if not isinstance(kind, str) or kind not in types or not isinstance(values, list):
+        raise ValueError(f"its classes are of kind {kind!r:.60}")
+    if not isinstance(record["multilabel"], bool):
+        raise ValueError(f"its multilabel is {record['multilabel']!r:.60}")
+    for value in values:
+        if type(value) is not types[kind] or (kind == "float64" and not number(value)):
+            raise ValueError(f"{value!r:.60} is no class of kind {kind}")
+    return np.array(values) if kind == "text" else np.array(values, kind)
+
+
+def _set_scale(estimator: Any, record: Any) -> None:
+    if not isinstance(record, dict) or set(record) != {"mean", "scale"}:
+        raise ValueError("its y must have mean and scale")
+    for name, numbers in record.items():
+        if not isinstance(numbers, list) or len(numbers) != estimator.n_outputs_:
+            raise ValueError(f"its y has no {name} for each of {estimator.n_outputs_} outputs")
+        if not all(number(x) and (name == "mean" or x > 0) for x in numbers):
+            raise ValueError(f"its y has a {name} out of range")
+    estimator.y_mean_ = np.array(record["mean"], np.float64)
+    estimator.y_scale_ = np.array(record["scale"], np.float64)
+
+
+def _check_target(estimator: Any, loaded: Loaded) -> None:
+    """Raise ValueError where what `chainrule predict` is told of y is another y."""
+    if loaded.encoder is None or "target" not in loaded.encoder:
+        return
+    expected = target_of(estimator)
+    if expected is None or loaded.encoder["target"] != expected:
+        raise ValueError("its record and its encoder speak of different targets")
+
+
+def _set_columns(estimator: Any, names: Any, attributes: Mapping[str, Any]) -> None:
+    encoder = estimator.encoder_
+    by_columns = estimator.reads_columns_ = attributes["_by_columns"]
+    if by_columns and encoder is None:
+        raise ValueError("it reads columns, and has no encoder of them")
+    if (
+        encoder is not None
+        and not by_columns
+        and any(f.kind != "number" or f.missing for f in encoder.features)
+    ):
+        raise ValueError("its encoder is one of columns, and it reads a matrix")
+    known = [f"x{j}" for j in range(estimator.network_.sizes[0])]
+    if encoder is not None:
+        known = [*encoder.names, *encoder.left_out]
+    estimator.n_features_in_ = len(known)
+    estimator.columns_ = known
+    if names is None:
+        if by_columns and encoder is not None and encoder.left_out:
+            estimator.columns_ = sorted(known, key=lambda name: int(name.removeprefix("x")))
+        return
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("its feature_names are no list of names")
+    if len(names) != len(known) or (encoder is not None and sorted(names) != sorted(known)):
+        raise ValueError("its feature_names are not those of its encoder")
+    if encoder is not None and not by_columns and names != known:
+        raise ValueError("its feature_names are in another order than its encoder's")
+    estimator.feature_names_in_ = np.array(names, object)
+    estimator.columns_ = list(names)
+
+
+def _set_curves(estimator: Any, attributes: Mapping[str, Any]) -> None:
+    for name in ("n_iter_", "t_", "loss_", "best_loss_", "best_validation_score_"):
+        setattr(estimator, name, attributes[name])
+    scores = attributes["validation_scores_"]
+    estimator.validation_scores_ = None if scores is None else list(scores)
+    losses, validation = list(attributes["_losses"]), list(attributes["_validation"])
+    estimator._training = TrainingState(losses=losses, validation=validation)
+    estimator.loss_curve_, estimator.validation_loss_curve_ = losses, validation or None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,14 +13,20 @@ from sklearn.utils.validation import _check_y
 
 from ..mathematics.costs import Cost
 from ..network import Network
-from .base import Backprop
-from .classifier import takes_steps
+from .base import Backprop, finite, takes_steps
+from .constraints import Parameters
+from .fitting import TrainingState, unchanged_by_errors
 from .holdout import Samples
-from .inputs import weighted_moments
+from .moments import FEW, Moments, same
+from .sample_weights import Weights
 from .sklearn_parameters import DEGREES, cost
 
+Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.floating[Any]]
 
+# Predictions are in the inputs' dtype, unless its steps at the mean of y are coarser than this
+# share of the deviation of y.
+COARSE = 1e-3
 LOSSES = ("squared_error", "absolute_error", "huber", "quantile", "poisson")
 
 
@@ -85,62 +91,81 @@ class BackpropRegressor(RegressorMixin, Backprop):  # type: ignore[misc]
             if name not in ("self", "__class__"):
                 setattr(self, name, value)
 
-    def _read_y(self, y: Any, reset: bool, weights: Any) -> Floats:
+    def _read_target(self, y: Any, parameters: Parameters, learn: bool) -> Array:
         _refuse_words(y)
         y = np.asarray(_check_y(y, multi_output=True, y_numeric=True), np.float64)
-        Y = y[:, None] if y.ndim == 1 else y
-        if reset:
-            self._flat = y.ndim == 1
-            self.y_mean_, self.y_scale_ = self._moments(Y, weights)
-        if Y.shape[1] != len(self.y_mean_):
+        Y: Array = y[:, None] if y.ndim == 1 else y
+        if not learn and Y.shape[1] != len(self.y_mean_):
             raise ValueError(f"y has {Y.shape[1]} columns, and training had {len(self.y_mean_)}")
-        if self._loss(1.0).target == "count" and (Y < 0).any():
+        if self._loss(parameters, 1.0).target == "count" and (Y < 0).any():
             row = int(np.argmax((Y < 0).any(axis=1)))
             raise ValueError(
                 f"loss='poisson' needs y of 0 or above, but row {row} of y has {Y[row].min():g}: "
                 "use 'squared_error' for numbers of either sign"
             )
-        return np.ascontiguousarray((Y - self.y_mean_) / self.y_scale_, self.dtype_)
+        return Y
 
-    def _loss(self, scale: float) -> Cost:
-        return cost(self.loss, LOSSES, scale)
+    def _scale_target(
+        self, Y: Array, weights: Weights, parameters: Parameters, learn: bool
+    ) -> None:
+        state = self._training
+        if not self._scales_with_y(parameters):
+            if learn:
+                self.y_mean_, self.y_scale_ = np.zeros(Y.shape[1]), np.ones(Y.shape[1])
+            return
+        moments = Moments.of(Y, weights)
+        if learn:
+            state.targets = moments
+        elif state.targets is None:
+            return
+        else:
+            state.targets = state.targets.merge(moments)
+        mean, scale = state.targets.mean, state.targets.deviation
+        scale = np.where(scale > 0, scale, 1.0)
+        if learn or not same(mean, scale, self.y_mean_, self.y_scale_):
+            self.y_mean_, self.y_scale_ = mean, scale
 
-    def _moments(self, Y: Floats, weights: Any) -> tuple[Floats, Floats]:
-        """Return by what y is shifted and divided: 0 and 1 unless the loss scales with y."""
-        if not self._scales_with_y():
-            return np.zeros(Y.shape[1]), np.ones(Y.shape[1])
-        mean, scale = weighted_moments(Y, weights)
-        return mean, np.where(scale > 0, scale, 1.0)
+    def _encode_target(self, y: Array) -> Floats:
+        return np.ascontiguousarray((y - self.y_mean_) / self.y_scale_, self.dtype_)
 
-    def _scales_with_y(self) -> bool:
-        """Say whether the loss scales with y, and y was standardised."""
-        known = isinstance(self.loss, str) and self._loss(1.0).name in DEGREES
-        return bool(self.standardize and known)
+    def _express_target(self, net: Network, mean: Any, scale: Any, before: TrainingState) -> None:
+        if before.targets is None or mean is self.y_mean_:
+            return
+        spread = before.targets.deviation > 0
+        settled = before.targets.weight >= FEW
+        ratio = np.where(settled & spread, scale / self.y_scale_, 1.0)
+        shift = np.where(settled, (mean - self.y_mean_) / self.y_scale_, 0.0)
+        net.W[-1], net.b[-1] = net.W[-1] * ratio[:, None], net.b[-1] * ratio + shift
 
-    def _output(self) -> tuple[str, Cost]:
+    def _loss(self, parameters: Parameters, scale: float) -> Cost:
+        return cost(parameters.loss, LOSSES, scale)
+
+    def _scales_with_y(self, parameters: Parameters) -> bool:
+        named = isinstance(parameters.loss, str)
+        return parameters.standardize and named and self._loss(parameters, 1.0).name in DEGREES
+
+    def _output(self, parameters: Parameters) -> tuple[str, Cost]:
         scale = float(self.y_scale_[0]) if len(self.y_scale_) == 1 else 1.0
-        found = self._loss(scale)
-        output = "exp" if found.name == "poisson" else "identity"
-        if found.outputs and output not in found.outputs:
+        record = self._loss(parameters, scale)
+        output = "exp" if record.name == "poisson" else "identity"
+        if record.outputs and output not in record.outputs:
             raise ValueError(
-                f"loss={found.spec!r} does not fit numbers, whose output is {output}: "
+                f"loss={record.spec!r} does not fit numbers, whose output is {output}: "
                 f"use one of {', '.join(LOSSES)}"
             )
-        return output, found
+        return output, record
 
-    def _start(self, net: Network, samples: Samples) -> None:
+    def _start(self, net: Network, samples: Samples, parameters: Parameters) -> None:
         # With a log link the output starts at the mean count instead of 1.
-        if net.activations[-1].name == "exp" and self.standardize:
-            shares = samples.weights
-            mean = np.average(samples.Y, axis=0, weights=shares)
+        if net.activations[-1].name == "exp" and parameters.standardize:
+            mean = np.average(samples.Y, axis=0, weights=samples.weights)
             net.b[-1] = np.log(np.maximum(mean, 1e-3))
 
     @available_if(takes_steps)  # type: ignore[untyped-decorator, unused-ignore]
-    def partial_fit(
-        self, X: Any, y: Any, sample_weight: Any = None, eval_set: Any = None
-    ) -> BackpropRegressor:
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, eval_set: Any = None) -> Self:
         """Train for one epoch on these samples; see ``BackpropClassifier.partial_fit``."""
-        self._train(X, y, sample_weight, eval_set, incremental=True)
+        with unchanged_by_errors(self):
+            self._train(X, y, sample_weight, eval_set, incremental=True)
         return self
 
     def predict(self, X: Any) -> Floats:
@@ -148,12 +173,16 @@ class BackpropRegressor(RegressorMixin, Backprop):  # type: ignore[misc]
         return self._numbers(self._outputs(X))
 
     def _numbers(self, y_hat: Floats) -> Floats:
-        found = (y_hat * self.y_scale_ + self.y_mean_).astype(y_hat.dtype)
-        return found[:, 0] if found.shape[1] == 1 else found
+        with np.errstate(over="ignore"):
+            numbers = y_hat * self.y_scale_ + self.y_mean_
+            if not _loses_digits(self.y_mean_, self.y_scale_, y_hat.dtype):
+                numbers = numbers.astype(y_hat.dtype)
+        return finite(numbers[:, 0] if numbers.shape[1] == 1 else numbers)
 
     def _default_score(self, y_hat: Floats, y: Any, weights: Any) -> float:
-        predicted = self._numbers(y_hat)
-        if not np.isfinite(predicted).all():
+        try:
+            predicted = self._numbers(y_hat)
+        except ValueError:
             return float("nan")
         return float(r2_score(np.asarray(y, np.float64), predicted, sample_weight=weights))
 
@@ -163,12 +192,17 @@ class BackpropRegressor(RegressorMixin, Backprop):  # type: ignore[misc]
         return tags
 
 
+def _loses_digits(mean: Floats, scale: Floats, dtype: np.dtype[Any]) -> bool:
+    """Return whether numbers about ``mean`` lie too close together, at ``scale``, for ``dtype``."""
+    return bool((np.abs(mean) * np.finfo(dtype).eps > COARSE * scale).any())
+
+
 def _refuse_words(y: Any) -> None:
-    given = np.asarray(y)
-    if given.dtype.kind in "US" or (
-        given.dtype.kind == "O" and any(isinstance(v, str) for v in given.ravel().tolist())
-    ):
-        words = [v for v in given.ravel().tolist() if isinstance(v, (str, bytes))]
+    values = np.asarray(y)
+    if values.dtype.kind not in "USO":
+        return
+    words = [v for v in values.ravel().tolist() if isinstance(v, (str, bytes))]
+    if words:
         raise ValueError(
             f"y holds words such as {words[0]!r}, and a regressor needs numbers: "
             "use BackpropClassifier for classes"

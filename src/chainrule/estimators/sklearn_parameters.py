@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..mathematics.activations import ACTIVATIONS, Activation, resolve_activation
+from ..mathematics.activations import Activation, resolve_activation
 from ..mathematics.costs import Cost, huber, resolve_cost
+from ..mathematics.initializers import glorot_uniform
 from ..mathematics.names import unknown
 from ..mathematics.optimizers import (
     OPTIMIZERS,
@@ -20,45 +21,59 @@ from ..mathematics.optimizers import (
     nesterov,
     resolve_optimizer,
 )
-from ..mathematics.schedules import SCHEDULES, Schedule, resolve_schedule
+from ..mathematics.random import key, uniform
+from ..mathematics.schedules import SCHEDULES, Schedule, one_cycle, resolve_schedule
 from ..mathematics.stepping import optimizer_of
+from ..network import Network
 from ..training.defaults import DROP_IN, HIGHEST, PEAK
+from .constraints import Parameters
 
 # scikit-learn's words for what has another name here.
 ACTIVATION_WORDS = {"logistic": "sigmoid"}
+# The default of alpha: another one was chosen by the user.
+ALPHA = 0.0001
+
+# How weights start where the learning rate is constant and init is None: as scikit-learn's; and the
+# purpose of the random numbers of biases.
+PLAIN_INIT, BIASES = glorot_uniform(), 18
 
 # The costs that scale with y: J(s a, s y) = s^degree J(a, y), so that y may be standardised.
 DEGREES = {"squared_error": 2, "absolute_error": 1, "quantile": 1, "huber": 2}
 
 
-def hidden_sizes(sizes: Any) -> list[int]:
-    """Return the sizes of the hidden layers as a list."""
-    return [int(n) for n in (sizes if hasattr(sizes, "__iter__") else [sizes])]
-
-
 def activation(value: Any) -> Activation:
-    """Return the activation a name or record means; raises ValueError for an unknown name."""
-    if not isinstance(value, (str, Activation)):
-        raise ValueError(f"activation must be a name or an Activation, not {value!r}")
+    """Return the activation that a name or record means; raises ValueError for an unknown name."""
     if isinstance(value, str):
-        value = ACTIVATION_WORDS.get(value, value)
-    return resolve_activation(value)
+        return resolve_activation(ACTIVATION_WORDS.get(value, value))
+    if not isinstance(value, Activation):
+        raise ValueError(f"activation must be a name or an Activation, not {value!r}")
+    return value
 
 
 def activations(value: Any, n_hidden: int) -> list[Activation]:
-    """Return the activation of each hidden layer: one for all, or a list with one for each."""
-    if isinstance(value, (str, Activation)):
+    """Return the activation of each hidden layer: one for all, or a sequence with one for each."""
+    if not isinstance(value, (tuple, list)):
         return [activation(value)] * n_hidden
-    found = [activation(one) for one in value]
-    if len(found) != n_hidden:
+    if len(value) != n_hidden:
         raise ValueError(
-            f"activation names {len(found)} activations, and hidden_layer_sizes has {n_hidden} "
+            f"activation names {len(value)} activations, and hidden_layer_sizes has {n_hidden} "
             "layers: give one for all, or one for each"
         )
-    return found
+    return [activation(one) for one in value]
 
 
-def optimizer(p: Any) -> str | Optimizer:
+def draw_biases(net: Network) -> None:
+    """Draw the biases as scikit-learn does: uniform within Glorot's bound, as the weights.
+
+    From biases of 0 a network of relu starts as a cone about the origin, and at a constant rate is
+    slow to leave it. Source: Glorot and Bengio, 2010, (16), for b too.
+    """
+    for l, b in enumerate(net.b[1:], 1):
+        bound = (6 / (net.sizes[l - 1] + net.sizes[l])) ** 0.5
+        b[...] = bound * (2 * uniform(key(net.seed, BIASES, l), len(b)) - 1)
+
+
+def optimizer(p: Parameters) -> str | Optimizer:
     """Return the optimizer of an estimator's parameters: scikit-learn's names, or any of ours."""
     if p.solver == "lbfgs":
         return "lbfgs"
@@ -98,7 +113,7 @@ def adam_hat(beta1: float, beta2: float, epsilon: float) -> Optimizer:
     )
 
 
-def schedule(p: Any) -> Schedule | None:
+def schedule(p: Parameters) -> Schedule | None:
     """Return the planned schedule of an estimator's parameters, or None for a rate that reacts.
 
     A planned schedule knows its end and so replaces the rule that stops where the loss no longer
@@ -107,16 +122,16 @@ def schedule(p: Any) -> Schedule | None:
     if p.solver == "lbfgs":
         _refuse_for_lbfgs(p)
         return None
-    own = p.schedule != "auto"
+    automated = isinstance(p.schedule, str) and p.schedule == "auto"
     if p.learning_rate != "constant":
-        if own and p.schedule is not None:
+        if not automated and p.schedule is not None:
             raise ValueError("give learning_rate or schedule, not both")
         if p.learning_rate in ("invscaling", "adaptive"):
             return None
         if isinstance(p.learning_rate, str) and _name(p.learning_rate) not in SCHEDULES:
             raise unknown("learning_rate", p.learning_rate, ["invscaling", "adaptive", *SCHEDULES])
         return resolve_schedule(p.learning_rate)
-    if not own:
+    if automated:
         return automatic(p.learning_rate_init)
     return None if p.schedule is None else resolve_schedule(p.schedule)
 
@@ -125,7 +140,7 @@ def _name(spec: str) -> str:
     return spec.partition("(")[0].strip()
 
 
-def _refuse_for_lbfgs(p: Any) -> None:
+def _refuse_for_lbfgs(p: Parameters) -> None:
     if p.learning_rate != "constant" or p.schedule not in ("auto", None):
         raise ValueError("solver='lbfgs' chooses its own steps: leave out learning_rate, schedule")
 
@@ -137,7 +152,7 @@ def automatic(rate: float) -> Schedule:
     Source: Smith and Topin, "Super-convergence", 2018.
     """
     top = min(PEAK * rate, max(rate, HIGHEST)) / rate
-    cycle = resolve_schedule(f"one_cycle(0.25, {1 / top!r}, 0.0)")
+    cycle = one_cycle(0.25, 1 / top, 0.0)
     return Schedule(
         name="auto",
         factor=lambda step, steps, state: top * cycle.factor(step, steps, state),
@@ -167,10 +182,7 @@ def cost(loss: Any, known: Sequence[str], scale: float = 1.0) -> Cost:
         raise unknown("loss", loss, known)
     if not isinstance(loss, (str, Cost)):
         raise ValueError(f"loss must be a name or a Cost, not {loss!r}")
-    found = resolve_cost(loss)
-    if found.name == "huber" and scale != 1.0 and isinstance(loss, str):
-        return huber(found.settings["delta"] / scale)
-    return found
-
-
-__all__ = ["ACTIVATIONS", "DEGREES", "activation", "activations"]
+    record = resolve_cost(loss)
+    if record.name == "huber" and scale != 1.0 and isinstance(loss, str):
+        return huber(record.settings["delta"] / scale)
+    return record

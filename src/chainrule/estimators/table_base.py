@@ -18,8 +18,9 @@ from ..tables.encoder import Encoder
 from ..tabular import Fitted, Rows, Table, TableEnsemble, Targets, Task, fit_ensemble
 from ..tabular.designs import Recipe
 from ..tabular.folds import folds_of
-from .constraints import check_options
-from .inputs import encode_matrix, fit_columns, fit_matrix, read_columns, read_matrix, wants_columns
+from .constraints import check
+from .encoding import encode, fit_columns, fit_matrix
+from .inputs import as_categories, read_columns, read_matrix, wants_columns
 from .table_files import load_table_model, save_table_model
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -47,7 +48,7 @@ class TableModel(BaseEstimator):  # type: ignore[misc]
 
         Raises ValueError or TypeError naming what cannot be learnt from.
         """
-        check_options(type(self).__name__, self.get_params(deep=False))
+        check(type(self).__name__, self.get_params(deep=False))
         recipe = Recipe.of(_names(self.without))
         if groups is not None and time is not None:
             raise ValueError("give groups or time, not both: folds follow one of them")
@@ -98,13 +99,15 @@ class TableModel(BaseEstimator):  # type: ignore[misc]
         return (found if isinstance(found, Columns) else None), self._encoded(found, quiet=True)
 
     def _read(self, X: Any, reset: bool) -> Columns | Floats:
+        if self._by_columns and reset:
+            return as_categories(read_columns(self, X, None), self.categorical_features)
         if self._by_columns:
-            return read_columns(self, X, self.categorical_features, reset)
+            return read_columns(self, X, self._column_names())
         return read_matrix(self, X, reset, np.float64)
 
     def _encoded(self, found: Columns | Floats, quiet: bool = False) -> Floats:
         if not isinstance(found, Columns):
-            return encode_matrix(found, self.encoder_, np.float64)
+            return encode(found, self.encoder_, np.float64)
         X, notes = self.encoder_.encode(found, np.float64)
         for note in notes if not quiet else ():
             warnings.warn(note, UserWarning, stacklevel=4)
@@ -155,10 +158,13 @@ class TableModel(BaseEstimator):  # type: ignore[misc]
             number = many.index(feature.name) if feature.name in many else None
             places[feature.name] = (slice(place, place + feature.width), number)
             place += feature.width
+        return [places.get(name, (slice(0, 0), None)) for name in self._column_names()]
+
+    def _column_names(self) -> list[str]:
         names = getattr(self, "feature_names_in_", None)
         if names is None:
             names = [f"x{j}" for j in range(self.n_features_in_)]
-        return [places.get(str(name), (slice(0, 0), None)) for name in names]
+        return [str(name) for name in names]
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one model file, which ``load`` reads.

@@ -10,7 +10,7 @@ import numpy as np
 from ..files.model import read_model, write_model
 from ..tables.encoder import Encoder
 from ..tabular.files import from_state, state_of
-from .persistence import KINDS, _plain, _value
+from .record import KINDS, plain_of, value_of
 
 ENCODER, ENSEMBLE, KEPT = "encoder.", "ensemble.", "kept."
 # Fitted attributes that are arrays, and those that are plain values.
@@ -28,8 +28,8 @@ def save_table_model(path: str | os.PathLike[str], estimator: Any) -> None:
     ensemble, ensemble_arrays = state_of(estimator.ensemble_)
     record: dict[str, Any] = {
         "class": type(estimator).__name__,
-        "parameters": {n: _plain(n, v) for n, v in estimator.get_params(deep=False).items()},
-        "attributes": {name: _plain(name, getattr(estimator, name)) for name in VALUES},
+        "parameters": {n: plain_of(n, v) for n, v in estimator.get_params(deep=False).items()},
+        "attributes": {name: plain_of(name, getattr(estimator, name)) for name in VALUES},
         "words": [[name, list(words)] for name, words in estimator._words.items()],
         "feature_names": None,
         "classes": None,
@@ -62,9 +62,9 @@ def load_table_model(path: str | os.PathLike[str], kind: Any) -> Any:
 
 
 def _built(record: Any, metadata: Any, arrays: Any, kind: Any) -> Any:
-    estimator = kind(**{name: _value(value) for name, value in record["parameters"].items()})
+    estimator = kind(**{name: value_of(value) for name, value in record["parameters"].items()})
     for name in VALUES:
-        setattr(estimator, name, _value(record["attributes"][name]))
+        setattr(estimator, name, value_of(record["attributes"][name]))
     for name in ARRAYS:
         setattr(estimator, name, arrays[KEPT + name])
     estimator._words = {name: tuple(words) for name, words in record["words"]}

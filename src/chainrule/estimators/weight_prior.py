@@ -9,12 +9,15 @@ Source: MacKay, "A practical Bayesian framework for backpropagation networks", N
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
 from ..mathematics.random import key, permutation
-from .holdout import Samples
+from ..network import Network
+from .constraints import Parameters
+from .holdout import Samples, distinct
+from .sklearn_parameters import ALPHA, automatic_batch, planned_epochs, schedule
 
 # The precision p of weights, for a target of variance 1; and for costs that are likelihoods as they
 # stand (classes, counts), whose noise is known.
@@ -27,47 +30,61 @@ LEAST_NOISE = 0.02
 PILOT = 17  # the purpose of the pilot's random numbers
 
 
-def strength(estimator: Any, samples: Samples) -> float:
-    """Return the prior's p: the number given, or for "auto" the one that fits the noise."""
-    if estimator.prior != "auto":
-        return float(estimator.prior)
-    if not hasattr(estimator, "y_scale_") or not estimator._scales_with_y():
-        return KNOWN_NOISE
-    return PRECISION * noise(estimator, samples)
+def strength(
+    parameters: Parameters,
+    samples: Samples,
+    measured: bool,
+    seed: int,
+    build: Callable[[float], Network],
+) -> float:
+    """Return the prior's p: the number given, or for "auto" the one that fits the noise.
+
+    "auto" is 0 where ``alpha`` is not its default: who chose a penalty gets that one.
+    ``measured``: the noise is to be measured. ``build``: a fresh network with this penalty.
+    """
+    if not isinstance(parameters.prior, str):
+        return parameters.prior
+    if parameters.alpha != ALPHA:
+        return 0.0
+    return PRECISION * noise(parameters, samples, seed, build) if measured else KNOWN_NOISE
 
 
-def noise(estimator: Any, samples: Samples) -> float:
-    """Return the variance of the noise in the standardised target, from a short run."""
+def noise(
+    parameters: Parameters, samples: Samples, seed: int, build: Callable[[float], Network]
+) -> float:
+    """Return the variance of the noise in the standardised target, from a short run.
+
+    Equal samples are taken together, so that none is on both sides.
+    """
     if not FEWEST <= samples.weight or not FEWEST <= len(samples.X) <= MOST:
         return MIDDLING
-    from .sklearn_parameters import automatic_batch, planned_epochs, schedule
-
-    m = len(samples.X)
-    order = permutation(m, key(estimator._seed_of_run, PILOT))
+    samples = distinct(samples)
+    m, weights = len(samples.X), samples.weights
+    if m < FEWEST:
+        return MIDDLING
     cut = int(HELD_OUT * m)
+    order = permutation(m, key(seed, PILOT))
     held, rest = np.sort(order[:cut]), np.sort(order[cut:])
-    weights = samples.weights
     shares = np.ones(cut) if weights is None else weights[held]
     if weights is not None and not (shares.sum() > 0 and weights[rest].sum() > 0):
         return MIDDLING
-    sizes = (samples.X.shape[1], *estimator._hidden(), samples.Y.shape[1])
-    net = estimator._network_of(sizes, l2=estimator.alpha + PILOT_PRIOR / len(rest))
+    net = build(parameters.alpha + PILOT_PRIOR / len(rest))
     batch = automatic_batch(len(rest))
-    epochs = max(int(PILOT_UPDATES * planned_epochs(len(rest), batch, estimator.max_iter)), 1)
+    epochs = max(int(PILOT_UPDATES * planned_epochs(len(rest), batch, parameters.max_iter)), 1)
     net.fit(
         samples.X[rest],
         samples.Y[rest],
         batch_size=batch,
         epochs=epochs,
-        learning_rate=float(estimator.learning_rate_init),
-        schedule=schedule(estimator),
+        learning_rate=parameters.learning_rate_init,
+        schedule=schedule(parameters),
         tolerance=None,
         sample_weight=None if weights is None else weights[rest],
-        threads=estimator.n_threads,
+        threads=parameters.n_threads,
         progress=False,
-        engine=estimator.engine,
+        engine=parameters.engine,
         certificate=False,
     )
     errors = ((net.predict(samples.X[held]) - samples.Y[held]) ** 2).mean(axis=1)
-    found = float(np.average(errors, weights=shares))
-    return min(max(found, LEAST_NOISE), 1.0) if np.isfinite(found) else MIDDLING
+    error = float(np.average(errors, weights=shares))
+    return min(max(error, LEAST_NOISE), 1.0) if np.isfinite(error) else MIDDLING

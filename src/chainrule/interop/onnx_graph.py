@@ -99,16 +99,16 @@ def _column(g: Graph, feature: Any, x: str) -> str:
 
 def _circles(g: Graph, feature: Any, x: str, gaps: str) -> list[str]:
     """Add sin and cos of the phase of each cycle, 0 where the date is missing."""
-    found = []
+    circles = []
     for length in feature.cycles:
         turns = g.op("Div", x, g.constant(length, np.float64))
         phase = g.cast(g.op("Sub", turns, g.op("Floor", turns)), g.dtype)
         angle = g.op("Mul", phase, g.constant(2 * np.pi))
-        found += [
+        circles += [
             g.op("Where", gaps, g.constant(0), g.op("Sin", angle)),
             g.op("Where", gaps, g.constant(0), g.op("Cos", angle)),
         ]
-    return found
+    return circles
 
 
 def _category(g: Graph, feature: Any, x: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,23 @@ SAME = (
     "max_fun",
 )
 
+# What their solver and learning_rate may be.
+WORDS = {
+    "solver": ("adam", "sgd", "lbfgs"),
+    "learning_rate": ("constant", "invscaling", "adaptive"),
+}
+# Attributes of a fitted one that mean the same in both.
+LEARNT = (
+    "n_iter_",
+    "t_",
+    "loss_",
+    "n_layers_",
+    "n_outputs_",
+    "out_activation_",
+    "n_features_in_",
+    "feature_names_in_",
+)
+
 
 def from_sklearn(mlp: Any) -> Any:
     """Return an estimator of ours with the parameters and weights of a fitted scikit-learn MLP.
@@ -61,8 +79,8 @@ def from_sklearn(mlp: Any) -> Any:
         raise ValueError("from_sklearn takes a fitted MLP, and this one is not: call fit first")
     m = max(round(mlp.t_ / max(mlp.n_iter_, 1)), 1) if mlp.solver != "lbfgs" else 0
     batch = min(200, m or 200) if mlp.batch_size == "auto" else int(mlp.batch_size)
-    own: dict[str, Any] = {name: getattr(mlp, name) for name in SAME}
-    own |= {
+    parameters: dict[str, Any] = {name: getattr(mlp, name) for name in SAME}
+    parameters |= {
         "batch_size": batch,
         "alpha": mlp.alpha / batch,
         "schedule": None,
@@ -70,39 +88,24 @@ def from_sklearn(mlp: Any) -> Any:
         "standardize": False,
         "categorical_features": None,
     }
-    made: Any
+    estimator: Any
     if isinstance(mlp, MLPClassifier):
-        made = BackpropClassifier(**own)
-        made._label_binarizer, made.classes_ = mlp._label_binarizer, mlp.classes_
+        estimator = BackpropClassifier(**parameters)
+        estimator.label_binarizer_, estimator.classes_ = mlp._label_binarizer, mlp.classes_
     else:
-        made = BackpropRegressor(loss=mlp.loss, **own)
+        estimator = BackpropRegressor(loss=mlp.loss, **parameters)
         k = mlp.coefs_[-1].shape[1]
-        made.y_mean_, made.y_scale_, made._flat = np.zeros(k), np.ones(k), k == 1
-    for name in ("n_features_in_", "feature_names_in_"):
-        if hasattr(mlp, name):
-            setattr(made, name, getattr(mlp, name))
-    _take_weights(made, mlp)
-    return made
+        estimator.y_mean_, estimator.y_scale_ = np.zeros(k), np.ones(k)
+    estimator.assume(mlp.coefs_, mlp.intercepts_, list(getattr(mlp, "loss_curve_", [])))
+    _copy(mlp, estimator, [*LEARNT, "validation_scores_", "best_validation_score_"])
+    estimator.best_loss_ = getattr(mlp, "best_loss_", None)
+    return estimator
 
 
-def _take_weights(made: Any, mlp: Any) -> None:
-    from ..training import Carried
-
-    made._by_columns, made.encoder_, made.dtype_ = False, None, mlp.coefs_[0].dtype
-    sizes = (mlp.coefs_[0].shape[0], *(W.shape[1] for W in mlp.coefs_))
-    made._seed_of_run = made._seed()
-    made.network_ = made._network_of(sizes, l2=made.alpha)
-    for l, (W, b) in enumerate(zip(mlp.coefs_, mlp.intercepts_, strict=True), 1):
-        made.network_.W[l], made.network_.b[l] = W.T, b
-    made._carried, made.t_, made._watch, made._held = Carried(), mlp.t_, None, None
-    made._losses, made._validation = list(getattr(mlp, "loss_curve_", [])), []
-    made.loss_curve_, made.validation_loss_curve_ = made._losses, None
-    made.validation_scores_ = getattr(mlp, "validation_scores_", None)
-    made.best_validation_score_ = getattr(mlp, "best_validation_score_", None)
-    made.n_iter_, made.loss_ = mlp.n_iter_, mlp.loss_
-    made.best_loss_ = getattr(mlp, "best_loss_", None)
-    made.n_layers_, made.n_outputs_ = mlp.n_layers_, mlp.n_outputs_
-    made.out_activation_ = mlp.out_activation_
+def _copy(source: Any, target: Any, names: Iterable[str]) -> None:
+    for name in names:
+        if hasattr(source, name):
+            setattr(target, name, getattr(source, name))
 
 
 def to_sklearn(estimator: Any) -> Any:
@@ -117,34 +120,23 @@ def to_sklearn(estimator: Any) -> Any:
     from sklearn.utils.validation import check_is_fitted
 
     check_is_fitted(estimator, "network_")
-    classifies = hasattr(estimator, "classes_")
     coefs, intercepts = folded(estimator)
-    theirs = _their_activation(estimator.network_)
-    names = [n for n in SAME if n not in ("activation", "solver", "learning_rate")]
-    own = {name: getattr(estimator, name) for name in names}
-    kept = {name: getattr(estimator, name) for name in ("solver", "learning_rate")}
-    known = {
-        "solver": ("adam", "sgd", "lbfgs"),
-        "learning_rate": ("constant", "invscaling", "adaptive"),
-    }
-    own |= {n: v for n, v in kept.items() if isinstance(v, str) and v in known[n]}
-    own["activation"] = theirs
-    made: Any
-    if classifies:
-        made = MLPClassifier(**own)
-        made._label_binarizer, made.classes_ = estimator._label_binarizer, estimator.classes_
+    parameters = {name: getattr(estimator, name) for name in SAME}
+    for name, words in WORDS.items():
+        if not (isinstance(parameters[name], str) and parameters[name] in words):
+            del parameters[name]
+    parameters["activation"] = _their_activation(estimator.network_)
+    mlp: Any
+    if hasattr(estimator, "classes_"):
+        mlp = MLPClassifier(**parameters)
+        mlp._label_binarizer, mlp.classes_ = estimator.label_binarizer_, estimator.classes_
     else:
         poisson = estimator.network_.cost.name == "poisson"
-        made = MLPRegressor(loss="poisson" if poisson else "squared_error", **own)
-    made.coefs_, made.intercepts_ = coefs, intercepts
-    made.n_layers_, made.n_outputs_ = estimator.n_layers_, estimator.n_outputs_
-    made.out_activation_ = estimator.out_activation_
-    made.n_iter_, made.t_, made.loss_ = estimator.n_iter_, estimator.t_, estimator.loss_
-    made.loss_curve_, made.best_loss_ = list(estimator.loss_curve_), estimator.best_loss_
-    made.n_features_in_ = estimator.n_features_in_
-    if hasattr(estimator, "feature_names_in_"):
-        made.feature_names_in_ = estimator.feature_names_in_
-    return made
+        mlp = MLPRegressor(loss="poisson" if poisson else "squared_error", **parameters)
+    mlp.coefs_, mlp.intercepts_ = coefs, intercepts
+    _copy(estimator, mlp, LEARNT)
+    mlp.loss_curve_, mlp.best_loss_ = list(estimator.loss_curve_), estimator.best_loss_
+    return mlp
 
 
 def _their_activation(net: Any) -> str:
@@ -170,7 +162,7 @@ def folded(estimator: Any) -> tuple[list[Any], list[Any]]:
     for columns that are more than standardised, and for an output that cannot be stretched.
     """
     encoder = estimator.encoder_
-    if estimator._by_columns:
+    if estimator.reads_columns_:
         raise ValueError(
             "this model encodes words or gaps, which weights alone cannot say: export to ONNX "
             "instead"

@@ -43,9 +43,9 @@ def from_torch(
         hidden: Any = activations
         rates = [0.0] * len(weights)
     else:
-        weights, found, rates = _of_module(model)
-        fs = [output if output is not None else found[-1]]
-        hidden = found[:-1] if activations is None else activations
+        weights, specs, rates = _of_module(model)
+        fs = [output if output is not None else specs[-1]]
+        hidden = specs[:-1] if activations is None else activations
     sizes = [weights[0][0].shape[1], *(len(W) for W, _ in weights)]
     for l, ((W, _), n_in) in enumerate(zip(weights, sizes, strict=False), 1):
         if W.shape[1] != n_in:
@@ -96,10 +96,10 @@ def _of_module(model: Any) -> tuple[Weights, list[str], list[float]]:
 
 
 def _flat(model: Any) -> list[Any]:
-    found = []
+    modules = []
     for module in model:
-        found += _flat(module) if type(module).__name__ == "Sequential" else [module]
-    return found
+        modules += _flat(module) if type(module).__name__ == "Sequential" else [module]
+    return modules
 
 
 def _array(tensor: Any) -> Any:

@@ -1,0 +1,141 @@
+"""The check of an ONNX export: onnxruntime's results beside our own prediction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from ..network import Network
+from ..tables.columns import Column, Columns, as_numbers, as_text
+
+# Largest difference from our own prediction: relative to the larger of 1, the value and its scale.
+TOLERANCE = 1e-5
+ROWS_TO_CHECK = 64
+
+Meaning = Literal["classes", "labels", "numbers", "outputs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What is exported: a network, how its inputs are encoded, what its outputs mean."""
+
+    network: Network
+    encoder: Any  # tables.encoder.Encoder, or None
+    by_columns: bool
+    meaning: Meaning
+    classes: Any = None
+    mean: Any = 0.0
+    scale: Any = 1.0
+
+
+def run(data: bytes, rows: Any) -> dict[str, Any]:
+    """Run an ONNX file on a matrix or on columns with onnxruntime; return outputs by name."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    inputs = session.get_inputs()
+    if hasattr(rows, "columns"):
+        feed = {i.name: _tensor(rows[i.name], i.type) for i in inputs}
+    else:
+        dtype = np.float64 if "double" in inputs[0].type else np.float32
+        feed = {inputs[0].name: np.ascontiguousarray(rows, dtype)}
+    names = [o.name for o in session.get_outputs()]
+    return dict(zip(names, session.run(names, feed), strict=True))
+
+
+def _tensor(column: Any, kind: str) -> Any:
+    if "string" in kind:
+        texts = as_text(column).tolist()
+        return np.array(["" if text is None else text for text in texts], object)[:, None]
+    if column.kind == "text":
+        truths = {None: np.nan, "true": 1.0, "false": 0.0}
+        words = [w if w is None else w.strip().lower() for w in column.values.tolist()]
+        if set(words) <= set(truths):
+            return np.array([truths[w] for w in words])[:, None]
+        return as_numbers(column)[:, None]
+    return np.asarray(column.values, np.float64)[:, None]
+
+
+def compare(exported: Exported, data: bytes, rows: Any) -> None:
+    """Raise ValueError if onnxruntime's results are not our own. ``rows``: None for random ones."""
+    rows = _random_rows(exported) if rows is None else rows
+    outputs, predictions = run(data, rows), expected(exported, rows)
+    for name, values in predictions.items():
+        if name == "label":
+            continue
+        size = np.maximum(1.0, np.maximum(np.abs(values), np.abs(exported.scale)))
+        far = np.abs(outputs[name].astype(np.float64) - values) / size
+        if not (far <= TOLERANCE).all():
+            raise ValueError(
+                f"the ONNX export gives {name} that differ by {far.max():.2g} from our own: it was "
+                "not written"
+            )
+    if "label" in predictions:
+        sure = _sure(predictions["probabilities"], exported.meaning)
+        if not (outputs["label"][sure] == predictions["label"][sure]).all():
+            raise ValueError("the ONNX export gives other labels than our own: it was not written")
+
+
+def _sure(p: Any, meaning: str) -> Any:
+    """Return which labels are no toss-up within the tolerance."""
+    if meaning == "labels":
+        return np.abs(p - 0.5) > TOLERANCE
+    top = np.sort(p, axis=1)
+    return top[:, -1] - top[:, -2] > 2 * TOLERANCE
+
+
+def _random_rows(exported: Exported) -> Any:
+    """Return rows in the range trained on, with gaps and words never seen where there may be."""
+    rng = np.random.default_rng(0)
+    m = ROWS_TO_CHECK
+    if exported.encoder is None:
+        return rng.standard_normal((m, exported.network.sizes[0])).astype(exported.network.dtype)
+    columns = [_random_column(f, m, rng) for f in exported.encoder.features]
+    if exported.by_columns:
+        return Columns({c.name: c for c in columns}, m)
+    return np.column_stack([c.values for c in columns])
+
+
+def _random_column(feature: Any, m: int, rng: Any) -> Any:
+    if feature.kind == "category":
+        words = np.empty(m, object)
+        words[:] = rng.choice([*feature.words, "\N{SECTION SIGN}unseen"], m)
+        words[rng.random(m) < 0.1] = None
+        return Column(feature.name, "text", words)
+    if feature.kind == "boolean":
+        values = rng.integers(0, 2, m).astype(np.float64)
+    else:
+        values = feature.mean + feature.scale * rng.standard_normal(m)
+    if feature.missing:
+        values[rng.random(m) < 0.1] = np.nan
+    kinds: Any = {"boolean": "boolean", "date": "date"}
+    return Column(feature.name, kinds.get(feature.kind, "float"), values)
+
+
+def expected(exported: Exported, rows: Any) -> dict[str, Any]:
+    """Return our own outputs for a matrix or for columns, by the names of the ONNX outputs."""
+    net = exported.network
+    if isinstance(rows, Columns):
+        assert exported.encoder is not None
+        X = exported.encoder.encode(rows, net.dtype)[0]
+    elif exported.encoder is None:
+        X = np.asarray(rows, net.dtype)
+    else:
+        one = [
+            Column(f.name, "float", np.asarray(rows[:, j], np.float64))
+            for j, f in enumerate(exported.encoder.features)
+        ]
+        X = exported.encoder.encode(Columns({c.name: c for c in one}, len(rows)), net.dtype)[0]
+    y = net.predict(X)
+    if exported.meaning in ("numbers", "outputs"):
+        return {"variable": y.astype(np.float64) * exported.scale + exported.mean}
+    if exported.meaning == "labels":
+        return {"label": (y > 0.5).astype(np.int64), "probabilities": y}
+    p = np.column_stack([1 - y[:, 0], y[:, 0]]) if y.shape[1] == 1 else y
+    places = (y[:, 0] > 0.5).astype(int) if y.shape[1] == 1 else np.argmax(y, axis=1)
+    return {"label": np.asarray(exported.classes)[places], "probabilities": p}
