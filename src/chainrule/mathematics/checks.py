@@ -61,11 +61,12 @@ def number(owner: str, name: str, value: Any, domain: Domain) -> Any:
     """Return ``value`` as a plain number of ``domain``; unlike ``setting``, refuse all else.
 
     Raises ValueError, naming owner and setting, for a number outside the domain, and TypeError for
-    what is not a real number.
+    what is not a real number; of a whole number ValueError, since a word may stand in its place.
     """
     value = plain(value)
-    if not isinstance(value, (int, float, Fraction)):
-        raise TypeError(f"{owner}: {name} must be {domain.words}, not {value!r}")
+    if isinstance(value, bool) or not isinstance(value, (int, float, Fraction)):
+        error = ValueError if domain is WHOLE else TypeError
+        raise error(f"{owner}: {name} must be {domain.words}, not {value!r}")
     return setting(owner, name, value, domain)
 
 
