@@ -79,7 +79,10 @@ def test_nothing_of_the_test_part_reaches_the_model() -> None:
     fitted = fit_columns(rows, "y", Choices(epochs=3))
     spoilt = {
         name: Column(
-            name, c.kind, np.where(np.isin(np.arange(100), fitted.split.test), 7, c.values)
+            name,
+            c.kind,
+            # Not all alike: copies of one another would be in one part.
+            np.where(np.isin(np.arange(100), fitted.split.test), 7 + np.arange(100) / 99, c.values),
         )
         for name, c in rows.items()
     }

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from chainrule.tables.columns import columns
-from chainrule.tables.reading import MISSING, read_table
+from chainrule.tables.reading import MISSING, read, read_table
 
 pa = pytest.importorskip("pyarrow")
 
@@ -104,12 +104,15 @@ def test_words_that_look_like_numbers_stay_words_where_asked(tmp_path: Path) -> 
     assert columns(read_table(path, text=["code", "none"]))["code"].values.tolist() == ["01", "1"]
 
 
-def test_text_after_many_numbers_makes_a_column_of_words(tmp_path: Path) -> None:
+def test_a_word_after_many_numbers_is_a_gap_that_is_named(tmp_path: Path) -> None:
     lines = ["a,b", *(f"{i},{i}" for i in range(200_000)), "word,1"]
-    found = columns(read_table(write(tmp_path, "\n".join(lines))))
-    assert found["a"].kind == "text"
-    assert found["a"].values[-1] == "word"
+    table = read(write(tmp_path, "\n".join(lines)))
+    found = columns(table.table)
+    assert found["a"].kind == "integer"
+    assert found["a"].values[:3].tolist() == [0, 1, 2]
+    assert np.flatnonzero(found["a"].missing).tolist() == [200_000]
     assert found["b"].kind == "integer"
+    assert "column 'a' holds numbers: 'word' in row 200001 is read as no value" in table.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -119,13 +122,15 @@ def test_text_after_many_numbers_makes_a_column_of_words(tmp_path: Path) -> None
         ("\n\n", "is empty"),
         ("a,b\n", "has column names but no rows"),
         ("a,b,a\n1,2,3\n", "has more than one column named 'a': rename all but one"),
-        ("a,,c\n1,2,3\n", "column 2 of .* has no name"),
         ("a,b\n1,2\n3,4,5\n", "line 3 of .* has 3 fields where the header has 2"),
         ("a,b\n1,2\n3\n", "line 3 of .* has 1 fields where the header has 2"),
         ('a,b\n"x\ny",2\n3\n', "line 4 of .* has 1 fields where the header has 2"),
         (b"a,b\n1,x\n2,\xe9t\xe9\n", "line 3 of .* is not UTF-8 text \\(byte 0xe9"),
-        ("a,b\n1,2\n".encode("utf-16"), "is UTF-16 text, not UTF-8: save the table as"),
-        (b"PK\x03\x04rest", "is a zip or spreadsheet file: save the table as CSV"),
+        (
+            "a,b\n1,2\n".encode("utf-16"),
+            "is UTF-16 text, not UTF-8: read it with --encoding utf-16",
+        ),
+        (b"PK\x03\x04rest", "is a zip or spreadsheet file|is not a readable workbook"),
         (b"PAR1 and nothing", "is not a readable Parquet file"),
         (b"ARROW1 and nothing", "is not a readable Arrow file"),
         (b"\xff\xff\xff\xff and nothing", "is not a readable Arrow file"),

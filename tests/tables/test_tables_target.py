@@ -98,7 +98,31 @@ def test_regression_is_standardised_by_the_rows_trained_on() -> None:
     assert encoder.scale == pytest.approx(10**0.5, rel=1e-15)
     y = encoder.encode(target.values, np.float64)
     assert y[0] == pytest.approx(-4 / 10**0.5)
-    np.testing.assert_allclose(encoder.decode(y[:, None]), target.values, rtol=1e-14)
+    np.testing.assert_allclose(encoder.original(y[:, None]), target.values, rtol=1e-14)
+    # The range trained on is 1 to 9; predictions go 5 % of it beyond, 0.4.
+    np.testing.assert_allclose(encoder.decode(y[:, None]), [1, 3, 9.4, 7, 9], rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("values", "low", "high"),
+    [([1.0, 3.0, 11.0], 0.5, 11.5), ([0.1, 10.1], 0.0, 10.6), ([-9.0, -1.0], -9.4, -0.6)],
+)
+def test_predictions_stay_near_the_range_trained_on(
+    values: list[float], low: float, high: float
+) -> None:
+    target = read_target(numbers([*values, values[0]], "float"), "regression")
+    encoder = TargetEncoder.fit(target, np.arange(len(values)))
+    far = encoder.decode(np.array([[-1e6], [1e6]]))
+    assert far.tolist() == pytest.approx([low, high])
+
+
+def test_one_outlier_of_a_target_is_cut_and_the_others_stay() -> None:
+    values = [float(20 + i % 30) for i in range(100)]
+    target = read_target(numbers([*values, 1e9], "float"))
+    encoder = TargetEncoder.fit(target, np.arange(101))
+    assert encoder.mean < 60
+    assert encoder.high < 200
+    assert encoder.cut(np.array([25.0, 1e9])).tolist() == [25.0, encoder.high]
 
 
 def test_a_target_constant_in_the_training_part_is_refused() -> None:
@@ -133,6 +157,7 @@ GOOD = {"name": "y", "task": "binary", "classes": ["a", "b"], "mean": 0.0, "scal
         TargetEncoder("y", "binary", ("a", "b")),
         TargetEncoder("y", "multiclass", ("a", "b", "c")),
         TargetEncoder("y", "regression", (), 0.1 + 0.2, 1e-300),
+        TargetEncoder("y", "regression", (), 0.1, 2.0, -0.1, 7.0),
     ],
 )
 def test_the_record_comes_back_equal(encoder: TargetEncoder) -> None:
@@ -159,6 +184,9 @@ def test_the_record_comes_back_equal(encoder: TargetEncoder) -> None:
         {"scale": -1.0},
         {"scale": float("inf")},
         {"further": 1},
+        {"low": 0.0},
+        {"low": 1.0, "high": 0.0},
+        {"low": 0.0, "high": float("inf")},
     ],
 )
 def test_a_damaged_record_is_refused_in_one_sentence(change: dict[str, object]) -> None:

@@ -77,6 +77,7 @@ def predict(
                 "target": loaded.target.name,
                 "task": loaded.target.task,
                 "rows": len(predictions.values),
+                "unlike": [int(place) + 1 for place in predictions.unlike.nonzero()[0]],
                 **({"output": output} if output else {"columns": columns}),
                 "messages": voice.messages,
             }

@@ -23,7 +23,8 @@ def is_streamed(data: str, memory: str | None) -> bool:
     from ..tables.parquet_dataset import is_data_set
 
     ranks = launched()
-    return memory is not None or is_data_set(data) or bool(ranks and ranks[1] > 1)
+    web = data.startswith(("http://", "https://"))
+    return memory is not None or (is_data_set(data) and not web) or bool(ranks and ranks[1] > 1)
 
 
 def train_stream(job: Job, voice: Voice) -> None:
@@ -71,10 +72,12 @@ def _fitted(job: Job, voice: Voice, team: Any) -> Fitted:
     from ..tables.memory_size import size_of
     from ..training.agreement import agreed
 
+    if len(job.data) > 1:
+        raise ValueError("a stream is one file, folder, glob or URI: name one")
     memory = agreed(team, lambda: size_of(job.memory or ENOUGH))
     agreed(team, lambda: check_output(job) if team.rank == 0 else None)
     return fit_data_set(
-        job.data,
+        job.data[0],
         job.target,
         job.choices,
         memory=memory,

@@ -14,11 +14,11 @@ from .train_result import print_result
 
 
 @click.command(short_help="Train a network on a table.")
-@click.argument("data")
+@click.argument("data", nargs=-1, required=True)
 @train_options
 @common
 def train(
-    data: str,
+    data: tuple[str, ...],
     target: str | None,
     output: str,
     force: bool,
@@ -32,7 +32,9 @@ def train(
     debug: bool,
     **choices: Any,
 ) -> None:
-    """Train a network on the table DATA (CSV, also gzipped, Parquet or Arrow).
+    """Train a network on the table DATA (CSV, also gzipped, Parquet, Arrow or Excel).
+
+    Several files with the same columns are one table; - is standard input.
 
     What is learnt is the column named by --target; whether that is a class or a number is worked
     out from it. Everything else has a default that suits most tables. A part of the rows is held
@@ -49,7 +51,7 @@ def train(
     from .stream import is_streamed, train_stream
 
     if target is None:
-        raise ValueError(_no_target(data))
+        raise ValueError(_no_target(data[0]))
     chosen = {name: value for name, value in choices.items() if value is not None}
     policy = checkpoints_of(checkpoint, checkpoint_every, resume)
     job = Job(
@@ -57,7 +59,7 @@ def train(
     )
     voice = Voice(quiet)
     job = _for_engine(job, voice)
-    if is_streamed(data, memory):
+    if is_streamed(data[0], memory):
         train_stream(job, voice)
     else:
         _train_table(job, voice)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Job:
     """What the command line asked for."""
 
-    data: str
+    data: tuple[str, ...]
     target: str
     choices: Choices
     output: str
@@ -44,8 +44,9 @@ def check_output(job: Job) -> None:
     from ..files.model import read_model
 
     path = Path(job.output)
-    if path.exists() and Path(job.data).exists() and path.samefile(job.data):
-        raise ValueError(f"--output {job.output} is the table itself: name another file")
+    for source in job.data:
+        if path.exists() and Path(source).exists() and path.samefile(source):
+            raise ValueError(f"--output {job.output} is the table itself: name another file")
     check_writable(job.output)
     if path.is_file() and path.stat().st_size and not job.force:
         try:

@@ -86,6 +86,33 @@ OPTIONS: Final = (
     click.option(
         "--drop", multiple=True, metavar="COLUMN", help="Leave a column out (repeatable)."
     ),
+    click.option(
+        "--category",
+        multiple=True,
+        metavar="COLUMN",
+        help="Read a column as words, such as codes written in digits (repeatable).",
+    ),
+    click.option(
+        "--number",
+        multiple=True,
+        metavar="COLUMN",
+        help="Read a column as numbers, whatever it looks like (repeatable).",
+    ),
+    click.option(
+        "--missing",
+        multiple=True,
+        metavar="WORD",
+        help="A further word for no value, such as -999 (repeatable).",
+    ),
+    click.option(
+        "--skip-missing", is_flag=True, help="Leave out rows without a value of the target."
+    ),
+    click.option(
+        "--group",
+        metavar="COLUMN",
+        help="Keep rows with one value of this column, such as a person, in one part.",
+    ),
+    click.option("--encoding", metavar="NAME", help="Of a CSV file.  [default: utf-8]"),
     click.option("--seed", type=int, metavar="N", help="Fixes every random choice.  [default: 0]"),
     click.option("--dtype", metavar="NAME", help="float32 or float64.  [default: float32]"),
     click.option("--threads", type=int, metavar="N", help="Most threads to use."),

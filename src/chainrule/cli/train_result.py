@@ -70,12 +70,12 @@ def _record(job: Job, fitted: Fitted, messages: list[str], ranks: int) -> dict[s
     model, history = fitted.model, fitted.history
     assert history.stop is not None
     return {
-        "data": without_secrets(job.data),
+        "data": " ".join(map(without_secrets, job.data)),
         "model": job.output,
         "target": model.target.name,
         "task": model.target.task,
         "classes": list(model.target.classes),
-        "rows": model.record["rows"],
+        "rows": fitted.rows if ranks else model.record["rows"],
         **({"ranks": ranks} if ranks else {}),
         "features": model.encoder.feature_names,
         "sizes": list(model.network.sizes),

@@ -6,6 +6,7 @@ What is written is run by onnxruntime and compared with our own prediction befor
 from __future__ import annotations
 
 import os
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -72,8 +73,16 @@ def exported_of(model: Any) -> Exported:
         target = model.target
         meaning: Meaning = "numbers" if target.task == "regression" else "classes"
         classes = np.array(target.classes, object)
+        ends = (target.low, target.high) if isfinite(target.low) else None
         return Exported(
-            model.network, model.encoder, True, meaning, classes, target.mean, target.scale
+            model.network,
+            model.encoder,
+            True,
+            meaning,
+            classes,
+            target.mean,
+            target.scale,
+            ends,
         )
     if not hasattr(model, "network_"):
         raise TypeError(
@@ -131,7 +140,7 @@ def _model(exported: Exported) -> Any:
             info("probabilities", number, ["N", k]),
         ]
     else:
-        write_numbers(g, y, exported.mean, exported.scale)
+        write_numbers(g, y, exported.mean, exported.scale, exported.ends)
         outputs = [info("variable", number, ["N", k])]
     graph = helper.make_graph(g.nodes, "chainrule", inputs, outputs, g.constants)
     return helper.make_model(

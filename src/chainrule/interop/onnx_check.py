@@ -28,6 +28,7 @@ class Exported:
     classes: Any = None
     mean: Any = 0.0
     scale: Any = 1.0
+    ends: tuple[float, float] | None = None  # of the numbers predicted
 
 
 def run(data: bytes, rows: Any) -> dict[str, Any]:
@@ -133,7 +134,8 @@ def expected(exported: Exported, rows: Any) -> dict[str, Any]:
         X = exported.encoder.encode(Columns({c.name: c for c in one}, len(rows)), net.dtype)[0]
     y = net.predict(X)
     if exported.meaning in ("numbers", "outputs"):
-        return {"variable": y.astype(np.float64) * exported.scale + exported.mean}
+        numbers = y.astype(np.float64) * exported.scale + exported.mean
+        return {"variable": numbers if exported.ends is None else numbers.clip(*exported.ends)}
     if exported.meaning == "labels":
         return {"label": (y > 0.5).astype(np.int64), "probabilities": y}
     p = np.column_stack([1 - y[:, 0], y[:, 0]]) if y.shape[1] == 1 else y

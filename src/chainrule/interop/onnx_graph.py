@@ -82,12 +82,19 @@ def write_column_encoder(g: Graph, encoder: Any, inputs: Sequence[str]) -> str:
 def _column(g: Graph, feature: Any, x: str) -> str:
     if feature.kind == "category":
         return _category(g, feature, x)
+    if feature.gap is not None:
+        stands = g.op("Equal", x, g.constant(feature.gap, np.float64))
+        x = g.op("Where", stands, g.constant(np.nan, np.float64), x)
     gaps = g.op("IsNaN", x)
     known = x
     if feature.kind in ("number", "date"):
         factor = 1 / feature.scale if feature.scale > 0 else 0.0
         centred = g.op("Sub", x, g.constant(feature.mean, np.float64))
         known = g.op("Mul", centred, g.constant(factor, np.float64))
+    if feature.bounded:
+        low, high = ((end - feature.mean) / feature.scale for end in (feature.low, feature.high))
+        ends = (g.constant(end, np.float64) for end in (low, high))
+        known = g.op("Clip", known, *ends)
     fill = feature.mean if feature.kind == "boolean" else 0.0
     values = [g.cast(g.op("Where", gaps, g.constant(fill, np.float64), known), g.dtype)]
     if feature.kind == "date":
@@ -169,9 +176,13 @@ def write_labels(g: Graph, p: str) -> tuple[str, str]:
     return label, g.op("Identity", p, name="probabilities")
 
 
-def write_numbers(g: Graph, y: str, mean: Any, scale: Any) -> str:
-    """Add the way back to the target's own units: y scale + mean, in double."""
+def write_numbers(
+    g: Graph, y: str, mean: Any, scale: Any, ends: tuple[float, float] | None = None
+) -> str:
+    """Add the way back to the target's own units: y scale + mean, in double, kept within ends."""
     wide = g.cast(y, np.float64)
     wide = g.op("Mul", wide, g.constant(scale, np.float64))
     wide = g.op("Add", wide, g.constant(mean, np.float64))
+    if ends is not None:
+        wide = g.op("Clip", wide, *(g.constant(end, np.float64) for end in ends))
     return g.cast(wide, g.dtype, name="variable")

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from .columns import Column, Columns, as_measures
 from .dates import phases
+from .outliers import fences_of, gap_of
 
 Array = npt.NDArray[Any]
 
@@ -37,7 +38,9 @@ class Summary:
     divided by before they are squared; ``unit_mean`` and ``unit_squares`` (about the mean) are in
     that unit. ``values``: how often each word of a text column, and each number of a target, is
     there; None where they are not counted. ``phases``: the extremes of a date's places in its
-    cycles. ``distinct``: all values are whole numbers of which none is there twice.
+    cycles. ``distinct``: all values are whole numbers of which none is there twice. ``gap``: the
+    number that stands for no value; ``cut``: some numbers were, and ``striking``
+    are those that a line tells of, see ``outliers``.
     """
 
     name: str
@@ -51,6 +54,9 @@ class Summary:
     high: float = -inf
     whole: bool = True
     distinct: bool = False
+    gap: float | None = None
+    cut: bool = False
+    striking: tuple[float, ...] = ()
     values: Counter[Any] | None = field(default_factory=Counter)
     phases: dict[str, tuple[float, float]] = field(default_factory=dict)
 
@@ -116,14 +122,17 @@ def summarise(
     target: bool = False,
     weights: npt.NDArray[np.float64] | None = None,
     unit: float | None = None,
+    robust: bool = False,
 ) -> Summary:
     """Sum up a column. Raises ValueError for infinity, naming the column and the rows.
+
+    ``robust``: leave out the number that stands for a gap, and cut outliers, see ``outliers``.
 
     ``target``: count different numbers too. ``weights`` (m,): how often each row counts.
     ``unit``: see ``Summary``; by default the greatest number, so that no square overflows.
     """
     if weights is not None:
-        column = Column(column.name, column.kind, column.values[weights > 0])
+        column = column.take(weights > 0)
         weights = weights[weights > 0]
     present = ~column.missing
     summary = Summary(column.name, column.kind, values=None)
@@ -137,8 +146,12 @@ def summarise(
     if not summary.count:
         summary.kind = "empty"
         return summary
+    if robust and column.kind in ("integer", "float"):
+        numbers = _without_outliers(summary, numbers, gaps=not target)
     _sum_up(summary, numbers, counts, unit)
-    if target:
+    if target and column.exact is not None:
+        summary.values = _counted(column.exact[present].tolist(), counts)
+    elif target:
         summary.values = _counted(numbers.tolist(), counts)
     return summary
 
@@ -154,6 +167,21 @@ def _counted(values: list[Any], weights: Array | None) -> Counter[Any]:
     for value, weight in zip(values, weights.tolist(), strict=True):
         counter[value] += weight
     return counter
+
+
+def _without_outliers(summary: Summary, numbers: Array, gaps: bool) -> Array:
+    """Return numbers without gaps, and with outliers cut; the summary notes both."""
+    summary.gap = gap_of(numbers) if gaps else None
+    if summary.gap is not None:
+        count = int((numbers == summary.gap).sum())
+        summary.count, summary.missing = summary.count - count, summary.missing + count
+        numbers = numbers[numbers != summary.gap]
+    fences = fences_of(numbers)
+    summary.striking = fences.striking
+    if numbers.min() < fences.low or numbers.max() > fences.high:
+        summary.cut = True
+        numbers = numbers.clip(fences.low, fences.high)
+    return numbers
 
 
 def _sum_up(summary: Summary, numbers: Array, weights: Array | None, unit: float | None) -> None:
@@ -176,9 +204,13 @@ def _sum_up(summary: Summary, numbers: Array, weights: Array | None, unit: float
         summary.phases = phases(numbers)
 
 
-def summaries(rows: Columns, target: str = "", unit: float | None = None) -> dict[str, Summary]:
-    """Sum up every column."""
-    return {name: summarise(column, name == target, None, unit) for name, column in rows.items()}
+def summaries(
+    rows: Columns, target: str = "", unit: float | None = None, robust: bool = False
+) -> dict[str, Summary]:
+    """Sum up every column; see ``summarise``."""
+    return {
+        name: summarise(column, name == target, None, unit, robust) for name, column in rows.items()
+    }
 
 
 def merged(pieces: Iterable[Mapping[str, Summary]]) -> dict[str, Summary]:

@@ -16,18 +16,25 @@ import numpy as np
 import numpy.typing as npt
 
 from ..mathematics.names import nearest
-from .dates import counted, day_of, is_date, written
+from .arrow_values import days_of, floats
+from .dates import day_of, is_date, written
 
 Kind = Literal["integer", "float", "boolean", "date", "text", "empty"]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its name, what it holds, and its values (m,), float64 or object (str, None)."""
+    """One column: its name, what it holds, and its values (m,), float64 or object (str, None).
+
+    ``rows`` (m,): the number of each row in the file, None where they are 1 to m. ``exact`` (m,):
+    whole numbers that float64 does not hold, as words; None where it holds all.
+    """
 
     name: str
     kind: Kind
     values: npt.NDArray[Any]
+    rows: npt.NDArray[np.int64] | None = None
+    exact: npt.NDArray[Any] | None = None
 
     @property
     def missing(self) -> npt.NDArray[np.bool_]:
@@ -36,6 +43,20 @@ class Column:
             return np.fromiter((v is None for v in self.values), np.bool_, len(self.values))
         missing: npt.NDArray[np.bool_] = np.isnan(self.values)
         return missing
+
+    def take(self, places: npt.NDArray[Any]) -> Column:
+        """Return the column at some places (counted from 0, or a mask); they keep their numbers."""
+        rows = np.arange(1, len(self.values) + 1) if self.rows is None else self.rows
+        exact = None if self.exact is None else self.exact[places]
+        return Column(self.name, self.kind, self.values[places], rows[places], exact)
+
+    def row(self, place: int) -> int:
+        """Return the number in the file of the row at a place counted from 0."""
+        return place + 1 if self.rows is None else int(self.rows[place])
+
+    def where(self, places: npt.NDArray[np.int64]) -> str:
+        """Write which rows of the file are at some places counted from 0."""
+        return rows_text(places if self.rows is None else self.rows[places] - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +77,15 @@ class Columns(Mapping[str, Column]):
 
     def take(self, rows: npt.NDArray[np.int64]) -> Columns:
         """Return the columns at some rows, counted from 0, in that order."""
-        chosen = {n: Column(n, c.kind, c.values[rows]) for n, c in self.columns.items()}
-        return Columns(chosen, len(rows))
+        return Columns({n: c.take(rows) for n, c in self.columns.items()}, len(rows))
+
+    def converted(self, words: Iterable[str], numbers: Iterable[str]) -> Columns:
+        """Return the columns with some as words and some as numbers; see ``as_numbers``."""
+        changed = {n: Column(n, "text", as_text(self[n]), self[n].rows) for n in words if n in self}
+        for name in numbers:
+            if name in self and self[name].kind == "text":
+                changed[name] = Column(name, "float", as_numbers(self[name]), self[name].rows)
+        return Columns({**self.columns, **changed}, self.m) if changed else self
 
     def without(self, names: Iterable[str]) -> Columns:
         """Return the columns but some; raises ValueError for a name that is not there."""
@@ -128,15 +156,29 @@ def _empty(name: str, column: Any) -> Column:
 def _boolean(name: str, column: Any) -> Column:
     import pyarrow as pa
 
-    return Column(name, "boolean", _floats(column.cast(pa.uint8())))
+    return Column(name, "boolean", floats(column.cast(pa.uint8())))
 
 
 def _integer(name: str, column: Any) -> Column:
-    return Column(name, "integer", _floats(column))
+    return Column(name, "integer", floats(column), None, _exact(column))
+
+
+# Above it float64 does not hold every whole number.
+EXACT = 2**53
+
+
+def _exact(column: Any) -> npt.NDArray[Any] | None:
+    """Return whole numbers as words where float64 does not hold one of them, else None."""
+    import pyarrow.compute as pc
+
+    if column.type.bit_width < 64 or column.null_count == len(column):
+        return None
+    ends = pc.min_max(column).as_py()
+    return _text(column.to_pylist()) if max(-ends["min"], ends["max"]) > EXACT else None
 
 
 def _floating(name: str, column: Any) -> Column:
-    return Column(name, "float", _floats(column))
+    return Column(name, "float", floats(column))
 
 
 def _decimal(name: str, column: Any) -> Column:
@@ -146,41 +188,6 @@ def _decimal(name: str, column: Any) -> Column:
 
 def _date(name: str, column: Any) -> Column:
     return Column(name, "date", days_of(column))
-
-
-def days_of(column: Any) -> npt.NDArray[np.float64]:
-    """Return a chunked Arrow column of dates as days since 1970-01-01, NaN where one is missing."""
-    whole, a_day = counted(column)
-    return _floats(whole) / a_day
-
-
-# Arrow's names of number types that are not NumPy's.
-_FLOATS = {"halffloat": "float16", "float": "float32", "double": "float64"}
-
-
-def _floats(column: Any) -> npt.NDArray[np.float64]:
-    values = np.empty(len(column), np.float64)
-    start = 0
-    for chunk in column.chunks:
-        copy_numbers(chunk, values[start : start + len(chunk)])
-        start += len(chunk)
-    return values
-
-
-def copy_numbers(chunk: Any, into: npt.NDArray[np.float64]) -> None:
-    """Copy an Arrow array of numbers straight from its buffers, NaN where one is missing.
-
-    Arrow's own to_numpy imports pandas where it can.
-    """
-    if not len(chunk):
-        return
-    valid, data = chunk.buffers()
-    place = slice(chunk.offset, chunk.offset + len(chunk))
-    text = str(chunk.type)
-    into[...] = np.frombuffer(data, np.dtype(_FLOATS.get(text, text)))[place]
-    if chunk.null_count:
-        bits = np.unpackbits(np.frombuffer(valid, np.uint8), bitorder="little")
-        into[bits[place] == 0] = np.nan
 
 
 def _words(name: str, column: Any) -> Column:
@@ -211,6 +218,8 @@ def as_text(column: Column) -> npt.NDArray[Any]:
     """Return a column's values as words, None where missing; numbers as a CSV file has them."""
     if column.kind == "text":
         return column.values
+    if column.exact is not None:
+        return column.exact
     words = np.empty(len(column.values), object)
     words[:] = spelled_as(column.kind, column.values.tolist())
     return words
@@ -232,23 +241,23 @@ def as_numbers(column: Column) -> npt.NDArray[np.float64]:
     """
     values = column.values
     if column.kind in ("text", "date"):
-        words = as_text(column).tolist()
-        values = np.array([_number(column.name, row, v) for row, v in enumerate(words, 1)])
+        words = enumerate(as_text(column).tolist())
+        values = np.array([_number(column, place, word) for place, word in words])
     infinite = np.flatnonzero(np.isinf(values))
     if infinite.size:
         raise ValueError(
-            f"column {column.name!r} is infinite in {rows_text(infinite)}: "
+            f"column {column.name!r} is infinite in {column.where(infinite)}: "
             "give the true value or leave the field empty"
         )
     return values
 
 
-def _number(name: str, row: int, value: str | None) -> float:
+def _number(column: Column, place: int, word: str | None) -> float:
     try:
-        return np.nan if value is None else float(value)
+        return np.nan if word is None else float(word)
     except ValueError:
         raise ValueError(
-            f"column {name!r} holds numbers, but row {row} has {value!r}: "
+            f"column {column.name!r} holds numbers, but row {column.row(place)} has {word!r:.60}: "
             "give a number or leave the field empty"
         ) from None
 
@@ -260,11 +269,11 @@ def as_days(column: Column) -> npt.NDArray[np.float64]:
     """
     if column.kind in ("date", "empty"):
         return column.values
-    words = enumerate(as_text(column).tolist(), 1)
-    return np.array([_day(column, row, word) for row, word in words])
+    words = enumerate(as_text(column).tolist())
+    return np.array([_day(column, place, word) for place, word in words])
 
 
-def _day(column: Column, row: int, word: str | None) -> float:
+def _day(column: Column, place: int, word: str | None) -> float:
     try:
         if word is None:
             return np.nan
@@ -273,7 +282,7 @@ def _day(column: Column, row: int, word: str | None) -> float:
     except ValueError:
         pass
     raise ValueError(
-        f"column {column.name!r} holds dates, but row {row} has {word!r}: "
+        f"column {column.name!r} holds dates, but row {column.row(place)} has {word!r:.60}: "
         "write it as 2024-12-31 or leave the field empty"
     )
 

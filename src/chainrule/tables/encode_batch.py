@@ -14,10 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..engines.native_rows import standardise
-from .columns import Column, columns, copy_numbers, days_of, spelled
+from .arrow_values import copy_numbers, days_of
+from .columns import Column, columns, spelled
 from .dates import is_date
 from .encoder import Encoder
-from .features import Feature, encode_feature
+from .feature_encoding import bounds, encode_feature
+from .features import Feature
 
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.int64]
@@ -43,7 +45,12 @@ def encode_rows(encoder: Encoder, batch: Any, rows: Rows, out: Array) -> None:
     for feature in encoder.features:
         column = batch.schema.get_field_index(feature.name)
         kind = batch.schema.field(column).type if column >= 0 else None
-        if kind in _numbers() and feature.kind == "number" and feature.scale != 0:
+        if (
+            kind in _numbers()
+            and feature.kind == "number"
+            and feature.scale != 0
+            and feature.gap is None
+        ):
             numbers.append((column, place, feature.mean, feature.scale, feature.missing))
         else:
             others.append((feature, place))
@@ -52,8 +59,21 @@ def encode_rows(encoder: Encoder, batch: Any, rows: Rows, out: Array) -> None:
         _encoded(feature, batch.column(feature.name), rows, out[:, place : place + feature.width])
         for feature, place in others
     ):
+        _cut(encoder, out)
         return
     out[...] = _as_a_table(encoder, batch, out.dtype)[rows]
+
+
+def _cut(encoder: Encoder, out: Array) -> None:
+    """Cut numbers beyond the ranges known, in place."""
+    low = np.full(encoder.width, -np.inf, out.dtype)
+    high = np.full(encoder.width, np.inf, out.dtype)
+    place = 0
+    for feature in encoder.features:
+        low[place], high[place] = bounds(feature, out.dtype)
+        place += feature.width
+    if np.isfinite(low).any() or np.isfinite(high).any():
+        np.clip(out, low, high, out=out)
 
 
 @cache

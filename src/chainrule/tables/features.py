@@ -7,16 +7,17 @@ one for all rare ones.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import isfinite
-from typing import Any, Final, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import inf, isfinite
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from . import dates
 from .column_summary import Summary, summarise
-from .columns import Column, as_days, as_numbers, as_text, rows_text
+from .columns import Column
 from .lookalikes import meant
 
 Kind = Literal["number", "boolean", "date", "category"]
@@ -29,17 +30,16 @@ MOST_WORDS: Final = 100
 OTHER: Final = "(other)"
 MISSING: Final = "(missing)"
 
-Array = npt.NDArray[Any]
-
 
 @dataclass(frozen=True, slots=True)
 class Feature:
     """How one column is encoded.
 
     A missing number, truth value or date becomes ``mean``, and with ``missing`` an indicator says
-    so. ``words`` are a date's cycles, see ``dates``. They are a category's places, and ``shares``
-    how often each was in the training part. With
-    ``other`` a further place is for every other word, with ``missing`` one for rows without a word;
+    so; so does ``gap``, a number that stands for none. Numbers beyond ``low`` and ``high`` are cut:
+    nothing like them was trained on. ``words`` are a date's cycles, see ``dates``, or a category's
+    places, and ``shares`` how often each was in the training part. With ``other`` a further place
+    is for every other word, with ``missing`` one for rows without a word;
     without them such rows take the shares, as a missing number takes the mean.
     """
 
@@ -51,6 +51,9 @@ class Feature:
     words: tuple[str, ...] = ()
     other: bool = False
     shares: tuple[float, ...] = ()
+    low: float = -inf
+    high: float = inf
+    gap: float | None = None
 
     @property
     def names(self) -> list[str]:
@@ -77,6 +80,15 @@ class Feature:
         return self.mean in (0, 1) if self.kind == "boolean" else self.width == 1
 
     @property
+    def bounded(self) -> bool:
+        """Whether numbers beyond some end are cut."""
+        return self.kind == "number" and self.scale > 0 and (self.low > -inf or self.high < inf)
+
+    def nearest(self, value: float) -> float:
+        """Return the number in the range known that is nearest to a value."""
+        return min(max(value, self.low), self.high)
+
+    @property
     def width(self) -> int:
         """Return the number of places."""
         if self.kind != "category":
@@ -84,40 +96,80 @@ class Feature:
         return len(self.words) + self.other + self.missing
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """A column's places (m, width), float64, and what the user should hear about it."""
+# Numbers are cut where they lie further beyond all those trained on than this share of their range.
+MARGIN: Final = 0.1
 
-    values: Array
-    warnings: list[str]
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A message on a column; those of one ``topic`` are put together, see ``NOTES``."""
+
+    topic: str
+    text: str
+
+
+# How the notes of one topic are said; topics that are not here have a line for each note.
+NOTES: Final = {
+    "empty": "no value in the rows trained on, so left out: {}",
+    "constant": "constant in the rows trained on, so of no use and left out: {}",
+    "counting": "a number of each row, so left out (--number COLUMN keeps one): {}",
+    "gap": "read as no value, being far from all others: {}",
+    "striking": "far from all other values, so cut: {}",
+}
+
+
+def sentences_of(notes: Sequence[Note]) -> tuple[str, ...]:
+    """Return the messages of notes, those of one topic in one sentence."""
+    sentences = {}
+    for note in notes:
+        pattern = NOTES.get(note.topic)
+        if pattern is None:
+            sentences[note.text] = note.text
+            continue
+        texts = [other.text for other in notes if other.topic == note.topic]
+        listed = ", ".join(texts[:10]) + (", ..." if len(texts) > 10 else "")
+        sentences[note.topic] = pattern.format(listed)
+    return tuple(sentences.values())
 
 
 def fit_feature(
     column: Column, weights: npt.NDArray[np.float64] | None = None
 ) -> tuple[Feature | None, list[str]]:
-    """Work out how to encode a column from its values in the training part; see ``fit_summary``."""
-    return fit_summary(summarise(column, weights=weights))
+    """Work out how to encode a column from its values in the training part, and what to say of it.
+
+    Outliers are not cut. Raises ValueError for a column without any value.
+    """
+    if column.missing.all():
+        raise ValueError(
+            f"column {column.name!r} has no value in any row that is trained on: "
+            f"leave it out with --drop {quoted(column.name)}"
+        )
+    feature, notes = fit_summary(summarise(column, weights=weights))
+    if feature is not None and feature.kind == "number":
+        feature = replace(feature, low=-inf, high=inf)
+    return feature, [note.text for note in notes]
 
 
-def fit_summary(summary: Summary) -> tuple[Feature | None, list[str]]:
+def fit_summary(summary: Summary, number: bool = False) -> tuple[Feature | None, list[Note]]:
     """Work out how to encode a column from its summary; return the feature and the notes.
 
-    Returns no feature for a column of words none of which is in ``FEWEST_ROWS`` rows.
-    Raises ValueError for a column without any value, and for numbers too large to be squared.
+    Returns no feature for a column that cannot help: without a value, constant, or of words none
+    of which is in ``FEWEST_ROWS`` rows. ``number``: the user says it is one, and none of each row.
+    Raises ValueError for numbers too large to be squared.
     """
     if not summary.count:
-        raise ValueError(
-            f"column {summary.name!r} has no value in any row that is trained on: "
-            f"leave it out with --drop {quoted(summary.name)}"
-        )
+        return None, [Note("empty", summary.name)]
     if summary.kind == "text":
         return _fit_category(summary)
     if not isfinite(summary.unit_squares):
         raise ValueError(
             f"column {summary.name!r} holds numbers too large to be squared: scale them"
         )
-    fits = {"boolean": _fit_boolean, "date": _fit_date}
-    return fits.get(summary.kind, _fit_number)(summary)
+    if summary.kind == "boolean":
+        return _fit_boolean(summary), []
+    if summary.kind == "date":
+        return _fit_date(summary)
+    return _fit_number(summary, number)
 
 
 def quoted(name: str) -> str:
@@ -125,25 +177,46 @@ def quoted(name: str) -> str:
     return f"'{name}'" if " " in name else name
 
 
-def _fit_number(summary: Summary) -> tuple[Feature, list[str]]:
-    gaps = summary.missing > 0
+def _fit_number(summary: Summary, number: bool) -> tuple[Feature | None, list[Note]]:
+    name, gaps = summary.name, summary.missing > 0
     if summary.low == summary.high or summary.deviation == 0:
         # Without a spread to divide by, scale 0 stands for "this column says nothing".
-        return Feature(summary.name, "number", summary.low, 0.0, gaps), []
+        return Feature(name, "number", summary.low, 0.0, gaps), []
+    if summary.counts_rows and not number:
+        return Feature(name, "number", summary.mean, summary.deviation), [Note("counting", name)]
     notes = []
-    if summary.counts_rows:
-        notes.append(
-            f"column {summary.name!r} looks like a number of each row: if it is, leave it out with "
-            f"--drop {quoted(summary.name)}"
-        )
-    return Feature(summary.name, "number", summary.mean, summary.deviation, gaps), notes
+    if summary.gap is not None:
+        count = _rows(round(summary.missing))
+        notes.append(Note("gap", f"{summary.gap:g} in {count} of {name!r}"))
+    if summary.striking:
+        count = _rows(len(summary.striking))
+        end = summary.high if summary.striking[0] > summary.high else summary.low
+        what = f"{summary.striking[0]:g} in {count} of {name!r} (to {end:.6g})"
+        notes.append(Note("striking", what))
+    margin = 0.0 if summary.cut else MARGIN * (summary.high - summary.low)
+    low, high = summary.low - margin, summary.high + margin
+    feature = Feature(
+        name,
+        "number",
+        summary.mean,
+        summary.deviation,
+        gaps,
+        low=low if isfinite(low) else summary.low,
+        high=high if isfinite(high) else summary.high,
+        gap=summary.gap,
+    )
+    return feature, notes
 
 
-def _fit_boolean(summary: Summary) -> tuple[Feature, list[str]]:
-    return Feature(summary.name, "boolean", summary.mean, 1.0, summary.missing > 0), []
+def _rows(count: int) -> str:
+    return f"{count} rows" if count != 1 else "one row"
 
 
-def _fit_date(summary: Summary) -> tuple[Feature, list[str]]:
+def _fit_boolean(summary: Summary) -> Feature:
+    return Feature(summary.name, "boolean", summary.mean, 1.0, summary.missing > 0)
+
+
+def _fit_date(summary: Summary) -> tuple[Feature, list[Note]]:
     gaps = summary.missing > 0
     if summary.low == summary.high or summary.deviation == 0:
         return Feature(summary.name, "date", summary.low, 0.0, gaps), []
@@ -151,23 +224,27 @@ def _fit_date(summary: Summary) -> tuple[Feature, list[str]]:
     feature = Feature(
         summary.name, "date", summary.mean, summary.deviation, gaps, words=tuple(cycles)
     )
-    return feature, [dates.description(summary.name, cycles)]
+    return feature, [Note("date", dates.description(summary.name, cycles))]
 
 
-def _fit_category(summary: Summary) -> tuple[Feature | None, list[str]]:
+def _fit_category(summary: Summary) -> tuple[Feature | None, list[Note]]:
     if summary.values is None:
         return None, [
-            f"column {summary.name!r} is left out: it has more different words than are counted, "
-            "so it looks like a name of each row"
+            Note(
+                "names",
+                f"column {summary.name!r} is left out: it has more different words than are "
+                "counted, so it looks like a name of each row",
+            )
         ]
     counts = summary.values
     words = sorted(word for word, n in counts.items() if n >= FEWEST_ROWS)
     alike = meant(sorted(counts))
     if not words:
-        return None, [
+        sentence = (
             f"column {summary.name!r} is left out: each of its {len(counts)} words occurs only "
             f"once, so it cannot help predict new rows{alike}"
-        ]
+        )
+        return None, [Note("names", sentence)]
     if len(words) > MOST_WORDS:
         words = sorted(sorted(words, key=lambda word: -counts[word])[:MOST_WORDS])
     others = summary.count - sum(counts[word] for word in words)
@@ -175,12 +252,11 @@ def _fit_category(summary: Summary) -> tuple[Feature | None, list[str]]:
     shares = np.array([*(counts[word] for word in words), *tail]) / summary.rows
     notes = []
     if len(counts) > MOST_WORDS:
-        notes.append(
-            f"column {summary.name!r} has {len(counts)} different words: the {len(words)} most "
-            f"frequent have a place of their own, the rest ({round(others)} rows) share one"
-        )
+        rest = f"column {summary.name!r} has {len(counts)} different words: the {len(words)} most "
+        rest += f"frequent have a place of their own, the rest ({round(others)} rows) share one"
+        notes.append(Note("words", rest))
     if alike:
-        notes.append(f"column {summary.name!r} is treated as categories{alike}")
+        notes.append(Note("alike", f"column {summary.name!r} is treated as categories{alike}"))
     feature = Feature(
         name=summary.name,
         kind="category",
@@ -190,101 +266,3 @@ def _fit_category(summary: Summary) -> tuple[Feature | None, list[str]]:
         shares=tuple(shares.tolist()),
     )
     return feature, notes
-
-
-def encode_feature(feature: Feature, column: Column) -> Encoded:
-    """Encode a column. Raises ValueError, naming column and row, for text in place of a number.
-
-    Words and gaps that training never saw are encoded as the average row, with a warning.
-    """
-    if feature.kind == "category":
-        return _encode_category(feature, column)
-    read = {"boolean": _truths, "date": as_days}.get(feature.kind, as_numbers)
-    values = read(column)
-    gaps = np.isnan(values)
-    if feature.missing:
-        return Encoded(np.column_stack([_places(feature, values), gaps.astype(np.float64)]), [])
-    warnings = []
-    if gaps.any():
-        dated = feature.kind == "date"
-        mean = dates.written(float(round(feature.mean))) if dated else f"{feature.mean:.6g}"
-        warnings.append(
-            f"column {feature.name!r} is missing in {rows_text(np.flatnonzero(gaps))}, which it "
-            f"never was in training: its mean there, {mean}, is used"
-        )
-    return Encoded(_places(feature, values), warnings)
-
-
-def _places(feature: Feature, values: Array) -> Array:
-    """Return the places of numbers, truth values or days without the one for gaps. (m, width)."""
-    if feature.kind == "boolean":
-        return np.where(np.isnan(values), feature.mean, values)[:, None]
-    standard = np.where(np.isnan(values), 0.0, _standardised(feature, values))
-    if feature.kind == "number":
-        return standard[:, None]
-    return np.column_stack([standard, dates.circles(values, feature.cycles)])
-
-
-def _standardised(feature: Feature, values: Array) -> Array:
-    """Return (x - mean) / scale; halves keep the difference of two huge numbers finite."""
-    if feature.scale == 0:
-        return np.zeros(len(values))
-    with np.errstate(over="ignore", under="ignore"):
-        return np.asarray((values * 0.5 - feature.mean * 0.5) / feature.scale * 2.0)
-
-
-def _truths(column: Column) -> Array:
-    """Read truth values, also where a file has them as 0 and 1 or as words."""
-    if column.kind != "text":
-        strange = np.flatnonzero(~np.isnan(column.values) & ~np.isin(column.values, (0, 1)))
-        truths = column.values
-    else:
-        known = {None: np.nan, "true": 1.0, "false": 0.0}
-        words = [w if w is None else w.strip().lower() for w in column.values.tolist()]
-        truths = np.array([known.get(w, -1.0) for w in words])
-        strange = np.flatnonzero(truths == -1)
-    if strange.size:
-        raise ValueError(
-            f"column {column.name!r} holds true or false, but row {strange[0] + 1} has "
-            f"{as_text(column)[strange[0]]!r}: give true, false or leave the field empty"
-        )
-    return truths
-
-
-def _encode_category(feature: Feature, column: Column) -> Encoded:
-    words = as_text(column).tolist()
-    n = len(feature.words)
-    place = {word: i for i, word in enumerate(feature.words)}
-    unseen = n if feature.other else -1
-    gap = n + feature.other if feature.missing else -1
-    places = np.array([gap if w is None else place.get(w, unseen) for w in words], np.int64)
-    values = np.zeros((len(words), feature.width))
-    rows = np.flatnonzero(places >= 0)
-    values[rows, places[rows]] = 1.0
-    average = np.flatnonzero(places < 0)
-    values[average] = feature.shares
-    return Encoded(values, _unknown(feature, words))
-
-
-def _unknown(feature: Feature, words: list[Any]) -> list[str]:
-    """Say which words have no place of their own, and which gaps have none."""
-    known = {None, *feature.words}
-    warnings = []
-    strange = sorted(set(words) - known)
-    if strange:
-        listed = ", ".join(map(repr, strange[:5])) + (", ..." if len(strange) > 5 else "")
-        rows = np.array([i for i, word in enumerate(words) if word not in known])
-        seen, how = ("never", "the average of the known ones")
-        if feature.other:
-            seen, how = ("rarely or never", "the rare ones were")
-        warnings.append(
-            f"column {feature.name!r} has {listed} in {rows_text(rows)}, {seen} seen in training: "
-            f"encoded as {how}"
-        )
-    gaps = np.array([i for i, word in enumerate(words) if word is None], np.int64)
-    if gaps.size and not feature.missing:
-        warnings.append(
-            f"column {feature.name!r} is missing in {rows_text(gaps)}, which it never was in "
-            "training: encoded as the average of the known ones"
-        )
-    return warnings

@@ -6,7 +6,7 @@ The command line and the benchmarks call this; it writes nothing and draws nothi
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..training.defaults import validation_share
 from .columns import Column, Columns, columns, require
 from .encoder import Encoder
 from .features import quoted
 from .model import TableModel, score
-from .reading import read_table
+from .reading import ReadOptions, read_all
 from .recipe import (
     Callback,
     Diverged,
@@ -32,9 +31,10 @@ from .recipe import (
     silent,
     trained,
 )
+from .samples import Samples, prepare
 from .settings import Choices, check, complete
-from .splits import Split, split_latest, split_rows
-from .target import Target, TargetEncoder, read_target
+from .splits import Split
+from .target import Target, TargetEncoder
 
 if TYPE_CHECKING:
     from ..training.checkpoints import Checkpoints
@@ -45,7 +45,7 @@ Array = npt.NDArray[Any]
 
 
 def fit_table(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | Sequence[str],
     target: str,
     choices: Choices | None = None,
     say: Say = silent,
@@ -56,40 +56,55 @@ def fit_table(
 ) -> Fitted:
     """Train a network on a file's table; ``say`` takes each sentence the user should read.
 
-    ``callbacks``, ``checkpoint``, ``resume``, ``progress``: as of ``chainrule.training.fit``.
+    ``path``: one file, or several with the same columns. ``callbacks``, ``checkpoint``,
+    ``resume``, ``progress``: as of ``chainrule.training.fit``.
 
     Raises ValueError, in one sentence, for settings, a file or a table that cannot be trained with,
     and Diverged.
     """
     choices = choices or Choices()
     check(choices)
-    table = read_table(os.fspath(path))
-    require(table.column_names, target, os.fspath(path))
-    rows = columns(table, choices.drop)
-    if target not in rows:
+    paths = [os.fspath(one) for one in ([path] if isinstance(path, str | os.PathLike) else path)]
+    table = read_all(paths, read_options(choices))
+    for note in table.notes:
+        say(note)
+    names = table.table.column_names
+    for name in (target, *choices.category, *choices.number):
+        require(names, name, paths[0])
+    if target in choices.drop:
         raise ValueError(f"the target {target!r} is also given to --drop: leave one of them out")
+    grouping = () if choices.group in (None, target) else (choices.group,)
+    rows = columns(table.table, choices.drop).converted(choices.category, choices.number)
     return fit_columns(
-        rows,
+        rows.without(grouping),
         target,
         choices,
         say,
         callbacks,
-        source=Path(path).name,
+        source=Path(paths[0]).name,
         checkpoint=checkpoint,
         resume=resume,
-        order=_order(table, target, choices, os.fspath(path)),
+        order=_other(table.table, target, choices.latest, "--latest", paths[0]),
+        group=_other(table.table, target, choices.group, "--group", paths[0]),
         progress=progress,
+        styles=table.styles,
     )
 
 
-def _order(table: Any, target: str, choices: Choices, path: str) -> Column | None:
-    """Return the column whose latest rows are held out, if there is one."""
-    if choices.latest is None:
+def read_options(choices: Choices) -> ReadOptions:
+    """Return how choices want a file to be read."""
+    kinds = dict.fromkeys(choices.category, "text") | dict.fromkeys(choices.number, "number")
+    return ReadOptions(kinds=kinds, missing=choices.missing, encoding=choices.encoding)
+
+
+def _other(table: Any, target: str, name: str | None, option: str, path: str) -> Column | None:
+    """Return the column that an option names beside the target, if it names one."""
+    if name is None:
         return None
-    require(table.column_names, choices.latest, path)
-    if choices.latest == target:
-        raise ValueError(f"--latest is the target {target!r} itself: name another column")
-    return columns(table.select([choices.latest]))[choices.latest]
+    require(table.column_names, name, path)
+    if name == target:
+        raise ValueError(f"{option} is the target {target!r} itself: name another column")
+    return columns(table.select([name]))[name]
 
 
 def fit_columns(
@@ -102,22 +117,23 @@ def fit_columns(
     checkpoint: Checkpoints | None = None,
     resume: bool = False,
     order: Column | None = None,
+    group: Column | None = None,
     progress: bool = False,
+    styles: Mapping[str, str] | None = None,
 ) -> Fitted:
-    """Train a network on columns; see ``fit_table``. ``order``: whose latest rows to hold out."""
+    """Train a network on columns; see ``fit_table``.
+
+    ``order``: whose latest rows to hold out. ``group``: whose rows of one value stay in one part.
+    ``styles``: in which columns are written in the file, for later tables.
+    """
     choices = choices or Choices()
     check(choices)
-    labels = read_target(rows[require(rows, target)], choices.task)
-    say(labels.sentence)
-    features = rows.without([target])
-    _check_features(features)
-    split = _split(rows.m, labels, choices, order)
+    samples = prepare(rows, target, choices, say, order, group)
+    labels, split = samples.labels, samples.split
     choices = complete(choices, len(split.train))
-    encoder, meaning = _encoders(features, labels, split, choices, say)
-    X, warnings = encoder.encode(features, choices.dtype)
-    for warning in warnings:
-        say(warning)
-    y = meaning.encode(labels.values, choices.dtype)
+    encoder, meaning = _encoders(samples, choices, say)
+    X, _ = encoder.encode(samples.features, choices.dtype)
+    y = meaning.encode(meaning.cut(labels.values), choices.dtype)
     network = network_of(X.shape[1], meaning, choices)
     if checkpoint is not None:
         # A checkpoint holds the encoders too, and so is a model that can predict.
@@ -142,62 +158,40 @@ def fit_columns(
         true = labels.values[split.test]
         scores = score(meaning, true, network.predict(X[split.test]))
         baseline = score(meaning, true, _constant(meaning, labels, split))
-    record = record_of(source, split.counts, choices, history, scores) | {"baseline": baseline}
+    record = record_of(source, split.counts, choices, history, scores) | {
+        "baseline": baseline,
+        "styles": dict(styles or {}),
+        "trained_on": samples.trained_on,
+    }
     model = TableModel(network, encoder, meaning, record)
     return Fitted(model, history, scores, split.counts, baseline, split)
 
 
-def _check_features(features: Columns) -> None:
-    """Refuse a column without any value before rows are split, where the message can be plainer."""
-    for column in features.values():
-        if column.missing.all():
-            raise ValueError(
-                f"column {column.name!r} has no value in any row: leave it out with "
-                f"--drop {column.name!r}"
-            )
-
-
-def _split(m: int, labels: Target, choices: Choices, order: Column | None) -> Split:
-    share = choices.validation_share
-    validation = validation_share(m) if share is None else share
-    classes = None if labels.task == "regression" else labels.values
-    # Of a few rows a fifth may be none: then there is no test part, and the results say so.
-    test = choices.test_share if round(m * choices.test_share) or m >= 5 else 0.0
-    if order is None:
-        split = split_rows(m, test, validation, choices.seed, classes)
-    else:
-        split = split_latest(order, test, validation)
-        _check_classes(labels, split, order.name)
-    if len(split.train) < 2:
-        raise ValueError(f"of {m} rows {len(split.train)} are left to train on: more are needed")
-    return split
-
-
-def _check_classes(labels: Target, split: Split, latest: str) -> None:
-    """Refuse a split by a column that keeps a class from being learnt."""
-    if labels.task == "regression":
-        return
-    learnt = set(labels.values[split.train].tolist())
-    absent = [name for place, name in enumerate(labels.classes) if place not in learnt]
-    if absent:
-        raise ValueError(
-            f"class {absent[0]!r} of target {labels.name!r} is only in the latest rows by "
-            f"{latest!r}: make --test-share and --validation-share smaller, or leave --latest out"
-        )
-
-
-def _encoders(
-    features: Columns, labels: Target, split: Split, choices: Choices, say: Say
-) -> tuple[Encoder, TargetEncoder]:
+def _encoders(samples: Samples, choices: Choices, say: Say) -> tuple[Encoder, TargetEncoder]:
     """Fit both encoders on the rows to train on."""
-    encoder = Encoder.fit(features.take(split.train))
-    encoder = replace(encoder, left_out=(*encoder.left_out, *choices.drop))
+    split = samples.split
+    encoder = Encoder.fit(samples.features.take(split.train), choices.number)
+    others = (*samples.left_out, *choices.drop, *([choices.group] if choices.group else []))
+    encoder = replace(encoder, left_out=tuple(dict.fromkeys((*encoder.left_out, *others))))
     for note in encoder.notes:
         say(note)
     dated = [feature.name for feature in encoder.features if feature.kind == "date"]
     if dated and not choices.latest:
         say(f"rows held out are drawn at random; --latest {quoted(dated[0])} takes the last ones")
-    return encoder, TargetEncoder.fit(labels, split.train)
+    meaning = TargetEncoder.fit(samples.labels, split.train)
+    _say_cut(meaning, samples.labels.values[split.train], say)
+    return encoder, meaning
+
+
+def _say_cut(meaning: TargetEncoder, values: Array, say: Say) -> None:
+    """Say which values of a target to train on are cut, being far from all others."""
+    far = values[meaning.cut(values) != values]
+    if len(far):
+        rows = f"{len(far)} rows" if len(far) > 1 else "one row"
+        say(
+            f"target {meaning.name!r}: {far[0]:g} in {rows} is far from all others, so predictions "
+            f"go from {meaning.low:.6g} to {meaning.high:.6g}"
+        )
 
 
 def _constant(meaning: TargetEncoder, labels: Target, split: Split) -> Array:

@@ -231,4 +231,5 @@ def _checkpointer(
 
 def _scores(target: TargetEncoder, X: Array, Y: Array, net: Network, team: Team) -> dict[str, Any]:
     y_hat, Y = (stacked(team, rows) for rows in (net.predict(X), Y))
-    return score(target, target.decode(Y), y_hat)
+    true = target.original(Y) if target.task == "regression" else target.decode(Y)
+    return score(target, true, y_hat)

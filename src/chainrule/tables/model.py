@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..files.network import load_network, save_network
 from ..network import Network
 from .columns import Columns, columns, require
 from .encoder import Encoder
-from .reading import read_table
+from .reading import ReadOptions, read
 from .scores import class_scores, confusion, number_scores, probabilities_of
 from .target import TargetEncoder
 
@@ -26,6 +26,9 @@ OUTPUTS: Mapping[str, str] = {
     "regression": "identity",
 }
 
+# How a feature's column is read.
+_KINDS: Mapping[str, str] = {"number": "number", "date": "date", "category": "text"}
+
 # Rows in one forward pass: what is kept for the backward one must not fill the memory.
 ROWS_A_PASS = 65536
 
@@ -35,13 +38,15 @@ class Predictions:
     """What a model says of m rows.
 
     ``values`` (m,): places of classes (int64), or numbers in the target's own units (float64).
-    ``probabilities`` (m, number of classes), or None for regression.
+    ``probabilities`` (m, number of classes), or None for regression. ``unlike`` (m,): whether a
+    row has a number beyond all those trained on.
     """
 
     target: TargetEncoder
     values: Array
     probabilities: Array | None
     warnings: list[str] = field(default_factory=list)
+    unlike: Array = field(default_factory=lambda: np.empty(0, np.bool_))
 
     @property
     def words(self) -> list[Any]:
@@ -65,6 +70,7 @@ class TableModel:
         path: str | os.PathLike[str],
         with_target: bool = False,
         say: Callable[[str], None] | None = None,
+        encoding: str | None = None,
     ) -> Columns:
         """Read from a file the columns that the model takes, and the target if asked.
 
@@ -72,21 +78,37 @@ class TableModel:
         ``say`` hears which columns are not used. Raises ValueError for a column that is not
         there, and as ``read_table`` does.
         """
-        text = list(self.encoder.categories)
-        if self.target.classes:
-            text.append(self.target.name)
-        table = read_table(os.fspath(path), text)
-        names = [*self.encoder.names, *([self.target.name] if with_target else [])]
+        name = os.fspath(path)
+        known = read(name, self._read_options(encoding))
+        present = known.table.column_names
+        wanted = [*self.encoder.names, *([self.target.name] if with_target else [])]
         latest = self._held_out_by()
-        if with_target and latest in table.column_names and latest not in names:
-            names.append(latest)
-        for name in names:
-            require(table.column_names, name, os.fspath(path))
-        extra = self.encoder.extra(table.column_names, self.target.name)
-        if extra and say is not None:
-            listed = ", ".join(extra[:10]) + (", ..." if len(extra) > 10 else "")
-            say(f"not used, since the model was not trained with them: {listed}")
-        return columns(table.select(names))
+        if with_target and latest in present and latest not in wanted:
+            wanted.append(latest)
+        _require_all(wanted, present, name)
+        extra = self.encoder.extra(present, self.target.name)
+        if say is not None:
+            for note in known.notes:
+                say(note)
+            if extra:
+                listed = ", ".join(extra[:10]) + (", ..." if len(extra) > 10 else "")
+                say(f"not used, since the model was not trained with them: {listed}")
+        return columns(known.table.select(wanted)).converted(self.encoder.categories, ())
+
+    def _read_options(self, encoding: str | None) -> ReadOptions:
+        """Return how the table is read that the model was trained on, for later ones."""
+        kinds = {f.name: _KINDS.get(f.kind, "") for f in self.encoder.features}
+        if self.target.classes:
+            kinds[self.target.name] = "text"
+        record = self.record if isinstance(self.record, dict) else {}
+        styles, settings = record.get("styles"), record.get("settings")
+        missing = settings.get("missing") if isinstance(settings, dict) else None
+        return ReadOptions(
+            kinds=kinds,
+            styles=styles if isinstance(styles, dict) else {},
+            missing=tuple(map(str, missing)) if isinstance(missing, list) else (),
+            encoding=encoding,
+        )
 
     def _held_out_by(self) -> Any:
         settings = self.record.get("settings") if isinstance(self.record, dict) else None
@@ -106,7 +128,8 @@ class TableModel:
         outputs, warnings = self.outputs(rows)
         task = self.target.task
         probabilities = None if task == "regression" else probabilities_of(task, outputs)
-        return Predictions(self.target, self.target.decode(outputs), probabilities, warnings)
+        values, unlike = self.target.decode(outputs), self.encoder.unlike(rows)
+        return Predictions(self.target, values, probabilities, warnings, unlike)
 
     def evaluate(self, rows: Columns) -> tuple[dict[str, Any], list[str]]:
         """Compare predictions with the target's column; return the scores and warnings.
@@ -138,6 +161,17 @@ class TableModel:
             return cls(network, *_encoders(loaded), loaded.record)
         except ValueError as error:
             raise ValueError(f"{os.fspath(path)} is not a sound model file: {error}") from None
+
+
+def _require_all(wanted: Sequence[str], present: Sequence[str], where: str) -> None:
+    """Raise ValueError for columns that are not there, all at once."""
+    absent = [name for name in wanted if name not in present]
+    if len(absent) > 1:
+        listed = ", ".join(map(repr, absent[:20])) + (", ..." if len(absent) > 20 else "")
+        there = ", ".join(present[:10]) + (", ..." if len(present) > 10 else "")
+        raise ValueError(f"{where} has no columns {listed} (columns: {there})")
+    for name in absent:
+        require(present, name, where)
 
 
 def _encoders(loaded: Any) -> tuple[Encoder, TargetEncoder]:

@@ -1,68 +1,86 @@
-"""Reading a table from a file: CSV (also gzipped), Parquet, Arrow IPC and Feather, by pyarrow.
+"""Reading a table from a file: CSV, Parquet, Arrow IPC, Feather and Excel workbooks.
 
 What a file is, its first bytes say, whatever its name ends in; anything that is none of the
-others is taken for CSV. In CSV, separator (comma, semicolon or tab) and decimal comma are found
-from the first lines, and a field that is one of MISSING has no value. In the other formats
-a value is missing where the file says null (and in numbers where it says NaN).
+others is taken for CSV, see ``csv_table``. In the other formats a value is missing where the file
+says null (and in numbers where it says NaN). Each may be gzipped; ``-`` is standard input.
 """
 
 from __future__ import annotations
 
-import csv
 import gzip
-import io
-import re
+import sys
 import zlib
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..mathematics.names import nearest
+from .csv_table import MISSING, Read, ReadOptions, check_different, read_csv
 
-MISSING = (
-    "",
-    "NA",
-    "N/A",
-    "n/a",
-    "#N/A",
-    "<NA>",
-    "NaN",
-    "nan",
-    "-NaN",
-    "-nan",
-    "NaT",
-    "NULL",
-    "Null",
-    "null",
-    "None",
-    "?",
-)
+__all__ = ["MISSING", "Read", "ReadOptions", "read", "read_all", "read_table"]
 
-_SEPARATORS = (",", ";", "\t")
-_SAMPLE = 1 << 16
+NO_OPTIONS = ReadOptions()
+STANDARD_INPUT = "-"
 
 
 def read_table(path: str | Path, text: Iterable[str] = ()) -> Any:
-    """Read a file into a ``pyarrow.Table``.
+    """Read a file into a ``pyarrow.Table``; see ``read``.
 
     ``text`` names columns of a CSV file that are words even where they look like numbers.
-    Raises ValueError, in one sentence that names the file, if it is not there, is no file, cannot
-    be read, has no rows, has columns without a name or two of one name, or is malformed.
     """
-    path = Path(path)
+    return read(path, ReadOptions(kinds=dict.fromkeys(text, "text"))).table
+
+
+def read(path: str | Path, options: ReadOptions = NO_OPTIONS) -> Read:
+    """Read a file.
+
+    Raises ValueError, in one sentence that names the file, if it is not there, is no file, cannot
+    be read, has no rows, has two columns of one name, or is malformed.
+    """
+    name = "standard input" if str(path) == STANDARD_INPUT else str(path)
     data = _bytes(path)
     if data[:2] == b"\x1f\x8b":
-        data = _gunzip(path, data)
+        data = _gunzip(name, data)
     if not data.strip():
-        raise ValueError(f"{path} is empty: a table needs a line of column names and rows below it")
-    for magic, read in _FORMATS.items():
+        raise ValueError(f"{name} is empty: a table needs a line of column names and rows below it")
+    for magic, read_format in _FORMATS.items():
         if data.startswith(magic):
-            return _checked(path, read(path, data))
-    return _checked(path, _csv(path, data, tuple(text)))
+            return _checked(name, read_format(name, data, options))
+    return _checked(name, read_csv(name, data, options))
 
 
-def _bytes(path: Path) -> bytes:
+def read_all(paths: Sequence[str | Path], options: ReadOptions = NO_OPTIONS) -> Read:
+    """Read several files with the same columns as one table, in their order.
+
+    Raises ValueError as ``read``, and for a file with other columns than the first.
+    """
+    import pyarrow as pa
+
+    reads = [read(path, options) for path in paths]
+    first = reads[0]
+    if len(reads) == 1:
+        return first
+    for path, other in zip(paths[1:], reads[1:], strict=True):
+        if set(other.table.column_names) != set(first.table.column_names):
+            apart = sorted(set(other.table.column_names) ^ set(first.table.column_names))
+            raise ValueError(
+                f"{path} and {paths[0]} do not have the same columns ({', '.join(apart[:5])})"
+            )
+    tables = [one.table.select(first.table.column_names) for one in reads]
+    notes = list(dict.fromkeys(note for one in reads for note in one.notes))
+    try:
+        table = pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowException as error:
+        raise ValueError(f"the files cannot be put together: {_one_line(error)}") from None
+    return Read(table, notes, first.styles)
+
+
+def _bytes(path: str | Path) -> bytes:
+    if str(path) == STANDARD_INPUT:
+        return sys.stdin.buffer.read()
+    if str(path).startswith(("http://", "https://")):
+        return _fetched(str(path))
+    path = Path(path)
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -73,6 +91,22 @@ def _bytes(path: Path) -> bytes:
         raise ValueError(f"{path} cannot be read: {error.strerror or error}") from None
 
 
+def _fetched(address: str) -> bytes:
+    """Return the bytes at an address, by fsspec."""
+    try:
+        import fsspec
+
+        with fsspec.open(address, "rb") as file:
+            data: bytes = file.read()
+            return data
+    except ImportError as error:
+        raise ValueError(
+            f"{address} needs fsspec and aiohttp ({error}): pip install 'fsspec[http]'"
+        ) from None
+    except Exception as error:  # whatever the network and its libraries raise
+        raise ValueError(f"{address} cannot be read: {_one_line(error)}") from None
+
+
 def _near(path: Path) -> str:
     if not path.parent.is_dir():
         return f": there is no folder {path.parent}"
@@ -80,160 +114,111 @@ def _near(path: Path) -> str:
     return f", did you mean {path.with_name(near)}?" if near else ""
 
 
-def _gunzip(path: Path, data: bytes) -> bytes:
+def _gunzip(name: str, data: bytes) -> bytes:
     try:
         return gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{path} is a gzip file that is cut off or damaged: {error}") from None
+        raise ValueError(f"{name} is a gzip file that is cut off or damaged: {error}") from None
 
 
-def _checked(path: Path, table: Any) -> Any:
-    """Refuse what no model can be trained on or asked with; see read_table."""
-    names = list(table.column_names)
-    blank = [str(place) for place, name in enumerate(names, 1) if not name.strip()]
-    if blank:
-        raise ValueError(f"column {', '.join(blank)} of {path} has no name: name it in the header")
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        listed = ", ".join(map(repr, twice))
-        raise ValueError(f"{path} has more than one column named {listed}: rename all but one")
-    if table.num_rows == 0:
-        raise ValueError(f"{path} has column names but no rows")
-    return table
+def _checked(name: str, read: Read) -> Read:
+    """Refuse what no model can be trained on or asked with; see ``read``."""
+    names = list(read.table.column_names)
+    unnamed = [place for place, one in enumerate(names) if not one.strip()]
+    if unnamed:
+        listed = ", ".join(str(place + 1) for place in unnamed)
+        read.notes.append(f"column {listed} of {name} has no name: it is left out")
+        kept = [place for place in range(len(names)) if place not in unnamed]
+        read.table = read.table.select(kept)
+        names = list(read.table.column_names)
+    check_different(name, names)
+    if read.table.num_rows == 0:
+        raise ValueError(f"{name} has column names but no rows")
+    return read
 
 
-def _arrow(path: Path, kind: str, read: Callable[[], Any]) -> Any:
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _arrow(name: str, kind: str, read: Callable[[], Any]) -> Read:
     import pyarrow as pa
 
     try:
-        return read()
+        return Read(read())
     except (pa.ArrowException, OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"{path} is not a readable {kind} file: {reason}") from None
+        raise ValueError(f"{name} is not a readable {kind} file: {_one_line(error)}") from None
 
 
-def _parquet(path: Path, data: bytes) -> Any:
+def _parquet(name: str, data: bytes, options: ReadOptions) -> Read:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return _arrow(path, "Parquet", lambda: pq.read_table(pa.BufferReader(data)))
+    return _arrow(name, "Parquet", lambda: pq.read_table(pa.BufferReader(data)))
 
 
-def _ipc(path: Path, data: bytes) -> Any:
+def _ipc(name: str, data: bytes, options: ReadOptions) -> Read:
     import pyarrow as pa
 
-    return _arrow(path, "Arrow", lambda: pa.ipc.open_file(pa.BufferReader(data)).read_all())
+    return _arrow(name, "Arrow", lambda: pa.ipc.open_file(pa.BufferReader(data)).read_all())
 
 
-def _ipc_stream(path: Path, data: bytes) -> Any:
+def _ipc_stream(name: str, data: bytes, options: ReadOptions) -> Read:
     import pyarrow as pa
 
-    return _arrow(path, "Arrow", lambda: pa.ipc.open_stream(pa.BufferReader(data)).read_all())
+    return _arrow(name, "Arrow", lambda: pa.ipc.open_stream(pa.BufferReader(data)).read_all())
 
 
-def _refuse(what: str) -> Callable[[Path, bytes], Any]:
-    def refuse(path: Path, data: bytes) -> Any:
-        raise ValueError(f"{path} is {what}: save the table as CSV, Parquet or Arrow")
+def _workbook(name: str, data: bytes, options: ReadOptions) -> Read:
+    """Read the first sheet of an Excel or OpenDocument workbook, by python-calamine."""
+    import csv
+    import io
+
+    try:
+        from python_calamine import CalamineWorkbook
+    except ImportError:
+        raise ValueError(
+            f"{name} is a zip or spreadsheet file: pip install python-calamine to read workbooks, "
+            "or save the table as CSV, Parquet or Arrow"
+        ) from None
+    try:
+        book = CalamineWorkbook.from_filelike(io.BytesIO(data))
+        rows = book.get_sheet_by_index(0).to_python(skip_empty_area=True)
+    except Exception as error:  # the library's own errors
+        raise ValueError(f"{name} is not a readable workbook: {_one_line(error)}") from None
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([_cell(value) for value in row] for row in rows)
+    read = read_csv(
+        name,
+        text.getvalue().encode("utf-8"),
+        ReadOptions(options.kinds, options.styles, options.missing),
+    )
+    if len(book.sheet_names) > 1:
+        read.notes.append(f"of {name} the first sheet is read, {book.sheet_names[0]!r}")
+    return read
+
+
+def _cell(value: Any) -> str:
+    """Return a cell of a workbook as a CSV file has it; whole numbers are stored as floats."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _refuse(what: str) -> Callable[[str, bytes, ReadOptions], Read]:
+    def refuse(name: str, data: bytes, options: ReadOptions) -> Read:
+        raise ValueError(f"{name} is {what}: save the table as CSV, Parquet or Arrow")
 
     return refuse
 
 
-_FORMATS: dict[bytes, Callable[[Path, bytes], Any]] = {
+_FORMATS: dict[bytes, Callable[[str, bytes, ReadOptions], Read]] = {
     b"PAR1": _parquet,
     b"ARROW1": _ipc,
     b"\xff\xff\xff\xff": _ipc_stream,
     b"FEA1": _refuse("a Feather file of version 1"),
-    b"PK\x03\x04": _refuse("a zip or spreadsheet file"),
-    b"\xff\xfe": _refuse("UTF-16 text, not UTF-8"),
-    b"\xfe\xff": _refuse("UTF-16 text, not UTF-8"),
+    b"PK\x03\x04": _workbook,
+    b"\xd0\xcf\x11\xe0": _workbook,
 }
-
-
-def _csv(path: Path, data: bytes, text: Sequence[str]) -> Any:
-    import pyarrow as pa
-    from pyarrow import csv as pacsv
-
-    data = data.removeprefix(b"\xef\xbb\xbf")
-    _check_utf8(path, data)
-    lines = _sample(data)
-    separator = _separator(lines)
-    convert = pacsv.ConvertOptions(
-        null_values=list(MISSING),
-        strings_can_be_null=True,
-        column_types={name: pa.string() for name in text},
-        decimal_point="," if _decimal_comma(lines, separator) else ".",
-    )
-    parse = pacsv.ParseOptions(delimiter=separator, newlines_in_values=b'"' in data)
-
-    def read(block: int) -> Any:
-        options = pacsv.ReadOptions(block_size=block, use_threads=len(data) > block)
-        return pacsv.read_csv(pa.BufferReader(data), options, parse, convert)
-
-    try:
-        try:
-            return read(1 << 20)
-        except pa.ArrowInvalid:
-            # A type guessed from the first block may fail in a later one: guess from them all.
-            if len(data) <= 1 << 20:
-                raise
-            return read(len(data) + 1)
-    except pa.ArrowInvalid as error:
-        raise _malformed(path, data, separator, str(error)) from None
-
-
-def _check_utf8(path: Path, data: bytes) -> None:
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ValueError(
-            f"line {line} of {path} is not UTF-8 text (byte 0x{data[error.start]:02x} at place "
-            f"{error.start}): save the file as UTF-8"
-        ) from None
-
-
-def _sample(data: bytes) -> list[str]:
-    """Return the first lines of a file, at most 20, whole ones where there are any."""
-    text = data[:_SAMPLE].decode("utf-8", errors="ignore")
-    lines = text.splitlines()
-    if len(data) > _SAMPLE and len(lines) > 1:
-        lines.pop()
-    return [line for line in lines if line][:20]
-
-
-def _separator(lines: Sequence[str]) -> str:
-    """Find the separator: the one that cuts the lines into equally many fields, and into most."""
-
-    def score(separator: str) -> tuple[bool, int]:
-        counts = [len(fields) for fields in csv.reader(lines, delimiter=separator)]
-        return len(set(counts)) == 1 and counts[0] > 1, counts[0] if counts else 0
-
-    return max(_SEPARATORS, key=score)
-
-
-def _decimal_comma(lines: Sequence[str], separator: str) -> bool:
-    """Say whether numbers are written 1,5: some are, and none is written 1.5."""
-    if separator == ",":
-        return False
-    fields = [field.strip() for row in csv.reader(lines[1:], delimiter=separator) for field in row]
-    written = {mark: re.compile(rf"[-+]?\d*{re.escape(mark)}\d+([eE][-+]?\d+)?") for mark in ",."}
-    comma, point = (any(map(written[mark].fullmatch, fields)) for mark in ",.")
-    return comma and not point
-
-
-def _malformed(path: Path, data: bytes, separator: str, reason: str) -> ValueError:
-    """Find the first line whose number of fields differs from the header's."""
-    reader = csv.reader(io.StringIO(data.decode("utf-8"), newline=""), delimiter=separator)
-    try:
-        expected = len(next(reader))
-        before = reader.line_num
-        for fields in reader:
-            if fields and len(fields) != expected:
-                return ValueError(
-                    f"line {before + 1} of {path} has {len(fields)} fields where the header has "
-                    f"{expected}: mend the line, or put quotes around text with {separator!r} in it"
-                )
-            before = reader.line_num
-    except (csv.Error, StopIteration) as error:
-        reason = reason or str(error)
-    return ValueError(f"{path} is not a readable CSV file: {' '.join(reason.split())}")

@@ -28,7 +28,10 @@ class Choices:
     ``hidden``: sizes of the hidden layers, none for a linear model. ``batch_size``: rows a step.
     ``patience``: stop after this many epochs without a better validation cost.
     ``test_share`` and ``validation_share`` are shares of all rows, drawn at random, or with
-    ``latest`` those of that column's greatest dates or numbers.
+    ``latest`` those of that column's greatest dates or numbers; rows with one value of ``group``
+    are in one part.
+    ``category``, ``number``: columns to read as words and as numbers. ``missing``: further words
+    for no value. ``encoding``: of a CSV file. ``skip_missing``: leave out rows without a target.
     """
 
     task: str | None = None
@@ -46,6 +49,12 @@ class Choices:
     validation_share: float | None = None
     latest: str | None = None
     drop: tuple[str, ...] = ()
+    category: tuple[str, ...] = ()
+    number: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    encoding: str | None = None
+    group: str | None = None
+    skip_missing: bool = False
     seed: int = 0
     dtype: str = "float32"
     threads: int | None = None

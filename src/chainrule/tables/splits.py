@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..mathematics.random import SPLIT, key, permutation
-from .columns import Column, as_measures, rows_text
+from .columns import Column, as_measures
 from .lookalikes import meant
 
 Rows = npt.NDArray[np.int64]
@@ -57,6 +57,38 @@ def split_rows(
     return Split(train, validating, held)
 
 
+def split_groups(
+    groups: npt.NDArray[Any],
+    test: float,
+    validation: float,
+    seed: int,
+    classes: npt.NDArray[Any] | None = None,
+) -> Split:
+    """Split rows so that those of one group (m,) are in one part; see ``split_rows``.
+
+    With ``classes``, groups are drawn in proportion to the class of their first row.
+    Raises ValueError as ``split_rows``, and where there are fewer than three groups.
+    """
+    _check_shares(test, validation)
+    names, first, of_row = np.unique(groups, return_index=True, return_inverse=True)
+    if len(names) < 3:
+        raise ValueError(f"there are {len(names)} groups of rows: three or more are needed")
+    strata = np.zeros(len(names), np.int64) if classes is None else np.asarray(classes)[first]
+    sizes = np.bincount(of_row.ravel())
+    part = np.zeros(len(names), np.int64)
+    for number, share in ((1, test), (2, validation)):
+        order = permutation(len(names), key(seed, SPLIT, number - 1))
+        for stratum in np.unique(strata):
+            free = order[(strata[order] == stratum) & (part[order] == 0)]
+            quota = share * sizes[strata == stratum].sum()
+            # A group is taken while most of it lies within the quota; one always stays.
+            inside = np.cumsum(sizes[free]) - sizes[free] / 2 <= quota
+            part[free[inside][: max(len(free) - 1, 0)]] = number
+    parts = part[of_row.ravel()]
+    train, tested, validated = (np.flatnonzero(parts == number) for number in range(3))
+    return Split(train, validated, tested)
+
+
 def split_latest(column: Column, test: float, validation: float) -> Split:
     """Hold out the rows whose dates or numbers are the greatest to test, those before to validate.
 
@@ -70,10 +102,11 @@ def split_latest(column: Column, test: float, validation: float) -> Split:
             f"{meant(column.values[~column.missing].tolist())}"
         )
     values = as_measures(column)
-    if column.missing.any():
+    gaps = np.flatnonzero(column.missing)
+    if gaps.size:
         raise ValueError(
-            f"column {column.name!r} has no value in {rows_text(np.flatnonzero(column.missing))}: "
-            "which rows are the latest is not known"
+            f"column {column.name!r} has no value in {column.where(gaps)}: which rows are the "
+            "latest is not known"
         )
     m = len(values)
     order = np.argsort(values, kind="stable")
