@@ -119,6 +119,9 @@ LAYERS = [
     layer_case("sign", "sigmoid", dz_is(lambda da, z, a, df: -da * df(z))),
     layer_case("factor 2", "tanh", dz_is(lambda da, z, a, df: 2 * da * df(z))),
     layer_case("doubled 1/m", "tanh", dz_is(lambda da, z, a, df: da * df(z) / len(da))),
+    layer_case("upstream squared", "tanh", dz_is(lambda da, z, a, df: da**2 * df(z))),
+    layer_case("upstream left out", "sigmoid", dz_is(lambda da, z, a, df: df(z))),
+    layer_case("one row for all", "tanh", dz_is(lambda da, z, a, df: da[:1] * df(z))),
     layer_case("stale z", "tanh", dz_is(lambda da, z, a, df: da * df(np.roll(z, 1, axis=0)))),
     layer_case("stale z", "sigmoid", dz_is(lambda da, z, a, df: da * df(z * 0.7 + 0.4)), "changed"),
     layer_case(
@@ -250,6 +253,8 @@ def penalty_on_biases(g, c):
 NOTES = [
     notes_case("missing 1/m", 3, change={"dz3": lambda v, c: v * v.shape[1]}),
     notes_case("doubled 1/m", 3, change={"dz3": lambda v, c: v / v.shape[1]}),
+    notes_case("target not subtracted", 3, change={"dz3": lambda v, c: c["a3"] / v.shape[1]}),
+    notes_case("mean over outputs", 3, change={"dz3": lambda v, c: v / 3}),
     notes_case("factor 2", 3, change={"dz3": lambda v, c: 2 * v}),
     notes_case("sign", 3, change={"dz3": lambda v, c: -v}),
     notes_case("sign", 2, change={"dz2": lambda v, c, da: -v}, note="hidden"),

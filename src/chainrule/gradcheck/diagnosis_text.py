@@ -59,6 +59,7 @@ def names(model: UserNetwork, l: int) -> dict[str, str]:
         "p": below,
         "L": "" if single else str(L),
         "m": str(len(model.x)),
+        "n": str(model.a[-1].shape[1]),
         "W": W,
         "b": b,
         "dW": dW,

@@ -147,6 +147,18 @@ def a_minus_y(scale: Callable[[LayerBackward], float]) -> Edit:
     return replace_dz(new)
 
 
+def without_target(s: LayerBackward) -> Any:
+    """Return dz with a in place of a - y, or of the cost's slope at y = 0."""
+    if s.model.cost is None or s.model.y is None or not np.any(s.model.y):
+        return None
+    return s.a * s.model.shares[:, None]
+
+
+def upstream(s: LayerBackward, da: Any) -> Any:
+    """Return dz with another da; only where da comes from outside, not from a cost."""
+    return None if s.model.cost is not None else dz_of(da, s.z, s.a, s.layer.f)
+
+
 def stopped_cut(s: LayerBackward) -> Any:
     """huber's slope without its cut, absolute error's without its sign: a - y again."""
     if s.model.cost is None or s.model.y is None or not s.model.cost.kinks:

@@ -29,6 +29,8 @@ from .edits import (
     stopped_cut,
     through_transposed,
     times,
+    upstream,
+    without_target,
 )
 
 MISTAKES: Sequence[Mistake] = (
@@ -37,7 +39,7 @@ MISTAKES: Sequence[Mistake] = (
         "the factor 1/m is missing: J is a mean over {m} samples, and the gradient a sum.",
         "dz{L} = (1/m) × what it is now; from there on the chain rule alone",
         "dz",
-        (times(lambda s: s.m), times(count), times(lambda s: s.z.shape[1])),
+        (times(lambda s: s.m),),
         only_top=True,
     ),
     Mistake(
@@ -45,7 +47,66 @@ MISTAKES: Sequence[Mistake] = (
         "the factor 1/m is there twice: the gradient is {m} times too small.",
         "d{W} = {dW}, without a further / m: 1/m is in dz{L} already",
         "dz",
-        (times(lambda s: 1 / s.m), times(lambda s: 1 / count(s))),
+        (times(lambda s: 1 / s.m),),
+        only_top=True,
+    ),
+    Mistake(
+        "missing 1/m",
+        "the gradient is {m} × {n} times too large: J is a mean over {m} samples and their {n} "
+        "outputs, and the gradient a sum.",
+        "dz{L} = 1/({m} × {n}) × what it is now; from there on the chain rule alone",
+        "dz",
+        (times(count),),
+        only_top=True,
+    ),
+    Mistake(
+        "doubled 1/m",
+        "the gradient is {m} × {n} times too small: it is divided once more by the number of "
+        "samples and of outputs.",
+        "dz{L} = {m} × {n} × what it is now",
+        "dz",
+        (times(lambda s: 1 / count(s)),),
+        only_top=True,
+    ),
+    Mistake(
+        "mean over outputs",
+        "the number of outputs, {n}, is a factor too many or too few: one of J and the gradient is "
+        "a mean over them, the other is not.",
+        "dz{L} = {dz}, of the same mean as J",
+        "dz",
+        (times(lambda s: s.z.shape[1]), times(lambda s: 1 / s.z.shape[1])),
+        only_top=True,
+    ),
+    Mistake(
+        "target not subtracted",
+        "y is not subtracted: dz{L} is worked out from a{L} alone.",
+        "dz{L} = (a{L} - y) × its share, or {dz}",
+        "dz",
+        (replace_dz(without_target),),
+        only_top=True,
+    ),
+    Mistake(
+        "upstream squared",
+        "the gradient that comes in, da{l}, is there twice: dz{l} has its square.",
+        "dz{l} = da{l} * f'(z{l}), da{l} once",
+        "dz",
+        (replace_dz(lambda s: upstream(s, s.da**2)),),
+        only_top=True,
+    ),
+    Mistake(
+        "upstream left out",
+        "the gradient that comes in, da{l}, is left out: dz{l} is f'(z{l}) alone.",
+        "dz{l} = da{l} * f'(z{l})",
+        "dz",
+        (replace_dz(lambda s: upstream(s, np.ones_like(s.da))),),
+        only_top=True,
+    ),
+    Mistake(
+        "one row for all",
+        "the gradient that comes in, da{l}, is that of the first sample, taken for all.",
+        "dz{l} = da{l} * f'(z{l}), each sample with its own da{l}",
+        "dz",
+        (replace_dz(lambda s: upstream(s, np.broadcast_to(s.da[:1], s.da.shape))),),
         only_top=True,
     ),
     Mistake(

@@ -16,7 +16,7 @@ from .evidence import FITS, Evidence, Finding, Pattern, known
 from .inside import NORMS_INSIDE
 from .normalisation import NORMS, each_line
 from .ratios import by_argument, by_logarithm, by_upstream, log_parameters
-from .structure import PLACES, conjugate
+from .structure import PLACES, conjugate, swapped
 
 Array = npt.NDArray[Any]
 # Errors this small beside the gradient, without any common factor, are those of a short float.
@@ -134,6 +134,7 @@ def _zero(t: Checked, evidence: Evidence) -> Finding | None:
 
 
 PATTERNS: Sequence[Pattern] = (
+    swapped,
     _transposed,
     _zero,
     _penalty,

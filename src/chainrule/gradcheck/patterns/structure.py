@@ -220,7 +220,6 @@ def constant_rows(t: Checked, evidence: Evidence) -> Finding | None:
 
 
 PLACES: Sequence[Pattern] = (
-    swapped,
     symmetric,
     transpose_missing,
     half_spectrum,

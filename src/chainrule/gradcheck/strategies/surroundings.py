@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,9 +45,17 @@ def surroundings_of(subject: Subject) -> Surroundings:
     changes: list[float] = []
     for _ in range(2):
         J = subject.along([size(leaf) * rng.standard_normal(leaf.shape) for leaf in subject.leaves])
-        changes += [J(side * REACH) - subject.J0 for side in (1, -1)]
+        changes += [_value(J, side * REACH) - subject.J0 for side in (1, -1)]
     finite = [change for change in changes if np.isfinite(change)]
     return Surroundings(max(map(abs, finite), default=0.0), all(c > 0 for c in finite))
+
+
+def _value(J: Callable[[float], float], t: float) -> float:
+    """Return J(t), NaN where the cost raises: so far from the point it need not be defined."""
+    try:
+        return J(t)
+    except Exception:
+        return float("nan")
 
 
 def acquit_at_minimum(sweep: Sweep, tensors: Sequence[Checked], around: Surroundings) -> str:
