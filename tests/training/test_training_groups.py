@@ -74,11 +74,14 @@ def in_torch(optimizer: str, steps: int, rate: float) -> np.ndarray:
         (f"adamw(0.9, 0.999, 1e-8, {DECAY})", "AdamW", 0.01),
     ],
 )
-def test_groups_are_those_of_torch(ours: str, theirs: str, rate: float) -> None:
+@pytest.mark.parametrize("engine", ["native", "reference"])
+def test_groups_are_those_of_torch(ours: str, theirs: str, rate: float, engine: str) -> None:
+    if engine == "native":
+        pytest.importorskip("chainrule.engines._core")
     net = network()
     net.fit(
         X, Y, optimizer=ours, learning_rate=rate, epochs=25, batch_size=None, tolerance=None,
-        shuffle=False, groups=GROUPS, progress=False,
+        shuffle=False, groups=GROUPS, engine=engine, progress=False,
     )  # fmt: skip
     np.testing.assert_allclose(net.theta, in_torch(theirs, 25, rate), rtol=1e-9, atol=1e-12)
 
@@ -93,6 +96,34 @@ def test_factors_of_one_change_nothing_beyond_rounding(name: str, dtype: str) ->
     np.testing.assert_allclose(
         grouped.theta, plain.theta, rtol=1e-5 if dtype == "float32" else 1e-13
     )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", cr.OPTIMIZERS)
+def test_native_gradients_give_the_steps_of_the_reference(name: str, dtype: str) -> None:
+    pytest.importorskip("chainrule.engines._core")
+    w = RNG.uniform(0, 2, 24)
+    thetas = []
+    for engine in ("native", "reference"):
+        net = cr.Network([3, 40, 20, 1], seed=2, dropout=0.2, l2=0.01, l1=0.001, dtype=dtype)
+        history = net.fit(
+            X, Y, optimizer=name, epochs=3, batch_size=7, groups=GROUPS[:2], engine=engine,
+            sample_weight=w, clip_norm=0.5, clip_value=0.2, learning_rate=0.01, tolerance=None,
+        )  # fmt: skip
+        assert history.engine == ("native gradients" if engine == "native" else "reference")
+        thetas.append(net.theta)
+    exact = dtype == "float64"
+    np.testing.assert_allclose(*thetas, rtol=1e-9 if exact else 2e-3, atol=1e-12 if exact else 1e-4)
+
+
+def test_threads_change_no_bit_with_groups() -> None:
+    thetas = []
+    for threads in (1, 2, 3):
+        net = cr.Network([3, 300, 200, 1], seed=2, dtype="float32")
+        net.fit(X, Y, groups=GROUPS[:2], threads=threads, epochs=3, tolerance=None)
+        thetas.append(net.theta)
+    assert (thetas[0] == thetas[1]).all()
+    assert (thetas[0] == thetas[2]).all()
 
 
 def test_a_rate_of_zero_freezes() -> None:
@@ -129,12 +160,9 @@ def test_a_run_with_other_groups_is_not_resumed(tmp_path: Path) -> None:
         ({"groups": [ParameterGroup(layer=3)]}, "no parameter of the network is in"),
         ({"groups": [{"name": "b"}]}, "groups must be ParameterGroup records, not"),
         ({"groups": GROUPS, "optimizer": "lbfgs"}, "leave out groups"),
-        ({"groups": GROUPS, "engine": "native"}, "lacks learning rates and decay by parameter"),
     ],
 )
 def test_bad_groups_are_refused(change: dict[str, Any], words: str) -> None:
-    if change.get("engine") == "native":
-        pytest.importorskip("chainrule.engines._core")
     with pytest.raises((ValueError, TypeError), match=words):
         network().fit(X, Y, **change)
 

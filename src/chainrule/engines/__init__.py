@@ -31,6 +31,8 @@ def choose(name: str, problem: Problem) -> tuple[Engine, str]:
         if name == "native":
             raise ValueError(unbuilt() or "the native engine was not built: use engine='reference'")
         return fallback, unbuilt()
+    if problem.rate_factors is not None or problem.decay_factors is not None:
+        native = import_module(".grouped", __name__)
     missing = native.lacks(problem)
     if missing is None:
         return native, ""

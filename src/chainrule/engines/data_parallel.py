@@ -70,7 +70,7 @@ def same_engine(team: Team, name: str, engine: Any) -> Any:
     ranks have it for one instruction set; others could round the same step differently. Raises
     ValueError for ``"native"`` where they have not.
     """
-    native = engine.name == "native"
+    native = engine.name.startswith("native")
     kinds = team.gather(f"{engine.name} {engine.isa()}" if native else engine.name)
     if len(set(kinds)) == 1:
         return engine
