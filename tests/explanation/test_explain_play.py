@@ -311,7 +311,7 @@ def test_training_plays_pauses_scrubs_back_and_undoes(show: Open) -> None:
 
 CASES: dict[str, tuple[list[int], str, str, str]] = {
     "xor": ([2, 2, 1], "sigmoid", "sigmoid", "logistic"),
-    "table": ([8, 6, 4, 1], "tanh", "sigmoid", "logistic"),
+    "table": ([8, 6, 4, 1], "relu", "sigmoid", "logistic"),
     "digits": ([16, 8, 5], "tanh", "softmax", "cross_entropy"),
     "number": ([5, 4, 1], "sigmoid", "identity", "squared_error"),
     "words": ([7, 5, 3], "softplus", "softmax", "cross_entropy"),

@@ -229,7 +229,7 @@ def test_a_curve_of_receiver_operation_by_hand() -> None:
 def test_notebooks_show_networks_and_histories() -> None:
     net = cr.Network([2, 3, 1], hidden="tanh", output="sigmoid", dropout=0.2)
     text = Reader(net._repr_html_()).text
-    for word in ("dense", "dropout", "rate 0.2", "tanh", "W 3 × 2, b 3", "f¹"):
+    for word in ("affine", "activation", "dropout", "rate 0.2", "tanh", "W 3 × 2, b 3", "f¹"):
         assert word in text
     history = net.fit([[0.0, 1.0], [1.0, 0.0]], [0, 1], epochs=3, tolerance=None, progress=False)
     shown = history._repr_html_()
@@ -337,3 +337,29 @@ def test_what_a_prompt_shows_is_one_line() -> None:
     )
     assert "they agree" in repr(one)
     assert "∂J/∂W¹, 3 × 2, 5 factors" in repr(cr.expand(net, [[1.0, 2.0]], [1], numerical=False))
+
+
+def test_explain_without_arguments_writes_the_page_of_the_notes(run: Run) -> None:
+    result = run("explain", "-o", "notes.html")
+    assert result.exit_code == 0, result.stderr
+    page = Path("notes.html").read_text(encoding="utf-8")
+    assert "<title>Backpropagation: the notes, alive</title>" in page
+    assert '"sizes":[2,2,1]' in page
+    result = run("explain", "table.model")
+    assert result.exit_code == 2
+    assert "DATA is missing" in result.stderr
+
+
+@pytest.mark.parametrize("table", ["table", "numbers", "three"])
+def test_a_tables_page_has_own_values_units_and_the_models_training(run: Run, table: str) -> None:
+    result = run("explain", f"{table}.model", f"{table}.csv", "-o", "own.html")
+    assert result.exit_code == 0, result.stderr
+    found = re.search(
+        r'id="data">(.*?)</script>', Path("own.html").read_text(encoding="utf-8"), re.S
+    )
+    assert found
+    data = json.loads(found[1])
+    assert len(data["own"]) == len(data["rows"])
+    assert len(data["own"][0]) == data["sizes"][0]
+    assert data["training"]["optimizer"]
+    assert len(data["history"]["cost"]) > 1

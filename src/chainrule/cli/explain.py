@@ -9,57 +9,47 @@ import click
 from .output import Voice, common, print_json
 
 if TYPE_CHECKING:
-    from ..tables.target import TargetEncoder
+    from ..explanation import Page
 
 
 @click.command(short_help="Write a page that shows forward and backward propagation.")
-@click.argument("model")
-@click.argument("data")
-@click.option("--row", type=int, default=1, show_default=True, help="Row of DATA shown first.")
+@click.argument("model", required=False)
+@click.argument("data", required=False)
+@click.option("--row", type=int, help="Row of DATA shown first [default: one of a median cost].")
 @click.option(
     "--output", "-o", default="explain.html", show_default=True, help="The page to write."
 )
 @common
 def explain(
-    model: str, data: str, row: int, output: str, as_json: bool, quiet: bool, debug: bool
+    model: str | None,
+    data: str | None,
+    row: int | None,
+    output: str,
+    as_json: bool,
+    quiet: bool,
+    debug: bool,
 ) -> None:
     """Show both passes of the file MODEL on rows of the table DATA, which has the target's column.
 
+    Without MODEL and DATA it is the page of the notes: a 2-2-1 network that learns XOR.
     The page holds everything it needs: open it in a browser, from disk.
 
     \b
     Example:
       chainrule explain model.safetensors data/breast_cancer.csv --row 3
     """
-    from ..explanation import explain as page_of
+    from ..explanation import notes_page
     from ..files.atomic import check_writable
-    from ..tables.model import TableModel
-    from ..tables.target import STANDARD_Y
 
     check_writable(output)
-    loaded = TableModel.load(model)
     voice = Voice(quiet)
-    rows = loaded.read(data, with_target=True, say=voice)
-    X, warnings = loaded.encoder.encode(rows, loaded.network.dtype)
-    for warning in warnings:
-        voice(f"warning: {warning}")
-    if not 1 <= row <= len(X):
-        raise click.UsageError(f"--row {row} is not there: {data} has the rows 1 to {len(X)}")
-    target = loaded.target
-    y = target.encode(target.values_of(rows[target.name]), loaded.network.dtype)
-    outputs = target.classes if target.task == "multiclass" else [output_name(target)]
     try:
-        page = page_of(
-            loaded.network,
-            X,
-            y,
-            inputs=loaded.encoder.feature_names,
-            outputs=outputs,
-            row=row - 1,
-            first_row=1,
-            title=f"How {target.name} is predicted, and learnt",
-            notes=loaded.encoder.sentences + [STANDARD_Y] * (target.task == "regression"),
-        )
+        if model is None:
+            page = notes_page()
+        elif data is None:
+            raise click.UsageError("DATA is missing: give the table whose rows are shown")
+        else:
+            page = _page_of_table(model, data, row, voice)
     except ImportError as missing:
         raise click.UsageError(str(missing)) from None
     page.save(output)
@@ -70,6 +60,15 @@ def explain(
     voice(f"wrote {output}; open it in a browser")
 
 
-def output_name(target: TargetEncoder) -> str:
-    """Return the name of a single output: the class whose probability it is, or the target."""
-    return f"{target.name} = {target.classes[1]}" if target.task == "binary" else target.name
+def _page_of_table(model: str, data: str, row: int | None, voice: Voice) -> Page:
+    from ..explanation.table_page import table_page
+    from ..tables.model import TableModel
+
+    loaded = TableModel.load(model)
+    rows = loaded.read(data, with_target=True, say=voice)
+    X, warnings = loaded.encoder.encode(rows, loaded.network.dtype)
+    for warning in warnings:
+        voice(f"warning: {warning}")
+    if row is not None and not 1 <= row <= len(X):
+        raise click.UsageError(f"--row {row} is not there: {data} has the rows 1 to {len(X)}")
+    return table_page(loaded, rows, X, None if row is None else row - 1)

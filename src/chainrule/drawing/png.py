@@ -126,7 +126,7 @@ def _lines(axes: Any, box: Box) -> None:
     step = 16.0
     top = box.y - step * (len(box.lines) - 1) / 2
     for k, line in enumerate(box.lines):
-        small = k > 0 or "=" in line
+        small = k > 0 or (len(box.lines) == 1 and "=" in line)
         fitting = min(11.0, FITTING * box.width / max(len(line), 1) - 1)
         _write(
             axes,

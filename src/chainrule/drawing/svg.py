@@ -100,7 +100,7 @@ def _lines(box: Box) -> str:
     texts = []
     for k, line in enumerate(box.lines):
         size = ' font-weight="600"'
-        if k or "=" in line:
+        if k or (len(box.lines) == 1 and "=" in line):
             size = f' font-size="{min(12.0, FITTING * box.width / max(len(line), 1)):.3g}"'
         texts.append(
             f'<text x="{box.x:g}" y="{top + step * k:g}" text-anchor="middle"{size}>'

@@ -10,6 +10,7 @@ from .expansion import Expansion, expand
 from .factors import Factor
 from .gradient_flow import Finding, findings
 from .illustration import Illustration, illustrate
+from .notes_page import notes_page
 from .page import Page, explain
 from .unit_level import Names
 
@@ -24,4 +25,5 @@ __all__ = [
     "explain",
     "findings",
     "illustrate",
+    "notes_page",
 ]

@@ -28,9 +28,7 @@ class Page {
     this.reader = new Reader(this);
     this.wire();
     applyAddress(this, (this.data.at ? `${this.data.at}&` : "") + location.hash.slice(1));
-    this.showLevel(this.level);
-    this.showMode(this.mode);
-    this.render();
+    this.show();
     this.later();
   }
 
@@ -65,9 +63,7 @@ class Page {
     window.addEventListener("hashchange", () => {
       if (location.hash.slice(1) === addressOf(this)) return;
       applyAddress(this, location.hash.slice(1));
-      this.showLevel(this.level);
-      this.showMode(this.mode);
-      this.render();
+      this.show();
     });
   }
 
@@ -115,6 +111,14 @@ class Page {
     event.preventDefault();
     this.showMode(modes[(modes.indexOf(this.mode) + way + 3) % 3]);
     $(`tab-${this.mode}`).focus();
+  }
+
+  /** Show the state as it is: level, mode, and all numbers. */
+  show() {
+    this.pass = null;
+    this.showLevel(this.level);
+    this.showMode(this.mode);
+    this.render();
   }
 
   showLevel(level) {

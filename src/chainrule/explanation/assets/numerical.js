@@ -102,7 +102,7 @@ function boxesBackwards(last) {
 /** The first box on the way back whose numbers are not those of the numerical derivative, or null. */
 function faultyBox(model, theta, pass, telling) {
   for (const [quantity, l] of boxesBackwards(model.last)) {
-    const units = telling(l).slice(0, 6);
+    const units = telling(l).slice(0, quantity === "dW" ? MOST_COMPARED / 10 : MOST_COMPARED);
     const inputs = quantity === "dW" ? telling(l - 1).slice(0, 4) : [null];
     for (const unit of units) {
       for (const input of inputs) {

@@ -62,8 +62,8 @@ class Reader {
     fill($("chapter-words"), ...chapter.words.map((words) => make("p", {}, words)), answer);
     $("panel-read").scrollTop = 0;
     if (!set) return;
-    this.page.showLevel(chapter.level);
-    this.page.goTo(chapter.step(this.page));
-    if (chapter.mode) this.page.showMode(chapter.mode);
+    const { page } = this;
+    Object.assign(page, { level: chapter.level, at: chapter.step(page), mode: chapter.mode ?? page.mode });
+    if (page.pass) page.show();
   }
 }

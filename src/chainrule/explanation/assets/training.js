@@ -9,7 +9,7 @@ class Training {
     this.page = page;
     this.frames = page.snapshots.map(({ epoch, name, theta }) => ({ epoch, name, theta }));
     this.recorded = this.frames.length;
-    if (!this.frames.length) this.frames = [{ epoch: 0, name: "as given", theta: page.trained }];
+    if (!this.frames.length) this.frames = [{ epoch: page.data.history.cost.length, name: page.thetaName, theta: page.trained }];
     this.at = this.frames.length - 1;
     this.epoch = this.frames[this.at].epoch;
     this.costs = page.data.history.cost.map((J, k) => ({ epoch: k + 1, J }));
