@@ -57,6 +57,49 @@ def test_json_has_no_nan_and_html_no_holes():
     )
 
 
+def test_page_of_a_failed_check_marks_every_wrong_entry_beside_the_numerical_value():
+    report = check_gradients(cost, wrong, P)
+    html = str(report.page())
+    assert html.count(" ✗</td>") == report.count(1) == 12
+    assert "gradient as checked" in html
+    assert "<caption>numerical</caption>" in html
+    assert f"{report['W'].numeric[1, 2]:.5g}</td>" in html
+    assert "error against step" in html
+    assert report.diagnoses[0].sentence.replace("'", "&#x27;") in html
+    assert "✗" not in str(check_gradients(cost, right, P).page())
+
+
+def test_page_shows_our_gradient_where_the_network_is_found():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
+
+    def J(p):
+        return ((np.tanh(X @ p["W"].T) - y) ** 2).sum() / 12
+
+    def gradient(p, f_slope):
+        a = np.tanh(X @ p["W"].T)
+        return {"W": ((a - y) / 6 * (1 - a * a if f_slope else 1)).T @ X}
+
+    report = check_gradients(
+        J, lambda p: gradient(p, False), {"W": rng.normal(size=(2, 3))}, X=X, y=y
+    )
+    assert "ours: the chain rule" in str(report.page())
+    np.testing.assert_allclose(report["W"].ours, gradient({"W": report["W"].parameter}, True)["W"])
+
+
+def test_page_of_a_large_array_shows_the_part_around_the_worst_entry():
+    x = np.linspace(0.1, 1, 40 * 50).reshape(40, 50)
+
+    def gradient(p):
+        g = 2 * p["x"]
+        g[33, 44] *= 3
+        return {"x": g}
+
+    html = str(check_gradients(lambda p: float((p["x"] ** 2).sum()), gradient, {"x": x}).page())
+    assert "(rows 28 to 37, columns 40 to 47)" in html
+    assert html.count(" ✗</td>") == 1
+
+
 def test_saved_page(tmp_path):
     check_gradients(cost, right, P).save(tmp_path / "r.html")
     assert (tmp_path / "r.html").read_text(encoding="utf-8").startswith("<!doctype html>")

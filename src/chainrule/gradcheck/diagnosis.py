@@ -52,6 +52,10 @@ def _diagnose(report: ReportRecord, model: UserNetwork | None, evidence: Evidenc
         report.tensors, model.named(backward(model)[0]), numeric=True
     ):
         model = None
+    if model is not None:
+        right = model.named(backward(model)[0])
+        for t in report.tensors:
+            t.ours = right.get(t.name)
     diagnoses = list(_mistakes_made(report.tensors, model)) if model is not None else []
     rounding, patterns = precision_only(wrong), [] if diagnoses else list(from_patterns(evidence))
     # Rounding fits no pattern, but by chance in a short vector: what does throughout is none.
@@ -106,8 +110,11 @@ def _mistakes_made(tensors: Sequence[Checked], model: UserNetwork) -> Iterator[D
     """Make every mistake on purpose; yield those whose gradient is the one in hand."""
     seen: set[tuple[str, int]] = set()
     for mistake, edit, at in _variants(model):
+        # Of one layer and of all, where the others do not show it, the one is the mistake.
+        if (mistake.name, at) in seen or (at <= 0 and any(n == mistake.name for n, _ in seen)):
+            continue
         gradients, possible = backward(model, mistake, edit, at)
-        if not possible or (mistake.name, at) in seen:
+        if not possible:
             continue
         if agrees(tensors, model.named(gradients)):
             seen.add((mistake.name, at))

@@ -1,5 +1,5 @@
-"""The report as a page: the same words, with a heat map of errors per W and the V curve of
-steps."""
+"""The report as a page: the same words, the gradients of wrong arrays side by side, a heat map of
+errors for each W and the curve of the error over the step."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 
 from .render import HEAD, lines_after, lines_before, reasons, row
 from .report_record import ReportRecord
+from .side_by_side import STYLE as SIDE_STYLE
+from .side_by_side import side_by_side
 from .verdicts import UNCHECKED, UNDECIDABLE, WRONG, Checked
 
 COLOURS = {"right": "#1a7f37", "wrong": "#c0392b", "undecidable": "#b7791f"}
@@ -35,12 +37,13 @@ def page(report: ReportRecord) -> str:
         heat_map(t) for t in report.tensors if t.analytic.ndim == 2 and t.analytic.size > 3
     )
     curves = "".join(v_curve(report, t) for t in _worst(report))
+    sides = "".join(side_by_side(t) for t in report.tensors if t.count(WRONG))
     colour = COLOURS[report.verdict]
     return (
-        f'<div class="cr-check"><style>{STYLE}</style>'
+        f'<div class="cr-check"><style>{STYLE}{SIDE_STYLE}</style>'
         f'<p style="color:{colour}"><b>{escape(before[0])}</b></p>'
         + "".join(f"<div>{escape(line)}</div>" for line in before[1:])
-        + f"<table><tr>{head}</tr>{rows}</table>{maps}{curves}"
+        + f"<table><tr>{head}</tr>{rows}</table>{sides}{maps}{curves}"
         + "".join(f"<div><small>{escape(line)}</small></div>" for line in after)
         + "</div>"
     )

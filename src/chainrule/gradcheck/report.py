@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,24 @@ class GradientError(AssertionError):
     def __init__(self, report: Report) -> None:
         super().__init__(str(report))
         self.report = report
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPage:
+    """A report as HTML: an element for a notebook, and a whole document."""
+
+    element: str
+    document: str
+
+    def _repr_html_(self) -> str:
+        return self.element
+
+    def __str__(self) -> str:
+        return self.document
+
+    def save(self, path: str | Path) -> None:
+        """Write the document."""
+        Path(path).write_text(self.document, encoding="utf-8")
 
 
 class Report(ReportRecord):
@@ -57,9 +76,17 @@ class Report(ReportRecord):
             return
         Console().print(self)
 
+    def page(self) -> ReportPage:
+        """Return the report as a page: gradient, numerical value and ours side by side.
+
+        Wrong entries are marked; the diagnosis stands above, the curve of the error over the step
+        below. A notebook displays it; ``page().save("report.html")`` writes it.
+        """
+        return ReportPage(page(self), document(self))
+
     def save(self, path: str | Path) -> None:
         """Write the report as an HTML page."""
-        Path(path).write_text(document(self), encoding="utf-8")
+        self.page().save(path)
 
     def to_dict(self, entries: bool = False) -> dict[str, Any]:
         """Return the report as plain JSON values; ``entries``: with both numbers of every entry."""

@@ -30,7 +30,7 @@ class Checked:
     """One array of gradients: both numbers, error bars and verdicts, all of the array's shape.
 
     ``bar`` is how far off ``numeric`` can be; ``reasons`` says, by flat index, why an entry is
-    undecidable.
+    undecidable. ``ours`` is the right gradient by the chain rule, where the network is known.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Checked:
     reasons: dict[int, str] = field(default_factory=dict)
     tolerance: float = TOLERANCE
     parameter: Array | None = None
+    ours: Array | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
