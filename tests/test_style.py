@@ -30,6 +30,7 @@ FLOORS = (
     {"ensemble", "tables", "tabular"},
     {"explanation"},
     {"estimators"},
+    {"compat"},
     {"interop"},
     {"__init__"},
     {"cli"},
