@@ -212,6 +212,11 @@ def _lines(
     gap = float(np.max(np.abs(again - J), initial=0.0))
     said = f"differs by {gap:.1e} from run to run" if gap > nondet_tol + 1e-12 * size else ""
     parts = [Part("backward twice", WRONG if said else RIGHT, said)]
+    if len(function.outputs) > 1:
+        gap = float(np.max(np.abs(function.reverse(zeros=True) - J), initial=0.0))
+        said = f"differs by {gap:.1e}: take None for 0" if gap > 1e-9 * size else ""
+        name = "None and zeros for the other outputs are the same"
+        parts.append(Part(name, WRONG if said else RIGHT, said))
     if undefined:
         parts += _undefined(function)
     if dtypes:

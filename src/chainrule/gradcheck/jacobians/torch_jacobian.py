@@ -23,6 +23,7 @@ class TorchFunction:
     def __init__(self, func: Callable[..., Any], inputs: Any) -> None:
         given = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
         self.func, self.given = func, tuple(given)
+        self.moving: list[bool] | None = None
         self.asked = [i for i, x in enumerate(self.given) if _asks(x)]
         if not self.asked:
             raise ValueError("no input requires its gradient: set requires_grad=True on one")
@@ -65,6 +66,11 @@ class TorchFunction:
         ]
         if not kept:
             raise ValueError("the function returned no tensor of floats: nothing to differentiate")
+        # Outputs marked as not differentiable are left out, but for a function that has no other.
+        if self.moving is None:
+            self.moving = [o.requires_grad for o in kept]
+        if any(self.moving):
+            kept = [o for o, moves in zip(kept, self.moving, strict=True) if moves]
         return [o.to_dense() if o.layout is not torch.strided else o for o in kept]
 
     def __call__(self, x: Array) -> Array:
@@ -87,13 +93,16 @@ class TorchFunction:
             )
         return rows
 
-    def reverse(self, batched: bool = False) -> Array:
-        """Return the Jacobian (m, n), a backward pass for each row, or all rows in one."""
+    def reverse(self, batched: bool = False, zeros: bool = False) -> Array:
+        """Return the Jacobian (m, n), a backward pass for each row, or all rows in one.
+
+        Each output is alone: the others get no gradient, or with ``zeros`` dense zeros.
+        """
         leaves = self.leaves(True)
         outputs = self.run(leaves)
         rows = self.units()
         if not batched:
-            return np.stack([self.pull(outputs, leaves, row) for row in rows])
+            return np.stack([self.pull(outputs, leaves, _alone(row, zeros)) for row in rows])
         picked = [k for k, o in enumerate(outputs) if o.requires_grad]
         stacked = [torch.stack([row[k] for row in rows]) for k in picked]
         grads = torch.autograd.grad(
@@ -107,7 +116,11 @@ class TorchFunction:
 
     def pull(self, outputs: Sequence[Any], leaves: Sequence[Any], upstream: Sequence[Any]) -> Array:
         """Return one backward pass as a vector; None is 0."""
-        pairs = [(o, u) for o, u in zip(outputs, upstream, strict=True) if o.requires_grad]
+        pairs = [
+            (o, u)
+            for o, u in zip(outputs, upstream, strict=True)
+            if o.requires_grad and u is not None
+        ]
         if not pairs:
             return np.zeros(len(self.x))
         outs, given = zip(*pairs, strict=True)
@@ -144,6 +157,11 @@ class TorchFunction:
                     )
                 )
         return np.stack(columns, axis=1)
+
+
+def _alone(row: list[Any], zeros: bool) -> list[Any]:
+    """Return a row's upstream gradients, None for the outputs that it does not pick."""
+    return row if zeros else [u if bool((u != 0).any()) else None for u in row]
 
 
 def _asks(x: Any) -> bool:
