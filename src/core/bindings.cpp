@@ -21,10 +21,10 @@ class Core {
         if (!single && dtype_ != nb::dtype<double>()) refuse("X must be float32 or float64");
         Problem p = {};
         std::size_t at = 0;
-        std::vector<Layer> found = layers_of(layers, &at);
+        std::vector<Layer> network = layers_of(layers, &at);
         p.parameters = (idx)at;
         p.input_rate = checked_rate(input_rate);
-        const CheckedCost checked = checked_cost(cost, found.back().f);
+        const CheckedCost checked = checked_cost(cost, network.back().f);
         p.cost = checked.number;
         p.cost_setting = checked.setting;
         p.canonical = checked.canonical;
@@ -32,16 +32,18 @@ class Core {
         p.l2 = l2;
         p.seed = seed;
         optimizer = checked_tuple(optimizer, 3, "optimizer");
-        p.optimizer = checked_entry(optimizer[0], optimizer[1], OPTIMIZERS, "optimizer", p.settings);
+        p.optimizer =
+            checked_entry(optimizer[0], optimizer[1], OPTIMIZERS, "optimizer", p.settings);
         p.slots = nb::cast<idx>(optimizer[2]);
-        if (p.slots != OPTIMIZERS[p.optimizer].slots) refuse("the optimizer has another number of slots");
+        if (p.slots != OPTIMIZERS[p.optimizer].slots)
+            refuse("the optimizer has another number of slots");
         p.clip_value = clip_value;
         p.clip_norm = clip_norm;
-        if (x.ndim() != 2 || x.shape(1) != (std::size_t)found.front().n_in)
+        if (x.ndim() != 2 || x.shape(1) != (std::size_t)network.front().n_in)
             refuse("X must have a column for each input");
         p.rows = (idx)x.shape(0);
         check(x, "X", dtype_, times(x.shape(0), x.shape(1)));
-        check(y, "Y", dtype_, times(x.shape(0), (std::size_t)found.back().n_out));
+        check(y, "Y", dtype_, times(x.shape(0), (std::size_t)network.back().n_out));
         p.X = x.data();
         p.Y = y.data();
         if (!weights.is_none()) {
@@ -49,7 +51,8 @@ class Core {
             check(w, "weights", nb::dtype<double>(), x.shape(0));
             p.weights = w.data();
         }
-        session_ = std::make_unique<Session>(p, std::move(found), single ? set.of_float : set.of_double);
+        session_ =
+            std::make_unique<Session>(p, std::move(network), single ? set.of_float : set.of_double);
     }
 
     idx run(Write theta, Write state, Read order, idx batch, Read rates, idx first_step,
@@ -60,7 +63,8 @@ class Core {
         batch = std::min(batch, idx{1} << 40);  // more rows than there are, and sums that fit
         if (first_step < 0) refuse("the first step must be 0 or above");
         Run run = base(order);
-        const std::size_t steps = ((std::size_t)run.k + (std::size_t)batch - 1) / (std::size_t)batch;
+        const std::size_t steps =
+            ((std::size_t)run.k + (std::size_t)batch - 1) / (std::size_t)batch;
         check(theta, "theta", dtype_, P);
         check(state, "state", dtype_, times(P, (std::size_t)p.slots));
         check(rates, "rates", nb::dtype<double>(), steps);
@@ -113,12 +117,13 @@ class Core {
         check(state, "state", dtype_, times(P, (std::size_t)p.slots));
         check(gradient, "gradient", dtype_, P);
         check(squares, "squares", nb::dtype<double>(), (std::size_t)p.depth);
-        check_apart({{"theta", theta}, {"state", state}, {"gradient", gradient}, {"squares", squares}},
-                    {X(), Y(), weights()});
+        check_apart(
+            {{"theta", theta}, {"state", state}, {"gradient", gradient}, {"squares", squares}},
+            {X(), Y(), weights()});
         Run run = {};
         run.theta = theta.data();
         run.state = state.data();
-        run.given = gradient.data();
+        run.gradient = gradient.data();
         run.batch = 1;
         run.rates = &rate;
         run.first_step = number;
@@ -126,6 +131,26 @@ class Core {
         run.train = run.careful = true;
         const Unlocked unlocked;
         session_->run(run, threads);
+    }
+
+    // (schedule, [(forward, backward, gradient, update) of each layer]) of a run of batches of so
+    // many rows, as names: see plan.hpp.
+    nb::tuple plan(idx batch, int threads, bool train, bool gradient) const {
+        if (batch < 1) refuse("the batch size must be at least 1");
+        if (checked_threads(threads) == 0) threads = 1;
+        Run run = {};
+        double none = 0;
+        run.k = run.batch = batch;
+        run.train = run.masked = train;
+        run.dtheta = gradient ? &none : nullptr;
+        std::vector<LayerPlan> layers;
+        const RunPlan plan = session_->plan(run, threads, layers);
+        nb::list names;
+        for (const LayerPlan& layer : layers)
+            names.append(nb::make_tuple(
+                FORWARD_NAMES[(int)layer.forward], BACKWARD_NAMES[(int)layer.backward],
+                GRADIENT_NAMES[(int)layer.gradient], UPDATE_NAMES[(int)layer.update]));
+        return nb::make_tuple(SCHEDULE_NAMES[(int)plan.schedule], names);
     }
 
   private:
@@ -142,7 +167,9 @@ class Core {
             check_apart({{"dtheta", g}}, {{"theta", theta},
                                           {"order", run.order, run.order ? named : 0},
                                           {"places", run.places, run.places ? named : 0},
-                                          X(), Y(), weights()});
+                                          X(),
+                                          Y(),
+                                          weights()});
             run.dtheta = g.data();
         }
         double J = 0;
@@ -194,7 +221,8 @@ class Core {
 template <std::size_t N>
 nb::dict settings_by_name(const Entry (&table)[N]) {
     nb::dict settings;
-    for (const Entry& entry : table) settings[entry.name] = nb::tuple(nb::str(entry.settings).attr("split")());
+    for (const Entry& entry : table)
+        settings[entry.name] = nb::tuple(nb::str(entry.settings).attr("split")());
     return settings;
 }
 
@@ -207,12 +235,12 @@ nb::dict tables() {
 }
 
 nb::list available_isas() {
-    nb::list found;
+    nb::list names;
     int count;
     const Isa* all = isas(&count);
     for (int i = 0; i < count; i++)
-        if (all[i].supported()) found.append(all[i].name);
-    return found;
+        if (all[i].supported()) names.append(all[i].name);
+    return names;
 }
 
 void elementwise(const std::string& isa, int function, Read x, Write y) {
@@ -233,23 +261,26 @@ void elementwise(const std::string& isa, int function, Read x, Write y) {
 
 NB_MODULE(_core, m) {
     using namespace chainrule;
-    // A fork never ends its parent's other threads, nor Python its daemons: what they hold is no leak.
+    // A fork never ends its parent's other threads, nor Python its daemons: what they hold is no
+    // leak.
     nb::set_leak_warnings(false);
     m.doc() = "The native core: see chainrule.engines.native.";
     nb::class_<Core>(m, "Core")
-        .def(nb::init<const std::string&, nb::list, double, nb::tuple, double, double, std::uint64_t,
-                      nb::tuple, double, double, nb::object, nb::object, nb::object>(),
-             "isa"_a, "layers"_a, "input_rate"_a, "cost"_a, "l1"_a, "l2"_a, "seed"_a, "optimizer"_a,
-             "clip_value"_a, "clip_norm"_a, "X"_a, "Y"_a, "weights"_a.none())
+        .def(
+            nb::init<const std::string&, nb::list, double, nb::tuple, double, double, std::uint64_t,
+                     nb::tuple, double, double, nb::object, nb::object, nb::object>(),
+            "isa"_a, "layers"_a, "input_rate"_a, "cost"_a, "l1"_a, "l2"_a, "seed"_a, "optimizer"_a,
+            "clip_value"_a, "clip_norm"_a, "X"_a, "Y"_a, "weights"_a.none())
         .def("run", &Core::run, "theta"_a.noconvert(), "state"_a.noconvert(), "order"_a.noconvert(),
              "batch_size"_a, "rates"_a.noconvert(), "first_step"_a, "costs"_a.noconvert(),
              "squares"_a.noconvert(), "threads"_a)
-        .def("evaluate", &Core::evaluate, "theta"_a.noconvert(), "dtheta"_a.none(), "order"_a.none(),
-             "threads"_a)
+        .def("evaluate", &Core::evaluate, "theta"_a.noconvert(), "dtheta"_a.none(),
+             "order"_a.none(), "threads"_a)
         .def("sums", &Core::sums, "theta"_a.noconvert(), "dtheta"_a, "order"_a.noconvert(),
              "places"_a.noconvert(), "step"_a, "threads"_a)
         .def("step", &Core::step, "theta"_a.noconvert(), "state"_a.noconvert(),
-             "gradient"_a.noconvert(), "rate"_a, "number"_a, "squares"_a.noconvert(), "threads"_a);
+             "gradient"_a.noconvert(), "rate"_a, "number"_a, "squares"_a.noconvert(), "threads"_a)
+        .def("plan", &Core::plan, "batch_size"_a, "threads"_a, "train"_a, "gradient"_a);
     bind_predictor(m);
     bind_checker(m);
     bind_rows(m);

@@ -1,5 +1,5 @@
-// bindings.hpp: what the files that know Python share, bindings*.cpp. Whatever is wrong with an argument
-// raises here, whoever calls, and no array is ever copied.
+// bindings.hpp: what the files that know Python share, bindings*.cpp. Whatever is wrong with an
+// argument raises here, and no array is ever copied.
 #pragma once
 
 #include <nanobind/nanobind.h>
@@ -24,9 +24,9 @@ using namespace nb::literals;
 
 namespace chainrule {
 
-// Lets other threads of Python run meanwhile. A daemon thread that comes back when the interpreter is
-// ending is ended by Python (before 3.14) in a way that no C++ caller bears, and the process aborts: it
-// waits here for the end of the process instead, as it does in 3.14.
+// Lets other threads of Python run meanwhile. A daemon thread that comes back when the interpreter
+// is ending is ended by Python (before 3.14) by unwinding through C++, and the process
+// aborts: it waits here for the end of the process instead, as it does in 3.14.
 class Unlocked {
   public:
     Unlocked() = default;
@@ -51,7 +51,9 @@ void bind_rows(nb::module_& m);
 using Read = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
 using Write = nb::ndarray<nb::c_contig, nb::device::cpu>;
 
-[[noreturn]] inline void refuse(const std::string& message) { throw nb::value_error(message.c_str()); }
+[[noreturn]] inline void refuse(const std::string& message) {
+    throw nb::value_error(message.c_str());
+}
 
 inline const Isa& isa_named(const std::string& name) {
     int count;
@@ -66,8 +68,10 @@ template <class Array>
 Array cast(const nb::object& object, const char* name) {
     Array array;
     if (!nb::try_cast<Array>(object, array, false))
-        throw nb::type_error((std::string(name) + " must be a C-contiguous array in memory of this "
-                              "machine's byte order, writable if it is written to").c_str());
+        throw nb::type_error((std::string(name) +
+                              " must be a C-contiguous array in memory of this "
+                              "machine's byte order, writable if it is written to")
+                                 .c_str());
     return array;
 }
 
@@ -87,7 +91,8 @@ struct Span {
     const void* at;
     std::size_t bytes;
     template <class Array>
-    Span(const char* name, const Array& array) : name(name), at(array.data()), bytes(array.nbytes()) {}
+    Span(const char* name, const Array& array)
+        : name(name), at(array.data()), bytes(array.nbytes()) {}
     Span(const char* name, const void* at, std::size_t bytes) : name(name), at(at), bytes(bytes) {}
 };
 inline void check_apart(std::initializer_list<Span> written, std::initializer_list<Span> read) {
@@ -95,7 +100,8 @@ inline void check_apart(std::initializer_list<Span> written, std::initializer_li
         const auto a = reinterpret_cast<std::uintptr_t>(one.at);
         const auto b = reinterpret_cast<std::uintptr_t>(two.at);
         if (one.bytes && two.bytes && a < b + two.bytes && b < a + one.bytes)
-            refuse(std::string(one.name) + " and " + two.name + " share memory: pass a copy of one");
+            refuse(std::string(one.name) + " and " + two.name +
+                   " share memory: pass a copy of one");
     };
     for (const Span* one = written.begin(); one < written.end(); one++) {
         for (const Span* two = one + 1; two < written.end(); two++) check(*one, *two);
@@ -127,22 +133,22 @@ template <std::size_t N>
 int checked_entry(nb::handle number, nb::handle settings, const Entry (&table)[N], const char* kind,
                   double* values) {
     const int n = nb::cast<int>(number);
-    if (n < 0 || n >= (int)N) refuse("the core has no " + std::string(kind) + " of number " + std::to_string(n));
+    if (n < 0 || n >= (int)N)
+        refuse("the core has no " + std::string(kind) + " of number " + std::to_string(n));
     const Entry& entry = table[n];
     const auto count = (std::size_t)entry.setting_count();
-    const nb::tuple t = checked_tuple(settings, count, std::string(kind) + " " + entry.name + "'s settings");
+    const nb::tuple t =
+        checked_tuple(settings, count, std::string(kind) + " " + entry.name + "'s settings");
     for (std::size_t i = 0; i < count; i++) values[i] = nb::cast<double>(t[i]);
     return n;
 }
 
 inline bool is_canonical_pair(int f, int cost) {
-    switch ((Cost)cost) {
-        case Cost::logistic: return (Activation)f == Activation::sigmoid;
-        case Cost::cross_entropy: return (Activation)f == Activation::softmax;
-        case Cost::squared_error: return (Activation)f == Activation::identity;
-        case Cost::poisson: return (Activation)f == Activation::exp;
-        default: return false;
-    }
+#define CHAINRULE_PAIR(output, cost_of_pair) \
+    if ((Activation)f == Activation::output && (Cost)cost == Cost::cost_of_pair) return true;
+    CHAINRULE_CANONICAL_PAIRS(CHAINRULE_PAIR)
+#undef CHAINRULE_PAIR
+    return false;
 }
 
 // (number, settings, whether it is a canonical pair with the output activation) of a cost.
@@ -169,16 +175,16 @@ inline std::size_t times(std::size_t a, std::size_t b) {
 }
 
 // Of (n_in, n_out, f, settings of f, rate) each; how many parameters they have.
-inline std::vector<Layer> layers_of(nb::list layers, std::size_t* parameters) {
-    std::vector<Layer> found;
+inline std::vector<Layer> layers_of(nb::list items, std::size_t* parameters) {
+    std::vector<Layer> layers;
     std::size_t at = 0;
-    for (nb::handle item : layers) {
+    for (nb::handle item : items) {
         const nb::tuple t = checked_tuple(item, 5, "a layer");
         Layer layer = {};
         layer.n_in = nb::cast<idx>(t[0]);
         layer.n_out = nb::cast<idx>(t[1]);
         if (layer.n_in < 1 || layer.n_out < 1) refuse("a layer's sizes must be at least 1");
-        if (!found.empty() && layer.n_in != found.back().n_out)
+        if (!layers.empty() && layer.n_in != layers.back().n_out)
             refuse("a layer's inputs must be the outputs of the layer before");
         layer.f = checked_entry(t[2], t[3], ACTIVATIONS, "activation", &layer.setting);
         layer.rate = checked_rate(nb::cast<double>(t[4]));
@@ -186,11 +192,11 @@ inline std::vector<Layer> layers_of(nb::list layers, std::size_t* parameters) {
         at += times((std::size_t)layer.n_in, (std::size_t)layer.n_out);
         layer.b = (idx)at;
         at = times(at + (std::size_t)layer.n_out, 1);
-        found.push_back(layer);
+        layers.push_back(layer);
     }
-    if (found.empty()) refuse("a network needs at least one layer");
+    if (layers.empty()) refuse("a network needs at least one layer");
     *parameters = at;
-    return found;
+    return layers;
 }
 
 }  // namespace chainrule

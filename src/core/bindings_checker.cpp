@@ -12,13 +12,13 @@ namespace {
 // The numerical check's view of a network: see gradcheck/native.py.
 class Checker {
   public:
-    // stages: (W^T, b, z, a, mask or None, f, settings, kinked, bends) each; cost: as Core has it; kinks
-    // and bends: the a - y at which dJ/da jumps, or its slope does.
-    Checker(const std::string& isa, nb::list stages, nb::object Y, nb::tuple cost, std::vector<double> kinks,
-            std::vector<double> bends)
+    // stages: (W^T, b, z, a, mask or None, f, settings, kinked, bends) each; cost: as Core has it;
+    // kinks and bends: the a - y at which dJ/da jumps, or its slope does.
+    Checker(const std::string& isa, nb::list stages, nb::object Y, nb::tuple cost,
+            std::vector<double> kinks, std::vector<double> bends)
         : stages_(stages), Y_(Y) {
         const Isa& set = isa_named(isa);
-        std::vector<Stage> found;
+        std::vector<Stage> cached;
         for (nb::handle item : stages) {
             const nb::tuple t = checked_tuple(item, 9, "a stage");
             const Read W = cast<Read>(t[0], "W"), z = cast<Read>(t[2], "z");
@@ -26,9 +26,9 @@ class Checker {
             Stage s = {};
             s.n_in = (idx)W.shape(0);
             s.n_out = (idx)W.shape(1);
-            samples_ = found.empty() ? (idx)z.shape(0) : samples_;
+            samples_ = cached.empty() ? (idx)z.shape(0) : samples_;
             if (s.n_in < 1 || s.n_out < 1) refuse("a layer's sizes must be at least 1");
-            if (!found.empty() && s.n_in != found.back().n_out)
+            if (!cached.empty() && s.n_in != cached.back().n_out)
                 refuse("a layer's inputs must be the outputs of the layer before");
             const std::size_t n = times((std::size_t)samples_, (std::size_t)s.n_out);
             s.W = doubles(t[0], "W", W.size());
@@ -39,26 +39,28 @@ class Checker {
             s.f = checked_entry(t[5], t[6], ACTIVATIONS, "activation", &s.setting);
             s.kinked = nb::cast<bool>(t[7]);
             s.bends = nb::cast<bool>(t[8]);
-            found.push_back(s);
+            cached.push_back(s);
         }
-        if (found.empty() || samples_ < 1) refuse("a check needs at least one layer and one sample");
-        Moves moves = {};
-        moves.Y = doubles(Y, "Y", times((std::size_t)samples_, (std::size_t)found.back().n_out));
-        const CheckedCost checked = checked_cost(cost, found.back().f);
+        if (cached.empty() || samples_ < 1)
+            refuse("a check needs at least one layer and one sample");
+        Perturbations moves = {};
+        moves.Y = doubles(Y, "Y", times((std::size_t)samples_, (std::size_t)cached.back().n_out));
+        const CheckedCost checked = checked_cost(cost, cached.back().f);
         moves.cost = checked.number;
         moves.cost_setting = checked.setting;
         moves.canonical = checked.canonical;
-        differences_ = std::make_unique<Differences>(std::move(found), moves, std::move(kinks), std::move(bends),
-                                                     samples_, set.of_double);
+        differences_ = std::make_unique<Differences>(std::move(cached), moves, std::move(kinks),
+                                                     std::move(bends), samples_, set.of_double);
     }
 
-    // J (rows,) of each sample with its z^l[unit] moved by `by`, l from 1; flags and where: see Moves.
+    // J (rows,) of each sample with its z^l[unit] moved by `by`, l from 1; flags and where: see
+    // Perturbations.
     void costs(idx l, Read samples, Read units, Read by, bool careful, Write J, Write flags,
                Write where, int threads) const {
         const auto& stages = differences_->stages();
         if (l < 1 || l > (idx)stages.size()) refuse("there is no layer " + std::to_string(l));
         const std::size_t rows = samples.size();
-        Moves m = {};
+        Perturbations m = {};
         m.layer = l - 1;
         m.careful = careful;
         m.samples = places(samples, "samples", rows, samples_);
@@ -86,7 +88,7 @@ class Checker {
         const Stage& stage = stages[(std::size_t)l - 1];
         const std::size_t n = (std::size_t)(samples_ * stage.n_out);
         check(a, "a", nb::dtype<double>(), n);
-        std::copy(stage.own, stage.own + n, static_cast<double*>(a.data()));
+        std::copy(stage.kernel_a, stage.kernel_a + n, static_cast<double*>(a.data()));
     }
 
   private:
@@ -95,7 +97,8 @@ class Checker {
         check(read, name, nb::dtype<double>(), size);
         return static_cast<const double*>(read.data());
     }
-    static const std::int64_t* places(const Read& array, const char* name, std::size_t size, idx below) {
+    static const std::int64_t* places(const Read& array, const char* name, std::size_t size,
+                                      idx below) {
         check(array, name, nb::dtype<std::int64_t>(), size);
         const auto* p = static_cast<const std::int64_t*>(array.data());
         for (std::size_t i = 0; i < size; i++)

@@ -17,9 +17,11 @@ class Buffer {
                                   nb::cast<std::string>(array.type().attr("__name__")))
                                      .c_str());
         }
-        const char* found = view_.format ? view_.format : "B";
-        if (*found == '=' || *found == '^') found++;  // this machine's order, said of what is not aligned
-        if (found[0] != format || found[1]) fail(format == 'f' ? "must be float32" : "must be float64");
+        const char* code = view_.format ? view_.format : "B";
+        if (*code == '=' || *code == '^')
+            code++;  // this machine's order, said of what is not aligned
+        if (code[0] != format || code[1])
+            fail(format == 'f' ? "must be float32" : "must be float64");
         if (!PyBuffer_IsContiguous(&view_, 'C')) fail("must be C-contiguous");
         if (writable && view_.readonly) fail("is read-only");
         if (reinterpret_cast<std::uintptr_t>(view_.buf) % (std::size_t)view_.itemsize)
@@ -38,8 +40,8 @@ class Buffer {
         std::string is;
         for (int i = 0; i < view_.ndim; i++) is += (i ? ", " : "") + std::to_string(view_.shape[i]);
         if (view_.ndim == 1) is += ",";
-        refuse(name_ + " must have the shape (" + rows + ", " + std::to_string(columns) + "), not (" +
-               is + ")");
+        refuse(name_ + " must have the shape (" + rows + ", " + std::to_string(columns) +
+               "), not (" + is + ")");
     }
     char* begin() const { return static_cast<char*>(view_.buf); }
     char* end() const { return begin() + view_.len; }
@@ -58,22 +60,24 @@ class Buffer {
 class Predictor {
   public:
     Predictor(const std::string& isa, nb::list layers, nb::object theta, int threads)
-        : theta_(theta), threads_(checked_threads(threads)),
+        : theta_(theta),
+          threads_(checked_threads(threads)),
           empty_(nb::module_::import_("numpy").attr("empty")) {
         const Isa& set = isa_named(isa);
         const Read array = cast<Read>(theta, "theta");
         std::size_t parameters = 0;
-        std::vector<Layer> found = layers_of(layers, &parameters);
+        std::vector<Layer> network = layers_of(layers, &parameters);
         single_ = array.dtype() == nb::dtype<float>();
-        if (!single_ && array.dtype() != nb::dtype<double>()) refuse("theta must be float32 or float64");
+        if (!single_ && array.dtype() != nb::dtype<double>())
+            refuse("theta must be float32 or float64");
         check(array, "theta", array.dtype(), parameters);
         dtype_ = theta.attr("dtype");
         data_ = static_cast<const char*>(array.data());
         size_ = array.nbytes();
-        n_0_ = found.front().n_in;
-        n_L_ = found.back().n_out;
-        outputs_ = std::make_unique<Outputs>(std::move(found), single_ ? set.of_float : set.of_double,
-                                             single_ ? 4 : 8);
+        n_0_ = network.front().n_in;
+        n_L_ = network.back().n_out;
+        outputs_ = std::make_unique<Outputs>(
+            std::move(network), single_ ? set.of_float : set.of_double, single_ ? 4 : 8);
     }
 
     nb::object call(nb::handle X, nb::object out) const {

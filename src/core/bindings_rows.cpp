@@ -1,6 +1,6 @@
 // bindings_rows.cpp: orders of rows and Arrow's batches as Python sees them.
 #include "bindings.hpp"
-#include "order.hpp"
+#include "permutation.hpp"
 
 namespace chainrule {
 namespace {
@@ -25,19 +25,25 @@ struct ArrowArray {
 
 template <class T>
 const T& pointed(nb::handle capsule, const char* name) {
-    const auto* found = static_cast<const T*>(PyCapsule_GetPointer(capsule.ptr(), name));
-    if (!found) throw nb::python_error();
-    if (!found->release) refuse(std::string(name) + " was released");
-    return *found;
+    const auto* object = static_cast<const T*>(PyCapsule_GetPointer(capsule.ptr(), name));
+    if (!object) throw nb::python_error();
+    if (!object->release) refuse(std::string(name) + " was released");
+    return *object;
 }
 
 // Bytes of a number of one of Arrow's types, 0 if it is none that the core reads.
 std::size_t size_of(char type) {
     switch (type) {
-        case 'c': case 'C': return 1;
-        case 's': case 'S': return 2;
-        case 'i': case 'I': case 'f': return 4;
-        case 'l': case 'L': case 'g': return 8;
+        case 'c':
+        case 'C': return 1;
+        case 's':
+        case 'S': return 2;
+        case 'i':
+        case 'I':
+        case 'f': return 4;
+        case 'l':
+        case 'L':
+        case 'g': return 8;
         default: return 0;
     }
 }
@@ -51,13 +57,15 @@ ArrowNumbers column_of(const ArrowSchema& schema, const ArrowArray& batch, idx n
         refuse("column " + std::to_string(number) + " of the batch holds no numbers");
     if (array.length < batch.offset + batch.length)
         refuse("column " + std::to_string(number) + " of the batch is too short");
-    ArrowNumbers found = {};
-    found.type = format[0];
+    ArrowNumbers column = {};
+    column.type = format[0];
     const std::int64_t first = array.offset + batch.offset;
-    found.values = static_cast<const char*>(array.buffers[1]) + (std::size_t)first * size_of(found.type);
-    found.valid = array.null_count == 0 ? nullptr : static_cast<const std::uint8_t*>(array.buffers[0]);
-    found.valid_first = (idx)first;
-    return found;
+    column.values =
+        static_cast<const char*>(array.buffers[1]) + (std::size_t)first * size_of(column.type);
+    column.valid =
+        array.null_count == 0 ? nullptr : static_cast<const std::uint8_t*>(array.buffers[0]);
+    column.valid_first = (idx)first;
+    return column;
 }
 
 // features: (number of the column, place, mean, scale, missing) each; out: (m, width).
@@ -103,8 +111,8 @@ void ordered(std::uint64_t key, Write order) {
 }  // namespace
 
 void bind_rows(nb::module_& m) {
-    m.def("standardised", &standardised, "isa"_a, "schema"_a, "array"_a, "features"_a, "rows"_a.noconvert(),
-          "out"_a.noconvert(), "See engines.rows.");
+    m.def("standardised", &standardised, "isa"_a, "schema"_a, "array"_a, "features"_a,
+          "rows"_a.noconvert(), "out"_a.noconvert(), "See engines.rows.");
     m.def("permutation", &ordered, "key"_a, "order"_a.noconvert(), "See engines.rows.");
 }
 

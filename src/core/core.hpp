@@ -6,11 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "plan.hpp"
 #include "tables.hpp"
 
 namespace chainrule {
-
-using idx = std::ptrdiff_t;
 
 // One Dense layer: W^T (n_in, n_out) row-major at theta[w], b (n_out) at theta[b].
 struct Layer {
@@ -44,40 +43,41 @@ struct Problem {
 
 // One call: S = ceil(k / batch) steps over the rows that order names, or a pass over them.
 struct Run {
-    void* theta;  // (P,), what the steps made of it when the run ends
-    void* state;  // (slots, P), likewise
+    void* theta;                // (P,), what the steps made of it when the run ends
+    void* state;                // (slots, P), likewise
     const std::int64_t* order;  // (k,), or null for 0 .. k - 1
     idx k, batch;
     const double* rates;  // (S,)
     idx first_step;
-    double* costs;    // (S,)
-    double* squares;  // (S, L)
-    void* dtheta;     // evaluate: the gradient (P,), or null for the cost alone
-    bool train;       // update theta; otherwise one pass
-    bool careful;     // the whole gradient before any update
-    bool masked;      // with the dropout masks of each step; so does whoever trains
+    double* costs;               // (S,)
+    double* squares;             // (S, L)
+    void* dtheta;                // evaluate: the gradient (P,), or null for the cost alone
+    bool train;                  // update theta; otherwise one pass
+    bool careful;                // the whole gradient before any update
+    bool masked;                 // with the dropout masks of each step; always in training
     const std::int64_t* places;  // (k,) or null: which row of a mask is whose, where rows are part
                                  // of a larger batch
-    bool summed;   // sums over the rows instead of means, and no penalties
-    void* given;   // (P,) or null: a step from this gradient, which is overwritten; no rows
+    bool summed;                 // sums over the rows instead of means, and no penalties
+    void* gradient;  // (P,) or null: a step from this gradient, which is overwritten; no rows
 };
 
-// A layer as the numerical check of gradients sees it, over all samples: (m, n_out) each but W and b.
+// A layer as the numerical check of gradients sees it, over all samples: (m, n_out) each but W and
+// b.
 struct Stage {
     idx n_in, n_out;
     int f;
     double setting;
-    bool kinked, bends;  // whether f' jumps at z = 0, or f'' does
-    bool pinned;         // whether some z is exactly 0, on a kink
-    const double *W, *b;  // W^T (n_in, n_out)
-    const double *z, *a;  // as they were cached
-    const double* mask;   // of dropout on a, or null
-    const double* own;    // a as the kernels make it of z
+    bool kinked, bends;      // whether f' jumps at z = 0, or f'' does
+    bool pinned;             // whether some z is exactly 0, on a kink
+    const double *W, *b;     // W^T (n_in, n_out)
+    const double *z, *a;     // as they were cached
+    const double* mask;      // of dropout on a, or null
+    const double* kernel_a;  // a as the kernels compute it from z
 };
 
 // Rows that are each a sample with one z of one layer moved, and what they come to.
 enum : std::uint8_t { MET = 1, STILL = 2, BENT = 4 };
-struct Moves {
+struct Perturbations {
     const Stage* stages;
     idx depth, layer;
     const double* Y;  // (m, n_L), smoothed
@@ -116,13 +116,14 @@ struct Team {
 
 constexpr int ELEMENTWISE = 7;  // functions of Kernels::elementwise
 
-// What one compilation of the kernels offers. A run lives in a workspace of the caller's: zeroed
-// memory, aligned to 64 bytes, of the size that `workspace` says.
+// What one compilation of the kernels offers. A run lives in memory of the caller's: zeroed,
+// aligned to 64 bytes, of the size that `memory_size` says.
 struct Kernels {
-    std::size_t (*workspace)(const Problem&, const Run&, int threads);
-    void (*begin)(const Problem&, const Run&, void* workspace, Team*);
-    void (*work)(void* workspace, int thread);
-    End (*end)(void* workspace, idx* steps);
+    RunPlan (*plan)(const Problem&, const Run&, int threads, LayerPlan* layers);
+    std::size_t (*memory_size)(const Problem&, const Run&, const RunPlan&);
+    void (*begin)(const Problem&, const Run&, const RunPlan&, void* memory, Team*);
+    void (*work)(void* memory, int thread);
+    End (*end)(void* memory, idx* steps);
     void (*elementwise)(int function, const void* x, void* y, idx n);  // for tests of accuracy
     // a^L (rows, n_L) of X (rows, n_0), on uninitialised scratch of the caller's.
     std::size_t (*outputs_scratch)(const Layer*, idx depth, idx rows);
@@ -130,12 +131,12 @@ struct Kernels {
                     void* scratch);
     // The moves [first, first + rows), and what the kernels make of a layer's z: float64 alone.
     std::size_t (*differences_scratch)(const Stage*, idx depth, idx rows);
-    void (*differences)(const Moves&, idx first, idx rows, void* scratch);
+    void (*differences)(const Perturbations&, idx first, idx rows, void* scratch);
     void (*own_outputs)(const Stage&, idx samples, double* a);
     // (x - mean) / scale of some rows, in ascending order, into out (m, width); 0 where there is no
     // value or NaN. False if a number is not finite: then out holds anything.
-    bool (*standardise)(const ArrowNumbers* columns, idx count, const std::int64_t* rows, idx m, void* out,
-                        idx width);
+    bool (*standardise)(const ArrowNumbers* columns, idx count, const std::int64_t* rows, idx m,
+                        void* out, idx width);
     idx lanes;              // numbers of a register
     const Kernels* narrow;  // of registers half as wide, or null
 };

@@ -1,7 +1,7 @@
 // differences.cpp: see differences.hpp.
 #include "differences.hpp"
 
-#include "crew.hpp"
+#include "worker_pool.hpp"
 
 namespace chainrule {
 
@@ -10,7 +10,7 @@ namespace {
 constexpr idx BLOCK = 192;  // rows: whole tiles, and activations that stay in the cache
 
 struct Call {
-    const Moves* moves;
+    const Perturbations* moves;
     const Kernels* kernels;
     idx rows;
 };
@@ -23,16 +23,21 @@ void serve(const void* context, idx k, void* scratch) {
 
 }  // namespace
 
-Differences::Differences(std::vector<Stage> stages, const Moves& moves, std::vector<double> kinks,
-                         std::vector<double> bends, idx samples, const Kernels* kernels)
-    : stages_(std::move(stages)), moves_(moves), kinks_(std::move(kinks)), bends_(std::move(bends)),
-      samples_(samples), kernels_(kernels) {
+Differences::Differences(std::vector<Stage> stages, const Perturbations& moves,
+                         std::vector<double> kinks, std::vector<double> bends, idx samples,
+                         const Kernels* kernels)
+    : stages_(std::move(stages)),
+      moves_(moves),
+      kinks_(std::move(kinks)),
+      bends_(std::move(bends)),
+      samples_(samples),
+      kernels_(kernels) {
     for (Stage& stage : stages_) {
         const idx n = samples * stage.n_out;
         for (idx i = 0; i < n && stage.kinked && !stage.pinned; i++) stage.pinned = stage.z[i] == 0;
-        own_.emplace_back((std::size_t)n);
-        kernels_->own_outputs(stage, samples, own_.back().data());
-        stage.own = own_.back().data();
+        kernel_a_.emplace_back((std::size_t)n);
+        kernels_->own_outputs(stage, samples, kernel_a_.back().data());
+        stage.kernel_a = kernel_a_.back().data();
     }
     moves_.stages = stages_.data();
     moves_.depth = (idx)stages_.size();
@@ -42,8 +47,8 @@ Differences::Differences(std::vector<Stage> stages, const Moves& moves, std::vec
     moves_.bend_count = (idx)bends_.size();
 }
 
-void Differences::costs(const Moves& asked, idx rows, int threads) const {
-    Moves moves = moves_;
+void Differences::costs(const Perturbations& asked, idx rows, int threads) const {
+    Perturbations moves = moves_;
     moves.layer = asked.layer;
     moves.careful = asked.careful;
     moves.samples = asked.samples;

@@ -1,5 +1,5 @@
-// differences.hpp: the passes of a network as its numerical check has cached them, and J of its samples
-// with one z moved each.
+// differences.hpp: the passes of a network as its numerical check has cached them, and J of its
+// samples with one z moved each.
 #pragma once
 
 #include <vector>
@@ -10,23 +10,24 @@ namespace chainrule {
 
 class Differences {
   public:
-    // Of each stage everything but `own`; moves: Y and the cost, whose kinks and bends are kept here.
-    Differences(std::vector<Stage> stages, const Moves& moves, std::vector<double> kinks,
+    // Of each stage everything but `kernel_a`; moves: Y and the cost, whose kinks and bends are
+    // kept here.
+    Differences(std::vector<Stage> stages, const Perturbations& moves, std::vector<double> kinks,
                 std::vector<double> bends, idx samples, const Kernels* kernels);
 
     const std::vector<Stage>& stages() const { return stages_; }
     idx samples() const { return samples_; }
 
     // rows moves: layer, careful, samples, units, by; and where J, flags and `where` go.
-    void costs(const Moves& asked, idx rows, int threads) const;
+    void costs(const Perturbations& asked, idx rows, int threads) const;
 
   private:
     std::vector<Stage> stages_;
-    Moves moves_;
+    Perturbations moves_;
     std::vector<double> kinks_, bends_;
     idx samples_;
     const Kernels* kernels_;
-    std::vector<std::vector<double>> own_;
+    std::vector<std::vector<double>> kernel_a_;
 };
 
 }  // namespace chainrule

@@ -11,7 +11,8 @@ namespace {
 
 std::atomic<unsigned> forks_so_far{0};
 #if !defined(_WIN32)
-[[maybe_unused]] const int forks_are_counted = pthread_atfork(nullptr, nullptr, [] { forks_so_far++; });
+[[maybe_unused]] const int forks_are_counted =
+    pthread_atfork(nullptr, nullptr, [] { forks_so_far++; });
 #endif
 
 }  // namespace

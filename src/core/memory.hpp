@@ -5,9 +5,9 @@
 
 namespace chainrule {
 
-// At first zeros; at whole lines of the cache, and in large pages where it fills some. Where theta is wide, a
-// step otherwise waits for the translation of addresses: its 4096-byte pages are more than a processor
-// remembers.
+// At first zeros; at whole lines of the cache, and in large pages where it fills some. Where theta
+// is wide, a step otherwise waits for the translation of addresses: its 4096-byte pages are more
+// than a processor remembers.
 class Allocation {
   public:
     Allocation() = default;

@@ -1,6 +1,7 @@
-// older_glibc.cpp: a module built with a new C library runs with an old one. What got a new version there,
-// for reasons of no concern here, is asked for by the version that every glibc since 2.17 has. The whole
-// module gets these, the C++ library's static part too, since it looks within itself first.
+// older_glibc.cpp: a module built with a new C library runs with an old one. What got a new version
+// there, for reasons of no concern here, is asked for by the version that every glibc since 2.17
+// has. The whole module gets these, the C++ library's static part too, since it looks within itself
+// first.
 #include <features.h>
 
 #if defined(__GLIBC__) && (defined(__x86_64__) || defined(__aarch64__))
@@ -26,14 +27,18 @@ OURS char __libc_single_threaded = 0;
 #endif
 
 #if __GLIBC_PREREQ(2, 34)  // they moved from libpthread.so, which every Python had loaded before
-int older_pthread_create(void* thread, const void* attributes, void* (*start)(void*), void* argument);
+int older_pthread_create(void* thread, const void* attributes, void* (*start)(void*),
+                         void* argument);
 OLDER(pthread_create);
-OURS int pthread_create(void* thread, const void* attributes, void* (*start)(void*), void* argument) {
+OURS int pthread_create(void* thread, const void* attributes, void* (*start)(void*),
+                        void* argument) {
     return older_pthread_create(thread, attributes, start, argument);
 }
 int older_pthread_join(unsigned long thread, void** result);
 OLDER(pthread_join);
-OURS int pthread_join(unsigned long thread, void** result) { return older_pthread_join(thread, result); }
+OURS int pthread_join(unsigned long thread, void** result) {
+    return older_pthread_join(thread, result);
+}
 int older_pthread_detach(unsigned long thread);
 OLDER(pthread_detach);
 OURS int pthread_detach(unsigned long thread) { return older_pthread_detach(thread); }
@@ -42,7 +47,8 @@ OLDER(pthread_mutex_trylock);
 OURS int pthread_mutex_trylock(void* mutex) { return older_pthread_mutex_trylock(mutex); }
 #endif
 
-#if __GLIBC_PREREQ(2, 38)  // it takes binary numbers since then; the C++ library's pool of exceptions asks
+#if __GLIBC_PREREQ(2, 38)  // it takes binary numbers since then; the C++ library's pool of
+                           // exceptions asks
 unsigned long older_strtoul(const char* text, char** after, int base);
 OLDER(strtoul);
 OURS unsigned long __isoc23_strtoul(const char* text, char** after, int base) {

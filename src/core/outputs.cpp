@@ -3,13 +3,15 @@
 
 #include <algorithm>
 
-#include "crew.hpp"
+#include "worker_pool.hpp"
 
 namespace chainrule {
 
 namespace {
 
+// Operations that take longer than to let other threads of Python run and to return from that.
 constexpr double WORTH_A_RELEASE = 2e5;
+// Activations of a block of rows: they stay in a core's second cache.
 constexpr std::size_t BLOCK_BYTES = 256 << 10;
 
 struct Call {
@@ -54,9 +56,16 @@ void Outputs::of(const void* theta, const void* X, void* out, idx rows, int thre
         return kernels_->outputs(layers_.data(), depth, theta, X, out, rows, scratch);
     }
     if (threads <= 0) threads = worth_threads(operations_ * (double)rows);
-    const Call call = {layers_.data(), depth, kernels_, static_cast<const char*>(theta),
-                       static_cast<const char*>(X), static_cast<char*>(out), rows, block,
-                       layers_.front().n_in * (idx)real_size_, layers_.back().n_out * (idx)real_size_};
+    const Call call = {layers_.data(),
+                       depth,
+                       kernels_,
+                       static_cast<const char*>(theta),
+                       static_cast<const char*>(X),
+                       static_cast<char*>(out),
+                       rows,
+                       block,
+                       layers_.front().n_in * (idx)real_size_,
+                       layers_.back().n_out * (idx)real_size_};
     share((rows + block - 1) / block, threads, size, serve, &call);
 }
 

@@ -1,5 +1,5 @@
-// outputs.hpp: a network's outputs for rows of X. Nothing is kept between calls, so that any thread and
-// any fork may call at any time.
+// outputs.hpp: a network's outputs for rows of X. Nothing is kept between calls, so that any thread
+// and any fork may call at any time.
 #pragma once
 
 #include <vector>

@@ -13,8 +13,8 @@ Session::Session(const Problem& problem, std::vector<Layer> layers, const Kernel
     problem_.depth = (idx)layers_.size();
 }
 
-// Few units leave most of a wide register empty, and a narrow one answers sooner. Where several outputs of many
-// rows lie in one piece, the wide one is the faster all the same.
+// Few units leave most of a wide register empty, and a narrow one answers sooner. Where several
+// outputs of many rows lie in one piece, the wide one is the faster all the same.
 const Kernels& Session::kernels_for(const Run& run) const {
     idx most = 0;
     for (const Layer& layer : layers_) most = std::max(most, layer.n_out);
@@ -29,59 +29,69 @@ int Session::sensible_threads(const Run& run) const {
     for (const Layer& layer : layers_) weights += (double)layer.n_in * (double)layer.n_out;
     constexpr double WORTH_A_THREAD = 1.5e6, MOVING_W = 4;
     const double samples = (double)std::min(run.batch, run.k) + MOVING_W;
-    const double threads = weights * samples * (run.train || run.dtheta ? 6.0 : 2.0) / WORTH_A_THREAD;
+    const double threads =
+        weights * samples * (run.train || run.dtheta ? 6.0 : 2.0) / WORTH_A_THREAD;
     if (threads < 2) return 1;
     return (int)std::min(threads, (double)std::min(processors_, 64));
 }
 
 // The team or the caller alone, whichever was faster of late: on a processor that others use too, a
-// team waits for whoever is not running. Both give the same bits, so that either can be tried.
-int Session::chosen_threads(const Pace& pace, int many) {
-    const bool known = pace.seconds[0] > 0 && pace.seconds[1] > 0;
-    return known && pace.seconds[0] < pace.seconds[1] ? 1 : many;
+// team waits for threads that are not running. Both give the same bits, so that either can be
+// tried.
+int Session::chosen_threads(const TrialTiming& timing, int many) {
+    const bool known = timing.seconds[0] > 0 && timing.seconds[1] > 0;
+    return known && timing.seconds[0] < timing.seconds[1] ? 1 : many;
 }
 
-End Session::attempt(Tools& tools, const Run& run, int threads, idx* steps) const {
-    if (threads > 1 && (!tools.team || tools.team->asked != threads))
-        tools.team = std::make_unique<ThreadTeam>(threads);
-    ThreadTeam* team = threads > 1 ? tools.team.get() : nullptr;
+RunPlan Session::plan(const Run& run, int threads, std::vector<LayerPlan>& layers) const {
+    layers.resize(layers_.size());
+    return kernels_for(run).plan(problem_, run, threads, layers.data());
+}
+
+End Session::run_once(Resources& resources, const Run& run, int threads, idx* steps) const {
+    if (threads > 1 && (!resources.team || resources.team->asked != threads))
+        resources.team = std::make_unique<ThreadTeam>(threads);
+    ThreadTeam* team = threads > 1 ? resources.team.get() : nullptr;
     if (team) threads = team->threads;
     const Kernels& kernels = kernels_for(run);
-    void* at = tools.workspace.need(kernels.workspace(problem_, run, threads));
-    kernels.begin(problem_, run, at, team);
-    if (team) team->run(kernels.work, at);
-    else kernels.work(at, 0);
-    return kernels.end(at, steps);
+    const RunPlan plan = this->plan(run, threads, resources.layer_plans);
+    void* memory = resources.memory.need(kernels.memory_size(problem_, run, plan));
+    kernels.begin(problem_, run, plan, memory, team);
+    if (team) team->run(kernels.work, memory);
+    else kernels.work(memory, 0);
+    return kernels.end(memory, steps);
 }
 
 idx Session::run(Run run, int threads) {
-    Tools& tools = tools_.get();
-    const std::lock_guard<std::mutex> lock(tools.busy);
+    Resources& resources = resources_.get();
+    const std::lock_guard<std::mutex> lock(resources.busy);
     idx steps = 0;
     const int many = threads > 0 ? threads : sensible_threads(run);
-    if (threads <= 0 && many > 1) chosen(tools, run, many, &steps);
-    else take(tools, run, many, &steps);
+    if (threads <= 0 && many > 1) run_choosing_threads(resources, run, many, &steps);
+    else run_to_last_finite_step(resources, run, many, &steps);
     return steps;
 }
 
-// A call as it is chosen. Now and then a small part of its steps is taken the other way first, more often
-// where that is the team's, which has more to win; and the last times count alone. So a choice made
-// while other threads had work does not outlast them.
-void Session::chosen(Tools& tools, Run run, int many, idx* steps) const {
+// A call as it is chosen. Now and then a small part of its steps is taken the other way first, more
+// often where that is the team's, which has more to win; and the last times count alone. So a
+// choice made while other threads had work does not outlast them.
+void Session::run_choosing_threads(Resources& resources, Run run, int many, idx* steps) const {
     constexpr idx SHARE = 32;
-    Pace& pace = tools.paces[run.train];
-    const idx all = run.train && !run.given ? (run.k + run.batch - 1) / run.batch : 1;
-    const long call = pace.calls++;
-    const int now = chosen_threads(pace, many), other = now == 1 ? many : 1;
+    TrialTiming& timing = resources.timings[run.train];
+    const idx all = run.train && !run.gradient ? (run.k + run.batch - 1) / run.batch : 1;
+    const long call = timing.calls++;
+    const int now = chosen_threads(timing, many), other = now == 1 ? many : 1;
     if (all < SHARE) {
-        timed(tools, run, call % (now == 1 ? 8 : 32) == 1 ? other : now, steps);
+        run_timed(resources, run, call % (now == 1 ? 8 : 32) == 1 ? other : now, steps);
         return;
     }
     if (call > 0 && (now == 1 || call % 4 == 1)) {
         Run part = run;
         const idx tried = all / SHARE;
         part.k = tried * run.batch;
-        if (timed(tools, part, other, steps) != End::done || !std::isfinite(run.costs[*steps - 1])) return;
+        if (run_timed(resources, part, other, steps) != End::done ||
+            !std::isfinite(run.costs[*steps - 1]))
+            return;
         run.order += part.k;
         run.k -= part.k;
         run.rates += tried;
@@ -90,30 +100,32 @@ void Session::chosen(Tools& tools, Run run, int many, idx* steps) const {
         run.squares += tried * problem_.depth;
     }
     idx rest = 0;
-    timed(tools, run, chosen_threads(pace, many), &rest);
+    run_timed(resources, run, chosen_threads(timing, many), &rest);
     *steps += rest;
 }
 
 // Takes steps and notes what a row took.
-End Session::timed(Tools& tools, const Run& run, int threads, idx* steps) const {
-    const bool first = threads > 1 && !tools.team;  // which makes the team
+End Session::run_timed(Resources& resources, const Run& run, int threads, idx* steps) const {
+    const bool first = threads > 1 && !resources.team;  // which makes the team
     const auto began = std::chrono::steady_clock::now();
-    const End end = take(tools, run, threads, steps);
+    const End end = run_to_last_finite_step(resources, run, threads, steps);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-    if (run.k > 0 && !first) tools.paces[run.train].seconds[threads > 1] = took.count() / (double)run.k;
+    if (run.k > 0 && !first)
+        resources.timings[run.train].seconds[threads > 1] = took.count() / (double)run.k;
     return end;
 }
 
-// Leaves in *steps how many were taken or tried.
-End Session::take(Tools& tools, const Run& run, int threads, idx* steps) const {
-    const End end = attempt(tools, run, threads, steps);
-    // Where the optimizer is the gradient's epilogue, a gradient that is not finite shows when part of
-    // the run's own theta has changed already. Then the run is taken again, to the step before.
-    if (end == End::unsure && run.train && !run.given && *steps > 1) {
+// *steps: how many steps were taken or tried.
+End Session::run_to_last_finite_step(Resources& resources, const Run& run, int threads,
+                                     idx* steps) const {
+    const End end = run_once(resources, run, threads, steps);
+    // Where the optimizer is the gradient's epilogue, a gradient that is not finite shows when part
+    // of the run's own theta has changed already. Then the run is taken again, to the step before.
+    if (end == End::unsure && run.train && !run.gradient && *steps > 1) {
         Run again = run;
         again.k = (*steps - 1) * run.batch;
-        idx taken = 0;
-        attempt(tools, again, threads, &taken);
+        idx steps_taken = 0;
+        run_once(resources, again, threads, &steps_taken);
     }
     return end;
 }

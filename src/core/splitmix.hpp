@@ -1,5 +1,5 @@
-// splitmix.hpp: SplitMix64's constants, as chainrule.mathematics.random has them. Static and always inlined,
-// so that code for one instruction set is never called by another's.
+// splitmix.hpp: SplitMix64's constants, as chainrule.mathematics.random has them. Static and always
+// inlined, so that code for one instruction set is never called by another's.
 #pragma once
 
 #include <cstdint>

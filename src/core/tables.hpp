@@ -20,24 +20,31 @@
     X(exp, "")                   \
     X(softmax, "")
 
-#define CHAINRULE_COSTS(X)         \
-    X(logistic, "")                \
-    X(cross_entropy, "smoothing")  \
-    X(squared_error, "")           \
-    X(absolute_error, "")          \
-    X(huber, "delta")              \
-    X(quantile, "q")               \
+#define CHAINRULE_COSTS(X)        \
+    X(logistic, "")               \
+    X(cross_entropy, "smoothing") \
+    X(squared_error, "")          \
+    X(absolute_error, "")         \
+    X(huber, "delta")             \
+    X(quantile, "q")              \
     X(poisson, "")
 
 //                                name              settings                            slots
-#define CHAINRULE_OPTIMIZERS(X)                    \
-    X(gradient_descent, "", 0)                     \
-    X(momentum, "momentum", 1)                     \
-    X(nesterov, "momentum", 1)                     \
-    X(rmsprop, "decay epsilon", 1)                 \
-    X(adagrad, "epsilon", 1)                       \
-    X(adam, "beta1 beta2 epsilon", 2)              \
+#define CHAINRULE_OPTIMIZERS(X)       \
+    X(gradient_descent, "", 0)        \
+    X(momentum, "momentum", 1)        \
+    X(nesterov, "momentum", 1)        \
+    X(rmsprop, "decay epsilon", 1)    \
+    X(adagrad, "epsilon", 1)          \
+    X(adam, "beta1 beta2 epsilon", 2) \
     X(adamw, "beta1 beta2 epsilon weight_decay", 2)
+
+// Pairs of which dz = a - y, as mathematics/costs.py lists them: (output activation, cost).
+#define CHAINRULE_CANONICAL_PAIRS(X) \
+    X(sigmoid, logistic)             \
+    X(softmax, cross_entropy)        \
+    X(identity, squared_error)       \
+    X(exp, poisson)
 
 namespace chainrule {
 

@@ -29,9 +29,9 @@ void pause_once() {
 // functions for it have new names since glibc 2.38: see older_glibc.cpp.
 long whole_number(const char*& text) {
     while (*text == ' ') text++;
-    long found = 0;
-    text = std::from_chars(text, text + std::strlen(text), found).ptr;
-    return found;
+    long number = 0;
+    text = std::from_chars(text, text + std::strlen(text), number).ptr;
+    return number;
 }
 
 #if defined(__linux__)
@@ -63,26 +63,26 @@ double control_group() {
 }  // namespace
 
 int processors() {
-    int found = (int)std::thread::hardware_concurrency();
+    int count = (int)std::thread::hardware_concurrency();
     if (const char* text = std::getenv("OMP_NUM_THREADS"))
-        if (const long limit = whole_number(text); limit > 0) found = (int)std::min((long)found, limit);
+        if (const long limit = whole_number(text); limit > 0)
+            count = (int)std::min((long)count, limit);
 #if defined(__linux__)
     cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0) found = std::min(found, CPU_COUNT(&set));
+    if (sched_getaffinity(0, sizeof set, &set) == 0) count = std::min(count, CPU_COUNT(&set));
     const double allowed = control_group();
-    if (allowed > 0) found = std::min(found, (int)std::max(1.0, allowed));
+    if (allowed > 0) count = std::min(count, (int)std::max(1.0, allowed));
 #endif
-    return std::max(1, found);
+    return std::max(1, count);
 }
 
-ThreadTeam::ThreadTeam(int threads)
-    : asked(threads), spins_(threads > processors() ? 0 : 4000) {
+ThreadTeam::ThreadTeam(int threads) : asked(threads), spins_(threads > processors() ? 0 : 4000) {
     this->barrier = meet;
     others_.reserve((std::size_t)threads);
     try {
         for (int n = 1; n < threads; n++) others_.emplace_back([this, n] { serve(n); });
     } catch (const std::exception&) {
-        // The system gives no more threads: the work is done by those that there are.
+        // The system gives no more threads: the work is done by those it gave.
     }
     this->threads = 1 + (int)others_.size();
     complete_ = true;
@@ -128,7 +128,8 @@ void ThreadTeam::arrive() {
         if (phase_.load(std::memory_order_acquire) != phase) return;
         pause_once();
     }
-    while (phase_.load(std::memory_order_acquire) == phase) phase_.wait(phase, std::memory_order_acquire);
+    while (phase_.load(std::memory_order_acquire) == phase)
+        phase_.wait(phase, std::memory_order_acquire);
 }
 
 }  // namespace chainrule

@@ -1,7 +1,7 @@
 // exhaustive.cpp: the vector functions on every float32 there is, on every instruction set of this
 // machine, against the C library in double; and float64 on random numbers, against long double.
-// `exhaustive [stride]` takes every stride-th float32 (1: all); exits with 1 above a limit, or where
-// a value depends on its place in a register. See tests/native/accuracy.
+// `exhaustive [stride]` takes every stride-th float32 (1: all); exits with 1 above a limit, or
+// where a value depends on its place in a register. See tests/native/accuracy.
 #include <algorithm>
 #include <atomic>
 #include <bit>
@@ -19,11 +19,18 @@
 
 using namespace chainrule;
 
-template <class T> T sigmoid(T x) { return 1 / (1 + std::exp(-x)); }
-template <class T> T softplus(T x) {
+template <class T>
+T sigmoid(T x) {
+    return 1 / (1 + std::exp(-x));
+}
+template <class T>
+T softplus(T x) {
     return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));
 }
-template <class T> T phi(T x) { return std::erfc(-x * std::sqrt((T)0.5)) / 2; }
+template <class T>
+T phi(T x) {
+    return std::erfc(-x * std::sqrt((T)0.5)) / 2;
+}
 
 struct Function {
     const char* name;
@@ -33,7 +40,8 @@ struct Function {
     double (*of_double)(double);
     long double (*of_long)(long double);
 };
-#define CHAINRULE_BOTH(f) [](double x) -> double { return f(x); }, [](long double x) -> long double { return f(x); }
+#define CHAINRULE_BOTH(f) \
+    [](double x) -> double { return f(x); }, [](long double x) -> long double { return f(x); }
 const Function FUNCTIONS[] = {
     {"exp", 0, 2, INFINITY, CHAINRULE_BOTH(std::exp)},
     {"tanh", 1, 4, INFINITY, CHAINRULE_BOTH(std::tanh)},
@@ -50,7 +58,8 @@ double distance(float found, double truth) {
     const double end = 0x1p128;
     const double there = std::fabs((double)found) > end ? std::copysign(end, (double)found) : found;
     const double true_ = std::fabs(truth) > end ? std::copysign(end, truth) : truth;
-    const std::int64_t exponent = (std::int64_t)(std::bit_cast<std::uint64_t>(truth) >> 52 & 2047) - 1023;
+    const std::int64_t exponent =
+        (std::int64_t)(std::bit_cast<std::uint64_t>(truth) >> 52 & 2047) - 1023;
     const std::int64_t inside = exponent < -126 ? -126 : exponent > 127 ? 127 : exponent;
     const double per_unit = std::bit_cast<double>((std::uint64_t)(1023 + 23 - inside) << 52);
     return (found != found) & (truth != truth) ? 0 : std::fabs(there - true_) * per_unit;
@@ -100,8 +109,11 @@ bool report(const Function& f, const char* dtype, const Isa* all, const std::vec
     for (std::size_t i = 0; i < worst.size(); i++) {
         if (!all[i].supported()) continue;
         const bool fine = worst[i].ulps <= f.limit && worst[i].moved == 0;
-        std::printf("%-9s %s %-10s %5.2f ULP at %.9g%s\n", f.name, dtype, all[i].name, worst[i].ulps,
-                    worst[i].at, fine ? "" : worst[i].moved ? ", DEPENDS ON ITS PLACE" : ", TOO FAR");
+        std::printf("%-9s %s %-10s %5.2f ULP at %.9g%s\n", f.name, dtype, all[i].name,
+                    worst[i].ulps, worst[i].at,
+                    fine             ? ""
+                    : worst[i].moved ? ", DEPENDS ON ITS PLACE"
+                                     : ", TOO FAR");
         good = good && fine;
     }
     std::fflush(stdout);
@@ -145,10 +157,30 @@ bool singles(const Function& f, std::uint64_t stride, const Isa* all, int count)
 bool doubles(const Function& f, std::size_t n, const Isa* all, int count) {
     std::mt19937_64 bits(1);
     std::vector<double> x, y(n), shifted(n);
-    const double odd[] = {0.0, -0.0, INFINITY, -INFINITY, NAN, DBL_MIN, -DBL_MIN, DBL_TRUE_MIN, DBL_MAX,
-                          -DBL_MAX, 709.782712893384, 709.7827128933841, -745.1332191019412,
-                          -708.3964185322641, 0.34657359027997264, -0.34657359027997264, 1.0, -1.0,
-                          20.0, 22.0, 36.7368005696771, -37.5, 0.41421356237309503, 1.4142135623730951};
+    const double odd[] = {0.0,
+                          -0.0,
+                          INFINITY,
+                          -INFINITY,
+                          NAN,
+                          DBL_MIN,
+                          -DBL_MIN,
+                          DBL_TRUE_MIN,
+                          DBL_MAX,
+                          -DBL_MAX,
+                          709.782712893384,
+                          709.7827128933841,
+                          -745.1332191019412,
+                          -708.3964185322641,
+                          0.34657359027997264,
+                          -0.34657359027997264,
+                          1.0,
+                          -1.0,
+                          20.0,
+                          22.0,
+                          36.7368005696771,
+                          -37.5,
+                          0.41421356237309503,
+                          1.4142135623730951};
     x.assign(std::begin(odd), std::end(odd));
     while (x.size() < n) {
         const std::uint64_t b = bits();

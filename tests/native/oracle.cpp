@@ -1,6 +1,6 @@
 // oracle.cpp: trains networks with the core, on every instruction set of this machine, and compares
-// with the notes' loops in double, written here out of textbook formulas. Needs no Python, so that it
-// runs wherever a compiler or an emulator does: see tests/native/portable.
+// with the notes' loops in double, written here out of textbook formulas. Needs no Python, so that
+// it runs wherever a compiler or an emulator does: see tests/native/portable.
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -15,7 +15,6 @@
 using namespace chainrule;
 using Numbers = std::vector<double>;
 
-
 const double SLOPE = 0.1, ALPHA = 1.3, SMOOTHING = 0.1, DELTA = 0.5, QUANTILE = 0.3;
 const double EPSILON = 1e-8, DECAY = 0.01;
 
@@ -29,7 +28,9 @@ struct Case {
     double l1, l2, clip_value, clip_norm;
 };
 
-double setting_of(Activation f) { return f == Activation::leaky_relu ? SLOPE : f == Activation::elu ? ALPHA : 0; }
+double setting_of(Activation f) {
+    return f == Activation::leaky_relu ? SLOPE : f == Activation::elu ? ALPHA : 0;
+}
 double setting_of(Cost c) {
     switch (c) {
         case Cost::cross_entropy: return SMOOTHING;
@@ -60,7 +61,8 @@ double f_of(Activation f, double z) {
         case Activation::relu: return z > 0 ? z : 0;
         case Activation::leaky_relu: return z > 0 ? z : SLOPE * z;
         case Activation::elu: return z > 0 ? z : ALPHA * std::expm1(z);
-        case Activation::selu: return 1.0507009873554805 * (z > 0 ? z : 1.6732632423543772 * std::expm1(z));
+        case Activation::selu:
+            return 1.0507009873554805 * (z > 0 ? z : 1.6732632423543772 * std::expm1(z));
         case Activation::softplus: return std::log1p(std::exp(z));
         case Activation::softsign: return z / (1 + std::fabs(z));
         case Activation::gelu: return z * std::erfc(-z / std::sqrt(2)) / 2;
@@ -79,11 +81,13 @@ double df_of(Activation f, double z) {
         case Activation::relu: return z > 0 ? 1 : 0;
         case Activation::leaky_relu: return z > 0 ? 1 : SLOPE;
         case Activation::elu: return z > 0 ? 1 : ALPHA * std::exp(z);
-        case Activation::selu: return 1.0507009873554805 * (z > 0 ? 1 : 1.6732632423543772 * std::exp(z));
+        case Activation::selu:
+            return 1.0507009873554805 * (z > 0 ? 1 : 1.6732632423543772 * std::exp(z));
         case Activation::softplus: return s;
         case Activation::softsign: return 1 / ((1 + std::fabs(z)) * (1 + std::fabs(z)));
         case Activation::gelu:
-            return std::erfc(-z / std::sqrt(2)) / 2 + z * std::exp(-z * z / 2) / std::sqrt(2 * M_PI);
+            return std::erfc(-z / std::sqrt(2)) / 2 +
+                   z * std::exp(-z * z / 2) / std::sqrt(2 * M_PI);
         case Activation::silu: return s + z * s * (1 - s);
         case Activation::exp: return std::exp(z);
         case Activation::softmax: break;
@@ -182,7 +186,8 @@ struct Loops {
             for (std::size_t j = 0; j < n(l); j++) mean += da[j] * a[l][j];
             dz[l].assign(n(l), 0);
             for (std::size_t j = 0; j < n(l); j++)
-                dz[l][j] = f(l) == Activation::softmax ? a[l][j] * (da[j] - mean) : da[j] * df_of(f(l), z[l][j]);
+                dz[l][j] = f(l) == Activation::softmax ? a[l][j] * (da[j] - mean)
+                                                       : da[j] * df_of(f(l), z[l][j]);
             da.assign(n(l - 1), 0);
             for (std::size_t j = 0; j < n(l); j++) {
                 dtheta[b(l) + j] += dz[l][j];
@@ -223,14 +228,25 @@ struct Loops {
     void step(std::size_t k, bool weight, double g, double rate, double t, double& s, double& v) {
         switch (c.optimizer) {
             case Optimizer::gradient_descent: theta[k] -= rate * g; return;
-            case Optimizer::momentum: s = 0.9 * s + g; theta[k] -= rate * s; return;
-            case Optimizer::nesterov: s = 0.9 * s + g; theta[k] -= rate * (g + 0.9 * s); return;
+            case Optimizer::momentum:
+                s = 0.9 * s + g;
+                theta[k] -= rate * s;
+                return;
+            case Optimizer::nesterov:
+                s = 0.9 * s + g;
+                theta[k] -= rate * (g + 0.9 * s);
+                return;
             case Optimizer::rmsprop:
                 s = 0.9 * s + 0.1 * g * g;
                 theta[k] -= rate * g / (std::sqrt(s) + EPSILON);
                 return;
-            case Optimizer::adagrad: s += g * g; theta[k] -= rate * g / (std::sqrt(s) + EPSILON); return;
-            case Optimizer::adamw: if (weight) theta[k] -= rate * DECAY * theta[k]; [[fallthrough]];
+            case Optimizer::adagrad:
+                s += g * g;
+                theta[k] -= rate * g / (std::sqrt(s) + EPSILON);
+                return;
+            case Optimizer::adamw:
+                if (weight) theta[k] -= rate * DECAY * theta[k];
+                [[fallthrough]];
             case Optimizer::adam:
                 s = 0.9 * s + 0.1 * g;
                 v = 0.99 * v + 0.01 * g * g;
@@ -389,8 +405,9 @@ void compare(const Case& c, const Data& data, const Isa& isa, const Result& want
         if (good) continue;
         failures++;
         std::printf("%s float%d, %s %s %s %s, %td rows, %td a batch: %s is %.2g away%s\n", isa.name,
-                    single ? 32 : 64, ACTIVATIONS[(int)c.hidden].name, ACTIVATIONS[(int)c.output].name,
-                    COSTS[(int)c.cost].name, OPTIMIZERS[(int)c.optimizer].name, c.rows, c.batch, part.name, far,
+                    single ? 32 : 64, ACTIVATIONS[(int)c.hidden].name,
+                    ACTIVATIONS[(int)c.output].name, COSTS[(int)c.cost].name,
+                    OPTIMIZERS[(int)c.optimizer].name, c.rows, c.batch, part.name, far,
                     same(part.found, part.again) ? "" : ", and other bits on two threads");
     }
 }
@@ -408,7 +425,7 @@ Data data_of(const Case& c, unsigned seed) {
         for (idx j = 0; j < n_L; j++)
             data.Y.push_back(c.cost == Cost::cross_entropy ? (double)(j == which)
                              : c.cost == Cost::poisson     ? std::floor(4 * uniform())
-                                                        : (double)(float)uniform());
+                                                           : (double)(float)uniform());
     }
     for (std::size_t l = 1; l < c.sizes.size(); l++) {
         const double scale = 1 / std::sqrt((double)c.sizes[l - 1]);
@@ -419,8 +436,10 @@ Data data_of(const Case& c, unsigned seed) {
 }
 
 Activation output_for(Cost cost, int n) {
-    const Activation any[] = {Activation::identity, Activation::sigmoid, Activation::tanh, Activation::gelu, Activation::softmax, Activation::exp};
-    const Activation counts[] = {Activation::exp, Activation::softplus, Activation::sigmoid, Activation::softmax};
+    const Activation any[] = {Activation::identity, Activation::sigmoid, Activation::tanh,
+                              Activation::gelu,     Activation::softmax, Activation::exp};
+    const Activation counts[] = {Activation::exp, Activation::softplus, Activation::sigmoid,
+                                 Activation::softmax};
     const Activation shares[] = {Activation::sigmoid, Activation::softmax};
     if (cost == Cost::logistic) return shares[n % 2];
     if (cost == Cost::cross_entropy) return Activation::softmax;
@@ -433,15 +452,15 @@ int main() {
         idx rows, batch, steps;
     };
     const Shape small[] = {
-        {{5, 7, 4, 3}, 37, 10, 4},   // a short last batch, remainders everywhere
-        {{3, 17, 2}, 33, 33, 2},     // whole batches
-        {{4, 3, 2}, 9, 1, 9},        // one sample in registers
+        {{5, 7, 4, 3}, 37, 10, 4},  // a short last batch, remainders everywhere
+        {{3, 17, 2}, 33, 33, 2},    // whole batches
+        {{4, 3, 2}, 9, 1, 9},       // one sample in registers
         {{9, 33, 18, 2}, 40, 16, 3},
     };
     const Shape large[] = {
-        {{4, 32, 16, 4}, 1500, 1500, 2},    // parts
-        {{20, 300, 290, 2}, 150, 100, 2},   // shared rows
-        {{70, 256, 512, 3}, 64, 64, 1},     // panels that are packed
+        {{4, 32, 16, 4}, 1500, 1500, 2},   // parts
+        {{20, 300, 290, 2}, 150, 100, 2},  // shared rows
+        {{70, 256, 512, 3}, 64, 64, 1},    // panels that are packed
     };
     int count, number = 0;
     const Isa* all = isas(&count);
@@ -477,7 +496,9 @@ int main() {
     for (const Shape& shape : large)
         for (int f : {(int)Activation::tanh, (int)Activation::relu, (int)Activation::gelu})
             check(made(f, number % (int)std::ssize(OPTIMIZERS)), shape);
-    std::printf("%d networks, %d comparisons, %d failed; J, gradient and outputs at most %.2g (float64) "
-                "and %.2g (float32) away\n", number, compared, failures, worst[0], worst[1]);
+    std::printf(
+        "%d networks, %d comparisons, %d failed; J, gradient and outputs at most %.2g (float64) "
+        "and %.2g (float32) away\n",
+        number, compared, failures, worst[0], worst[1]);
     return failures > 0;
 }

@@ -45,6 +45,9 @@ class Core:
         squares: Any,
         threads: int,
     ) -> None: ...
+    def plan(
+        self, batch_size: int, threads: int, train: bool, gradient: bool
+    ) -> tuple[str, list[tuple[str, str, str, str]]]: ...
 
 class Predictor:
     def __init__(

@@ -35,6 +35,7 @@ __all__ = [
     "lacks_cost",
     "lacks_layers",
     "name",
+    "plan",
     "predictor",
     "run",
     "settings_of",
@@ -182,6 +183,20 @@ def step(
         threads_of(problem.threads),
     )
     return squares
+
+
+def plan(problem: Problem, batch_size: int, threads: int = 1, *, train: bool = True) -> list[str]:
+    """Return which way a run goes through the core, in words: the schedule, then each layer.
+
+    For training in batches of ``batch_size`` on this many threads, or for J and its gradient over
+    so many rows where ``train`` is False. src/core/plan.hpp says what the words mean.
+    """
+    schedule, layers = _core_of(problem).plan(batch_size, threads, train, gradient=True)
+    kinds = ("forward", "backward", "gradient", "update")
+    return [f"schedule {schedule}"] + [
+        f"layer {l}: " + ", ".join(f"{kind} {way}" for kind, way in zip(kinds, ways, strict=True))
+        for l, ways in enumerate(layers, 1)
+    ]
 
 
 def lacks_layers(architecture: Architecture) -> str | None:

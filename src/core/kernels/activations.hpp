@@ -1,18 +1,25 @@
-// activations.hpp: each activation's a = f(z) and df = f'(z), together, since they share their work.
+// activations.hpp: each activation's a = f(z) and df = f'(z), together, since they share their
+// work.
 #pragma once
 
 #include "../tables.hpp"
 #include "tile.hpp"
 #include "vmath.hpp"
 
+namespace chainrule {
+namespace {
+
+// Whether a unit's a depends on its own z alone.
+constexpr bool is_elementwise(Activation f) { return f != Activation::softmax; }
+
 INLINE Slope slope_of(int f, bool dropout) {
     if ((Activation)f == Activation::softmax) return Slope::mixed;
-    if (dropout) return Slope::kept;  // f' times the mask
+    if (dropout) return Slope::stored;  // f' times the mask
     switch ((Activation)f) {
         case Activation::identity: return Slope::one;
         case Activation::relu: return Slope::of_relu;
         case Activation::tanh: return Slope::of_tanh;
-        default: return Slope::kept;
+        default: return Slope::stored;
     }
 }
 
@@ -73,11 +80,11 @@ INLINE V activation(V z, real setting, V& df) {
     }
 }
 
-// za: z in, a out, n numbers in whole registers; df: f'(z), or null where nobody wants it.
+// za: z in, a out, n numbers in whole registers; df: f'(z), or null if it is not needed.
 using Activate = void (*)(real* za, real* df, idx n, real setting);
 
 template <Activation f>
-static void activate(real* za, real* df, idx n, real setting) {
+void activate(real* za, real* df, idx n, real setting) {
     V slope;
     if (df) {
         for (idx j = 0; j < n; j += LANES) {
@@ -85,33 +92,28 @@ static void activate(real* za, real* df, idx n, real setting) {
             store(df + j, slope);
         }
     } else {
-        for (idx j = 0; j < n; j += LANES) store(za + j, activation<f>(load(za + j), setting, slope));
+        for (idx j = 0; j < n; j += LANES)
+            store(za + j, activation<f>(load(za + j), setting, slope));
     }
 }
 
-static Activate activate_of(int f) {
+Activate activate_of(int f) {
     switch ((Activation)f) {
-#define CHAINRULE_CASE(name, settings) \
-    case Activation::name: if constexpr (Activation::name != Activation::softmax) return activate<Activation::name>; else return nullptr;
+#define CHAINRULE_CASE(name, settings)                                                     \
+    case Activation::name:                                                                 \
+        if constexpr (is_elementwise(Activation::name)) return activate<Activation::name>; \
+        else return nullptr;
         CHAINRULE_ACTIVATIONS(CHAINRULE_CASE)
 #undef CHAINRULE_CASE
     }
     return nullptr;
 }
 
-INLINE V read_part(const real* p, idx left) {
-    return left >= LANES ? load(p) : load_first(p, left);
-}
-INLINE void write_part(real* p, V v, idx left) {
-    if (left >= LANES) store(p, v);
-    else store_first(p, v, left);
-}
-
 // Softmax of one row: z in, a out; returns the log of sum_j exp(z_j - max z), and max z.
 struct LogSum {
     real most, sum;
 };
-static LogSum softmax_forward(real* za, idx n) {
+LogSum softmax_forward(real* za, idx n) {
     real most = za[0];
     for (idx j = 0; j < n; j++) most = za[j] > most || za[j] != za[j] ? za[j] : most;
     V sums = {};
@@ -125,10 +127,13 @@ static LogSum softmax_forward(real* za, idx n) {
     return {most, sum};
 }
 // dz = a (da - sum_j da_j a_j), in place.
-static void softmax_backward(real* da, const real* a, idx n) {
+void softmax_backward(real* da, const real* a, idx n) {
     V sums = {};
     for (idx j = 0; j < n; j += LANES) sums += read_part(da + j, n - j) * read_part(a + j, n - j);
     const real sum = total(sums);
     for (idx j = 0; j < n; j += LANES)
         write_part(da + j, read_part(a + j, n - j) * (read_part(da + j, n - j) - sum), n - j);
 }
+
+}  // namespace
+}  // namespace chainrule

@@ -1,8 +1,13 @@
 // costs.hpp: each cost's J and dJ/da entry by entry, and the canonical pairs from z.
 #pragma once
 
+#include "../tables.hpp"
 #include "activations.hpp"
 #include "transpose.hpp"
+#include "vmath.hpp"
+
+namespace chainrule {
+namespace {
 
 INLINE V sign(V x) {
     const V one = broadcast(1);
@@ -77,7 +82,7 @@ INLINE V shared(V x, V share) { return share > 0 ? x * share : V{}; }
 using CostOf = double (*)(real* za, const real* y, const real* share, real* d, idx n, real setting);
 
 template <Cost c>
-static double cost_canonical(real* za, const real* y, const real* share, real* dz, idx n, real) {
+double cost_canonical(real* za, const real* y, const real* share, real* dz, idx n, real) {
     V J = {}, a;
     for (idx j = 0; j < n; j += LANES) {
         const V w = load(share + j);
@@ -89,7 +94,7 @@ static double cost_canonical(real* za, const real* y, const real* share, real* d
 }
 
 template <Cost c>
-static double cost_general(real* a, const real* y, const real* share, real* da, idx n, real setting) {
+double cost_general(real* a, const real* y, const real* share, real* da, idx n, real setting) {
     V J = {}, slope;
     for (idx j = 0; j < n; j += LANES) {
         const V w = load(share + j);
@@ -99,17 +104,22 @@ static double cost_general(real* a, const real* y, const real* share, real* da, 
     return total(J);
 }
 
-static CostOf cost_function(int c, bool canonical) {
+CostOf cost_function(int c, bool canonical) {
     if (canonical) {
         switch ((Cost)c) {
-            case Cost::logistic: return cost_canonical<Cost::logistic>;
-            case Cost::squared_error: return cost_canonical<Cost::squared_error>;
-            case Cost::poisson: return cost_canonical<Cost::poisson>;
-            default: return nullptr;
+#define CHAINRULE_CASE(output, name)                                                         \
+    case Cost::name:                                                                         \
+        if constexpr (is_elementwise(Activation::output)) return cost_canonical<Cost::name>; \
+        break;
+            CHAINRULE_CANONICAL_PAIRS(CHAINRULE_CASE)
+#undef CHAINRULE_CASE
+            default: break;
         }
+        return nullptr;  // by rows, see below
     }
     switch ((Cost)c) {
-#define CHAINRULE_CASE(name, settings) case Cost::name: return cost_general<Cost::name>;
+#define CHAINRULE_CASE(name, settings) \
+    case Cost::name: return cost_general<Cost::name>;
         CHAINRULE_COSTS(CHAINRULE_CASE)
 #undef CHAINRULE_CASE
     }
@@ -121,7 +131,7 @@ static CostOf cost_function(int c, bool canonical) {
 struct RowCost {
     real sum, rest;
 };
-static RowCost cross_entropy_row(real* za, const real* y, real share, real* dz, idx n) {
+RowCost cross_entropy_row(real* za, const real* y, real share, real* dz, idx n) {
     real most = za[0];
     V mosts = read_part(za, n);
     for (idx j = n % LANES == 0 ? LANES : n % LANES; j < n; j += LANES) {
@@ -150,10 +160,10 @@ static RowCost cross_entropy_row(real* za, const real* y, real share, real* dz, 
 
 // The same of up to LANES rows at once, n <= LANES classes, a row to a lane: nothing is summed over
 // lanes. Returns the sum of share * J.
-static double cross_entropy_block(real* za, const real* y_rows, const real* shares, real* dz_rows, idx n,
-                                  idx rows) {
+double cross_entropy_block(real* za, const real* y_rows, const real* shares, real* dz_rows, idx n,
+                           idx rows) {
     V z[LANES], y[LANES], share = {}, sum = {}, rest = {};
-    UNROLL for (idx k = 0; k < LANES; k++) {
+    UNROLL_FOR (idx k = 0; k < LANES; k++) {
         z[k] = k < rows ? load_first(za + k * n, n) : V{};
         y[k] = k < rows ? load_first(y_rows + k * n, n) : V{};
     }
@@ -175,7 +185,7 @@ static double cross_entropy_block(real* za, const real* y_rows, const real* shar
     }
     weave_all<1>(z);
     weave_all<1>(y);
-    UNROLL for (idx k = 0; k < LANES; k++)
+    UNROLL_FOR (idx k = 0; k < LANES; k++)
         if (k < rows) {
             store_first(za + k * n, z[k], n);
             store_first(dz_rows + k * n, y[k], n);
@@ -184,3 +194,6 @@ static double cross_entropy_block(real* za, const real* y_rows, const real* shar
     for (idx k = 0; k < rows; k++) all += (double)J[k];
     return all;
 }
+
+}  // namespace
+}  // namespace chainrule

@@ -1,17 +1,28 @@
-// outputs.hpp: a^L of some rows of X, with nothing kept for a way back. The sums over k run in order
-// from the bias, in a row alone as in a tile, so a row's outputs have the same bits in any batch.
+// outputs.hpp: a^L of some rows of X, with nothing kept for a way back. The sums over k run in
+// order from the bias, in a row alone as in a tile, so a row's outputs have the same bits in any
+// batch.
 #pragma once
 
-#include "plan.hpp"
+#include <cstddef>
+
+#include "../core.hpp"
+#include "activations.hpp"
+#include "arena.hpp"
+#include "partition.hpp"
+#include "product.hpp"
+
+namespace chainrule {
+namespace {
 
 // One row's panel is wider than a tile's: its sums wait for one another, and eight hide the wait.
 constexpr int ROW_NV = 8;
 constexpr idx ROW_PANEL = ROW_NV * LANES;
-// Rows of W^T taken at a time where there are several panels: whole rows are read one after another.
+// Rows of W^T taken at a time where there are several panels: whole rows are read one after
+// another.
 constexpr idx ROW_K = 16;
 
 template <bool Tail>
-static Tile row_tile(int NV) {
+Tile row_tile(int NV) {
     switch (NV) {
         case 1: return tile<1, 1, Tail, false>;
         case 2: return tile<1, 2, Tail, false>;
@@ -25,7 +36,7 @@ static Tile row_tile(int NV) {
 }
 
 // z (1, N) = b + x W^T, and relu.
-static void row_product(const real* x, idx K, idx N, const real* W, const real* b, real* z, bool relu) {
+void row_product(const real* x, idx K, idx N, const real* W, const real* b, real* z, bool relu) {
     const idx step = N <= ROW_PANEL ? K : ROW_K;
     for (idx k = 0; k < K; k += step) {
         const bool last = k + step >= K;
@@ -49,8 +60,8 @@ static void row_product(const real* x, idx K, idx N, const real* W, const real* 
 }
 
 // The same of M rows: as `product`, but W^T lies as the caller has it, row by row.
-static void affine(const real* const* rows, idx M, idx K, idx N, const real* W, const real* b, real* z,
-                   idx ld, bool relu) {
+void affine(const real* const* rows, idx M, idx K, idx N, const real* W, const real* b, real* z,
+            idx ld, bool relu) {
     for (idx j = 0; j < N; j += PANEL) {
         TileArguments t = {};
         t.rows = rows;
@@ -71,10 +82,10 @@ struct OutputsScratch {
     const real** rows;
 };
 
-// The scratch for so many rows; with no base only its size is worked out.
-static std::size_t lay_out_outputs(const Layer* layers, idx depth, idx rows, char* base,
-                                   OutputsScratch* s) {
-    Arena arena = {base, 0};
+// The scratch for a number of rows; with no base only its size is worked out.
+std::size_t lay_out_outputs(const Layer* layers, idx depth, idx rows, char* base,
+                            OutputsScratch* s) {
+    Arena arena = {.base = base, .used = 0};
     idx ld = 0;
     for (idx l = 0; l + 1 < depth; l++)
         if (row_length(layers[l].n_out) > ld) ld = row_length(layers[l].n_out);
@@ -90,7 +101,7 @@ std::size_t outputs_scratch(const Layer* layers, idx depth, idx rows) {
 }
 
 // a = f(z) of n numbers in a row, in place; what lies behind them is not touched.
-static void activate_exactly(Activate f, real* z, idx n, real setting) {
+void activate_exactly(Activate f, real* z, idx n, real setting) {
     const idx whole = n / LANES * LANES;
     if (whole) f(z, nullptr, whole, setting);
     if (whole == n) return;
@@ -100,7 +111,7 @@ static void activate_exactly(Activate f, real* z, idx n, real setting) {
     for (idx i = whole; i < n; i++) z[i] = rest[i - whole];
 }
 
-// z^l = a^{l-1} W^T + b, a^l = f(z^l), for l = 1..L; X (rows, n_0), out (rows, n_L).
+// z = a_prev W^T + b, a = f(z), for l = 1..L; X (rows, n_0), out (rows, n_L).
 void outputs(const Layer* layers, idx depth, const void* parameters, const void* from, void* to,
              idx rows, void* scratch) {
     const real* theta = static_cast<const real*>(parameters);
@@ -136,3 +147,6 @@ void outputs(const Layer* layers, idx depth, const void* parameters, const void*
         a_ld = ld;
     }
 }
+
+}  // namespace
+}  // namespace chainrule

@@ -4,6 +4,9 @@
 
 #include "tile.hpp"
 
+namespace chainrule {
+namespace {
+
 // Called with the tile rows [i, i + rows) x columns [j, j + width) of C.
 struct Epilogue {
     void (*apply)(const Epilogue&, idx i, idx rows, idx j, idx width) = nullptr;
@@ -14,7 +17,7 @@ struct Product {
     const real* const* rows;  // A's rows
     idx at;                   // first column of A
     idx M, K, N;
-    const real* B;  // panel by panel: see `panel_width`
+    const real* B;      // panel by panel: see `panel_width`
     const real* start;  // null, or the bias (start_ld 0), or C itself, to add to it
     idx start_ld;
     real* C;
@@ -27,22 +30,26 @@ struct Product {
 
 constexpr idx PANEL = MOST_NV * LANES;
 
-// A matrix (K, N) in panels of PANEL columns: the first at 0, the next at K * PANEL, and so on, each
-// row-major. A product reads a panel in one piece, and threads that share panels share no line.
+// A matrix (K, N) in panels of PANEL columns: the first at 0, the next at K * PANEL, and so on,
+// each row-major. A product reads a panel in one piece, and threads that share panels share no
+// line.
 INLINE idx panel_width(idx N, idx panel) {
     const idx left = N - panel * PANEL;
     return left < PANEL ? left : PANEL;
 }
 
-// Registers that an epilogue takes at once, where there are as many: so many fill its pipeline.
+// Registers that an epilogue takes at once, where there are enough: 32 fill its pipeline.
 constexpr idx EPILOGUE = 32;
 
-// A long panel of B is taken by so many rows at a time, which the second cache keeps for all tiles; where B is
-// more than that cache keeps from step to step, tiles ask for the rows that follow, each for a line of every row.
+// A long panel of B is taken DEPTH rows at a time, which the second cache keeps for all tiles;
+// where B is more than that cache keeps from step to step, tiles ask for the rows that follow, each
+// for a line of every row.
 constexpr idx DEPTH = 512, KEPT = (512 << 10) / (idx)sizeof(real);
 
-// M rows of a panel of C, columns j and after, by tiles: the high ones first, then those of a row less. t moves on.
-INLINE void panel_tiles(TileArguments& t, idx M, bool tail, bool far, const Epilogue& epilogue, idx j) {
+// M rows of a panel of C, columns j and after, by tiles: the high ones first, then those of a row
+// less. t moves on.
+INLINE void panel_tiles(TileArguments& t, idx M, bool tail, bool far, const Epilogue& epilogue,
+                        idx j) {
     const int NV = registers_of(t.width);
     const auto tile_for = tail ? tile_of<true, false> : tile_of<false, false>;
     const idx lines = far && t.width == PANEL ? PANEL * (idx)sizeof(real) / 64 : 0;
@@ -72,11 +79,19 @@ INLINE void panel_tiles(TileArguments& t, idx M, bool tail, bool far, const Epil
 }
 
 // A panel of the product, piece by piece of K: an entry's sum goes on where it was left.
-static void panel_product(const Product& p, const Epilogue& epilogue, idx j) {
+void panel_product(const Product& p, const Epilogue& epilogue, idx j) {
     const idx width = panel_width(p.N, j / PANEL);
     const bool tail = width % LANES != 0 && !p.padded, large = p.K * p.N > KEPT;
-    TileArguments t = {p.rows, p.at, p.K, p.B + j * p.K, p.padded ? padded(width) : width,
-                       p.start ? p.start + j : nullptr, p.start_ld, p.C + j, p.C_ld, width};
+    TileArguments t = {p.rows,
+                       p.at,
+                       p.K,
+                       p.B + j * p.K,
+                       p.padded ? padded(width) : width,
+                       p.start ? p.start + j : nullptr,
+                       p.start_ld,
+                       p.C + j,
+                       p.C_ld,
+                       width};
     for (idx k = 0; k < p.K; k += t.K) {
         t.K = !large || p.K - k < 2 * DEPTH ? p.K - k : DEPTH;
         const bool last = k + t.K == p.K;
@@ -97,6 +112,9 @@ static void panel_product(const Product& p, const Epilogue& epilogue, idx j) {
 }
 
 // C (M, N) = start + A B, panel by panel.
-static void product(const Product& p, const Epilogue& epilogue) {
+void product(const Product& p, const Epilogue& epilogue) {
     for (idx j = 0; j < p.N; j += PANEL) panel_product(p, epilogue, j);
 }
+
+}  // namespace
+}  // namespace chainrule

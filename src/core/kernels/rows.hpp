@@ -1,14 +1,23 @@
-// rows.hpp: rows of numbers standardised, from columns as Arrow has them. Some rows of some columns at a
-// time, so that what is written row by row is still in the cache when the next columns come.
+// rows.hpp: rows of numbers standardised, from columns as Arrow has them. Some rows of some columns
+// at a time, so that what is written row by row is still in the cache when the next columns come.
 #pragma once
 
+#include <cstdint>
+
+#include "../core.hpp"
 #include "vec.hpp"
 
-constexpr idx ROWS_AT_ONCE = 128, COLUMNS_AT_ONCE = 16, WORTH_A_RUN = 32;
+namespace chainrule {
+namespace {
+
+// A strip of this many rows and columns stays in the first cache while it is transposed.
+constexpr idx ROWS_AT_ONCE = 128, COLUMNS_AT_ONCE = 16;
+// Rows that follow one another and are worth a strip of their own, whose columns need no places.
+constexpr idx WORTH_A_RUN = 32;
 
 // Both ways give the same numbers; rows that follow one another need no places.
 template <class T>
-static void read_rows(const void* values, const std::int64_t* rows, idx n, double* x) {
+void read_rows(const void* values, const std::int64_t* rows, idx n, double* x) {
     const T* from = static_cast<const T*>(values) + rows[0];
     if (rows[n - 1] - rows[0] == n - 1)
         for (idx i = 0; i < n; i++) x[i] = (double)from[i];
@@ -18,7 +27,7 @@ static void read_rows(const void* values, const std::int64_t* rows, idx n, doubl
 
 using ReadRows = void (*)(const void*, const std::int64_t*, idx, double*);
 
-static ReadRows read_rows_of(char type) {
+ReadRows read_rows_of(char type) {
     switch (type) {
         case 'c': return read_rows<std::int8_t>;
         case 'C': return read_rows<std::uint8_t>;
@@ -34,7 +43,7 @@ static ReadRows read_rows_of(char type) {
 }
 
 // Some rows of one column; where there is no number, a 1 in gaps. Returns whether all is finite.
-static bool standard(const ArrowNumbers& c, const std::int64_t* rows, idx n, real* values, real* gaps) {
+bool standard(const ArrowNumbers& c, const std::int64_t* rows, idx n, real* values, real* gaps) {
     double x[ROWS_AT_ONCE];
     read_rows_of(c.type)(c.values, rows, n, x);
     if (c.valid)
@@ -54,16 +63,17 @@ static bool standard(const ArrowNumbers& c, const std::int64_t* rows, idx n, rea
 }
 
 // How many rows to take at once: a run of rows that follow one another if there is one.
-static idx rows_in_tile(const std::int64_t* rows, idx m) {
+idx rows_in_tile(const std::int64_t* rows, idx m) {
     const idx most = m < ROWS_AT_ONCE ? m : ROWS_AT_ONCE;
     idx run = 1;
     while (run < most && rows[run] == rows[0] + run) run++;
     return run < WORTH_A_RUN ? most : run;
 }
 
-static bool standardise(const ArrowNumbers* columns, idx count, const std::int64_t* rows, idx m, void* to,
-                        idx width) {
-    real strip[COLUMNS_AT_ONCE][ROWS_AT_ONCE + LANES];  // so that columns differ in their place in the cache
+bool standardise(const ArrowNumbers* columns, idx count, const std::int64_t* rows, idx m, void* to,
+                 idx width) {
+    real strip[COLUMNS_AT_ONCE]
+              [ROWS_AT_ONCE + LANES];  // so that columns differ in their place in the cache
     idx places[COLUMNS_AT_ONCE];
     real* out = static_cast<real*>(to);
     for (idx start = 0, n; start < m; start += n) {
@@ -71,7 +81,8 @@ static bool standardise(const ArrowNumbers* columns, idx count, const std::int64
         for (idx c = 0; c < count;) {
             idx filled = 0;
             for (; c < count && filled + 2 <= COLUMNS_AT_ONCE; c++) {
-                if (!standard(columns[c], rows + start, n, strip[filled], strip[filled + 1])) return false;
+                if (!standard(columns[c], rows + start, n, strip[filled], strip[filled + 1]))
+                    return false;
                 places[filled++] = columns[c].place;
                 if (columns[c].missing) places[filled++] = columns[c].place + 1;
             }
@@ -83,3 +94,6 @@ static bool standardise(const ArrowNumbers* columns, idx count, const std::int64
     }
     return true;
 }
+
+}  // namespace
+}  // namespace chainrule

@@ -1,9 +1,19 @@
 // vec.hpp: a register of numbers by the compiler's vector extensions, so that one source serves
-// every instruction set. kernel.cpp includes it, and what includes it, inside a namespace of its own:
-// nothing here may be shared between instruction sets. Intrinsics only where the extensions have no
-// word, masks, repetitions, pieces, least and largest, square roots and powers of two, and none in portable code
-// (CHAINRULE_PORTABLE), which any compiler with vector extensions makes into whatever the machine has.
+// every instruction set. The kernels' headers put all they define into an unnamed namespace:
+// nothing here may be shared between instruction sets. REAL is float or double. Intrinsics only
+// where the extensions have no word, masks, repetitions, pieces, least and largest, square roots
+// and powers of two, and none in portable code (CHAINRULE_PORTABLE), which any compiler with vector
+// extensions makes into whatever the machine has.
 #pragma once
+
+#include <cstdint>
+#include <utility>  // std::integer_sequence, which leaves no code behind
+
+#if !defined(CHAINRULE_PORTABLE)
+#include <immintrin.h>
+#endif
+
+#include "../core.hpp"
 
 #if defined(__AVX512F__) && !defined(CHAINRULE_PORTABLE)
 #define VBYTES 64
@@ -14,11 +24,22 @@
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 64")
+#define UNROLL_FOR _Pragma("GCC unroll 64") for
+
+namespace chainrule {
+namespace {
+
+typedef REAL real;
 
 constexpr bool SINGLE = sizeof(real) == 4;
-template <bool> struct IntOf { using type = std::int64_t; };
-template <> struct IntOf<true> { using type = std::int32_t; };
+template <bool>
+struct IntOf {
+    using type = std::int64_t;
+};
+template <>
+struct IntOf<true> {
+    using type = std::int32_t;
+};
 using integer = IntOf<SINGLE>::type;
 
 typedef real V __attribute__((vector_size(VBYTES)));
@@ -36,7 +57,8 @@ INLINE void store(real* p, V v) { *reinterpret_cast<VU*>(p) = v; }
 INLINE V broadcast(real x) { return x - V{}; }
 INLINE idx padded(idx n) { return (n + LANES - 1) / LANES * LANES; }
 
-// The first n of a register's lanes, 0 < n <= LANES; the others are 0, and memory there is not touched.
+// The first n of a register's lanes, 0 < n <= LANES; the others are 0, and memory there is not
+// touched.
 #if VBYTES == 64
 INLINE V load_first(const real* p, idx n) {
     if constexpr (SINGLE) return (V)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
@@ -69,6 +91,15 @@ INLINE void store_first(real* p, V v, idx n) {
     for (idx i = 0; i < n; i++) p[i] = v[i];
 }
 #endif
+
+// A register, of which `left` numbers exist.
+INLINE V read_part(const real* p, idx left) {
+    return left >= LANES ? load(p) : load_first(p, left);
+}
+INLINE void write_part(real* p, V v, idx left) {
+    if (left >= LANES) store(p, v);
+    else store_first(p, v, left);
+}
 
 INLINE V root(V x) {
 #if VBYTES == 64
@@ -136,10 +167,12 @@ INLINE V repeated(const real* p) {
         return (V)(pair - Pairs{});
     }
 #if VBYTES == 64
-    else if constexpr (BYTES == 16) return (V)_mm512_maskz_broadcast_f32x4(0xFFFF, _mm_loadu_ps((const float*)p));
+    else if constexpr (BYTES == 16)
+        return (V)_mm512_maskz_broadcast_f32x4(0xFFFF, _mm_loadu_ps((const float*)p));
     else return (V)_mm512_maskz_broadcast_f32x8(0xFFFF, _mm256_loadu_ps((const float*)p));
 #elif VBYTES == 32
-    else return (V)_mm256_broadcast_ps((const __m128*)p);
+    else
+        return (V)_mm256_broadcast_ps((const __m128*)p);
 #endif
 }
 
@@ -185,3 +218,6 @@ INLINE real largest(V v) {
     return x;
 }
 INLINE bool finite(double x) { return x - x == 0; }
+
+}  // namespace
+}  // namespace chainrule

@@ -1,4 +1,4 @@
-// order.hpp: random orders of rows.
+// permutation.hpp: random orders of rows.
 #pragma once
 
 #include <cstdint>

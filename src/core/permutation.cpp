@@ -1,7 +1,7 @@
-// order.cpp: see order.hpp. A radix sort whose numbers are known to be uniform: by the first bits into
-// buckets that fit into the cache, within a bucket by further bits into places of about one number each,
-// and what is left by insertion.
-#include "order.hpp"
+// permutation.cpp: see permutation.hpp. A radix sort whose numbers are known to be uniform: by the
+// first bits into buckets that fit into the cache, within a bucket by further bits into places of
+// about one number each, and what is left by insertion.
+#include "permutation.hpp"
 
 #include <algorithm>
 #include <memory>

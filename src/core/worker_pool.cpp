@@ -1,5 +1,5 @@
-// crew.cpp: see crew.hpp.
-#include "crew.hpp"
+// worker_pool.cpp: see worker_pool.hpp.
+#include "worker_pool.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -19,6 +19,7 @@ namespace chainrule {
 namespace {
 
 constexpr std::align_val_t ALIGNMENT{64};
+// Operations: about a millisecond, some twenty times what waking a helper takes.
 constexpr double WORTH_A_THREAD = 1e7;
 
 struct Scratch {
@@ -37,16 +38,16 @@ struct Work {
     const void* context;
     std::atomic<idx> next{0}, done{0};
 
-    void help(void* own) {
+    void help(void* memory) {
         for (idx k; (k = next.fetch_add(1, std::memory_order_relaxed)) < blocks;) {
-            serve(context, k, own);
+            serve(context, k, memory);
             if (done.fetch_add(1, std::memory_order_acq_rel) + 1 == blocks) done.notify_all();
         }
     }
 };
 
 // The helpers of one process; they sleep between calls and end with the process.
-class Crew {
+class WorkerPool {
   public:
     // Calls for helpers, unless another thread is just calling for some.
     void call(const std::shared_ptr<Work>& work, int helpers) {
@@ -74,8 +75,8 @@ class Crew {
                 waiting_.pop_front();
             }
             try {
-                const Scratch own(work->scratch);
-                work->help(own.at);
+                const Scratch memory(work->scratch);
+                work->help(memory.at);
             } catch (const std::bad_alloc&) {  // the caller does its part
             }
         }
@@ -87,7 +88,7 @@ class Crew {
     int threads_ = 0;
 };
 
-constinit OfThisProcess<Crew> crew;
+constinit OfThisProcess<WorkerPool> pool;
 
 }  // namespace
 
@@ -96,17 +97,17 @@ int worth_threads(double operations) {
     return worth < 2 ? 1 : (int)std::min(worth, (double)std::min(processors(), 64));
 }
 
-void share(idx blocks, int threads, std::size_t scratch,
-           void (*serve)(const void*, idx, void*), const void* context) {
-    const Scratch own(scratch);
+void share(idx blocks, int threads, std::size_t scratch, void (*serve)(const void*, idx, void*),
+           const void* context) {
+    const Scratch memory(scratch);
     const auto work = std::make_shared<Work>();
     work->blocks = blocks;
     work->scratch = scratch;
     work->serve = serve;
     work->context = context;
     const int helpers = (int)std::min((idx)threads, blocks) - 1;
-    if (helpers > 0) crew.get().call(work, helpers);
-    work->help(own.at);
+    if (helpers > 0) pool.get().call(work, helpers);
+    work->help(memory.at);
     for (idx done; (done = work->done.load(std::memory_order_acquire)) < blocks;)
         work->done.wait(done, std::memory_order_acquire);
 }

@@ -1,5 +1,6 @@
-// crew.hpp: threads that help with calls made of blocks which do not depend on one another. The caller
-// takes blocks too and never waits for a helper that has not begun: on a busy machine it is alone.
+// worker_pool.hpp: threads that help with calls made of blocks which do not depend on one another.
+// The caller takes blocks too and never waits for a helper that has not begun: on a busy machine it
+// is alone.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +14,7 @@ namespace chainrule {
 void share(idx blocks, int threads, std::size_t scratch,
            void (*serve)(const void* context, idx block, void* scratch), const void* context);
 
-// Threads for so many operations: 1 where waking another takes longer than its part.
+// Threads that are worth this many operations: 1 where waking another takes longer than its part.
 int worth_threads(double operations);
 
 }  // namespace chainrule
