@@ -145,6 +145,7 @@ def test_a_full_disk_is_a_fault_in_one_sentence(tmp_path: Path, process: Process
                 "predict",
                 "model.safetensors",
                 "data/diabetes.csv",
+                "--quiet",
             ],
             cwd=tmp_path,
             env=environment(),
@@ -233,3 +234,58 @@ def test_sigterm_leaves_no_file_behind(folder: Path) -> None:
     assert code == 143, said
     assert "Traceback" not in said
     assert sorted(path.name for path in folder.iterdir()) == ["data"]
+
+
+def shell(line: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    command = f"{sys.executable} -P -m chainrule"
+    return subprocess.run(
+        ["bash", "-c", line.replace("chainrule", command)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+TRAIN = "chainrule train data/diabetes.csv -t progression --epochs 2"
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "words"),
+    [
+        (f"{TRAIN} >&-", 3, "error: standard output is closed"),
+        (
+            f"P=$PWD; mkdir gone; cd gone; rmdir ../gone; {TRAIN}".replace("data/", "$P/data/"),
+            3,
+            "the current folder is not there",
+        ),
+        (f"{TRAIN} -o closed/model", 2, "closed/model cannot be written"),
+        (f"{TRAIN} --json | head -c 1 > /dev/null; exit ${{PIPESTATUS[0]}}", None, ""),
+    ],
+)
+def test_process_without_a_place_to_write_says_so_in_one_sentence(
+    line: str, code: int | None, words: str, folder: Path
+) -> None:
+    (folder / "closed").mkdir(mode=0o555)
+    if "closed/" in line and os.access(folder / "closed", os.W_OK):
+        pytest.skip("root may write anywhere")
+    done = shell(line, folder)
+    assert done.returncode in ({0, 141} if code is None else {code}), done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_sighup_ends_training_as_sigterm_does(folder: Path) -> None:
+    code, said = terminal(LONG, folder, stop=("validation cost", signal.SIGHUP))
+    assert code == 143, said
+    assert "Traceback" not in said
+
+
+def test_terminal_never_sees_control_characters_of_a_table(folder: Path) -> None:
+    rows = "".join(f"{i % 9}.5,{'p' if i % 2 else chr(27) + '[31mq'}\n" for i in range(60))
+    (folder / "escape.csv").write_text("a,y\n" + rows)
+    done = shell("chainrule train escape.csv -t y --epochs 2", folder)
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "\\x1b[31mq" in done.stderr

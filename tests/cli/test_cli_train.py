@@ -185,8 +185,8 @@ BAD = {
     "tiny.csv -t y": "target 'y' has 2 classes in 2 rows, fewer than two rows for each",
     "table.csv -t y -o no/model": "no/model cannot be written: there is no folder",
     "table.csv -t y -o .": "is a folder",
-    "table.csv -t y -o table.csv": "--output table.csv is the table itself",
-    "table.csv -t y -o times.csv": "times.csv exists and is not a sound model file",
+    "table.csv -t y -o table.csv": "--output table.csv is one of the files to read",
+    "table.csv -t y -o times.csv": "times.csv exists and is no file of chainrule",
     "table.csv -t y --epoch 3": "No such option '--epoch'",
 }
 

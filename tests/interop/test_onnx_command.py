@@ -62,7 +62,7 @@ def test_what_cannot_be_exported_is_one_sentence_and_exit_code_2(tmp_path: Path)
         ((tmp_path / "nothing",), "nothing"),
         ((net,), "without an encoder for tables"),
         ((net, "--to", "pickle"), "'pickle' is not 'onnx'"),
-        ((net, "-o", net), "name another file with --output"),
+        ((net, "-o", net), "is one of the files to read"),
     ):
         done = call("export", *words)
         assert done.exit_code == 2

@@ -1,7 +1,8 @@
-"""The command line: ``chainrule train``, ``predict``, ``evaluate``, ``check``, ``export``.
+"""The command line: ``chainrule train``, ``predict``, ``evaluate``, ``check``, ``explain``, ...
 
-Results go to standard output, everything else to standard error. Exit codes: 0 done, 2 usage, data
-or model file at fault, 3 fault while running, 130 Ctrl-C, 143 SIGTERM.
+Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 a check
+failed, 2 usage, data or model file at fault, 3 fault while running, 4 a check could not decide,
+130 Ctrl-C, 141 the reader of the results has gone, 143 SIGTERM or SIGHUP.
 """
 
 from __future__ import annotations
@@ -24,9 +25,17 @@ def main() -> int:
         )
         return 2
     signal.signal(signal.SIGTERM, _terminate)
-    from .app import app
+    hangup = getattr(signal, "SIGHUP", None)
+    if hangup is not None and signal.getsignal(hangup) is signal.SIG_DFL:
+        # As SIGTERM, whatever handles it at that moment: a checkpoint is written before the end.
+        signal.signal(hangup, lambda number, frame: signal.raise_signal(signal.SIGTERM))
+    try:
+        from .app import app
 
-    app.main(prog_name="chainrule")
+        app.main(prog_name="chainrule")
+    except KeyboardInterrupt:
+        print("interrupted: nothing was written", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -63,9 +63,12 @@ class App(click.Group):
         """Run a verb and leave the process with its exit code."""
         args = sys.argv[1:] if args is None else list(args)
         named["standalone_mode"] = False
+        if sys.stdout is None:
+            sys.exit(_say("error: standard output is closed, so results have no place to go", 3))
         try:
             code = super().main(args, *more, **named)
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
         except Exception as error:
             if "--debug" in args and not isinstance(error, (click.exceptions.Exit, Stopped)):
                 import traceback
@@ -92,7 +95,7 @@ def report(error: Exception) -> int:
         return 2
     if isinstance(error, BrokenPipeError):
         # The reader of our output has gone: Python must not try to flush to it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
     if isinstance(error, Diverged):
         return _say(f"error: {error}", 3)
@@ -108,15 +111,17 @@ def report(error: Exception) -> int:
 
 def _system_says(error: OSError) -> str:
     """Return the system's error as a sentence; one that is a sentence already stays."""
+    if isinstance(error, FileNotFoundError) and error.filename is None:
+        return "the current folder is not there any more: change to another one"
     if error.errno is None or error.strerror != os.strerror(error.errno):
         return str(error.strerror or error)
     return f"{error.filename or 'standard output'} could not be used: {error.strerror}"
 
 
 def _say(sentence: str, code: int) -> int:
-    from .output import colour
+    from .output import colour, printable
 
-    red = sentence.startswith("error:")
+    sentence, red = printable(sentence), sentence.startswith("error:")
     click.echo(click.style(sentence, fg="red") if red else sentence, err=True, color=colour())
     return code
 

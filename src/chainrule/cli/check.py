@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from .output import Voice, colour, common, print_json
+from .output_files import check_output, force_option, is_page
 
 ROWS = 256
 
@@ -18,6 +19,7 @@ ROWS = 256
 )  # fmt: skip
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), help="Stop after this time.")
 @click.option("--html", type=click.Path(dir_okay=False), help="Also write the report as a page.")
+@force_option
 @common
 def check(
     model: str,
@@ -25,6 +27,7 @@ def check(
     rows: int,
     seconds: float | None,
     html: str | None,
+    force: bool,
     as_json: bool,
     quiet: bool,
     debug: bool,
@@ -44,6 +47,8 @@ def check(
     from ..tables.columns import require
     from ..tables.model import TableModel
 
+    if html is not None:
+        check_output("--html", html, (model, data), is_page, force)
     loaded = TableModel.load(model)
     voice = Voice(quiet)
     table = loaded.read(data, with_target=True, say=voice)
@@ -53,8 +58,8 @@ def check(
         voice(f"warning: {warning}")
     if len(X) > rows:
         voice(f"checked on {rows} of {len(X)} rows: --rows takes more")
-        taken = np.linspace(0, len(X) - 1, rows).astype(int)
-        X, y = X[taken], y[taken]
+        chosen = np.linspace(0, len(X) - 1, rows).astype(int)
+        X, y = X[chosen], y[chosen]
     report = check_network(
         loaded.network, X, loaded.target.encode(y, "float64"), seconds=seconds, progress=not quiet
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .output import Voice, common, print_json
+from .output_files import check_output, force_option, is_page
 
 if TYPE_CHECKING:
     from ..explanation import Page
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
 @click.option(
     "--output", "-o", default="explain.html", show_default=True, help="The page to write."
 )
+@force_option
 @common
 def explain(
     model: str | None,
     data: str | None,
     row: int | None,
     output: str,
+    force: bool,
     as_json: bool,
     quiet: bool,
     debug: bool,
@@ -39,9 +42,9 @@ def explain(
       chainrule explain model.safetensors data/breast_cancer.csv --row 3
     """
     from ..explanation import notes_page
-    from ..files.atomic import check_writable
 
-    check_writable(output)
+    inputs = [source for source in (model, data) if source is not None]
+    check_output("--output", output, inputs, is_page, force)
     voice = Voice(quiet)
     try:
         if model is None:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from .output import Voice, common, print_json
+from .output_files import check_output, force_option, is_onnx
 
 
 @click.command(short_help="Write a model as ONNX, for other programs to run.")
@@ -20,12 +21,14 @@ from .output import Voice, common, print_json
     "--output", "-o", metavar="FILE", help="The file to write.  [default: MODEL with .onnx]"
 )
 @click.option("--data", metavar="FILE", help="A table on which to compare it with our predictions.")
+@force_option
 @common
 def export(
     model: str,
     format_name: str,
     output: str | None,
     data: str | None,
+    force: bool,
     as_json: bool,
     quiet: bool,
     debug: bool,
@@ -38,14 +41,12 @@ def export(
     Example:
       chainrule export model.safetensors --to onnx
     """
-    from ..files.atomic import check_writable
     from ..interop.onnx import to_onnx
 
     path = str(Path(model).with_suffix(".onnx")) if output is None else output
-    if Path(path).resolve() in {Path(p).resolve() for p in (model, data) if p is not None}:
-        raise ValueError(f"{path} is what is read: name another file with --output")
+    inputs = [source for source in (model, data) if source is not None]
+    check_output("--output", path, inputs, is_onnx, force)
     loaded, rows = _loaded(model, data)
-    check_writable(path)
     try:
         size = len(to_onnx(loaded, path, rows))
     except ImportError as error:

@@ -31,6 +31,21 @@ def colour() -> bool | None:
     return False if os.environ.get("NO_COLOR") else None
 
 
+# Longer sentences are cut: they quote a value, or list very many.
+MOST_CHARACTERS = 1000
+
+
+def printable(sentence: str) -> str:
+    """Return a sentence for a terminal: cut where it is long, control characters written out.
+
+    >>> printable("red \\x1b[31m")
+    'red \\\\x1b[31m'
+    """
+    if len(sentence) > MOST_CHARACTERS:
+        sentence = sentence[:MOST_CHARACTERS] + "..."
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in sentence)
+
+
 class Voice:
     """Says sentences on standard error, and keeps them for the JSON result."""
 
@@ -40,6 +55,7 @@ class Voice:
 
     def __call__(self, sentence: str) -> None:
         """Say a sentence."""
+        sentence = printable(sentence)
         self.messages.append(sentence)
         if not self.quiet:
             click.echo(sentence, err=True, color=colour())

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from .output import Voice, common, print_json
+from .output_files import check_output, force_option, is_table
 
 # The column of predictions; each class's probability is in a column named PROBABILITY + class.
 PREDICTION, PROBABILITY = "prediction", "probability_"
@@ -31,6 +32,7 @@ PREDICTION, PROBABILITY = "prediction", "probability_"
     metavar="COLUMN",
     help="Put a column of DATA beside, such as a number of each row (repeatable).",
 )
+@force_option
 @common
 def predict(
     model: str,
@@ -38,6 +40,7 @@ def predict(
     output: str | None,
     probabilities: bool,
     keep: tuple[str, ...],
+    force: bool,
     as_json: bool,
     quiet: bool,
     debug: bool,
@@ -51,12 +54,12 @@ def predict(
     Example:
       chainrule predict model.safetensors data/breast_cancer.csv --probabilities
     """
-    from ..files.atomic import check_writable, write_atomically
+    from ..files.atomic import write_atomically
     from ..tables.model import TableModel
 
-    kind = _kind(output, (model, data))
+    kind = _kind(output)
     if output is not None:
-        check_writable(output)
+        check_output("--output", output, (model, data), is_table, force)
     loaded = TableModel.load(model)
     if probabilities and not loaded.target.classes:
         raise ValueError(f"{model} predicts a number: there are no --probabilities of classes")
@@ -86,16 +89,13 @@ def predict(
         click.echo(_csv(columns), nl=False)
 
 
-def _kind(output: str | None, inputs: tuple[str, ...]) -> str:
+def _kind(output: str | None) -> str:
     if output is None:
         return ".csv"
     path = Path(output)
     if path.suffix not in _WRITERS:
         known = " or ".join(_WRITERS)
         raise ValueError(f"--output {output} must end in {known}: that says what to write")
-    for source in inputs:
-        if path.exists() and Path(source).exists() and path.samefile(source):
-            raise ValueError(f"--output {output} is one of the files to read: name another")
     return path.suffix
 
 

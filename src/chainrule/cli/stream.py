@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from .output import Voice
-from .train_job import Job, check_output
+from .output_files import check_output, is_model
+from .train_job import Job
 from .train_result import print_result
 
 if TYPE_CHECKING:
@@ -75,7 +76,14 @@ def _fitted(job: Job, voice: Voice, team: Any) -> Fitted:
     if len(job.data) > 1:
         raise ValueError("a stream is one file, folder, glob or URI: name one")
     memory = agreed(team, lambda: size_of(job.memory or ENOUGH))
-    agreed(team, lambda: check_output(job) if team.rank == 0 else None)
+    agreed(
+        team,
+        lambda: (
+            check_output("--output", job.output, job.data, is_model, job.force)
+            if team.rank == 0
+            else None
+        ),
+    )
     return fit_data_set(
         job.data[0],
         job.target,

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from .output import Voice, common
-from .train_job import Job, check_output, checkpoints_of
+from .output_files import check_output, is_model
+from .train_job import Job, checkpoints_of
 from .train_options import train_options
 from .train_result import print_result
 
@@ -80,7 +81,7 @@ def _train_table(job: Job, voice: Voice) -> None:
     from ..tables.fit import fit_table
     from .app import Stopped
 
-    check_output(job)
+    check_output("--output", job.output, job.data, is_model, job.force)
     fitted = fit_table(
         job.data,
         job.target,

@@ -7,6 +7,8 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from .output_files import force_option
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -142,7 +144,7 @@ OPTIONS: Final = (
         metavar="FOLDER",
         help="For the temporary file of a stream's encoded rows, or none.  [default: by TMPDIR]",
     ),
-    click.option("--force", is_flag=True, help="Overwrite a file that is no model."),
+    force_option,
 )
 
 

@@ -53,6 +53,7 @@ def document(report: ReportRecord) -> str:
     """Return the report as a whole HTML document."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="generator" content="chainrule">'
         f"<title>Gradient check: {escape(report.verdict)}</title></head>"
         f"<body>{page(report)}</body></html>"
     )

@@ -37,6 +37,10 @@ def read(path: str | Path, options: ReadOptions = NO_OPTIONS) -> Read:
     Raises ValueError, in one sentence that names the file, if it is not there, is no file, cannot
     be read, has no rows, has two columns of one name, or is malformed.
     """
+    import pyarrow as pa
+
+    # Arrow's handler would lose a Ctrl-C that comes while it reads; Python's waits for its end.
+    pa.enable_signal_handlers(False)
     name = "standard input" if str(path) == STANDARD_INPUT else str(path)
     data = _bytes(path)
     if data[:2] == b"\x1f\x8b":
