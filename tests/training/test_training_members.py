@@ -205,6 +205,19 @@ def test_without_rows_left_out_the_last_epoch_is_kept() -> None:
     np.testing.assert_allclose(fitted.history.cost, np.mean(costs, axis=0), rtol=1e-15)
 
 
+def test_ctrl_c_in_the_first_epoch_keeps_what_was_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
+    from chainrule.training import descent
+
+    monkeypatch.setattr(descent, "FEWEST_STEPS", 1)
+    monkeypatch.setattr(descent, "_agree", lambda run, interrupt, chunk: (True, 1))
+    members = networks()
+    starts = [member.theta.copy() for member in members]
+    fitted = fit_members(members, X, Y, FOLDS, **SETTINGS)
+    assert fitted.history.stop is not None
+    assert fitted.history.stop.reason == "interrupted"
+    assert all((member.theta != start).any() for member, start in zip(members, starts, strict=True))
+
+
 def test_a_callback_stops_all() -> None:
     seen: list[int] = []
 

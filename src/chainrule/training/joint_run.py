@@ -166,7 +166,7 @@ class JointRun:
     def finish(self, reason: Reason, pool: Executor) -> FittedMembers:
         """Give the members the parameters of the best epoch, and predict the rows left out."""
         history, epoch = self.history, self.history.epochs
-        if self.fold is not None or reason == "diverged":
+        if (self.fold is not None and history.epochs) or reason == "diverged":
             epoch = self.best_epoch
             for best, member in zip(self.best, self.members, strict=True):
                 member.theta = best

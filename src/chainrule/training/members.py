@@ -16,6 +16,7 @@ from typing import Any, Final, Unpack
 import numpy as np
 import numpy.typing as npt
 
+from ..engines import built
 from ..engines.data_parallel import processors
 from ..model import Model
 from .data import Data, class_factors, data_of, weighted
@@ -75,13 +76,20 @@ def fit_members(
     if fold is None and settings.metrics:
         raise ValueError("metrics are of the rows left out, and no member leaves out any")
     plan = plan_of(replace(settings, batch_size=None), members[0], len(data[0].X), fold is not None)
-    threads = plan.threads or len(processors())
+    threads = _threads(plan.threads)
     run = JointRun(members, fold, plan, Progress(plan.epochs, settings.progress))
+    alone = replace(settings, callbacks=(), metrics=(), monitor="cost", tolerance=None)
     for member, samples, part in zip(members, data, trained, strict=True):
-        one = replace(settings, callbacks=(), metrics=(), monitor="cost", tolerance=None)
-        run.add(member, samples, part, one, max(1, threads // len(members)))
+        run.add(member, samples, part, alone, max(1, threads // len(members)))
     with ThreadPoolExecutor(min(threads, len(members))) as pool:
         return _conduct(run, _checkpointer(run, settings, data, trained), pool)
+
+
+def _threads(threads: int | None) -> int:
+    """Return the threads for all members: the argument, CHAINRULE_THREADS, or all processors."""
+    native = built()
+    count: int = (threads or 0) if native is None else native.threads_of(threads)
+    return count or len(processors())
 
 
 def _conduct(
