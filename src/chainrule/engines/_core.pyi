@@ -1,10 +1,11 @@
+from collections.abc import Sequence
 from typing import Any
 
 class Core:
     def __init__(
         self,
         isa: str,
-        layers: list[tuple[int, int, int, tuple[float, ...], float]],
+        layers: Sequence[tuple[int, int, int, tuple[float, ...], float]],
         input_rate: float,
         cost: tuple[int, tuple[float, ...], bool],
         l1: float,
@@ -53,7 +54,7 @@ class Predictor:
     def __init__(
         self,
         isa: str,
-        layers: list[tuple[int, int, int, tuple[float, ...], float]],
+        layers: Sequence[tuple[int, int, int, tuple[float, ...], float]],
         theta: Any,
         threads: int,
     ) -> None: ...

@@ -1,8 +1,7 @@
 """The native engine: the C++ core behind the engine protocol.
 
-Importing this module raises ImportError where the core was not built. What the core knows is one
-list, src/core/tables.hpp: names and settings come from there, and a record that is not the table's
-own entry is one that the core lacks. ``CHAINRULE_ISA`` names the instruction set to use,
+Importing this module raises ImportError where the core was not built. ``lowering`` says what the
+core knows, and how it takes a network. ``CHAINRULE_ISA`` names the instruction set to use,
 ``CHAINRULE_THREADS`` the number of threads where a problem does not say.
 """
 
@@ -17,12 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..architecture import Architecture
-from ..mathematics.activations import ACTIVATIONS
-from ..mathematics.costs import COSTS, canonical_pair
-from ..mathematics.layers import ActivationLayer, Affine, Dropout, Layer
-from ..mathematics.names import listed, unknown
+from ..mathematics.names import unknown
 from ..mathematics.optimizers import OPTIMIZERS
 from . import _core
+from .lowering import entry, knows, lacks_cost, lacks_layers, lower, lower_cost, settings_of
 from .protocol import Costs, Floats, Problem, Steps
 
 __all__ = [
@@ -34,6 +31,7 @@ __all__ = [
     "lacks",
     "lacks_cost",
     "lacks_layers",
+    "lower",
     "name",
     "plan",
     "predictor",
@@ -46,18 +44,9 @@ __all__ = [
 
 name = "native"
 
-_TABLES: dict[str, dict[str, tuple[str, ...]]] = _core.tables()
-_NUMBERS = {
-    table: {entry: i for i, entry in enumerate(entries)} for table, entries in _TABLES.items()
-}
 _ISAS: tuple[str, ...] = tuple(_core.available_isas())
 # The core's memory and threads for a problem, for as long as the problem lives.
 _cores: WeakKeyDictionary[Problem, tuple[str, Any]] = WeakKeyDictionary()
-
-
-def settings_of(table: str) -> dict[str, tuple[str, ...]]:
-    """Return settings by name of the core's ``"activations"``, ``"costs"`` or ``"optimizers"``."""
-    return dict(_TABLES[table])
 
 
 def available_isas() -> list[str]:
@@ -87,16 +76,11 @@ def lacks(problem: Problem) -> str | None:
     missing = lacks_cost(net)
     if missing is not None:
         return missing
-    if not _known("optimizers", problem.optimizer, OPTIMIZERS):
+    if not knows("optimizers", problem.optimizer, OPTIMIZERS):
         return f"optimizer {problem.optimizer.name!r}"
     if problem.rate_factors is not None or problem.decay_factors is not None:
         return "learning rates and decay by parameter group"
     return None
-
-
-def _known(table: str, record: Any, entries: Any) -> bool:
-    settings = _TABLES[table].get(record.name)
-    return settings is not None and listed(record, entries) and tuple(record.settings) == settings
 
 
 def run(problem: Problem, theta: Floats, state: Floats, steps: Steps) -> tuple[Costs, Costs]:
@@ -199,38 +183,13 @@ def plan(problem: Problem, batch_size: int, threads: int = 1, *, train: bool = T
     ]
 
 
-def lacks_layers(architecture: Architecture) -> str | None:
-    """Say which layer or activation the core does not know; None if it knows all.
-
-    It knows affine layers, each with its activation and then dropout, if any.
-    """
-    below: Layer | None = None
-    for layer in architecture.layers:
-        if isinstance(layer, ActivationLayer):
-            if not _known("activations", layer.f, ACTIVATIONS):
-                return f"activation {layer.f.name!r}"
-        elif not isinstance(layer, Affine | Dropout):
-            return f"layer {layer.kind!r}"
-        follows = isinstance(below, Affine) == isinstance(layer, ActivationLayer)
-        if not follows or (isinstance(below, Dropout) and isinstance(layer, Dropout)):
-            return f"layer {layer.kind!r} after {'the inputs' if below is None else below.kind!r}"
-        below = layer
-    return None
-
-
-def lacks_cost(architecture: Architecture) -> str | None:
-    """Name the cost if the core does not know it."""
-    return None if _known("costs", architecture.cost, COSTS) else f"cost {architecture.cost.name!r}"
-
-
 def predictor(architecture: Architecture, theta: Floats, threads: int | None) -> Any:
     """Return ``f(X, out=None)``, the outputs a^L with these parameters, which are not copied.
 
     For a network of which ``lacks_layers`` says None.
     """
-    return _core.Predictor(
-        isa(), _layers(architecture), _array("theta", theta), threads_of(threads)
-    )
+    ops = lower(architecture).ops
+    return _core.Predictor(isa(), ops, _array("theta", theta), threads_of(threads))
 
 
 def checker(architecture: Architecture, stages: list[tuple[Any, ...]], Y: Floats) -> Any:
@@ -239,14 +198,14 @@ def checker(architecture: Architecture, stages: list[tuple[Any, ...]], Y: Floats
     ``stages``: (W^T, b, z, a, mask or None, kinked, bends) of each numbered layer; Y (m, n_L) is
     smoothed already. For a network of which ``lacks_layers`` and ``lacks_cost`` say None.
     """
-    activations = [layer[2:4] for layer in _layers(architecture)]
+    activations = [op[2:4] for op in lower(architecture).ops]
     passes = [
         (*(None if x is None else _array("a stage", x) for x in stage[:5]), *activation, *stage[5:])
         for stage, activation in zip(stages, activations, strict=True)
     ]
     cost = architecture.cost
     jumps = ([float(d) for d in places] for places in (cost.kinks, cost.bends))
-    return _core.Checker(isa(), passes, _array("Y", Y), _cost(architecture), *jumps)
+    return _core.Checker(isa(), passes, _array("Y", Y), lower_cost(architecture), *jumps)
 
 
 def _core_of(problem: Problem) -> Any:
@@ -260,50 +219,22 @@ def _core_of(problem: Problem) -> Any:
 
 def _new_core(problem: Problem, level: str) -> Any:
     net, optimizer = problem.architecture, problem.optimizer
+    lowered = lower(net)
     return _core.Core(
         level,
-        _layers(net),
-        _input_rate(net),
-        _cost(net),
+        lowered.ops,
+        lowered.input_rate,
+        lower_cost(net),
         float(net.l1),
         float(net.l2),
         int(net.seed),
-        (*_entry("optimizers", optimizer), len(optimizer.slots)),
+        (*entry("optimizers", optimizer), len(optimizer.slots)),
         float(problem.clip_value or 0.0),
         float(problem.clip_norm or 0.0),
         _array("X", problem.X),
         _array("Y", problem.Y),
         None if problem.weights is None else _array("weights", problem.weights),
     )
-
-
-def _entry(table: str, record: Any) -> tuple[int, tuple[float, ...]]:
-    """Return a record as the core takes it: its number in the core's table, and its settings."""
-    return _NUMBERS[table][record.name], tuple(float(value) for value in record.settings.values())
-
-
-def _cost(architecture: Architecture) -> tuple[int, tuple[float, ...], bool]:
-    """Return the cost as the core takes it: (number, settings, whether from z)."""
-    canonical = canonical_pair(architecture.activations[-1], architecture.cost) is not None
-    return *_entry("costs", architecture.cost), canonical
-
-
-def _input_rate(architecture: Architecture) -> float:
-    first = architecture.layers[0]
-    return first.rate if isinstance(first, Dropout) else 0.0
-
-
-def _layers(architecture: Architecture) -> list[tuple[Any, ...]]:
-    """Return each layer as the core takes it: (n_in, n_out, f, settings of f, dropout)."""
-    return [
-        (
-            view.affine.n_in,
-            view.affine.n_out,
-            *_entry("activations", view.activation),
-            view.dropout,
-        )
-        for view in architecture.numbered
-    ]
 
 
 def threads_of(threads: int | None) -> int:
