@@ -58,6 +58,7 @@ class Subject:
             )
         self.call = call or CallSettings()
         self.template, self.samples, self._cost = parameters, samples, cost
+        self._args, self._kwargs = tuple(self.call.args), dict(self.call.kwargs or {})
         self.notes: list[str] = []
         self.leaves: tuple[Leaf, ...]
         self.leaves, held = leaves(parameters, self.call.wrt, self.call.fixed)
@@ -73,7 +74,7 @@ class Subject:
         """Return what the cost returns for these arrays."""
         point = rebuild(self.template, arrays)
         with np.errstate(all="ignore"):
-            return self._cost(point, *self.call.args, **(self.call.kwargs or {}))
+            return self._cost(point, *self._args, **self._kwargs)
 
     def at(self, values: Mapping[Path, Array]) -> tuple[float, Any]:
         """Return J and the cache (what the cost returned beside it) with some arrays replaced."""
@@ -149,7 +150,7 @@ class Subject:
                 return gradients(_copied(self.cache))
             arrays = {leaf.path: leaf.value.copy() for leaf in self.leaves}
             point = rebuild(self.template, arrays)
-            container = gradients(point, *self.call.args, **(self.call.kwargs or {}))
+            container = gradients(point, *self._args, **self._kwargs)
         self._unchanged(arrays, "the gradient")
         return container
 

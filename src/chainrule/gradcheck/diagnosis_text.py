@@ -28,32 +28,12 @@ def fill(mistake: Mistake, model: UserNetwork, at: int) -> Diagnosis:
 def names(model: UserNetwork, l: int) -> dict[str, str]:
     """Return the words that stand in the templates for layer l."""
     L, layer = len(model.layers), model.layers[l - 1]
-    W, b = layer.W_name or "W", layer.b_name or "b"
     single = L == 1 and model.cost is None
     here, below = ("", "_prev") if single else (str(l), str(l - 1))
     a_prev = (model.x_name or "a_prev") if single else (f"a{l - 1}" if l > 1 else "x")
-    if model.columns:
-        dW, db = f"dz{here} @ {a_prev}.T", f"dz{here}.sum(axis=1, keepdims=True)"
-        da_prev = f"{W}.T @ dz{here}"
-    else:
-        dW, db = f"dz{here}.T @ {a_prev}", f"dz{here}.sum(axis=0)"
-        da_prev = f"dz{here} @ {W}"
-    if model.W_in_out:
-        dW = f"{a_prev} @ dz{here}.T" if model.columns else f"{a_prev}.T @ dz{here}"
-        da_prev = f"{W} @ dz{here}" if model.columns else f"dz{here} @ {W}.T"
-    above = model.layers[l] if l < L else None
-    da = f"da{here}"
-    dz = f"{da} * f'(z{here})"
-    if above is not None:
-        dz = f"da{here} * f'(z{here}), da{here} from layer {l + 1}"
-    penalty = " + ".join(
-        part
-        for part in (
-            f"{model.l2:.3g} * {W}" if model.l2 else "",
-            f"{model.l1:.3g} * sign({W})" if model.l1 else "",
-        )
-        if part
-    )
+    W = layer.W_name or "W"
+    dz = f"da{here} * f'(z{here})" + (f", da{here} from layer {l + 1}" if l < L else "")
+    cost = model.cost
     return {
         "l": here,
         "p": below,
@@ -61,14 +41,31 @@ def names(model: UserNetwork, l: int) -> dict[str, str]:
         "m": str(len(model.x)),
         "n": str(model.a[-1].shape[1]),
         "W": W,
-        "b": b,
-        "dW": dW,
-        "db": db,
-        "da_prev": da_prev,
+        "b": layer.b_name or "b",
+        **_products(model, W, f"dz{here}", a_prev),
         "dz": dz,
         "f": layer.f.name,
         "df": layer.f.derivative or "f'",
-        "cost": model.cost.name if model.cost is not None else "a given da",
-        "dJ": (model.cost.derivative or "dJ/da") if model.cost is not None else "da",
-        "penalty": penalty,
+        "cost": cost.name if cost is not None else "a given da",
+        "dJ": (cost.derivative or "dJ/da") if cost is not None else "da",
+        "penalty": _penalty(model, W),
     }
+
+
+def _products(model: UserNetwork, W: str, dz: str, a_prev: str) -> dict[str, str]:
+    """Return dW, db and da_prev in the layout of the code: samples and units either way."""
+    if model.columns:
+        db = f"{dz}.sum(axis=1, keepdims=True)"
+        dW = f"{a_prev} @ {dz}.T" if model.W_in_out else f"{dz} @ {a_prev}.T"
+        da_prev = f"{W} @ {dz}" if model.W_in_out else f"{W}.T @ {dz}"
+    else:
+        db = f"{dz}.sum(axis=0)"
+        dW = f"{a_prev}.T @ {dz}" if model.W_in_out else f"{dz}.T @ {a_prev}"
+        da_prev = f"{dz} @ {W}.T" if model.W_in_out else f"{dz} @ {W}"
+    return {"dW": dW, "db": db, "da_prev": da_prev}
+
+
+def _penalty(model: UserNetwork, W: str) -> str:
+    l2 = [f"{model.l2:.3g} * {W}"] if model.l2 else []
+    l1 = [f"{model.l1:.3g} * sign({W})"] if model.l1 else []
+    return " + ".join(l2 + l1)

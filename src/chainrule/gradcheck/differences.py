@@ -1,8 +1,6 @@
-"""Numerical derivatives with error bars: central differences at two steps, noise, complex step,
-order.
+"""Numerical derivatives with error bars: central differences at two steps, noise, Taylor order.
 
-Everything here works on values of a function that were worked out already, for many entries at
-once; who calls it decides how the function is evaluated.
+All functions work on values of a function, for many entries at once; the caller evaluates it.
 """
 
 from __future__ import annotations
@@ -80,8 +78,7 @@ WIDE = (1.0, -1.0, 2.0, -2.0, 3.0, -3.0)
 
 
 def wide(values: Array, h: Array, noise: Array) -> Estimate:
-    """Estimate f' of a smooth f from values (6, n) at ``WIDE`` steps: order 6, the bar that of
-    order 4.
+    """Estimate f' of a smooth f from values (6, n) at ``WIDE`` steps: order 6, the bar of order 4.
 
     ``(45 d1 - 9 d2 + d3) / 60h`` with ``dk = f(x+kh) - f(x-kh)``. Source: Fornberg, 1988, table 1.
     """

@@ -108,8 +108,7 @@ def _colour(error: float) -> str:
 
 
 def v_curve(report: ReportRecord, t: Checked) -> str:
-    """Draw how far the central difference of the worst entry is from the gradient, against the
-    step."""
+    """Draw the distance of central difference and gradient, at the worst entry, over the step."""
     points = report.curve(t.name, t.worst(1)[0])
     a = float(t.analytic.flat[t.worst(1)[0]])
     scale = max(abs(a), float(np.nanmax(np.abs(t.analytic), initial=0.0)) * 1e-3, 1e-300)

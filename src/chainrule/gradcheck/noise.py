@@ -18,8 +18,7 @@ TINY = 1e-30
 
 
 def complex_along(subject: Subject, direction: Mapping[tuple[Any, ...], Array]) -> float | None:
-    """Return the directional derivative by the complex step, or None if J takes no complex
-    numbers."""
+    """Return the derivative along a direction by the complex step; None if J refuses it."""
     arrays = {
         leaf.path: leaf.value + 1j * TINY * direction.get(leaf.path, np.zeros(leaf.shape))
         for leaf in subject.leaves
@@ -65,9 +64,8 @@ def takes_complex(
 def noise_level(subject: Subject, rng: np.random.Generator) -> float:
     """Bound the error of one value of J by what its values at very close points scatter.
 
-    The spacing is relative to the parameters' own size. The closest points are the least
-    disturbed by
-    a kink among them; where they are stairs, as of a float32 inside, wider ones are taken.
+    The spacing is relative to the parameters' own size. The closest points are the least disturbed
+    by a kink among them; where they are stairs, as of a float32 inside, wider ones are taken.
     """
     floor = subject.resolution * abs(subject.J0)
     levels: list[float] = []

@@ -1,8 +1,6 @@
-"""An activation or a cost by itself: is the derivative that it states the derivative of its
-function?
+"""An activation or a cost by itself: does its derivative belong to its function?
 
-Run when somebody gives a network a record of their own: a wrong derivative is refused with the
-report.
+A network checks a record of the user's own when it is made; a wrong derivative is refused.
 """
 
 from __future__ import annotations
@@ -154,8 +152,7 @@ def check_cost(
     """Check ``da`` of a cost against its ``J``, at outputs and targets given or drawn.
 
     Raises ValueError if J does not give one number a sample, or da not the shape of a, or if the
-    cost is
-    not finite at any outputs that were tried (then give some).
+    cost is not finite at any outputs that were tried (then give some).
     """
     tries = _outputs(record) if a is None or y is None else [(np.asarray(a), np.asarray(y))]
     for k, (outputs, targets) in enumerate(tries):
@@ -214,8 +211,7 @@ _KNOWN: dict[Any, bool] = {}
 
 
 def refuse_wrong(record: Activation | Cost) -> None:
-    """Raise ValueError, with the report, for a record whose derivative is wrong. Each is checked
-    once."""
+    """Raise ValueError with the report if a record's derivative is wrong; check each once."""
     if isinstance(record, Activation):
         key: Any = (record.f, record.df, record.vjp, record.kinks)
     else:

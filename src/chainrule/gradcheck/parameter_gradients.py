@@ -1,5 +1,4 @@
-"""From the derivatives by z to those by parameters: sums over samples, their bars, and the
-verdicts."""
+"""From the derivatives by z to those by parameters: sums over samples, bars and verdicts."""
 
 from __future__ import annotations
 
@@ -92,11 +91,10 @@ def tensors_of(
 
 
 def _roughness(perturbation: Perturbation, shares: Array) -> dict[int, Array]:
-    """How far off dJ/dz^l of a right backward can be by its own rounding, for every sample and
-    unit.
+    """Bound the rounding of a right backward's dJ/dz^l, for every sample and unit.
 
     a - y and 1 - a^2 cancel where a unit is saturated: what they give is then rounded by some eps
-    of their terms, and may be 0 where J, worked out from z, still moves by 1e-30.
+    of their terms, and may be 0 where J, computed from z, still moves by 1e-30.
     """
     L = len(perturbation.layers)
     top = perturbation.layers[-1]
@@ -119,7 +117,7 @@ def _roughness(perturbation: Perturbation, shares: Array) -> dict[int, Array]:
 
 
 def _cancels(layer: CachedLayer) -> Any:
-    """The size of the terms whose difference is f'; 0 where it is worked out without one."""
+    """The size of the terms whose difference is f'; 0 where it is computed without one."""
     if layer.f.name == "softmax":
         return layer.a
     return 1.0 if layer.f.name == "tanh" or not listed(layer.f, ACTIVATIONS) else 0.0
@@ -152,8 +150,7 @@ def _explain(checked: Checked, slopes: Estimate) -> None:
 
 
 def penalty_slope(W: Array, l1: float, l2: float) -> Array:
-    """Return the central difference of ``l1 |w| + l2 w^2 / 2``, each w with a step that avoids
-    0."""
+    """Return the central difference of ``l1 |w| + l2 w^2 / 2``, with steps that avoid 0."""
     if l1 == 0 and l2 == 0:
         return np.zeros(W.shape)
     h = np.where(W == 0, 1.0, np.abs(W) / 2)

@@ -163,8 +163,7 @@ class Perturbation(Passes):
         return result
 
     def _steps(self, l: int) -> Array:
-        """The first step of every pair: a power of two, in proportion to z where that is above
-        1."""
+        """The first step of every pair: a power of two, in proportion to z above 1."""
         scale = np.maximum(1.0, np.abs(self.layers[l - 1].z)).ravel()
         h: Array = np.exp2(np.floor(np.log2(np.where(np.isfinite(scale), scale, 1.0)))) * STEP
         return h
@@ -187,8 +186,7 @@ class Perturbation(Passes):
                 return
 
     def refine(self, l: int, units: Rows, progress: Progress) -> None:
-        """Six points and longer steps for every sample of these units: their sums cancel too
-        much."""
+        """Take six points and longer steps for these units: their sums cancel too much."""
         m, n = self.layers[l - 1].z.shape
         pairs = (np.arange(m)[:, None] * n + units).ravel()
         h, noise, size = self._steps(l), self.noise(l), self._size(l)
@@ -207,8 +205,7 @@ class Perturbation(Passes):
     def _retry(
         self, l: int, slopes: Estimate, pairs: Rows, work: Any, size: int, progress: Progress
     ) -> bool:
-        """Look again at some pairs (step, noise and side in ``work``); keep what is better
-        known."""
+        """Look again at some pairs with other steps; keep the estimates with shorter bars."""
         n = self.layers[l - 1].z.shape[1]
         h, noise, side = work
         for start in range(0, len(pairs), size):

@@ -154,12 +154,10 @@ def rebuild(template: Any, arrays: Mapping[Path, Array], path: Path = ()) -> Any
     """Return a container like ``template`` with these arrays at their paths."""
     if path in arrays:
         return arrays[path]
-    real = (*path, ComplexPart.REAL)
-    if real in arrays:
-        return arrays[real] + 1j * arrays[(*path, ComplexPart.IMAG)]
     if isinstance(template, Mapping):
         return {key: rebuild(value, arrays, (*path, key)) for key, value in template.items()}
     if isinstance(template, (list, tuple)):
         items = [rebuild(value, arrays, (*path, i)) for i, value in enumerate(template)]
         return items if isinstance(template, list) else tuple(items)
-    return template
+    real = arrays.get((*path, ComplexPart.REAL))
+    return template if real is None else real + 1j * arrays[(*path, ComplexPart.IMAG)]

@@ -1,5 +1,4 @@
-"""The verdict on every entry: right, wrong or undecidable, from both numbers and their error
-bars."""
+"""The verdict on every entry: right, wrong or undecidable, from two numbers and an error bar."""
 
 from __future__ import annotations
 
@@ -75,8 +74,7 @@ class Checked:
 
 
 def scale_of(analytic: Array, numeric: Array) -> Array:
-    """Return what an entry's error is measured by: its size, or ``FLOOR`` of the array's
-    largest."""
+    """Return the measure of an entry's error: its size, or ``FLOOR`` of its array's largest."""
     size: Array = np.maximum(np.abs(analytic), np.abs(numeric))
     floor = FLOOR * largest_finite(size)
     scale: Array = np.fmax(size, floor, out=size if isinstance(size, np.ndarray) else None)
@@ -114,14 +112,14 @@ def decide(
     """
     with np.errstate(all="ignore"):
         scale = scale_of(analytic, numeric)
-        size = np.abs(numeric)
         bars = bar + slack
         wrong = np.abs(analytic - numeric) > bars + tolerance * scale
         still = np.abs(analytic) <= 64 * EPS * others
         room = np.where(still, np.maximum(scale, OTHERS * others), scale) if still.any() else scale
         right = bars <= tolerance * room
         if mantissa:
-            near = np.abs(analytic - numeric) <= bar + tolerance * scale + 2 * mantissa * size
+            room_of_own = bar + tolerance * scale + 2 * mantissa * np.abs(numeric)
+            near = np.abs(analytic - numeric) <= room_of_own
             right = near & (bar <= max(tolerance, mantissa) * room)
     lost = ~np.isfinite(analytic)
     if lost.any():

@@ -21,8 +21,7 @@ SEED = 0
 
 @contextmanager
 def _undisturbed(torch: Any) -> Iterator[None]:
-    """One thread (quickest for small passes, sums in one order); it and the random state are put
-    back."""
+    """Take one thread (sums in one order); put it and the random state back afterwards."""
     threads, state = torch.get_num_threads(), torch.random.get_rng_state()
     torch.set_num_threads(1)
     try:

@@ -79,7 +79,7 @@ MISTAKES: Sequence[Mistake] = (
     ),
     Mistake(
         "target not subtracted",
-        "y is not subtracted: dz{L} is worked out from a{L} alone.",
+        "y is not subtracted: dz{L} is computed from a{L} alone.",
         "dz{L} = (a{L} - y) × its share, or {dz}",
         "dz",
         (replace_dz(without_target),),
@@ -196,14 +196,14 @@ MISTAKES: Sequence[Mistake] = (
     ),
     Mistake(
         "z instead of a",
-        "d{W} is worked out with z{p} where it takes a{p}.",
+        "d{W} is computed with z{p} where it takes a{p}.",
         "d{W} = {dW}",
         "out",
         (replace_output("dW", lambda s: None if s.l == 1 else s.dz.T @ s.model.z[s.l - 2]),),
     ),
     Mistake(
         "a of the wrong layer",
-        "d{W} is worked out with a{l} where it takes a{p}.",
+        "d{W} is computed with a{l} where it takes a{p}.",
         "d{W} = {dW}",
         "out",
         (replace_output("dW", lambda s: s.dz.T @ s.a),),

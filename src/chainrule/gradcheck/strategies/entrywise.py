@@ -38,7 +38,7 @@ CONFIRMED = 2.0**-12
 
 @dataclass(slots=True)
 class Sweep:
-    """What the evaluations of one check share, and what they found on the way."""
+    """What the evaluations of one check share, and the kinks met on the way."""
 
     subject: Subject
     noise: float
@@ -109,8 +109,7 @@ def sweep_leaf(
     rounding: Rounding,
     progress: Progress,
 ) -> None:
-    """Check the chosen entries of one leaf into ``checked``; what is not reached stays
-    unchecked."""
+    """Check the chosen entries of one leaf; what is not reached stays unchecked."""
     h = sweep.sizes(leaf)
     numeric, bar = checked.numeric.reshape(-1), checked.bar.reshape(-1)
     first: dict[int, Estimate] = {}
@@ -194,8 +193,7 @@ class Settled(NamedTuple):
 
 
 def _settle(sweep: Sweep, entry: Entry, first: Estimate, confirm: bool) -> Settled:
-    """Look again with other steps until the entry is known, or, to ``confirm``, with all short
-    ones."""
+    """Look again with other steps until the entry is known; to ``confirm``, with all short ones."""
     exact = _exact(sweep, entry, first)
     if exact is not None:
         return Settled(exact, bool(first.kinked[0]), False)

@@ -7,7 +7,6 @@ penalties, sample weights and, where it has dropout, the frozen masks of one ste
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,14 +30,13 @@ from ..perturbed_passes import CachedLayer
 from ..progress import Progress
 from ..report import Report
 from ..settings import CheckSettings
-from ..verdicts import RIGHT, TOLERANCE, UNCHECKED, UNDECIDABLE, Checked
+from ..verdicts import TOLERANCE, Checked
 from .any_layers import check_entries
 from .layers import layer_parts
+from .plain_loop import compare_with_plain_loop
 from .taylor import taylor_of_theta
 
 Array = npt.NDArray[Any]
-# Entries of each array that are also worked out by the plain loop: full passes, theta itself moved.
-LOOPED = 1
 
 
 def check_network(
@@ -143,7 +141,7 @@ def _report_on(
     tensors, stopped = _differences(model, perturbation, dtheta, shares, settings)
     J_of = _cost_function(frozen)
     if not stopped:
-        _loop(model, tensors, J_of, settings.seed)
+        compare_with_plain_loop(model, tensors, J_of, settings.seed)
     report = Report(
         subject="",
         J=J,
@@ -248,8 +246,7 @@ def perturbation_of(
 
 
 def _cost_function(frozen: FrozenNetwork) -> Any:
-    """Return J as a function of theta by whole passes, as the notes do: the oracle of the quick
-    way."""
+    """Return J of theta by whole passes, as the notes do: the oracle of the quick way."""
     net, X, Y, shares = frozen.model, frozen.X, frozen.Y, frozen.shares
     masks = net.masks(frozen.at_step) if frozen.training else None
     held = net.theta.copy()
@@ -279,38 +276,3 @@ def _probe(net: Model, J: Any) -> Any:
         return float(J(theta))
 
     return moved
-
-
-def _loop(net: Model, tensors: Sequence[Checked], J: Any, seed: int) -> None:
-    """Work out a few entries by full passes, as the notes do; raise if the quick way differs."""
-    rng = np.random.default_rng(seed)
-    J0 = J(net.theta)
-    noise = 64 * EPS * max(abs(J0), 1e-300)
-    index: Array = np.arange(net.theta.size, dtype=np.float64)
-    flat = [part[name] for part in views(index, net.layers) if part for name in part]
-    for t, places in zip(tensors, flat, strict=True):
-        decided = np.flatnonzero(np.isfinite(t.bar.ravel()) & (t.verdict.ravel() != UNCHECKED))
-        for i in rng.choice(decided, min(LOOPED, len(decided)), replace=False):
-            place = int(places.reshape(-1)[i])
-            known = float(t.numeric.flat[i]), float(t.bar.flat[i])
-            if not _looped(J, J0, net.theta, place, known, noise):
-                t.verdict.flat[i] = UNDECIDABLE if t.verdict.flat[i] == RIGHT else t.verdict.flat[i]
-                t.reasons[int(i)] = "the plain loop and the quick way give different derivatives"
-
-
-def _looped(
-    J: Any, J0: float, theta: Array, place: int, known: tuple[float, float], noise: float
-) -> bool:
-    """Whether full passes with one parameter moved agree with a slope, or cannot tell (a kink)."""
-    slope, bar = known
-    for h in (2.0**-17, 2.0**-24):
-        moved = theta.copy()
-        moved[place] += h
-        above = J(moved)
-        moved[place] -= 2 * h
-        below = J(moved)
-        central, bent = (above - below) / (2 * h), abs(above - 2 * J0 + below) / h
-        room = 1e-3 * abs(slope) + bar + noise / h
-        if not np.isfinite(central) or abs(central - slope) <= room or bent > room:
-            return True
-    return False

@@ -1,5 +1,4 @@
-"""Which activations and which cost stand in somebody's function: tried until J agrees
-everywhere."""
+"""Find the activations and the cost in a user's function: tried until J agrees everywhere."""
 
 from __future__ import annotations
 
@@ -97,8 +96,7 @@ def _skeletons(pairs: Any, X: Array, targets: Array | None, y: Any) -> Iterator[
 
 
 def _targets(targets: Array | None, y: Any, m: int, n: int, columns: bool) -> Iterator[Array]:
-    """The targets as rows (m, n): as they are, transposed, or labels turned into rows of 0 and
-    1."""
+    """The targets as rows (m, n): as they are, transposed, or labels as rows of 0 and 1."""
     if targets is None:
         return
     flat = np.asarray(targets).ravel()
@@ -186,8 +184,7 @@ def _try(
 
 
 def _factors(total: Array, penalties: Array, J: Array) -> tuple[float, float, float] | None:
-    """Solve J = share total + l2 penalty + l1 penalty over the points; None unless it holds at
-    all."""
+    """Solve J = share total + l2 penalty + l1 penalty over all points; None if none fits."""
     if not np.isfinite(total).all():
         return None
     for columns in ([], [0], [1], [0, 1]):

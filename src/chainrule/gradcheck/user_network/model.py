@@ -71,7 +71,7 @@ class UserNetwork:
     a: tuple[Array, ...] = field(default=())
 
     def run(self) -> UserNetwork:
-        """Return the model with its z and a worked out: z[l - 1] is z^l, a[l] is a^l."""
+        """Return the model with its z and a: z[l - 1] is z^l, a[l] is a^l."""
         zs, outs = [], [self.x]
         for layer in self.layers:
             a_prev = outs[-1] if len(outs) == 1 else _masked(outs[-1], self.layers[len(outs) - 2])
@@ -93,7 +93,7 @@ class UserNetwork:
         return da
 
     def named(self, gradients: Mapping[str, Array]) -> dict[str, Array]:
-        """Return gradients keyed ``W1``, ``b1``, ``x`` under their user's names and shapes."""
+        """Return gradients keyed ``W1``, ``b1``, ``x`` under the names and shapes of the code."""
         by_name: dict[str, Array] = {}
         for l, layer in enumerate(self.layers, 1):
             if layer.W_name:
@@ -191,8 +191,7 @@ def _as_matrix(leaf: Leaf | None, in_out: bool) -> Array | None:
 
 
 def data_rows(data: Any) -> Array | None:
-    """Return data as a float array of two axes; columns in a list (Nielsen's) are put side by
-    side."""
+    """Return data as a float matrix; columns in a list (Nielsen's) are put side by side."""
     try:
         rows = np.asarray(data, np.float64)
     except (TypeError, ValueError):
