@@ -322,3 +322,26 @@ def test_the_canonical_partner_is_the_default_cost() -> None:
     }
     for output, cost in partners.items():
         assert cr.Network([2, 2], output=output).cost.name == cost
+
+
+@pytest.mark.parametrize("m", [0, 1, 6, 7, 8, 14, 100])
+def test_predict_on_numpy_goes_in_parts_over_many_rows(
+    m: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from chainrule.engines import inference
+
+    net = cr.Network([3, 4, 2], seed=1)
+    X = np.random.default_rng(m).normal(size=(m, 3))
+    expected, rows = net.forward(X).y_hat, []
+    forward = cr.Network.forward
+
+    def counted(net: cr.Network, X: np.ndarray) -> cr.Trace:
+        rows.append(len(X))
+        return forward(net, X)
+
+    monkeypatch.setattr(cr.Network, "forward", counted)
+    monkeypatch.setattr(inference, "built", lambda: None)
+    monkeypatch.setattr(inference, "ROWS_A_PASS", 7)
+    np.testing.assert_allclose(net.predict(X), expected, rtol=1e-13)
+    assert max(rows) <= 7
+    assert sum(rows) == m

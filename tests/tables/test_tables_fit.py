@@ -112,17 +112,6 @@ def test_divergence_is_an_error_with_advice() -> None:
         fit_columns(table(60, "regression"), "y", Choices(learning_rate=1e9))
 
 
-def test_prediction_goes_in_parts_over_long_tables(monkeypatch: pytest.MonkeyPatch) -> None:
-    from chainrule.tables import model
-
-    rows = table(100, "multiclass")
-    fitted = fit_columns(rows, "y", Choices(epochs=2))
-    whole, _ = fitted.model.outputs(rows)
-    monkeypatch.setattr(model, "ROWS_A_PASS", 7)
-    parts, _ = fitted.model.outputs(rows)
-    np.testing.assert_allclose(parts, whole, rtol=1e-5)
-
-
 @given(m=st.integers(1, 10**7), rate=st.floats(1e-6, 10))
 def test_choices_stay_within_reason(m: int, rate: float) -> None:
     size = TABLE.batch_size(m)

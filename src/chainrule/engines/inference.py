@@ -21,6 +21,8 @@ __all__ = ["predict", "predictor"]
 
 
 MOST_THREADS = 1024  # as in src/core/team.hpp
+# Rows of one pass on NumPy: it keeps the values of every layer, which must not fill the memory.
+ROWS_A_PASS = 65536
 
 
 class _Known(NamedTuple):
@@ -72,8 +74,9 @@ def _aligned(theta: Floats) -> Floats:
 
 
 def _reference(network: Model, X: Floats) -> Floats:
-    y_hat: Floats = network.forward(X).y_hat
-    return y_hat
+    starts = range(0, max(len(X), 1), ROWS_A_PASS)
+    parts = [network.forward(X[start : start + ROWS_A_PASS]).y_hat for start in starts]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 class _Reference:

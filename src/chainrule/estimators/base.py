@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -37,8 +37,6 @@ Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.floating[Any]]
 Weights = npt.NDArray[np.float64] | None
 
-# Rows in one forward pass: what is kept for the backward one must not fill the memory.
-ROWS_A_PASS = 65536
 PARTIAL_WITHOUT = "partial_fit needs steps, and solver='lbfgs' takes none: use 'adam' or 'sgd'"
 ENDED = (
     "early stopping has ended this training, and the best parameters are in place: "
@@ -255,8 +253,7 @@ class Backprop(FittedNetwork, CallbackSupport, BaseEstimator):  # type: ignore[m
 
     def _outputs(self, X: Any) -> Floats:
         """Return the network's outputs (m, n_out) for X as given."""
-        encoded = self.encode_inputs(X)
-        return finite(np.concatenate([self.network_.predict(part) for part in _parts(encoded)]))
+        return finite(self.network_.predict(self.encode_inputs(X)))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -280,11 +277,6 @@ def takes_steps(estimator: Any) -> bool:
     if isinstance(estimator.solver, str) and estimator.solver == "lbfgs":
         raise AttributeError(PARTIAL_WITHOUT)
     return True
-
-
-def _parts(X: Floats) -> Iterator[Floats]:
-    for start in range(0, len(X), ROWS_A_PASS):
-        yield X[start : start + ROWS_A_PASS]
 
 
 def _seed(random_state: Any) -> int:

@@ -29,9 +29,6 @@ OUTPUTS: Mapping[str, str] = {
 # How a feature's column is read.
 _KINDS: Mapping[str, str] = {"number": "number", "date": "date", "category": "text"}
 
-# Rows in one forward pass: what is kept for the backward one must not fill the memory.
-ROWS_A_PASS = 65536
-
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
@@ -117,11 +114,7 @@ class TableModel:
     def outputs(self, rows: Columns) -> tuple[Array, list[str]]:
         """Return the network's outputs (m, n_L) and the encoder's warnings."""
         X, warnings = self.encoder.encode(rows, self.network.dtype)
-        parts = [
-            self.network.predict(X[start : start + ROWS_A_PASS])
-            for start in range(0, len(X), ROWS_A_PASS)
-        ]
-        return np.concatenate(parts), warnings
+        return self.network.predict(X), warnings
 
     def predict(self, rows: Columns) -> Predictions:
         """Predict the target of every row; raises ValueError as ``Encoder.encode`` does."""
