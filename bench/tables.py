@@ -39,12 +39,14 @@ DRAWS = 2000  # of the bootstrap
 Result = dict[str, Any]  # errors (one a fold), seconds (mean of a fit with its predictions), MB
 
 
-def evaluate(folder: Path, learner: str, name: str, without: Sequence[str]) -> Result:
-    """Fit and score a learner on every fold of a table, in this process."""
+def evaluate(
+    folder: Path, learner: str, name: str, without: Sequence[str], folds: int | None
+) -> Result:
+    """Fit and score a learner on the folds of a table, in this process."""
     table = load(folder, name)
     more = {"without": tuple(without)} if without else {}
     errors, began = [], time.perf_counter()
-    for train, test in table.folds:
+    for train, test in table.folds[:folds]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             predicted, classes = LEARNERS[learner](
@@ -56,11 +58,15 @@ def evaluate(folder: Path, learner: str, name: str, without: Sequence[str]) -> R
     return {"errors": errors, "seconds": round(seconds, 3), "MB": round(peak)}
 
 
-def apart(folder: Path, learner: str, name: str, without: Sequence[str] = ()) -> Result | None:
+def apart(
+    folder: Path, learner: str, name: str, without: Sequence[str] = (), folds: int | None = None
+) -> Result | None:
     """Do the same in a process of its own, so that its memory is its own; None if it fails."""
     command = [sys.executable, __file__, str(folder), "--one", learner, name]
     for ingredient in without:
         command += ["--without", ingredient]
+    if folds:
+        command += ["--folds", str(folds)]
     threads = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **threads})
     if done.returncode:
@@ -98,12 +104,17 @@ def mean_error(result: Result) -> float:
     return float(np.mean(result["errors"]))
 
 
+def ratio(ours: Result, theirs: Result) -> float:
+    """Return the ratio of mean errors, over the folds that ours was measured on."""
+    return mean_error(ours) / float(np.mean(theirs["errors"][: len(ours["errors"])]))
+
+
 def comparison(ours: Mapping[str, Result], theirs: Mapping[str, Result]) -> str:
     """Return a row of the table of peers: ratios of errors over the tables that both have."""
     names = [name for name in ours if name in theirs]
     if not names:
         return "| no table in common |"
-    ratios = {name: mean_error(ours[name]) / mean_error(theirs[name]) for name in names}
+    ratios = {name: ratio(ours[name], theirs[name]) for name in names}
     logs = np.log(list(ratios.values()))
     drawn = np.random.default_rng(0).choice(logs, (DRAWS, len(logs))).mean(axis=1)
     low, high = np.exp(np.quantile(drawn, [0.025, 0.975]))
@@ -153,8 +164,8 @@ def rows(ours: Mapping[str, Result]) -> None:
     print("| table | ours | " + " | ".join(peers) + " | seconds |")
     print("|---|" + "---|" * (len(peers) + 2))
     for name, result in ours.items():
-        found = [entry["tables"].get(name) for entry in peers.values()]
-        texts = [f"{mean_error(one):.4f}" if one else "" for one in found]
+        theirs = [entry["tables"].get(name) for entry in peers.values()]
+        texts = [f"{mean_error(result) / ratio(result, one):.4f}" if one else "" for one in theirs]
         print(f"| {name} | {mean_error(result):.4f} | {' | '.join(texts)} | {result['seconds']} |")
 
 
@@ -177,6 +188,7 @@ def main() -> int:
     parser.add_argument("--refresh", nargs="+", metavar="PEER")
     parser.add_argument("--again", action="store_true", help="refresh what is frozen already, too")
     parser.add_argument("--learner", default="ours", choices=["ours", "single"])
+    parser.add_argument("--folds", type=int, help="only the first folds of each table")
     parser.add_argument("--out", type=Path, help="write our results as JSON")
     parser.add_argument("--one", nargs=2, metavar=("LEARNER", "TABLE"), help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -184,7 +196,7 @@ def main() -> int:
         print(f"{given.folder} holds no tables.json: nothing to measure")
         return 0
     if given.one:
-        print(json.dumps(evaluate(given.folder, *given.one, given.without)))
+        print(json.dumps(evaluate(given.folder, *given.one, given.without, given.folds)))
         return 0
     names = chosen(given.folder, given.tables)
     if given.refresh:
@@ -193,12 +205,12 @@ def main() -> int:
         return 0
     ours = {}
     for name in names:
-        result = apart(given.folder, given.learner, name, given.without)
+        result = apart(given.folder, given.learner, name, given.without, given.folds)
         if result is not None:
             ours[name] = result
+            if given.out:
+                given.out.write_text(json.dumps(ours, indent=1) + "\n")
             print(f"{name:18} {mean_error(result):.4f}  {result['seconds']} s", file=sys.stderr)
-    if given.out:
-        given.out.write_text(json.dumps(ours, indent=1) + "\n")
     rows(ours)
     report("Chosen on", ours, CHOSEN_ON, given.folder)
     report("Others", ours, [name for name in ours if name not in CHOSEN_ON], given.folder)

@@ -55,7 +55,8 @@ def load(folder: Path, name: str) -> Table:
         rows = np.random.default_rng(0).choice(len(frame), MOST_ROWS, replace=False)
         frame = frame.iloc[np.sort(rows)].reset_index(drop=True)
     if record["time_column"]:
-        frame[record["time_column"]] = pd.to_datetime(frame[record["time_column"]])
+        moments = pd.to_datetime(frame[record["time_column"]], utc=True)
+        frame[record["time_column"]] = moments.dt.tz_localize(None)
     y = frame.pop(record["target"]).to_numpy()
     y = y.astype(float) if record["task"] == "regression" else y.astype(str)
     kind = KFold if record["task"] == "regression" else StratifiedKFold

@@ -53,7 +53,9 @@ def frame(m: int = 240, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
 
 @parametrize_with_checks(
     [
-        make(n_members=2, n_threads=1, without=("smooth", "binned_smooth", "binned_held"))
+        make(
+            n_members=2, n_threads=1, without=("smooth", "binned_smooth", "binned_held", "sparsity")
+        )
         for make in (TableClassifier, TableRegressor)
     ],
     expected_failed_checks=lambda estimator: NOT_EQUIVALENT,
@@ -174,7 +176,7 @@ def test_fit_impossible_arguments_are_refused(more: Any, words: str) -> None:
         ({"n_members": 1}, "'n_members' parameter of TableClassifier must be"),
         ({"time_limit": 0}, "'time_limit' parameter"),
         ({"without": ["bin"]}, "bins"),
-        ({"without": ["bent", "smooth", "bins"]}, "leaves no design"),
+        ({"without": ["bent", "sparse", "bins"]}, "leaves no design"),
         ({"class_weight": "even"}, "class_weight must be None"),
         ({"class_weight": {7: 1.0}}, "class 7"),
         ({"class_weight": {0: -1.0}}, "0 or above"),

@@ -30,36 +30,37 @@ KEPT: Final = 3
 class Design:
     """One kind of network: its layers, whether it takes bins, and how it is held back.
 
-    ``prior``: strength of the prior on weights, prior / m beside the mean cost of m rows.
-    ``dropout``: of the hidden layers.
+    ``prior``, ``sparsity``: strengths of the L2 and L1 penalty; over m rows they stand, divided by
+    m, beside the mean cost. ``dropout``: of the hidden layers.
     """
 
     name: str
     bins: bool
     activation: str
     prior: float
+    sparsity: float
     dropout: float
     hidden: tuple[int, ...] = HIDDEN
 
 
-# Name, bins, activation, prior, dropout. Numbers have less noise than classes, and a smaller prior.
+# Whether for numbers -> name, bins, activation, prior, sparsity, dropout. Numbers mostly have less
+# noise than classes, and want a smaller prior.
 _DESIGNS: Final[Mapping[bool, tuple[Design, ...]]] = MappingProxyType(
     {
         True: (
-            Design("bent", False, "relu", 1.0, 0.05),
-            Design("smooth", False, "silu", 0.3, 0.0),
-            Design("binned", True, "relu", 1.0, 0.05),
-            Design("binned_held", True, "relu", 6.0, 0.1),
-            Design("binned_smooth", True, "silu", 0.3, 0.05),
-            Design("additive", True, "relu", 1.0, 0.0, ()),
+            Design("bent", False, "relu", 1.0, 0.0, 0.05),
+            Design("smooth", False, "silu", 0.3, 0.0, 0.0),
+            Design("binned", True, "relu", 1.0, 0.0, 0.05),
+            Design("binned_smooth", True, "silu", 0.3, 0.0, 0.05),
+            Design("additive", True, "relu", 1.0, 0.0, 0.0, ()),
         ),
         False: (
-            Design("bent", False, "relu", 6.0, 0.3),
-            Design("smooth", False, "silu", 6.0, 0.3),
-            Design("binned", True, "relu", 4.0, 0.2),
-            Design("binned_held", True, "relu", 20.0, 0.3),
-            Design("binned_smooth", True, "silu", 6.0, 0.3),
-            Design("additive", True, "relu", 3.0, 0.0, ()),
+            Design("bent", False, "relu", 6.0, 0.0, 0.3),
+            Design("sparse", False, "relu", 0.0, 1.5, 0.1),
+            Design("binned", True, "relu", 4.0, 0.0, 0.2),
+            Design("binned_held", True, "relu", 20.0, 0.0, 0.3),
+            Design("binned_sparse", True, "relu", 0.0, 2.0, 0.2),
+            Design("additive", True, "relu", 3.0, 0.0, 0.0, ()),
         ),
     }
 )
@@ -68,18 +69,21 @@ _DESIGNS: Final[Mapping[bool, tuple[Design, ...]]] = MappingProxyType(
 INGREDIENTS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "bins": "piecewise-linear places of numbers, and every design that takes them",
+        "sparsity": "every design with an L1 penalty (classes)",
         "bent": "networks of relu on the columns alone",
-        "smooth": "networks of silu on the columns alone",
+        "smooth": "networks of silu on the columns alone (numbers)",
+        "sparse": "networks of relu on the columns alone, with an L1 penalty (classes)",
         "binned": "networks of relu on columns and bins",
-        "binned_held": "the same, with a stronger prior",
-        "binned_smooth": "networks of silu on columns and bins",
+        "binned_held": "the same, with a stronger prior (classes)",
+        "binned_smooth": "networks of silu on columns and bins (numbers)",
+        "binned_sparse": "networks of relu on columns and bins, with an L1 penalty (classes)",
         "additive": "sums of functions of one column each",
         "target_statistics": "the mean target of each word of a column of many words",
         "choice": "the choice of designs on the first fold (without: all go on)",
         "blend": "the designs' weights by out-of-fold loss (without: equal weights)",
         "average": "the mean of parameters over epochs (without: those of one epoch)",
-        "temperature": "the calibration of probabilities",
-        "clamp": "numbers predicted stay in the range seen",
+        "temperature": "the calibration of probabilities (classes)",
+        "clamp": "numbers predicted stay in the range seen (numbers)",
     }
 )
 
@@ -100,8 +104,8 @@ class Recipe:
             if name not in INGREDIENTS:
                 raise unknown("ingredient", name, list(INGREDIENTS))
         recipe = cls(frozenset(without))
-        if not recipe.designs("regression"):
-            raise ValueError("without leaves no design: keep one of bent, smooth, binned")
+        if not (recipe.designs("regression") and recipe.designs("binary")):
+            raise ValueError("without leaves no design: keep one of bent, binned, additive")
         return recipe
 
     def has(self, ingredient: str) -> bool:
@@ -113,13 +117,15 @@ class Recipe:
         return tuple(
             design
             for design in _DESIGNS[task == "regression"]
-            if self.has(design.name) and not (design.bins and not self.has("bins"))
+            if self.has(design.name)
+            and (self.has("bins") or not design.bins)
+            and (self.has("sparsity") or not design.sparsity)
         )
 
     @property
     def kept(self) -> int:
         """Return how many designs go on after the first fold."""
-        return KEPT if self.has("choice") else len(_DESIGNS[True])
+        return KEPT if self.has("choice") else len(INGREDIENTS)
 
 
 def batch_size_of(m: int) -> int:

@@ -14,7 +14,7 @@ from .ensemble import Member, TableEnsemble
 from .inputs import OUTPUTS, Floats
 from .target_statistics import TargetStatistics
 
-_DESIGN = ("name", "bins", "activation", "prior", "dropout")
+_DESIGN = ("name", "bins", "activation", "prior", "sparsity", "dropout")
 
 
 def state_of(ensemble: TableEnsemble) -> tuple[dict[str, Any], dict[str, Floats]]:

@@ -73,6 +73,7 @@ def train_network(
         seed=seed,
         dtype="float32",
         dropout=[0.0, *[design.dropout] * len(design.hidden)],
+        l1=design.sparsity / m,
         l2=design.prior / m,
     )
     averaging = Averaging(network, held, MEMORY if average else 0.0, timer)
