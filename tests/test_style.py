@@ -31,6 +31,7 @@ FLOORS = (
     {"explanation"},
     {"estimators"},
     {"compat"},
+    {"pytest_plugin"},
     {"interop"},
     {"__init__"},
     {"cli"},

@@ -18,6 +18,7 @@ VERBS: Mapping[str, str] = {
     "predict": "predict",
     "evaluate": "evaluate",
     "check": "check",
+    "gradcheck": "gradcheck",
     "explain": "explain",
     "report": "report",
     "export": "export",

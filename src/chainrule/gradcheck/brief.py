@@ -48,3 +48,13 @@ def _worst(report: Report) -> list[str]:
             reason = t.reasons.get(i, t.reasons.get(0, ""))
             return [line if known else f"worst   {t.name}: {reason}"]
     return []
+
+
+def annotation(path: str, line: int, text: str) -> str:
+    """Return an error as GitHub's workflow command, which shows it beside the line.
+
+    >>> annotation("test_ops.py", 3, "wrong\\nby 50 %")
+    '::error file=test_ops.py,line=3,title=gradcheck::wrong%0Aby 50 %25'
+    """
+    message = text.replace("%", "%25").replace("\r", "").replace("\n", "%0A")
+    return f"::error file={path},line={line},title=gradcheck::{message}"

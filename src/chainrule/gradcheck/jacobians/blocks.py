@@ -131,6 +131,7 @@ def _explain(report: Report, inputs: Sequence[Shape]) -> None:
                 report.diagnoses = [Diagnosis("conjugate", t.name, said, "", False)]
                 report.where = t.name
                 return
+    report.where = ", ".join(t.name for t in report.tensors if t.count(WRONG))
     diagnose(report, None)
     report.diagnoses = [
         Diagnosis(d.bug, d.place, d.sentence.replace("the gradient of ", ""), d.formula, d.certain)
