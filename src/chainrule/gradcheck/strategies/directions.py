@@ -10,7 +10,8 @@ from ..differences import STENCIL, better, estimate, power_of_two
 from ..noise import size
 from ..progress import Progress
 from ..verdicts import RIGHT, UNDECIDABLE, WRONG, Checked, decide
-from .entrywise import RUNGS, Sweep
+from .settling import RUNGS
+from .sweep import Sweep
 
 
 def along_directions(

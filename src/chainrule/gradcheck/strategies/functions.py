@@ -21,13 +21,14 @@ from ..settings import CheckSettings
 from ..user_network.model import UserNetwork, data_rows
 from ..verdicts import TOLERANCE, UNCHECKED, WRONG, Checked
 from .directions import along_directions
-from .entrywise import Rounding, Sweep, choose, sweep_leaf
+from .entrywise import Rounding, choose, sweep_leaf
 from .surroundings import (
     acquit_at_minimum,
     cannot_be_followed,
     leave_undecided,
     surroundings_of,
 )
+from .sweep import Sweep
 from .taylor import taylor_of_subject
 
 Array = npt.NDArray[Any]

@@ -13,7 +13,7 @@ from ..cost_functions import Subject
 from ..differences import EPS, estimate, noise_of, power_of_two
 from ..noise import rms, size
 from ..verdicts import RIGHT, UNDECIDABLE, WRONG, Checked
-from .entrywise import Sweep
+from .sweep import Sweep
 
 Array = npt.NDArray[Any]
 # How far away J is looked at, in sizes of the parameters.

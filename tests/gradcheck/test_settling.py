@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chainrule.gradcheck.differences import Estimate
-from chainrule.gradcheck.strategies.entrywise import combined, further
+from chainrule.gradcheck.strategies.settling import combined, further
 
 
 def estimate(value: float, bar: float, kinked: bool = False) -> Estimate:
