@@ -269,3 +269,33 @@ def test_bad_input_is_refused_in_one_sentence(change: dict[str, Any], words: str
     arguments: dict[str, Any] = {"members": networks(), "X": X, "y": Y, "rows": FOLDS, **change}
     with pytest.raises((ValueError, TypeError), match=words):
         fit_members(**arguments)
+
+
+def test_a_checkpoint_made_by_hand_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    from chainrule.files.model import read_model, write_model
+
+    settings: dict[str, Any] = {**EVERYTHING, "epochs": 3, "checkpoint": tmp_path, "resume": True}
+    fit_members(networks(), X, Y, FOLDS, **settings)
+    (path, *others) = reversed(written(tmp_path))
+    for other in others:
+        other.unlink()
+    arrays, metadata = read_model(path)
+
+    def refused(arrays: dict[str, Any], metadata: dict[str, Any]) -> None:
+        write_model(path, arrays, metadata)
+        words = r"is not a sound checkpoint: |, but not a checkpoint of members"
+        with pytest.raises(ValueError, match=words):
+            fit_members(networks(), X, Y, FOLDS, **settings)
+
+    for name, array in arrays.items():
+        refused({other: a for other, a in arrays.items() if other != name}, metadata)
+        refused({**arrays, name: array.astype(np.float16)}, metadata)
+        refused({**arrays, name: array[None]}, metadata)
+    refused({**arrays, "more": np.zeros(1)}, metadata)
+    refused({**arrays, "3.theta": arrays["2.theta"]}, metadata)
+    names = metadata["names"]
+    for changed in ({}, {**names, "metrics": []}, {**names, "0": {}}, {**names, "0": 3}, [], None):
+        refused(arrays, {**metadata, "names": changed})
+    refused(arrays, {"names": names})
+    write_model(path, arrays, metadata)
+    fit_members(networks(), X, Y, FOLDS, **settings)

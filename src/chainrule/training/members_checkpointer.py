@@ -115,11 +115,11 @@ def _packed(run: JointRun) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _unpack(run: JointRun, names: Any, arrays: dict[str, Any]) -> None:
     """Restore a joint run; raises ValueError for arrays that do not fit."""
-    expected = {str(j) for j in range(len(run.runs))} | {"metrics"}
-    if not isinstance(names, dict) or set(names) != expected:
+    expected = {str(j) for j in range(len(run.runs))}
+    if not isinstance(names, dict) or set(names) != expected | {"metrics"}:
         raise ValueError("it is of another number of members")
     history, stopping = run.history, run.stopping
-    joint = {name: array for name, array in arrays.items() if "." not in name}
+    joint = {n: array for n, array in arrays.items() if n.partition(".")[0] not in expected}
     shapes_agree(joint, _shapes(run, names, joint))
     for j, (one, at) in enumerate(zip(run.runs, run.positions, strict=True)):
         prefix = f"{j}."
