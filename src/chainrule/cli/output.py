@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -98,10 +98,32 @@ def _draw_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def spelt(value: float | None) -> str:
-    """Write a score with four significant figures, as 0.9650 and 56.84."""
+    """Write a score with four significant figures, as 0.9650, 56.84 and 32 330.
+
+    >>> spelt(0.965), spelt(56.84), spelt(32329.7)
+    ('0.9650', '56.84', '32 330')
+    """
     if value is None:
         return "-"
-    return f"{value:.4f}" if abs(value) < 10 else f"{value:#.4g}".rstrip(".")
+    if abs(value) < 10:
+        return f"{value:.4f}"
+    if abs(value) >= 1e12:
+        return f"{value:.4g}"
+    if abs(value) < 10_000:
+        return f"{value:#.4g}".rstrip(".")
+    return f"{float(f'{value:.4g}'):,.0f}".replace(",", " ")
+
+
+def spelt_error(error: float) -> str:
+    """Write a standard error with two significant figures.
+
+    >>> spelt_error(0.0279), spelt_error(1234.5), spelt_error(56789)
+    ('0.028', '1200', '57 000')
+    """
+    rounded = float(f"{error:.2g}")
+    if rounded < 10:
+        return f"{rounded:.2g}"
+    return f"{rounded:,.0f}".replace(",", " ") if rounded >= 10_000 else f"{rounded:.0f}"
 
 
 def print_scores(
@@ -109,18 +131,27 @@ def print_scores(
     which: str = "",
     baseline: dict[str, Any] | None = None,
     words: str = "",
+    errors: Mapping[str, float] | None = None,
 ) -> None:
-    """Print the scores of ``which`` rows, beside those of always saying the same if there are."""
+    """Print the scores of ``which`` rows, beside those of always saying the same if there are.
+
+    ``errors``: the standard error of each score.
+    """
     from ..tables.scores import LABELS
 
     count = f"{scores['rows']} row{'s' * (scores['rows'] != 1)}"
     header = ["", f"{count} {which}".strip()] + ([words] if baseline else [])
     rows = [
-        [label, spelt(scores[name])] + ([spelt(baseline[name])] if baseline else [])
+        [label, _with_error(scores[name], (errors or {}).get(name))]
+        + ([spelt(baseline[name])] if baseline else [])
         for name, label in LABELS.items()
         if name in scores
     ]
     print_table(header, rows)
+
+
+def _with_error(value: float | None, error: float | None) -> str:
+    return spelt(value) if error is None else f"{spelt(value)} ± {spelt_error(error)}"
 
 
 def print_confusion(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> None:

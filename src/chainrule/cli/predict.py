@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from .model_options import reading_options, with_threshold
 from .output import Voice, common, print_json
 from .output_files import check_output, force_option, is_table
 
@@ -32,6 +33,7 @@ PREDICTION, PROBABILITY = "prediction", "probability_"
     metavar="COLUMN",
     help="Put a column of DATA beside, such as a number of each row (repeatable).",
 )
+@reading_options
 @force_option
 @common
 def predict(
@@ -40,6 +42,8 @@ def predict(
     output: str | None,
     probabilities: bool,
     keep: tuple[str, ...],
+    threshold: float | None,
+    encoding: str | None,
     force: bool,
     as_json: bool,
     quiet: bool,
@@ -60,11 +64,11 @@ def predict(
     kind = _kind(output)
     if output is not None:
         check_output("--output", output, (model, data), is_table, force)
-    loaded = TableModel.load(model)
+    loaded = with_threshold(TableModel.load(model), threshold)
     if probabilities and not loaded.target.classes:
         raise ValueError(f"{model} predicts a number: there are no --probabilities of classes")
     voice = Voice(quiet)
-    predictions = loaded.predict(loaded.read(data, say=voice))
+    predictions = loaded.predict(loaded.read(data, say=voice, encoding=encoding))
     for warning in predictions.warnings:
         voice(f"warning: {warning}")
     columns = _columns(predictions, probabilities)

@@ -95,10 +95,23 @@ def _train_table(job: Job, voice: Voice) -> None:
     interrupted = history.stop is not None and history.stop.reason == "interrupted"
     if interrupted and not history.epochs:
         raise Stopped("interrupted before the first epoch was done: nothing was written", 130)
+    _say_replaced(job, voice)
     fitted.model.save(job.output)
     print_result(job, fitted, voice)
     if interrupted:
         raise Stopped(f"interrupted: {job.output} holds what {history.epochs} epochs taught", 130)
+
+
+def _say_replaced(job: Job, voice: Voice) -> None:
+    """Say that a model of another target is replaced."""
+    from ..tables.model import TableModel
+
+    try:
+        target = TableModel.load(job.output).target.name
+    except (ValueError, OSError):
+        return
+    if target != job.target:
+        voice(f"{job.output} held a model of {target!r}: it is replaced")
 
 
 def _no_target(data: str) -> str:

@@ -114,6 +114,17 @@ OPTIONS: Final = (
         metavar="COLUMN",
         help="Keep rows with one value of this column, such as a person, in one part.",
     ),
+    click.option("--weight", metavar="COLUMN", help="How much each row counts in training."),
+    click.option(
+        "--class-weight",
+        metavar="balanced",
+        help="Let rare classes count as much as frequent ones.",
+    ),
+    click.option(
+        "--loss",
+        metavar="NAME",
+        help="What is minimised, such as absolute_error.  [default: by the task]",
+    ),
     click.option("--encoding", metavar="NAME", help="Of a CSV file.  [default: utf-8]"),
     click.option("--seed", type=int, metavar="N", help="Fixes every random choice.  [default: 0]"),
     click.option("--dtype", metavar="NAME", help="float32 or float64.  [default: float32]"),

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .output import Voice, print_json, print_scores
+import click
+import numpy as np
+
+from .output import MOST_CLASSES_SHOWN, Voice, print_json, print_scores, spelt
 from .train_job import Job
 
 if TYPE_CHECKING:
     from ..tables.recipe import Fitted
+
+
+# Scores of a class as they are called in a sentence.
+_CALLED = {
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "average_precision": "average precision",
+}
 
 
 def print_result(job: Job, fitted: Fitted, voice: Voice, ranks: int = 0) -> None:
@@ -17,7 +30,10 @@ def print_result(job: Job, fitted: Fitted, voice: Voice, ranks: int = 0) -> None
     if job.as_json:
         print_json(_record(job, fitted, voice.messages, ranks))
     elif fitted.scores is not None:
-        print_scores(fitted.scores, "held out", fitted.baseline, _baseline_words(fitted))
+        words = _baseline_words(fitted)
+        print_scores(fitted.scores, "held out", fitted.baseline, words, fitted.errors)
+        for line in class_lines(fitted.model.target.classes, fitted.scores):
+            click.echo(line)
     voice(f"wrote {job.output}; use it with: chainrule predict {job.output} DATA")
 
 
@@ -40,19 +56,54 @@ def _describe(fitted: Fitted, voice: Voice, ranks: int) -> None:
     voice(f"{history.epochs} epochs in {history.seconds[-1]:.2f} s: {why}{best}")
     if fitted.scores is None:
         voice("no row was held out to test, so there are no scores")
-    elif fitted.baseline is not None and not _better(fitted.scores, fitted.baseline):
-        voice(
-            f"warning: no better than {_baseline_words(fitted)}: the other columns may "
-            f"say little about {fitted.model.target.name!r}, or rows are too few"
+    elif fitted.baseline is not None:
+        worse = _worse(fitted.scores, fitted.baseline)
+        if worse:
+            voice(
+                f"warning: by {' and '.join(worse)} no better than {_baseline_words(fitted)}: the "
+                f"other columns may say little about {fitted.model.target.name!r}, or rows are "
+                "too few"
+            )
+
+
+def _worse(scores: dict[str, Any], baseline: dict[str, Any]) -> list[str]:
+    """Return the scores by which the model is no better than the constant guess."""
+    from ..tables.scores import LABELS, SMALLER_IS_BETTER
+
+    worse = []
+    for name, label in LABELS.items():
+        value, guess = scores.get(name), baseline.get(name)
+        if value is None or guess is None:
+            continue
+        gain = guess - value if name in SMALLER_IS_BETTER else value - guess
+        # As accurate as the constant guess is no fault where the other scores are better.
+        if gain < 0 or (gain == 0 and name != "accuracy"):
+            worse.append(label)
+    return worse
+
+
+def class_lines(classes: Sequence[str], scores: dict[str, Any]) -> list[str]:
+    """Return what is printed of each class: how many of its rows are found."""
+    if not classes:
+        return []
+    counts = np.array(scores["confusion"])
+    rows, right = counts.sum(axis=1), np.diag(counts)
+    lines = []
+    if len(classes) == 2:
+        names = ("precision", "recall", "f1", "average_precision")
+        parts = [f"{_CALLED[name]} {spelt(scores.get(name))}" for name in names]
+        lines.append(
+            f"{classes[1]!r}: {', '.join(parts)}; {right[1]} of {rows[1]} found, "
+            f"{counts[0][1]} of {rows[0]} {classes[0]!r} taken for it"
         )
-
-
-def _better(scores: dict[str, Any], baseline: dict[str, Any]) -> bool:
-    if "rmse" in scores:
-        return bool(scores["rmse"] < baseline["rmse"])
-    return bool(
-        scores["log_loss"] < baseline["log_loss"] or scores["accuracy"] > baseline["accuracy"]
-    )
+    elif len(classes) <= MOST_CLASSES_SHOWN:
+        parts = [f"{c!r} {r} of {n}" for c, r, n in zip(classes, right, rows, strict=True)]
+        lines.append(f"found: {', '.join(parts)}")
+    never = [c for c, r, n in zip(classes, right, rows, strict=True) if n and not r]
+    if never:
+        listed = ", ".join(map(repr, never[:5])) + (", ..." if len(never) > 5 else "")
+        lines.append(f"never found: {listed} (--class-weight balanced may help)")
+    return lines
 
 
 def _baseline_words(fitted: Fitted) -> str:
@@ -86,6 +137,7 @@ def _record(job: Job, fitted: Fitted, messages: list[str], ranks: int) -> dict[s
         "stop": history.stop.reason,
         "seconds": history.seconds[-1],
         "scores": fitted.scores,
+        "errors": fitted.errors,
         "baseline": fitted.baseline,
         "messages": messages,
     }

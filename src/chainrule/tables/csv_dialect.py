@@ -113,11 +113,12 @@ def _sample(data: bytes) -> list[str]:
 def _separator(lines: Sequence[str]) -> str:
     """Find the separator: the one that cuts the lines into equally many fields, and into most."""
 
-    def score(separator: str) -> tuple[bool, bool, int]:
+    def score(separator: str) -> tuple[bool, int, int]:
         header, *counts = [len(fields) for fields in csv.reader(lines, delimiter=separator)] or [0]
         number = counts[0] if counts else header
         # Where rows have names, or end in a separator, the header is one name short.
-        return set(counts or [header]) == {number} and number > 1, header + 1 >= number, number
+        fits = 2 if header == number else 1 if header + 1 == number else 0
+        return set(counts or [header]) == {number} and number > 1, fits, number
 
     best = max(SEPARATORS, key=score)
     return " " if not score(best)[0] and _blank_separated(lines) else best

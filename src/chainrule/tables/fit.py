@@ -31,7 +31,9 @@ from .recipe import (
     silent,
     trained,
 )
+from .row_groups import kept_hashes, row_hashes
 from .samples import Samples, prepare
+from .score_errors import standard_errors
 from .settings import Choices, check, complete
 from .splits import Split
 from .target import Target, TargetEncoder
@@ -73,10 +75,10 @@ def fit_table(
         require(names, name, paths[0])
     if target in choices.drop:
         raise ValueError(f"the target {target!r} is also given to --drop: leave one of them out")
-    grouping = () if choices.group in (None, target) else (choices.group,)
+    aside = {name for name in (choices.group, choices.weight) if name and name != target}
     rows = columns(table.table, choices.drop).converted(choices.category, choices.number)
     return fit_columns(
-        rows.without(grouping),
+        rows.without(name for name in aside if name in rows),
         target,
         choices,
         say,
@@ -86,6 +88,7 @@ def fit_table(
         resume=resume,
         order=_other(table.table, target, choices.latest, "--latest", paths[0]),
         group=_other(table.table, target, choices.group, "--group", paths[0]),
+        weight=_other(table.table, target, choices.weight, "--weight", paths[0]),
         progress=progress,
         styles=table.styles,
     )
@@ -118,17 +121,19 @@ def fit_columns(
     resume: bool = False,
     order: Column | None = None,
     group: Column | None = None,
+    weight: Column | None = None,
     progress: bool = False,
     styles: Mapping[str, str] | None = None,
 ) -> Fitted:
     """Train a network on columns; see ``fit_table``.
 
     ``order``: whose latest rows to hold out. ``group``: whose rows of one value stay in one part.
+    ``weight``: the weight of each row in training.
     ``styles``: in which columns are written in the file, for later tables.
     """
     choices = choices or Choices()
     check(choices)
-    samples = prepare(rows, target, choices, say, order, group)
+    samples = prepare(rows, target, choices, say, order, group, weight)
     labels, split = samples.labels, samples.split
     choices = complete(choices, len(split.train))
     encoder, meaning = _encoders(samples, choices, say)
@@ -138,14 +143,14 @@ def fit_columns(
     if checkpoint is not None:
         # A checkpoint holds the encoders too, and so is a model that can predict.
         checkpoint = replace(checkpoint, encoder=encoder_state(encoder, meaning))
-    held = split.validation
-    validation = (X[held], y[held]) if len(held) else None
+    validation, weights = _validation(samples, X, y)
     history = trained(
         lambda: network.fit(
             X[split.train],
             y[split.train],
             **arguments_of(choices, meaning.task),
             validation=validation,
+            sample_weight=weights,
             callbacks=callbacks,
             checkpoint=checkpoint,
             resume=resume,
@@ -153,25 +158,46 @@ def fit_columns(
         ),
         choices,
     )
-    scores = baseline = None
+    scores, baseline, errors = None, None, {}
     if len(split.test):
-        true = labels.values[split.test]
-        scores = score(meaning, true, network.predict(X[split.test]))
+        true, outputs = labels.values[split.test], network.predict(X[split.test])
+        scores = score(meaning, true, outputs)
+        predicted = meaning.decode(outputs)
+        errors = standard_errors(meaning.task, scores, true, predicted, outputs)
         baseline = score(meaning, true, _constant(meaning, labels, split))
     record = record_of(source, split.counts, choices, history, scores) | {
         "baseline": baseline,
         "styles": dict(styles or {}),
-        "trained_on": samples.trained_on,
+        "trained_on": _trained_on(samples, encoder, rows[target]),
     }
     model = TableModel(network, encoder, meaning, record)
-    return Fitted(model, history, scores, split.counts, baseline, split)
+    return Fitted(model, history, scores, split.counts, baseline, split, errors)
+
+
+def _validation(samples: Samples, X: Array, y: Array) -> tuple[tuple[Array, ...] | None, Any]:
+    """Return the validation set, and the weights of the rows to train on."""
+    held, weights = samples.split.validation, samples.weights
+    if weights is None:
+        return ((X[held], y[held]) if len(held) else None), None
+    validation = (X[held], y[held], weights[held]) if len(held) else None
+    return validation, weights[samples.split.train]
+
+
+def _trained_on(samples: Samples, encoder: Encoder, target: Column) -> list[int]:
+    """Return hashes that stand for the rows trained on."""
+    columns = [*(samples.features[name] for name in encoder.names), target]
+    return kept_hashes(row_hashes(columns, samples.features.m)[samples.split.train])
 
 
 def _encoders(samples: Samples, choices: Choices, say: Say) -> tuple[Encoder, TargetEncoder]:
     """Fit both encoders on the rows to train on."""
     split = samples.split
     encoder = Encoder.fit(samples.features.take(split.train), choices.number)
-    others = (*samples.left_out, *choices.drop, *([choices.group] if choices.group else []))
+    others = (
+        *samples.left_out,
+        *choices.drop,
+        *(name for name in (choices.group, choices.weight) if name),
+    )
     encoder = replace(encoder, left_out=tuple(dict.fromkeys((*encoder.left_out, *others))))
     for note in encoder.notes:
         say(note)

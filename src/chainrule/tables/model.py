@@ -15,6 +15,7 @@ from ..network import Network
 from .columns import Columns, columns, require
 from .encoder import Encoder
 from .reading import ReadOptions, read
+from .row_groups import row_hashes, share_known
 from .scores import class_scores, confusion, number_scores, probabilities_of
 from .target import TargetEncoder
 
@@ -123,6 +124,14 @@ class TableModel:
         probabilities = None if task == "regression" else probabilities_of(task, outputs)
         values, unlike = self.target.decode(outputs), self.encoder.unlike(rows)
         return Predictions(self.target, values, probabilities, warnings, unlike)
+
+    def share_trained_on(self, rows: Columns) -> float:
+        """Return the share of rows, with their target, that the model was trained on."""
+        kept = self.record.get("trained_on") if isinstance(self.record, dict) else None
+        if not isinstance(kept, list) or not all(type(one) is int for one in kept):
+            return 0.0
+        columns = [rows[name] for name in (*self.encoder.names, self.target.name)]
+        return share_known(row_hashes(columns, rows.m), kept)
 
     def evaluate(self, rows: Columns) -> tuple[dict[str, Any], list[str]]:
         """Compare predictions with the target's column; return the scores and warnings.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ..files.json_values import finite
@@ -34,6 +34,7 @@ _OF_TRAINING: Final = (
     "schedule",
     "threads",
     "engine",
+    "class_weight",
 )
 
 
@@ -47,7 +48,7 @@ class Fitted:
 
     ``rows``: how many there are to train on, to validate and to test. ``baseline``: the
     same scores of always predicting the most frequent class, or the mean. ``split``: the rows of
-    each part, of a table in memory.
+    each part, of a table in memory. ``errors``: the standard error of each score.
     """
 
     model: TableModel
@@ -56,6 +57,7 @@ class Fitted:
     rows: dict[str, int]
     baseline: dict[str, Any] | None = None
     split: Split | None = None
+    errors: dict[str, float] = field(default_factory=dict)
 
 
 def silent(sentence: str) -> None:
@@ -68,6 +70,7 @@ def network_of(n_in: int, target: TargetEncoder, choices: Choices) -> Network:
         [n_in, *choices.hidden, target.n_out],
         hidden=choices.activation,
         output=OUTPUTS[target.task],
+        cost=choices.loss,
         seed=choices.seed,
         dtype=choices.dtype,
         dropout=choices.dropout,
@@ -78,6 +81,8 @@ def network_of(n_in: int, target: TargetEncoder, choices: Choices) -> Network:
 def arguments_of(choices: Choices, task: str) -> dict[str, Any]:
     """Return the arguments of ``training.fit`` that completed choices mean."""
     metrics = ["r2" if task == "regression" else "accuracy"]
+    if choices.class_weight is not None and task == "regression":
+        raise ValueError("--class-weight needs a target of classes, and this is a regression")
     arguments = {name: getattr(choices, name) for name in _OF_TRAINING}
     return arguments | {"tolerance": None, "metrics": metrics}
 
@@ -114,6 +119,7 @@ def record_of(
         "data": source,
         "rows": {"all": sum(rows.values()), **rows},
         "settings": as_json(choices),
-        "history": finite(history.record()),
+        # Times would make the file of the same seed another one.
+        "history": finite(history.record() | {"seconds": []}),
         "scores": scores,
     }

@@ -7,18 +7,22 @@ are codes become words, and a column that gives the answer away is told.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..training.defaults import validation_share
-from .columns import Column, Columns, require
+from .columns import Column, Columns, as_numbers, require
 from .features import quoted
 from .recipe import Say
-from .row_groups import Hashes, copies_count, copies_of, kept_hashes, row_hashes
+from .row_groups import Hashes, copies_count, copies_of, row_hashes
 from .settings import Choices
 from .single_columns import judge_columns
 from .splits import Split, split_groups, split_latest, split_rows
 from .target import Target, TargetEncoder, read_target
+
+Array = npt.NDArray[Any]
 
 # A column with fewer values than this, in a larger table, cannot help.
 FEWEST_VALUES = 5
@@ -28,15 +32,15 @@ FEWEST_VALUES = 5
 class Samples:
     """Rows to train on, validate and test: columns, target, parts.
 
-    ``left_out``: names of columns with too few values. ``trained_on``: hashes that stand for the
-    rows trained on.
+    ``left_out``: names of columns with too few values. ``weights`` (m,): of rows, None for equal
+    ones.
     """
 
     features: Columns
     labels: Target
     split: Split
     left_out: tuple[str, ...]
-    trained_on: list[int]
+    weights: Array | None = None
 
 
 def prepare(
@@ -46,6 +50,7 @@ def prepare(
     say: Say,
     order: Column | None = None,
     group: Column | None = None,
+    weight: Column | None = None,
 ) -> Samples:
     """Make a table's rows ready; see ``fit.fit_columns`` for the arguments.
 
@@ -53,28 +58,53 @@ def prepare(
     """
     require(rows, target)
     if choices.skip_missing:
-        rows, order, group = _with_target(rows, target, order, group, say)
+        rows, order, group, weight = _with_target(rows, target, (order, group, weight), say)
     labels = read_target(rows[target], choices.task)
     say(labels.sentence)
+    _say_rare(labels, say)
     features, left_out = _with_values(rows.without([target]), choices, say)
     groups = _groups(features, group, order, say)
     split = _split(rows.m, labels, choices, order, groups)
     features = _judged(features, labels, split, choices, say)
-    hashes = row_hashes((rows[name] for name in sorted(rows)), rows.m)
-    return Samples(features, labels, split, left_out, kept_hashes(hashes[split.train]))
+    return Samples(features, labels, split, left_out, _weights(weight))
+
+
+def _say_rare(labels: Target, say: Say) -> None:
+    """Say which classes are in so few rows that they are neither learnt nor tested."""
+    if labels.task == "regression":
+        return
+    counts = np.bincount(labels.values, minlength=len(labels.classes))
+    rare = [name for name, n in zip(labels.classes, counts, strict=True) if n < FEWEST_VALUES]
+    if rare and labels.values.size >= 2 * FEWEST_VALUES * len(labels.classes):
+        listed = ", ".join(map(repr, rare[:5])) + (", ..." if len(rare) > 5 else "")
+        say(f"in fewer than {FEWEST_VALUES} rows, too few to learn or to test: {listed}")
+
+
+def _weights(column: Column | None) -> Array | None:
+    """Return the weights of rows; raises ValueError for gaps and for numbers below 0."""
+    if column is None:
+        return None
+    weights = as_numbers(column)
+    wrong = np.flatnonzero(~(weights >= 0))
+    if wrong.size:
+        raise ValueError(
+            f"--weight {column.name!r} has no number of 0 or above in {column.where(wrong)}"
+        )
+    if not weights.any():
+        raise ValueError(f"--weight {column.name!r} is 0 in every row")
+    return weights
 
 
 def _with_target(
-    rows: Columns, target: str, order: Column | None, group: Column | None, say: Say
-) -> tuple[Columns, Column | None, Column | None]:
-    """Leave out the rows without a target."""
+    rows: Columns, target: str, others: tuple[Column | None, ...], say: Say
+) -> tuple[Any, ...]:
+    """Leave out the rows without a target, of the table and of other columns."""
     present = np.flatnonzero(~rows[target].missing)
     if len(present) == rows.m:
-        return rows, order, group
+        return rows, *others
     count = rows.m - len(present)
     say(f"{count} row{'s' * (count > 1)} without a value of target {target!r} left out")
-    order, group = (None if one is None else one.take(present) for one in (order, group))
-    return rows.take(present), order, group
+    return rows.take(present), *(None if one is None else one.take(present) for one in others)
 
 
 def _with_values(features: Columns, choices: Choices, say: Say) -> tuple[Columns, tuple[str, ...]]:

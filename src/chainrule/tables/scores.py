@@ -25,6 +25,10 @@ LABELS: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
+# Of these less is better.
+SMALLER_IS_BETTER: Final = frozenset({"log_loss", "rmse", "mae"})
+
+
 def accuracy(true: Array, predicted: Array) -> float:
     """Return the share of rows whose class is right: ``mean(true == predicted)``."""
     return float((true == predicted).mean())
@@ -59,6 +63,28 @@ def roc_auc(true: Array, score: Array) -> float | None:
     _, place, count = np.unique(score, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(count) - (count - 1) / 2)[place.ravel()]
     return float((ranks[true == 1].sum() - n_1 * (n_1 + 1) / 2) / (n_0 * n_1))
+
+
+def detection(true: Array, predicted: Array, score: Array) -> dict[str, float | None]:
+    """Return precision, recall and F1 of class 1, and the average precision of its score.
+
+    Precision is the share of predicted 1s that are right, recall the share of true 1s that are
+    predicted, F1 their harmonic mean. Average precision is the sum over thresholds of
+    ``(R_n - R_{n-1}) P_n``, equal scores being one threshold. None where it has no denominator.
+    """
+    hits, n_1, said = int((predicted * true).sum()), int(true.sum()), int(predicted.sum())
+    if not n_1:
+        return {"precision": None, "recall": None, "f1": None, "average_precision": None}
+    order = np.argsort(-score, kind="stable")
+    ends = np.flatnonzero(np.r_[np.diff(score[order]) != 0, True])
+    found = np.cumsum(true[order])[ends]
+    gained = np.diff(np.r_[0, found]) / n_1
+    return {
+        "precision": hits / said if said else None,
+        "recall": hits / n_1,
+        "f1": 2 * hits / (said + n_1),
+        "average_precision": float((gained * found / (ends + 1)).sum()),
+    }
 
 
 def confusion(true: Array, predicted: Array, n_classes: int) -> npt.NDArray[np.int64]:
@@ -107,6 +133,7 @@ def class_scores(task: str, true: Array, predicted: Array, outputs: Array) -> di
     }
     if task == "binary":
         scores["roc_auc"] = roc_auc(true, outputs[:, 0])
+        scores |= detection(true, predicted, outputs[:, 0])
     return scores
 
 

@@ -11,6 +11,7 @@ from math import ceil, isfinite
 from typing import Any, Final
 
 from ..mathematics.activations import resolve_activation
+from ..mathematics.costs import resolve_cost
 from ..mathematics.names import unknown
 from ..mathematics.optimizers import OPTIMIZERS, resolve_optimizer
 from ..mathematics.schedules import resolve_schedule
@@ -31,7 +32,9 @@ class Choices:
     ``latest`` those of that column's greatest dates or numbers; rows with one value of ``group``
     are in one part.
     ``category``, ``number``: columns to read as words and as numbers. ``missing``: further words
-    for no value. ``encoding``: of a CSV file. ``skip_missing``: leave out rows without a target.
+    for no value. ``weight``: the column with each row's weight; ``class_weight``: balanced;
+    ``loss``: what is minimised, None for the one that suits the task. ``encoding``: of a CSV file.
+    ``skip_missing``: leave out rows without a target.
     """
 
     task: str | None = None
@@ -54,6 +57,9 @@ class Choices:
     missing: tuple[str, ...] = ()
     encoding: str | None = None
     group: str | None = None
+    weight: str | None = None
+    class_weight: str | None = None
+    loss: str | None = None
     skip_missing: bool = False
     seed: int = 0
     dtype: str = "float32"
@@ -73,6 +79,10 @@ def check(choices: Choices) -> None:
     if choices.task is not None and choices.task not in TASKS:
         raise unknown("task", choices.task, TASKS)
     resolve_activation(choices.activation)
+    if choices.class_weight not in (None, "balanced"):
+        raise unknown("class weight", choices.class_weight, ["balanced"])
+    if choices.loss is not None:
+        resolve_cost(choices.loss)
     if choices.dtype not in DTYPES:
         raise unknown("dtype", choices.dtype, DTYPES)
     if choices.schedule is not None:

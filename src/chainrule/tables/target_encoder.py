@@ -102,6 +102,7 @@ class TargetEncoder:
 
     In training y = (value - mean) / scale; ``decode`` turns it back. Both are 0 and 1 for classes.
     Numbers are kept from ``low`` to ``high``, the range trained on and ``MARGIN`` of it beyond.
+    ``threshold``: the probability above which a row is of the second of two classes.
     """
 
     name: str
@@ -111,6 +112,7 @@ class TargetEncoder:
     scale: float = 1.0
     low: float = -inf
     high: float = inf
+    threshold: float = 0.5
 
     @classmethod
     def fit(cls, target: Target, rows: npt.NDArray[np.int64]) -> TargetEncoder:
@@ -147,7 +149,7 @@ class TargetEncoder:
         if self.task == "regression":
             return self.cut(self.original(outputs))
         if self.task == "binary":
-            return (outputs[:, 0] > 0.5).astype(np.int64)
+            return (outputs[:, 0] > self.threshold).astype(np.int64)
         return np.asarray(np.argmax(outputs, axis=1), np.int64)
 
     def original(self, outputs: npt.NDArray[Any]) -> npt.NDArray[Any]:

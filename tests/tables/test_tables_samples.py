@@ -1,0 +1,207 @@
+"""Samples: copies and groups stay together, codes become words, and answers are told."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from chainrule.tables.columns import Column, Columns
+from chainrule.tables.fit import fit_columns
+from chainrule.tables.outliers import fences_of, gap_of
+from chainrule.tables.row_groups import copies_of, kept_hashes, row_hashes, share_known
+from chainrule.tables.samples import prepare
+from chainrule.tables.score_errors import standard_errors
+from chainrule.tables.scores import class_scores, number_scores
+from chainrule.tables.settings import Choices
+from chainrule.tables.splits import split_groups
+
+
+def column(name: str, values: Any) -> Column:
+    array = np.asarray(values)
+    if array.dtype.kind in "OU":
+        return Column(name, "text", np.array(values, object))
+    kind: Any = "integer" if array.dtype.kind == "i" else "float"
+    return Column(name, kind, array.astype(np.float64))
+
+
+def table(**values: Any) -> Columns:
+    columns = {name: column(name, v) for name, v in values.items()}
+    return Columns(columns, len(next(iter(values.values()))))
+
+
+def prepared(rows: Columns, choices: Choices | None = None, **others: Any) -> tuple[Any, list[str]]:
+    said: list[str] = []
+    return prepare(rows, "y", choices or Choices(), said.append, **others), said
+
+
+def test_copies_of_rows_are_in_one_part() -> None:
+    rng = np.random.default_rng(0)
+    x = np.repeat(rng.normal(size=60), 4)
+    samples, said = prepared(
+        table(x=x, z=np.repeat(rng.normal(size=60), 4), y=rng.normal(size=240))
+    )
+    parts = (samples.split.train, samples.split.validation, samples.split.test)
+    seen = [set(x[rows]) for rows in parts]
+    assert not seen[0] & seen[1]
+    assert not seen[0] & seen[2]
+    assert not seen[1] & seen[2]
+    assert sum(map(len, parts)) == 240
+    assert 40 <= len(parts[2]) <= 56
+    assert any("180 rows are copies of others" in line for line in said)
+
+
+def test_equal_rows_of_few_values_are_no_copies() -> None:
+    rng = np.random.default_rng(0)
+    rows = table(a=rng.integers(0, 3, 300), b=rng.integers(0, 4, 300))
+    assert copies_of(rows.values(), 300) is None
+
+
+@pytest.mark.parametrize("classes", [None, np.arange(120) % 3])
+def test_split_groups_keeps_groups_whole_and_shares_near(classes: Any) -> None:
+    groups = np.arange(120) // 3
+    split = split_groups(groups, 0.25, 0.25, 5, classes)
+    parts = (split.train, split.validation, split.test)
+    assert sorted(np.concatenate(parts).tolist()) == list(range(120))
+    assert sum(len(set(groups[rows])) for rows in parts) == 40
+    assert abs(len(split.test) - 30) <= 6
+    assert abs(len(split.validation) - 30) <= 6
+
+
+def test_whole_numbers_that_are_codes_become_words() -> None:
+    rng = np.random.default_rng(1)
+    shop = rng.integers(0, 8, 400)
+    effect = np.array([5.0, -7, 2, 9, -4, 0, 7, -9])
+    y = effect[shop] + rng.normal(size=400) * 0.1
+    rows = table(shop=shop, size=np.arange(400) % 90, y=y)
+    samples, said = prepared(rows)
+    assert samples.features["shop"].kind == "text"
+    assert any("column 'shop' is read as words" in line for line in said)
+    kept, _ = prepared(rows, Choices(number=("shop",)))
+    assert kept.features["shop"].kind == "integer"
+    # A quantity with few values stays one, also where it works as a step.
+    ages = rng.integers(0, 8, 400)
+    samples, _ = prepared(table(age=ages, y=np.where(ages > 3, 5.0, 1.0) + rng.normal(size=400)))
+    assert samples.features["age"].kind == "integer"
+
+
+def test_a_column_that_gives_the_answer_away_is_named() -> None:
+    rng = np.random.default_rng(2)
+    y = rng.normal(size=200)
+    _, said = prepared(table(a=rng.normal(size=200), price_in_cents=y * 100, y=y))
+    assert any("'price_in_cents' alone tells 'y' almost without error" in line for line in said)
+    _, said = prepared(table(a=y + rng.normal(size=200) * 0.3, y=y))
+    assert not any("alone tells" in line for line in said)
+
+
+def test_columns_with_too_few_values_never_decide() -> None:
+    rng = np.random.default_rng(3)
+    few = np.full(100, np.nan)
+    few[[3, 50]] = 1.0, 2.0
+    for seed in range(4):
+        samples, said = prepared(
+            table(x=rng.normal(size=100), few=few, y=rng.normal(size=100)), Choices(seed=seed)
+        )
+        assert list(samples.features) == ["x"]
+        assert any("fewer than 5 values, so left out: few" in line for line in said)
+
+
+def test_rows_without_a_target_are_left_out_by_a_flag() -> None:
+    y = np.arange(60.0) % 7 + 0.5
+    y[[2, 5]] = np.nan
+    rows = table(x=np.arange(60) % 11, y=y)
+    with pytest.raises(ValueError, match=r"rows 3 and 6.*--skip-missing"):
+        prepared(rows)
+    samples, said = prepared(rows, Choices(skip_missing=True))
+    assert samples.features.m == 58
+    assert said[0] == "2 rows without a value of target 'y' left out"
+
+
+def test_weights_of_zero_are_as_if_rows_were_not_there() -> None:
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=200)
+    y = 3 * x + rng.normal(size=200) * 0.1
+    wrong = np.arange(200) % 4 == 0
+    spoilt = np.where(wrong, -y, y)
+    weight = column("w", np.where(wrong, 0.0, 1.0))
+    fitted = fit_columns(table(x=x, y=spoilt), "y", Choices(test_share=0), weight=weight)
+    predicted = fitted.model.predict(table(x=x)).values
+    assert np.abs(predicted - y)[~wrong].mean() < 0.5
+    with pytest.raises(ValueError, match="--weight 'w' has no number of 0 or above in 50 rows"):
+        fit_columns(table(x=x, y=y), "y", weight=column("w", np.where(wrong, -1.0, 1.0)))
+
+
+def test_balanced_class_weights_find_a_rare_class() -> None:
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=1500)
+    y = np.where(x + rng.normal(size=1500) > 2.4, "rare", "usual")
+    found = {}
+    for choice in (None, "balanced"):
+        fitted = fit_columns(table(x=x, y=y), "y", Choices(class_weight=choice, epochs=20))
+        assert fitted.scores is not None
+        found[choice] = fitted.scores["confusion"][0][0]
+    assert found["balanced"] > found[None]
+
+
+def test_hashes_know_the_rows_trained_on() -> None:
+    rng = np.random.default_rng(6)
+    rows = table(a=rng.normal(size=3000), b=rng.choice(["u", "v"], 3000))
+    hashes = row_hashes(rows.values(), 3000)
+    assert len(np.unique(hashes)) == 3000
+    kept = kept_hashes(hashes[:1500])
+    assert share_known(hashes[:1500], kept) == 1.0
+    assert share_known(hashes[1500:], kept) == 0.0
+    assert 0.35 < share_known(hashes, kept) < 0.65
+
+
+def test_gap_of_takes_nines_far_from_all_others_alone() -> None:
+    ages = 20.0 + np.arange(100) % 50
+    assert gap_of(np.r_[ages, [-999.0] * 5]) == -999
+    assert gap_of(np.r_[ages, [9999.0] * 5]) == 9999
+    assert gap_of(np.r_[ages, [-999.0] * 2]) is None
+    assert gap_of(np.r_[ages, [-998.0] * 5]) is None
+    assert gap_of(np.r_[ages, [99.0] * 5]) is None
+
+
+def test_fences_leave_a_normal_sample_alone() -> None:
+    rng = np.random.default_rng(7)
+    for m in (30, 1000):
+        x = rng.normal(size=m)
+        fences = fences_of(x)
+        assert fences.low < x.min()
+        assert x.max() < fences.high
+    assert fences_of(np.r_[x, 1e300]).striking == (1e300,)
+
+
+def test_standard_errors_are_those_of_repeated_samples() -> None:
+    rng = np.random.default_rng(8)
+    numbers: list[Any] = []
+    shares: list[Any] = []
+    for _ in range(400):
+        true = rng.normal(size=300)
+        predicted = true + rng.normal(size=300) * 0.5
+        scores = number_scores(true, predicted)
+        numbers.append((scores, standard_errors("regression", scores, true, predicted, predicted)))
+        y = (rng.random(300) < 0.4).astype(np.int64)
+        p = 1 / (1 + np.exp(-(rng.normal(size=300) + 2 * y - 1)))[:, None]
+        said = (p[:, 0] > 0.5).astype(np.int64)
+        found = class_scores("binary", y, said, p)
+        shares.append((found, standard_errors("binary", found, y, said, p)))
+    for runs in (numbers, shares):
+        for name in runs[0][1]:
+            spread = np.std([scores[name] for scores, _ in runs])
+            told = np.mean([errors[name] for _, errors in runs])
+            assert told == pytest.approx(spread, rel=0.15), name
+
+
+def test_detection_scores_are_those_of_scikit_learn() -> None:
+    metrics = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(9)
+    y = (rng.random(200) < 0.3).astype(np.int64)
+    p = np.round(rng.random(200) * 0.5 + y * 0.3, 2)[:, None]
+    said = (p[:, 0] > 0.5).astype(np.int64)
+    scores = class_scores("binary", y, said, p)
+    assert scores["precision"] == pytest.approx(metrics.precision_score(y, said))
+    assert scores["recall"] == pytest.approx(metrics.recall_score(y, said))
+    assert scores["f1"] == pytest.approx(metrics.f1_score(y, said))
+    expected = metrics.average_precision_score(y, p[:, 0])
+    assert scores["average_precision"] == pytest.approx(expected)
