@@ -78,6 +78,20 @@ def test_links_between_files_lead_somewhere() -> None:
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_architecture_names_files_and_functions_that_are_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    places = re.findall(r"`([\w/.]+\.(?:py|hpp|cpp))(?::(\w+))?`", text)
+    assert len(places) > 20
+    for name, function in places:
+        folder = ROOT / "src" if name.startswith("core/") else ROOT / "src" / "chainrule"
+        folder = ROOT if name.startswith("tests/") else folder
+        assert (folder / name).exists(), name
+        if function:
+            source = (folder / name).read_text(encoding="utf-8")
+            defined = rf"\b(?:def|class) {function}\b|\b{function}\("
+            assert re.search(defined, source), f"{name}:{function}"
+
+
 def test_nothing_names_a_folder_of_one_machine() -> None:
     home = str(Path.home())
     for page in PAGES:
