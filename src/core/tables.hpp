@@ -17,6 +17,7 @@
     X(softsign, "")              \
     X(gelu, "")                  \
     X(silu, "")                  \
+    X(mish, "")                  \
     X(exp, "")                   \
     X(softmax, "")
 

@@ -28,6 +28,7 @@ MODULES = {
     "Softsign": nn.Softsign(),
     "GELU": nn.GELU(),
     "SiLU": nn.SiLU(),
+    "Mish": nn.Mish(),
     "Softmax": nn.Softmax(dim=-1),
 }
 

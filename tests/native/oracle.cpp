@@ -67,6 +67,7 @@ double f_of(Activation f, double z) {
         case Activation::softsign: return z / (1 + std::fabs(z));
         case Activation::gelu: return z * std::erfc(-z / std::sqrt(2)) / 2;
         case Activation::silu: return z / (1 + std::exp(-z));
+        case Activation::mish: return z * std::tanh(std::log1p(std::exp(z)));
         case Activation::exp: return std::exp(z);
         case Activation::softmax: break;
     }
@@ -89,6 +90,10 @@ double df_of(Activation f, double z) {
             return std::erfc(-z / std::sqrt(2)) / 2 +
                    z * std::exp(-z * z / 2) / std::sqrt(2 * M_PI);
         case Activation::silu: return s + z * s * (1 - s);
+        case Activation::mish: {
+            const double m = std::tanh(std::log1p(std::exp(z)));
+            return m + z * s * (1 - m * m);
+        }
         case Activation::exp: return std::exp(z);
         case Activation::softmax: break;
     }

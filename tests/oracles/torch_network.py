@@ -36,6 +36,7 @@ def activation(spec: str, z: Any) -> Any:
         "softsign": F.softsign,
         "gelu": F.gelu,
         "silu": F.silu,
+        "mish": F.mish,
         "exp": torch.exp,
         "softmax": lambda z: F.softmax(z, dim=-1),
     }

@@ -72,6 +72,11 @@ INLINE V activation(V z, real setting, V& df) {
         const Sigmoid s = sigmoid(z);
         df = s.of_x * (1 + z * s.of_minus_x);
         return z * s.of_x;
+    } else if constexpr (f == Activation::mish) {
+        // t = tanh(softplus(z)) = p / (p + 2) with p = e (e + 2), which is 1 above z = 20.
+        const V e = exp(z > 20 ? broadcast(20) : z), p = e * (e + 2), q = 1 / (p + 2), t = p * q;
+        df = t + z * (e / (1 + e)) * (2 * q) * (1 + t);
+        return z * t;
     } else {
         static_assert(f == Activation::exp);
         const V a = exp(z);

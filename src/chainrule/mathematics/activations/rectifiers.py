@@ -236,3 +236,29 @@ def silu() -> Activation:
         onnx=lambda g, z: g.op("Mul", z, g.op("Sigmoid", z)),
         torch=TorchModule("SiLU"),
     )
+
+
+@ACTIVATIONS.entry
+def mish() -> Activation:
+    """Mish: ``f(z) = z t`` with t = tanh(softplus(z)); ``f' = t + z (1 - t^2) sigmoid(z)``.
+
+    Source: Misra, "Mish: a self regularized non-monotonic activation function", BMVC 2020,
+    equation (1).
+    """
+
+    def df(z: Array, a: Array) -> Array:
+        t = namespace(z).tanh(_softplus(z))
+        return t + z * (1 - t) * (1 + t) * logistic_of(z)
+
+    return Activation(
+        name="mish",
+        f=lambda z: z * namespace(z).tanh(_softplus(z)),
+        df=df,
+        formula="z tanh(log(1 + exp(z)))",
+        derivative="t + z (1 - t^2)/(1 + exp(-z)), t = tanh(log(1 + exp(z)))",
+        source="Misra, BMVC 2020, (1)",
+        range=(-0.31, inf),
+        init="he_uniform",
+        onnx=lambda g, z: g.op("Mul", z, g.op("Tanh", _softplus_onnx(g, z))),
+        torch=TorchModule("Mish"),
+    )
