@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .gradcheck.jacobians import check_adjoint, check_hessian, check_jacobian, taylor_test
     from .gradcheck.kernels import check_kernel
     from .gradcheck.objectives import check_objective
+    from .gradcheck.stages import check_stages, stage
     from .training.checkpoints import Checkpoints
 
 __version__ = "0.1.0"
@@ -58,6 +59,7 @@ __all__ = [
     "check_jacobian",
     "check_kernel",
     "check_objective",
+    "check_stages",
     "distributed",
     "expand",
     "explain",
@@ -67,6 +69,7 @@ __all__ = [
     "illustrate",
     "load",
     "report",
+    "stage",
     "taylor_test",
 ]
 
@@ -81,12 +84,14 @@ _LATE = {
     "check_jacobian": "gradcheck.jacobians",
     "check_kernel": "gradcheck.kernels",
     "check_objective": "gradcheck.objectives",
+    "check_stages": "gradcheck.stages",
     "expand": "explanation",
     "explain": "explanation",
     "fit_many": "ensemble",
     "grid": "ensemble",
     "illustrate": "explanation",
     "report": "explanation.model_report",
+    "stage": "gradcheck.stages",
     "taylor_test": "gradcheck.jacobians",
 }
 
