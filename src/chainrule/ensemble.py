@@ -20,8 +20,7 @@ from .mathematics.random import SPLIT, key, permutation
 from .network import Network
 from .parameters import penalties
 from .training.history import History
-
-Floats = npt.NDArray[np.floating[Any]]
+from .typing import Floats, Rows
 
 # Arguments of Network; the others are those of fit.
 _OF_NETWORK = ("sizes", "hidden", "output", "cost", "seed", "dtype", "dropout", "l1", "l2", "init")
@@ -91,7 +90,7 @@ def fit_many(
     return [results[i] for i in range(len(work))]
 
 
-def _folds(m: int, folds: int | None, seed: int) -> list[npt.NDArray[np.int64] | None]:
+def _folds(m: int, folds: int | None, seed: int) -> list[Rows | None]:
     if folds is None:
         return [None]
     if not 2 <= folds <= m:

@@ -27,7 +27,8 @@ from .mathematics.passes import (
 )
 from .mathematics.sample_weights import shares_of
 from .mathematics.targets import encode_target
-from .parameters import ByLayer, Floats, gather, initial_theta, size, views
+from .parameters import ByLayer, gather, initial_theta, size, views
+from .typing import Floats
 
 
 class Model:

@@ -17,8 +17,9 @@ from .mathematics.initializers import Initializer
 from .mathematics.layers import Layer
 from .mathematics.passes import Gradients, Trace
 from .model import Model
-from .parameters import Floats, initial_theta
+from .parameters import initial_theta
 from .training import Arguments, History, fit
+from .typing import Floats
 
 __all__ = ["Gradients", "Network", "Trace", "load"]
 

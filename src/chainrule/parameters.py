@@ -18,8 +18,7 @@ from .architecture import Architecture
 from .mathematics.layers import Layer, Parameter
 from .mathematics.penalties import penalty
 from .mathematics.random import THETA, key
-
-Floats = npt.NDArray[np.floating[Any]]
+from .typing import Floats
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,18 +17,17 @@ from math import ceil, isfinite
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..architecture import Architecture
 from ..parameters import penalties, spans
+from ..typing import Floats, Rows
 from . import reference
 from .communicator import Team
-from .protocol import Costs, Floats, Problem, Steps
+from .protocol import Costs, Problem, Steps
 
 # Rows of one pass where the gradient is over all samples.
 MOST_ROWS = 16384
 
-Rows = npt.NDArray[np.int64]
 # (rows of a batch) -> (rows of this rank's samples, their places in the batch)
 Split = Callable[[Rows], tuple[Rows, Rows]]
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import sys
 
+from ..typing import Floats
 from . import native
 from .communicator import ALONE
 from .data_parallel import DataParallel, even_split
 from .native import evaluate, isa, sums
-from .protocol import Costs, Floats, Problem, Steps
+from .protocol import Costs, Problem, Steps
 from .reference import step
 
 __all__ = ["evaluate", "isa", "lacks", "name", "run", "step", "sums"]

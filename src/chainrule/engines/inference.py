@@ -14,8 +14,9 @@ import numpy as np
 from ..mathematics.passes import forward_pass
 from ..model import Model
 from ..parameters import views
+from ..typing import Floats
 from . import built
-from .protocol import Floats, Predictor
+from .protocol import Predictor
 
 __all__ = ["predict", "predictor"]
 

@@ -10,9 +10,7 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-import numpy.typing as npt
-
-Array = npt.NDArray[Any]
+from ..typing import Array
 
 FAULT = 3  # the exit code of a fault while running
 _NOT_WORKING = {"T": "is stopped", "t": "is traced", "Z": "has died", "X": "has died"}

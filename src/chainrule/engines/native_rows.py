@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..mathematics import random
+from ..typing import Floats, Rows
 from . import built
 
 __all__ = ["permutation", "standardise"]
 
 
-def permutation(m: int, key: int) -> npt.NDArray[np.int64]:
+def permutation(m: int, key: int) -> Rows:
     """Return 0 .. m - 1 in random order: see ``mathematics.random.permutation``.
 
     By the native core where it was built, which is several times faster; the order is the same.
@@ -31,8 +31,8 @@ def permutation(m: int, key: int) -> npt.NDArray[np.int64]:
 def standardise(
     batch: Any,
     features: Sequence[tuple[int, int, float, float, bool]],
-    rows: npt.NDArray[np.int64],
-    out: npt.NDArray[np.floating[Any]],
+    rows: Rows,
+    out: Floats,
 ) -> bool:
     """Write (x - mean) / scale of columns of numbers of an Arrow batch to ``out``, (len(rows), n).
 

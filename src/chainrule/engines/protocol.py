@@ -7,16 +7,15 @@ changed in place, and every random number is a function of seed and step.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-import numpy as np
-import numpy.typing as npt
+from typing import Protocol
 
 from ..architecture import Architecture
 from ..mathematics.optimizers import Optimizer
+from ..typing import Floats, Reals, Rows
 
-Floats = npt.NDArray[np.floating[Any]]
-Costs = npt.NDArray[np.float64]
+__all__ = ["Costs", "Engine", "Floats", "Predictor", "Problem", "Steps"]
+
+Costs = Reals
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
@@ -34,7 +33,7 @@ class Problem:
     architecture: Architecture
     X: Floats
     Y: Floats
-    weights: npt.NDArray[np.float64] | None
+    weights: Reals | None
     optimizer: Optimizer
     clip_value: float | None = None
     clip_norm: float | None = None
@@ -51,9 +50,9 @@ class Steps:
     (S,) float64; its number for optimizer and dropout is ``first + s`` from 0.
     """
 
-    order: npt.NDArray[np.int64]
+    order: Rows
     batch_size: int
-    rates: npt.NDArray[np.float64]
+    rates: Reals
     first: int = 0
 
 

@@ -7,7 +7,6 @@ from math import ceil, isfinite
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..architecture import Architecture
 from ..mathematics.clipping import clip_by_norm, clip_by_value
@@ -16,9 +15,8 @@ from ..mathematics.passes import backward_pass, cost_pass, forward_pass
 from ..mathematics.penalties import penalty_gradient
 from ..mathematics.sample_weights import shares_of
 from ..parameters import decays, gather, places, spans, view, views
-from .protocol import Costs, Floats, Problem, Steps
-
-Rows = npt.NDArray[np.int64]
+from ..typing import Floats, Rows
+from .protocol import Costs, Problem, Steps
 
 name = "reference"
 
@@ -60,7 +58,7 @@ def evaluate(problem: Problem, theta: Floats, dtheta: Floats | None = None) -> f
 def _gradient(
     problem: Problem,
     parameters: tuple[dict[str, Any], ...],
-    rows: npt.NDArray[np.int64] | None,
+    rows: Rows | None,
     masks: Masks | None,
     dtheta: Floats | None,
 ) -> float:

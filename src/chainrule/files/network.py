@@ -18,7 +18,8 @@ import numpy.typing as npt
 from ..architecture import Architecture
 from ..configuration import architecture_of
 from ..model import Model
-from ..parameters import Floats, gather, named_places, size
+from ..parameters import gather, named_places, size
+from ..typing import Floats
 from .model import read_model, shapes_agree, write_model
 
 ENCODER = "encoder."

@@ -7,12 +7,9 @@ Kingma and Ba, "Adam", ICLR 2015, section 7.2.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-
-Floats = npt.NDArray[np.floating[Any]]
+from ..typing import Floats
 
 # More samples hardly change the average, but each costs a call of the engine and a pass over theta.
 SAMPLES_A_HALF_LIFE: Final = 8

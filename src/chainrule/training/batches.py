@@ -9,18 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from ..engines import Engine, Problem
 from ..engines.communicator import ALONE, Team
 from ..engines.native_rows import permutation
 from ..mathematics.random import ORDER, key
-
-Floats = npt.NDArray[np.floating[Any]]
-Rows = npt.NDArray[np.int64]
+from ..typing import Floats, Reals, Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,7 @@ class Batches(Protocol):
     def blocks(self, epoch: int, first: int) -> Iterator[Block]:
         """Yield the blocks of an epoch from the one that holds the batch numbered ``first``."""
 
-    def batch_weights(self, rows: Rows, count: int) -> npt.NDArray[np.float64]:
+    def batch_weights(self, rows: Rows, count: int) -> Reals:
         """Return the weight of each of ``count`` batches in the mean over the epoch."""
 
     def evaluate(self, engine: Engine, theta: Floats, dtheta: Floats | None) -> float:
@@ -71,7 +68,7 @@ class InMemory:
     m: int
     batch_size: int
     shuffle: bool
-    weights: npt.NDArray[np.float64] | None
+    weights: Reals | None
     team: Team = ALONE
     rows: Rows | None = None
 
@@ -87,7 +84,7 @@ class InMemory:
         order = order if self.rows is None else self.rows[order]
         yield Block(self.problem, order, self.batch_size, 0, self.steps)
 
-    def batch_weights(self, rows: Rows, count: int) -> npt.NDArray[np.float64]:
+    def batch_weights(self, rows: Rows, count: int) -> Reals:
         """Return the sum of weights, or the number of rows, of each batch."""
         weights = np.ones(len(rows)) if self.weights is None else self.weights[rows]
         return sums_of_batches(weights, self.batch_size)
@@ -97,6 +94,6 @@ class InMemory:
         return engine.evaluate(self.problem, theta, dtheta)
 
 
-def sums_of_batches(values: npt.NDArray[np.float64], batch_size: int) -> npt.NDArray[np.float64]:
+def sums_of_batches(values: Reals, batch_size: int) -> Reals:
     """Return the sum over each batch of ``batch_size`` values, the last of which may be short."""
     return np.add.reduceat(values, np.arange(0, len(values), batch_size))

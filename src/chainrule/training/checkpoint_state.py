@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from ..files.model import shapes_agree
+from ..typing import Array
 from .position import EpochSums, Position
 from .run import Run
 
-Arrays = Mapping[str, npt.NDArray[Any]]
+Arrays = Mapping[str, Array]
 
 _COUNTS: Final = ("epoch", "done", "steps", "best_epoch", "waited", "stride", "begun")
 _NUMBERS: Final = ("cost", "weight", "rate", "first_cost", "lowest", "mark", "seconds")
@@ -25,7 +25,7 @@ _LISTS: Final = ("cost", "validation_cost", "gradient_norm", "learning_rate", "s
 _METRICS: Final = ("metrics", "validation_metrics")
 
 
-def packed(run: Run, at: Position) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+def packed(run: Run, at: Position) -> tuple[dict[str, Any], dict[str, Array]]:
     """Return what a checkpoint holds beside the network: JSON values and arrays."""
     history, best, sums = run.history, run.best, at.sums
     begun = run.first_cost is not None
@@ -34,7 +34,7 @@ def packed(run: Run, at: Position) -> tuple[dict[str, Any], dict[str, npt.NDArra
     counts = [at.epoch, at.done, sums.steps, best.epoch, stopping.waited, run.stride, int(begun)]
     first = run.first_cost or 0.0
     numbers = [sums.cost, sums.weight, at.rate, first, stopping.lowest, stopping.mark, seconds]
-    arrays: dict[str, npt.NDArray[Any]] = {
+    arrays: dict[str, Array] = {
         "counts": np.array(counts, np.int64),
         "numbers": np.array(numbers, np.float64),
         "optimizer": at.state,
@@ -62,7 +62,7 @@ def packed(run: Run, at: Position) -> tuple[dict[str, Any], dict[str, npt.NDArra
     return names, arrays
 
 
-def unpack(run: Run, at: Position, theta: npt.NDArray[Any], names: Any, arrays: Arrays) -> None:
+def unpack(run: Run, at: Position, theta: Array, names: Any, arrays: Arrays) -> None:
     """Restore run and position; ``theta`` is the checkpoint's network: averaged, if the run is.
 
     Raises ValueError, in one sentence, for arrays that do not fit.

@@ -15,15 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-import numpy.typing as npt
-
 from ..files.atomic import TEMPORARY, check_writable
 from ..files.platform import lock_folder, unlock_folder
 from ..mathematics.checks import POSITIVE, WHOLE, check
+from ..typing import Array
 from .settings import Settings
 
 T = TypeVar("T")
-Encoder = tuple[Any, Mapping[str, npt.NDArray[Any]]]
+Encoder = tuple[Any, Mapping[str, Array]]
 
 NAME: Final = "step-{:012d}.safetensors"
 _NAME: Final = re.compile(r"step-(\d{12,})\.safetensors")

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from ..mathematics.optimizers import Optimizer
-
-Floats = npt.NDArray[np.floating[Any]]
+from ..typing import Floats
 
 
 @dataclass(slots=True)

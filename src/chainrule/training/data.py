@@ -14,9 +14,9 @@ from ..mathematics.names import unknown
 from ..mathematics.random import SPLIT, key, permutation
 from ..mathematics.sample_weights import shares_of, weights_of
 from ..model import Model
+from ..typing import Floats, Reals, Rows
 
-Floats = npt.NDArray[np.floating[Any]]
-Weights = npt.NDArray[np.float64] | None
+Weights = Reals | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +93,10 @@ def weighted(data: Data, factors: Weights) -> Data:
     return Data(data.X, data.Y, weights_of(weights, len(data.X)))
 
 
-def _labels(data: Data) -> npt.NDArray[np.int64]:
+def _labels(data: Data) -> Rows:
     if data.Y.shape[1] == 1:
         return (data.Y[:, 0] > 0.5).astype(np.int64)
-    labels: npt.NDArray[np.int64] = np.argmax(data.Y, axis=1)
+    labels: Rows = np.argmax(data.Y, axis=1)
     return labels
 
 
@@ -157,6 +157,6 @@ def _split(net: Model, data: Data, validation: Any, factors: Weights) -> tuple[D
     return rows_of(data, np.flatnonzero(~mask)), rows_of(data, np.flatnonzero(mask))
 
 
-def rows_of(data: Data, rows: npt.NDArray[np.int64]) -> Data:
+def rows_of(data: Data, rows: Rows) -> Data:
     """Return some rows of the samples."""
     return Data(data.X[rows], data.Y[rows], None if data.weights is None else data.weights[rows])

@@ -19,16 +19,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..engines.communicator import ALONE, Disagreement, Team, stacked
-from ..engines.data_parallel import (
-    DataParallel,
-    check_same,
-    even_split,
-    own_split,
-    threads_each,
-)
+from ..engines.data_parallel import DataParallel, check_same, even_split, own_split, threads_each
 from ..engines.mpi import FAULT, MpiTeam, launched, world
 from ..engines.mpi_supervisor import supervise
 from ..mathematics.names import unknown
+from ..typing import Reals
 from .agreement import agree_on, agreed, engine_of
 from .batches import InMemory
 from .checkpointer import FolderCheckpointer, signature_of
@@ -202,7 +197,7 @@ def _part(data: Data, team: Team, rows: str) -> tuple[Data, int, int]:
 
 def _with_scaled_weights(
     data: Data, team: Team, rows: str, first: int
-) -> tuple[Data, npt.NDArray[np.float64] | None]:
+) -> tuple[Data, Reals | None]:
     """Return the data, and the weights of all ranks' samples or None, divided by the largest.
 
     So no rank's sum over its part of a batch can overflow.

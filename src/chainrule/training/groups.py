@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..mathematics.checks import NOT_NEGATIVE, WHOLE, check
 from ..mathematics.layers import numbered
 from ..model import Model
 from ..parameters import Place, places
-
-Floats = npt.NDArray[np.floating[Any]]
+from ..typing import Floats
 
 
 @dataclass(frozen=True, slots=True)

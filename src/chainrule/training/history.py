@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
+from ..typing import Floats
 
 Reason = Literal["gradient", "cost", "validation", "epochs", "callback", "interrupted", "diverged"]
 
@@ -49,7 +48,7 @@ class History:
     layer_gradient_norms: list[list[float]] = field(default_factory=list)
     learning_rate: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
-    snapshots: list[tuple[int, npt.NDArray[np.floating[Any]]]] = field(default_factory=list)
+    snapshots: list[tuple[int, Floats]] = field(default_factory=list)
     engine: str = ""
     stop: Stop | None = None
 

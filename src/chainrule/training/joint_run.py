@@ -14,17 +14,17 @@ from math import nan, sqrt
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from ..engines import choose
 from ..model import Model
+from ..typing import Reals, Rows
 from .batches import InMemory
 from .data import Data
 from .descent import begin_epoch, start, take_epoch
 from .fit import problem_of
 from .history import History, Reason, Stop
 from .interrupt import Interrupt
-from .out_of_fold import OutOfFold, Rows, mean_cost
+from .out_of_fold import OutOfFold, mean_cost
 from .plan import Plan, plan_of
 from .position import Position
 from .progress import Progress
@@ -47,7 +47,7 @@ class FittedMembers:
 
     history: History
     rows: Rows
-    outputs: npt.NDArray[np.float64]
+    outputs: Reals
 
 
 class JointCheckpointer(Protocol):

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..parameters import spans
+from ..typing import Array, Reals
 from .history import Reason
 from .interrupt import Interrupt
 from .run import Run
@@ -25,7 +25,7 @@ def minimise(run: Run, interrupt: Interrupt) -> Reason:
     dtheta = np.empty_like(net.theta)
     reasons: list[Reason] = []
 
-    def J(theta: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+    def J(theta: Reals) -> tuple[float, Reals]:
         cost = run.batches.evaluate(run.engine, theta.astype(net.dtype), dtheta)
         if run.first_cost is None:
             run.first_cost = cost
@@ -65,6 +65,6 @@ def _reason(result: Any) -> Reason:
     return "epochs" if result.status == 1 else "cost"
 
 
-def _squares(run: Run, dtheta: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+def _squares(run: Run, dtheta: Array) -> Reals:
     parts = [dtheta[part].astype(np.float64) for part in spans(run.net.layers)]
     return np.array([float(part @ part) for part in parts])

@@ -19,11 +19,12 @@ import numpy.typing as npt
 from ..engines import built
 from ..engines.data_parallel import processors
 from ..model import Model
+from ..typing import Rows
 from .data import Data, class_factors, data_of, weighted
 from .history import Reason
 from .interrupt import Interrupt
 from .joint_run import FittedMembers, JointCheckpointer, JointRun
-from .out_of_fold import Rows, out_of_fold
+from .out_of_fold import out_of_fold
 from .plan import plan_of
 from .progress import Progress
 from .settings import Arguments, Settings

@@ -9,13 +9,13 @@ from typing import Any, Final
 import numpy as np
 
 from ..files.model import read_model, shapes_agree, write_model
+from ..typing import Rows
 from .checkpoint_state import packed, unpack
 from .checkpointer import difference_of, signature_of
 from .checkpoints import CheckpointFolder, policy_of
 from .data import Data
 from .fingerprint import digest_of
 from .joint_run import JointCheckpointer, JointRun
-from .out_of_fold import Rows
 from .settings import Settings
 
 _LISTS: Final = ("cost", "validation_cost", "gradient_norm", "learning_rate", "seconds")

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..mathematics.names import unknown
-
-Floats = npt.NDArray[np.floating[Any]]
+from ..typing import Floats
 
 
 @dataclass(frozen=True, slots=True)

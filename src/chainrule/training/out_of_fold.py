@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from ..engines.inference import predict
 from ..mathematics.costs import Cost
 from ..mathematics.sample_weights import shares_of
 from ..model import Model
-from .data import Data, Floats
-
-Rows = npt.NDArray[np.int64]
+from ..typing import Floats, Reals, Rows
+from .data import Data
 
 # Of these costs J is infinite where a rounded probability is 0 or 1 and wrong.
 _OF_PROBABILITIES: Final = ("classes", "probability")
@@ -33,11 +31,11 @@ class OutOfFold:
     inputs: tuple[Floats, ...]
     held: tuple[Rows, ...]
     rows: Rows
-    count: npt.NDArray[np.float64]
+    count: Reals
     Y: Floats
     shares: Floats
 
-    def outputs(self, members: Sequence[Model], pool: Executor) -> npt.NDArray[np.float64]:
+    def outputs(self, members: Sequence[Model], pool: Executor) -> Reals:
         """Return the mean output (r, n_L), summed in the order of members."""
         total = np.zeros(self.Y.shape)
         for held, y_hat in zip(self.held, pool.map(predict, members, self.inputs), strict=True):
@@ -66,7 +64,7 @@ def out_of_fold(data: Sequence[Data], trained: Sequence[Rows]) -> OutOfFold | No
     )
 
 
-def mean_cost(cost: Cost, y_hat: npt.NDArray[np.float64], Y: Floats, shares: Floats) -> float:
+def mean_cost(cost: Cost, y_hat: Reals, Y: Floats, shares: Floats) -> float:
     """Return J of outputs, without penalties: ``sum_i shares_i J(y_hat_i, Y_i)``.
 
     Probabilities are first clipped to [eps, 1 - eps], eps that of Y's dtype: a network's rounded

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..model import Model
+from ..typing import Floats, Reals
 from .averaging import WeightAverage
-
-Reals = npt.NDArray[np.float64]
 
 
 @dataclass(slots=True)
@@ -53,7 +51,7 @@ class Position:
     the steps, None without averaging.
     """
 
-    state: npt.NDArray[np.floating[Any]]
+    state: Floats
     memory: tuple[float, ...]
     sums: EpochSums
     epoch: int = 0

@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 import warnings
 from math import isfinite, nan, sqrt
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from ..engines import Engine
 from ..engines.communicator import ALONE, Team, stacked
 from ..mathematics.clipping import norm
 from ..mathematics.costs import cost_of
 from ..model import Model
+from ..typing import Floats, Reals
 from .batches import Batches
 from .continuation import Carried
 from .data import Data, shares_in
@@ -23,8 +23,6 @@ from .plan import Plan
 from .position import Position
 from .progress import Progress
 from .stopping import MESSAGES, Best, EarlyStopping, advice, exploded
-
-Floats = npt.NDArray[np.floating[Any]]
 
 # Snapshots for the explanation of training: when there are more, every second one is dropped.
 MOST_SNAPSHOTS = 64
@@ -81,9 +79,7 @@ class Run:
         if plan.record:
             self.history.snapshots.append((0, net.theta.copy()))
 
-    def end_epoch(
-        self, cost: float, squares: npt.NDArray[np.float64], learning_rate: float
-    ) -> Reason | None:
+    def end_epoch(self, cost: float, squares: Reals, learning_rate: float) -> Reason | None:
         """Record an epoch; return why to stop, or None to continue.
 
         ``squares`` (L,): the mean over the epoch's steps of each layer's squared gradient norm.

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf, isfinite
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from ..typing import Floats
 from .history import Reason
-
-Floats = npt.NDArray[np.floating[Any]]
 
 # An epoch's cost above this many times 1 + the first batch's cost counts as divergence.
 EXPLOSION = 1e4
