@@ -202,3 +202,18 @@ def test_text_and_html_hold_every_factor_and_the_verdict() -> None:
     assert "sum over 2 paths" in found.text()
     assert found._repr_html_().count("<tr>") == 1 + len(found.factors)
     assert str(found) == found.text()
+
+
+def test_latex_with_numbers_has_every_factors_values() -> None:
+    net = cr.Network([2, 2, 1], hidden="tanh", output="sigmoid", seed=0, dtype="float64")
+    X, y = [[0.5, -1.0]], [1]
+    text = cr.expand(net, X, y, "dW", 1).latex(numbers=True)
+    lines = text.split("\n")
+    assert (lines[0], lines[-1]) == (r"\begin{aligned}", r"\end{aligned}")
+    trace, grads = net.forward(X), net.gradients(X, y)
+    slopes = ", ".join(f"{1 - a * a:.4g}" for a in trace.a[1][0])
+    assert f"= \\operatorname{{diag}}({slopes})" in text
+    W = " & ".join(f"{w:.4g}" for w in net.W[2][0])
+    assert f"\\begin{{pmatrix}} {W} \\end{{pmatrix}}" in text
+    dW = " \\\\ ".join(" & ".join(f"{v:.4g}" for v in row) for row in grads.dW[1])
+    assert lines[-2].endswith(f"&= \\begin{{pmatrix}} {dW} \\end{{pmatrix}}")

@@ -363,3 +363,22 @@ def test_a_tables_page_has_own_values_units_and_the_models_training(run: Run, ta
     assert len(data["own"][0]) == data["sizes"][0]
     assert data["training"]["optimizer"]
     assert len(data["history"]["cost"]) > 1
+
+
+def test_the_rows_predicted_worst_are_those_of_the_largest_cost() -> None:
+    from chainrule.explanation.scoring import worst_rows
+    from chainrule.tables.encoder import Encoder
+    from chainrule.tables.target import TargetEncoder
+
+    net = cr.Network([1, 1], output="sigmoid", dtype="float64")
+    net.theta = [1.0, 0.0]
+    target = TargetEncoder("y", "binary", ("no", "<b>yes</b>"))
+    X, true = np.array([[2.0], [-3.0], [0.5], [-1.0]]), np.array([0, 0, 1, 1])
+    model = TableModel(net, Encoder(()), target, {})
+    rows = worst_rows(model, X, true, np.array([10, 20, 30, 40]), most=2)
+    # J by hand: log(1 + e^2), log(1 + e^-3), log(1 + e^-0.5), log(1 + e^1).
+    assert [(row.number, row.true, row.predicted) for row in rows] == [
+        (11, "no", "<b>yes</b>"),
+        (41, "<b>yes</b>", "no"),
+    ]
+    np.testing.assert_allclose([row.J for row in rows], np.log1p(np.exp([2.0, 1.0])), rtol=1e-14)

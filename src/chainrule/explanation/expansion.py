@@ -19,7 +19,14 @@ from .chain import Chain, numerical_of, paths_of, pick
 from .checks import model_of, whole
 from .factors import Quantity, factors_of
 from .sample_passes import sample_of
-from .writing import chain_html, chain_latex, chain_line, chain_mathml, chain_text
+from .writing import (
+    chain_html,
+    chain_latex,
+    chain_latex_numbers,
+    chain_line,
+    chain_mathml,
+    chain_text,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +37,12 @@ class Expansion(Chain):
         """Return the expansion as text."""
         return chain_text(self)
 
-    def latex(self) -> str:
-        """Return the product of factors as LaTeX."""
-        return chain_latex(self)
+    def latex(self, numbers: bool = False) -> str:
+        """Return the product of factors as LaTeX; with ``numbers``, a line a factor and its values.
+
+        The lines need the package amsmath.
+        """
+        return chain_latex_numbers(self) if numbers else chain_latex(self)
 
     def mathml(self) -> str:
         """Return the product of factors as a MathML element."""

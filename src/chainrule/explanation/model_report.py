@@ -21,7 +21,15 @@ from .checks import model_and_rows
 from .gradient_flow import findings
 from .illustration import illustrate
 from .page import summary
-from .scoring import Importance, importances, rows_held_out, score_lines, scored, which_rows
+from .scoring import (
+    Importance,
+    importances,
+    rows_held_out,
+    score_lines,
+    scored,
+    which_rows,
+    worst_rows,
+)
 
 if TYPE_CHECKING:
     from ..tables.columns import Columns
@@ -105,6 +113,7 @@ def report(
         pictures=_predictions(model, true, outputs),
         importance=_importance(importance[:_SHOWN_COLUMNS]),
         columns=len(importance),
+        worst=worst_rows(model, X, true, held),
         findings=[str(finding) for finding in findings(model.network, X, y)],
         check=clean(check),
         checked=_checked(scored_rows.m),

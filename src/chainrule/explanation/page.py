@@ -49,6 +49,8 @@ SCRIPTS = (
     "picture.js",
     "steps.js",
     "tables.js",
+    "samples.js",
+    "keys.js",
     "chain.js",
     "hold.js",
     "maps.js",
@@ -81,7 +83,7 @@ class Page:
         write_atomically(path, self.html.encode())
 
     def _repr_html_(self) -> str:
-        frame = 'sandbox="allow-scripts" width="100%" height="900" style="border:0"'
+        frame = 'sandbox="allow-scripts" width="100%" height="720" style="border:0"'
         return (
             f'<iframe title="{escape(self.title)}" srcdoc="{escape(self.html)}" {frame}></iframe>'
         )

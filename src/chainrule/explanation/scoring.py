@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..mathematics.costs import cost_of
 from ..mathematics.random import key
 
 if TYPE_CHECKING:
@@ -114,6 +115,38 @@ def scored(model: TableModel, rows: Columns) -> tuple[Array, Array, dict[str, An
     true = model.target.values_of(rows[model.target.name])
     outputs, _ = model.outputs(rows)
     return true, outputs, score(model.target, true, outputs)
+
+
+@dataclass(frozen=True, slots=True)
+class WorstRow:
+    """A row predicted badly: its number in the table from 1, truth, prediction, and its cost J."""
+
+    number: int
+    true: str
+    predicted: str
+    J: float
+
+
+def worst_rows(
+    model: TableModel, X: Array, true: Array, held: Array | None, most: int = 8
+) -> list[WorstRow]:
+    """Return the rows of the largest cost; ``held`` are the places in the table of those scored."""
+    net, target = model.network.copy("float64"), model.target
+    trace = net.forward(X)
+    Y = net.targets(target.encode(true, np.float64), len(X))
+    with np.errstate(all="ignore"):
+        J = cost_of(trace.z[-1], trace.a[-1], Y, net.activations[-1], net.cost)
+    order = np.argsort(-np.nan_to_num(J, nan=np.inf), kind="stable")[:most]
+    predicted = target.decode(trace.a[-1][order])
+
+    def written(value: Any) -> str:
+        return f"{value:.6g}" if target.task == "regression" else target.classes[int(value)]
+
+    places = order if held is None else held[order]
+    return [
+        WorstRow(int(place) + 1, written(true[row]), written(guess), float(J[row]))
+        for place, row, guess in zip(places, order, predicted, strict=True)
+    ]
 
 
 def importances(model: TableModel, rows: Columns, true: Array) -> tuple[Importance, ...]:

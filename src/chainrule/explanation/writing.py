@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from .sample_passes import Floats
 
 _SHOWN = 6
+# A matrix in LaTeX shows this many rows and columns.
+_LATEX = 8
 # A longer sum over paths shows its largest terms and adds up the rest.
 _SHOWN_PATHS = 16
 # With more paths than this, an entry's formula is a product of matrices.
@@ -76,6 +78,42 @@ def chain_latex(chain: Chain) -> str:
     """Return ``dJ/dv = factor factor ...`` in LaTeX."""
     left, right = sides(chain)
     return f"{latex(left)} = {latex(right)}"
+
+
+def chain_latex_numbers(chain: Chain) -> str:
+    """Return every factor with its numbers as lines of LaTeX (amsmath), and their product last."""
+    lines = [f"{latex(factor.name)} &= {_latex_values(factor)}" for factor in chain.factors]
+    left = Partial(Sym("J"), chain.symbol) if chain.entry is not None else goal(chain)
+    lines.append(f"{latex(left)} &= {_latex_array(chain.value)}")
+    body = " \\\\\n".join(lines)
+    return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
+
+
+def _latex_values(factor: Factor) -> str:
+    if factor.diagonal:
+        entries = ", ".join(_latex_number(v) for v in factor.value[:_LATEX])
+        more = ", \\ldots" if len(factor.value) > _LATEX else ""
+        return f"\\operatorname{{diag}}({entries}{more})"
+    return _latex_array(factor.value)
+
+
+def _latex_array(values: Floats) -> str:
+    """Return an array as a number, a row or a matrix; long ones end in dots."""
+    if values.ndim == 0:
+        return _latex_number(float(values))
+    rows = np.atleast_2d(values)
+    lines = []
+    for row in rows[:_LATEX]:
+        cells = [_latex_number(v) for v in row[:_LATEX]]
+        lines.append(" & ".join([*cells, *(["\\cdots"] if len(row) > _LATEX else [])]))
+    if len(rows) > _LATEX:
+        lines.append("\\vdots")
+    return "\\begin{pmatrix} " + " \\\\ ".join(lines) + " \\end{pmatrix}"
+
+
+def _latex_number(value: float) -> str:
+    mantissa, _, exponent = f"{value + 0.0:.4g}".partition("e")
+    return f"{mantissa} \\cdot 10^{{{int(exponent)}}}" if exponent else mantissa
 
 
 def chain_mathml(chain: Chain) -> str:

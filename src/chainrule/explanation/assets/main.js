@@ -19,6 +19,7 @@ class Page {
     this.steps = stepsOf(data);
     this.pick = this.firstPick();
     this.picked = false;
+    this.samples = new Samples(this);
     this.picture = new Picture(this);
     this.chain = new Chain(this);
     this.held = new Hold(this);
@@ -41,10 +42,6 @@ class Page {
 
   wire() {
     const on = (id, action, name = "click") => $(id).addEventListener(name, action);
-    on("sample", () => this.setRow(Number($("sample").value)), "change");
-    on("by-cost", () => this.offerRows(), "change");
-    on("sample-before", () => this.nextRow(-1));
-    on("sample-next", () => this.nextRow(1));
     on("first", () => this.goTo(0));
     on("back", () => this.goTo(this.at - 1));
     on("next", () => this.forwards());
@@ -57,7 +54,7 @@ class Page {
     on("handout", () => this.print(false));
     on("worksheet", () => this.print(true));
     $("layers-picture").addEventListener("click", (event) => this.jump(Hold.key(event)));
-    document.addEventListener("keydown", (event) => this.key(event));
+    document.addEventListener("keydown", (event) => pressKey(this, event));
     window.addEventListener("beforeprint", () => $("paper").childElementCount || layOutPaper(this, false));
     window.addEventListener("afterprint", () => fill($("paper")));
     window.addEventListener("hashchange", () => {
@@ -77,40 +74,6 @@ class Page {
     const given = this.steps.findIndex((step) => step.gives.includes(key));
     const index = given >= 0 ? given : this.steps.findIndex((step) => step.lit.includes(key));
     if (index >= 0) this.goTo(index);
-  }
-
-  key(event) {
-    if (event.altKey || event.defaultPrevented) return;
-    const field = event.target.closest("input, select, textarea");
-    if ((event.ctrlKey || event.metaKey) && event.key === "z" && !field) {
-      event.preventDefault();
-      return this.undo();
-    }
-    if (event.ctrlKey || event.metaKey || field) return;
-    const way = { ArrowUp: 1, ArrowDown: -1 }[event.key];
-    if (way && this.picked && editable(this.pick) && !event.target.closest("[role=tabpanel], summary")) {
-      event.preventDefault();
-      return this.held.nudge(way, event.shiftKey);
-    }
-    if (event.target.closest("[role=tab]") && event.key.startsWith("Arrow")) return this.turnTab(event);
-    const pressed = event.target.closest("button, summary, a");
-    if (event.key === " " && !pressed) {
-      event.preventDefault();
-      return this.play();
-    }
-    const moves = { ArrowRight: () => this.forwards(), ArrowLeft: () => this.goTo(this.at - 1), Home: () => this.goTo(0), End: () => this.goTo(this.steps.length - 1) };
-    if (!(event.key in moves)) return;
-    event.preventDefault();
-    moves[event.key]();
-  }
-
-  turnTab(event) {
-    const modes = ["read", "play", "debug"];
-    const way = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!way) return;
-    event.preventDefault();
-    this.showMode(modes[(modes.indexOf(this.mode) + way + 3) % 3]);
-    $(`tab-${this.mode}`).focus();
   }
 
   /** Show the state as it is: level, mode, and all numbers. */
@@ -147,12 +110,6 @@ class Page {
     this.row = Math.max(0, Math.min(row, this.X.length - 1));
     this.before = null;
     this.render();
-  }
-
-  nextRow(way) {
-    const select = $("sample");
-    const index = select.selectedIndex + way;
-    if (index >= 0 && index < select.options.length) this.setRow(Number(select.options[index].value));
   }
 
   goTo(at) {
@@ -294,26 +251,16 @@ class Page {
   }
 
   /** The mean of J over the rows, penalties included. */
-  costsNow() {
-    return { J: this.survey ? this.survey.J : this.model.meanCost(this.theta, this.X, this.Y) };
-  }
-
-  /** Whether a row's class is predicted wrong; false for numbers. */
-  wrong(r) {
-    const spec = this.data.layers[this.model.last - 1].spec;
-    if (spec !== "sigmoid" && spec !== "softmax") return false;
-    const a = this.model.forward(this.theta, this.X[r]).a[this.model.last];
-    const y = this.Y[r];
-    if (a.length === 1) return a[0] > 0.5 !== y[0] > 0.5;
-    return a.indexOf(Math.max(...a)) !== y.indexOf(Math.max(...y));
+  meanCost() {
+    return this.survey ? this.survey.J : this.model.meanCost(this.theta, this.X, this.Y);
   }
 
   render() {
     this.pass = this.passOf(this.fault);
     this.wrongBox = this.fault && !this.exercise ? this.findWrong(this.fault) : null;
-    fill($("sample-words"), ...this.sampleWords());
+    fill($("sample-words"), ...this.samples.words());
     this.picture.update(this.pass, this.theta);
-    this.offerRows();
+    this.samples.offer();
     this.chain.update(this.pass);
     this.held.update();
     this.debug.update(this.pass);
@@ -322,7 +269,7 @@ class Page {
     this.maps.update(this.mode === "play");
     $("mean-cost").replaceChildren(this.survey ? shown(this.survey.J, 6) : "…");
     $("undo").disabled = !this.undone.length;
-    this.rows();
+    this.samples.worst();
     this.changed();
   }
 
@@ -330,10 +277,10 @@ class Page {
   renderEdit() {
     this.pass = this.passOf(this.fault);
     this.picture.update(this.pass, this.theta);
-    fill($("sample-words"), ...this.sampleWords());
+    fill($("sample-words"), ...this.samples.words());
     this.held.update();
     this.renderStep();
-    this.maps.update(this.mode === "play");
+    if (this.maps.small) this.maps.update(this.mode === "play");
     $("undo").disabled = !this.undone.length;
     this.later();
   }
@@ -343,35 +290,12 @@ class Page {
     this.pass = this.passOf(this.fault);
     this.live += 1;
     this.picture.update(this.pass, this.theta);
-    fill($("sample-words"), ...this.sampleWords());
-    $("mean-cost").replaceChildren(shown(this.costsNow().J, 6));
+    this.picture.write(true);
+    fill($("sample-words"), ...this.samples.words());
     $("undo").disabled = false;
-    if (this.live % 4) return;
-    if (this.mode === "read") this.renderStep();
-    if (this.mode === "play") this.held.update();
-    if (this.maps.small || this.mode === "play") this.maps.update(this.mode === "play");
-  }
-
-  sampleWords() {
-    const { outputs } = this.data;
-    const { a, y, J } = this.pass;
-    const end = a[this.model.last];
-    const own = (v) => this.ownTarget(v);
-    const name = (i) => (outputs[i] === undefined ? "ŷ = " : make("bdi", { title: outputs[i] }, `${clip(outputs[i], 24)}: ŷ = `));
-    const order = [...end.keys()].sort((i, j) => y[j] - y[i] || end[j] - end[i]).slice(0, 2);
-    const words = order.flatMap((i) => [make("span", { class: "entry" }, name(i), shown(end[i], 4), own(end[i]), ", y = ", shown(y[i], 4), own(y[i])), "  "]);
-    return [make("span", { class: "entry" }, "J = ", make("span", { id: "sample-J" }, shown(J, 5))), ...words];
-  }
-
-  /** A prediction or target in its own unit, as text; nothing where there is none. */
-  ownTarget(value) {
-    const { target } = this.data;
-    return target ? ` (${spell(value * target.scale + target.mean, 4)})` : "";
-  }
-
-  /** The columns' own values of this row, by input; null where there are none or x was moved. */
-  ownInputs() {
-    return this.X[this.row] === this.given.X[this.row] && this.data.own ? this.data.own[this.row] : null;
+    if (this.live % 6 === 0 && this.mode === "read") this.renderStep();
+    if (this.live % 6 === 2 && this.mode === "play") this.held.update();
+    if (this.live % 6 === 4 && (this.maps.small || this.mode === "play")) this.maps.update(this.mode === "play");
   }
 
   unitOf(l) {
@@ -392,39 +316,6 @@ class Page {
     $("back").disabled = $("first").disabled = this.at === 0;
     $("last").disabled = this.at === this.steps.length - 1;
     $("next").textContent = this.at === this.steps.length - 1 ? "repeat ↻" : "next ▶";
-  }
-
-  /** The rows to choose from: in their order or by cost, the wrong ones marked. */
-  offerRows() {
-    const { survey } = this;
-    const select = $("sample");
-    const order = [...this.X.keys()];
-    if ($("by-cost").checked) {
-      const { costs } = this.surveyNow();
-      order.sort((p, q) => costs[q] - costs[p] || p - q);
-    }
-    const words = (r) => `row ${this.data.rows[r]}${survey ? ` · J ${spell(survey.costs[r], 2)}${this.wrong(r) ? " ✗" : ""}` : ""}`;
-    const stamp = JSON.stringify([order, survey ? survey.J : null]);
-    if (select.dataset.stamp !== stamp) {
-      fill(select, ...order.map((r) => make("option", { value: r }, words(r))));
-      select.dataset.stamp = stamp;
-    }
-    select.value = String(this.row);
-    $("sample-before").disabled = select.selectedIndex === 0;
-    $("sample-next").disabled = select.selectedIndex === this.X.length - 1;
-  }
-
-  /** The rows predicted worst, a click away. */
-  rows() {
-    if (this.mode !== "play" || !this.survey) return;
-    const { costs } = this.survey;
-    const worst = [...this.X.keys()].sort((p, q) => costs[q] - costs[p]).slice(0, 6);
-    const lines = worst.map((r) => {
-      const button = make("button", { type: "button", class: "link" }, `row ${this.data.rows[r]}`);
-      button.addEventListener("click", () => this.setRow(r));
-      return [button, costs[r], this.wrong(r) ? make("span", { class: "bad" }, "✗ wrong") : ""];
-    });
-    fill($("worst"), tableOf(["row", "J", ""], lines, "the rows predicted worst"));
   }
 
   changed() {

@@ -113,7 +113,7 @@ class Maps {
     page.X.forEach((x, r) => {
       const [cx, cy] = place(x, page.Y[r]);
       const high = page.Y[r][unit] > 0.5;
-      const classes = `point${r === page.row ? " here" : ""}${page.wrong(r) ? " wrong" : ""}`;
+      const classes = `point${r === page.row ? " here" : ""}${page.samples.wrong(r) ? " wrong" : ""}`;
       const shape = high ? { r: 4.5, cx, cy } : { x: cx - 4, y: cy - 4, width: 8, height: 8 };
       picture.append(svgElement(high ? "circle" : "rect", { ...shape, class: classes, "data-row": r }));
     });

@@ -10,7 +10,8 @@ function stepOnPaper(page, step, k, blanks) {
 
 /** Lay out what is to be printed: the picture with every number, and all steps. */
 function layOutPaper(page, worksheet) {
-  const at = page.at;
+  const { at, level } = page;
+  page.level = "units";
   page.at = blankFrom(page, worksheet);
   page.picture.light(page.steps, page.at);
   const picture = () => {
@@ -27,7 +28,7 @@ function layOutPaper(page, worksheet) {
     parts.push(make("h1", { class: "solution" }, "Solution"), picture(), ...steps(false));
   }
   fill($("paper"), ...parts);
-  page.at = at;
+  Object.assign(page, { at, level });
   page.picture.light(page.steps, at);
 }
 

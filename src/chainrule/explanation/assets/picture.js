@@ -115,21 +115,25 @@ class Picture {
     this.choose(pass);
     this.pass = pass;
     this.theta = theta;
-    this.write();
   }
 
-  write() {
+  /** Write all numbers; live, that is while training, without the words that only a tooltip has. */
+  write(live = false) {
+    this.live = live;
     const { pass, theta, page } = this;
     const { model } = page;
     const values = this.values(pass, theta);
-    for (let l = 0; l <= model.last; l++) {
-      this.shown[l].forEach((unit, k) => this.unit(values, l, k, unit));
-      if (l) this.edges(values, l);
+    // Of the two drawings only the one in sight is written.
+    if (page.level === "layers") this.boxes(values);
+    else {
+      for (let l = 0; l <= model.last; l++) {
+        this.shown[l].forEach((unit, k) => this.unit(values, l, k, unit));
+        if (l) this.edges(values, l);
+      }
     }
     for (let k = 0; k < this.slots[model.last]; k++) this.units.get(`cost-da-${k}`)?.classList.toggle("cr-hidden", !this.computed.has(`da-${model.last}`));
     const J = this.computed.has("J") ? `J = ${spell(pass.J, 4)}` : "J";
     for (const level of [this.layers, this.units]) setText(level.get("J"), J);
-    this.boxes(values);
     this.ghost();
   }
 
@@ -168,6 +172,7 @@ class Picture {
       setText(element, known ? `${word} = ${spell(value, 3)}` : word);
       const mark = page.marks[l]?.get(unit);
       element.classList.toggle("cr-marked", Boolean(mark) && name === "a");
+      if (this.live) continue;
       const place = l === 0 ? `input ${unit}` : `unit ${unit} of layer ${l}`;
       element.querySelector("title").textContent = `${word} of ${place}${known ? ` = ${spell(value)}` : ""}${mark ? `; the unit ${mark}` : ""}`;
     }
@@ -196,15 +201,16 @@ class Picture {
       else edge.removeAttribute("stroke-dasharray");
       edge.classList.toggle("cr-negative", w < 0);
       edge.classList.toggle("cr-positive", !(w < 0));
-      const name = `W${raised(l)}[${i},${j}] = ${spell(w)}${known ? `, dW${raised(l)}[${i},${j}] = ${spell(slope)}` : ""}`;
-      edge.querySelector("title").textContent = name;
-      edge.setAttribute("aria-label", name);
       const back = this.units.get(`d-${key}`);
       back.classList.toggle("cr-hidden", !known);
-      back.setAttribute("stroke-width", (0.8 + 2.6 * Math.min(Math.abs(slope) / steepest, 1)).toFixed(2));
+      if (known) back.setAttribute("stroke-width", (0.8 + 2.6 * Math.min(Math.abs(slope) / steepest, 1)).toFixed(2));
       const [label, slopeLabel] = [this.units.get(`w-${key}`), this.units.get(`dw-${key}`)];
       if (label) label.textContent = spell(w, 3);
       if (slopeLabel) slopeLabel.textContent = known ? spell(slope, 3) : "";
+      if (this.live) continue;
+      const name = `W${raised(l)}[${i},${j}] = ${spell(w)}${known ? `, dW${raised(l)}[${i},${j}] = ${spell(slope)}` : ""}`;
+      edge.querySelector("title").textContent = name;
+      edge.setAttribute("aria-label", name);
     }
   }
 
@@ -305,7 +311,7 @@ class Picture {
   /** Scroll a drawing alone, never the page, until the lit boxes can be seen. */
   follow(keys, level) {
     const frame = $(`${level}-picture`);
-    if (!keys.length || frame.hidden) return;
+    if (!keys.length || frame.hidden || (frame.scrollWidth <= frame.clientWidth && frame.scrollHeight <= frame.clientHeight)) return;
     const inside = frame.getBoundingClientRect();
     const boxes = keys.filter((key) => this[level].has(key)).map((key) => this[level].get(key).getBoundingClientRect());
     if (!boxes.length) return;

@@ -132,8 +132,7 @@ class Model {
 
   /** J of one sample from its input. */
   costOf(theta, x, y) {
-    const { a, z } = this.forward(theta, x);
-    return this.cost(z[this.last], a[this.last], y);
+    return this.forwardInto(theta, x, y);
   }
 
   /**
@@ -185,10 +184,65 @@ class Model {
     return sum;
   }
 
+  /** Buffers for one sample's passes, made once, so that training leaves no garbage. */
+  get buffers() {
+    const arrays = () => this.sizes.map((n) => new Float64Array(n));
+    this.reused ??= { a: arrays(), z: arrays(), da: arrays(), dz: arrays() };
+    return this.reused;
+  }
+
+  /** Forward into the buffers; returns J of the sample. */
+  forwardInto(theta, x, y) {
+    const { a, z } = this.buffers;
+    a[0].set(x);
+    for (let l = 1; l <= this.last; l++) {
+      const [n, m] = [this.sizes[l], this.sizes[l - 1]];
+      const start = this.offsets[l - 1];
+      const [zl, al, below] = [z[l], a[l], a[l - 1]];
+      for (let i = 0; i < n; i++) zl[i] = theta[start + m * n + i];
+      for (let j = 0; j < m; j++) {
+        const value = below[j];
+        if (value === 0) continue;
+        const place = start + j * n;
+        for (let i = 0; i < n; i++) zl[i] += theta[place + i] * value;
+      }
+      const f = this.functions.activations[l - 1];
+      if (f === null) al.set(softmaxOf(zl));
+      else for (let i = 0; i < n; i++) al[i] = f.f(zl[i]);
+    }
+    return this.cost(z[this.last], a[this.last], y);
+  }
+
+  /** Both passes in the buffers; the sample's gradient, times its share, is added. */
+  backwardInto(theta, y, share, gradient) {
+    const { a, z, da, dz } = this.buffers;
+    for (let l = this.last; l >= 1; l--) {
+      const [n, m] = [this.sizes[l], this.sizes[l - 1]];
+      const start = this.offsets[l - 1];
+      const f = this.functions.activations[l - 1];
+      const [dzl, al, below] = [dz[l], a[l], a[l - 1]];
+      if (l === this.last && this.data.pair) for (let i = 0; i < n; i++) dzl[i] = al[i] - y[i];
+      else {
+        if (l === this.last) for (let i = 0; i < n; i++) da[l][i] = this.functions.cost.da(al[i], y[i]);
+        if (f === null) dzl.set(this.through(l, da[l], al, null));
+        else for (let i = 0; i < n; i++) dzl[i] = da[l][i] * f.df(z[l][i], al[i]);
+      }
+      for (let j = 0; j <= m; j++) {
+        const place = start + j * n;
+        const value = (j < m ? below[j] : 1) * share;
+        if (value !== 0) for (let i = 0; i < n; i++) gradient[place + i] += value * dzl[i];
+        if (j === m || l === 1) continue;
+        let sum = 0;
+        for (let i = 0; i < n; i++) sum += theta[place + i] * dzl[i];
+        da[l - 1][j] = sum;
+      }
+    }
+  }
+
   /** The mean cost over the rows, penalties included. */
   meanCost(theta, X, Y) {
     let sum = 0;
-    for (let r = 0; r < X.length; r++) sum += this.costOf(theta, X[r], Y[r]);
+    for (let r = 0; r < X.length; r++) sum += this.forwardInto(theta, X[r], Y[r]);
     return sum / X.length + this.penalty(theta);
   }
 
@@ -198,21 +252,10 @@ class Model {
     const gradient = new Float64Array(theta.length);
     const numbers = [...rows];
     for (const r of numbers) {
-      const pass = this.passes(theta, X[r], Y[r], fault && withOther(fault, X, r));
-      const { a, dz } = pass;
-      for (let l = 1; l <= this.last; l++) {
-        const n = this.sizes[l];
-        const m = this.sizes[l - 1];
-        const bent = fault && fault.layer === l && ["sign", "layer", "bias"].includes(fault.kind);
-        for (let j = 0; j <= m; j++) {
-          const value = (j < m ? a[l - 1][j] : 1) / numbers.length;
-          const place = this.offsets[l - 1] + j * n;
-          if (bent) {
-            for (let i = 0; i < n; i++) gradient[place + i] += (j < m ? pass.dW(l, i, j) : pass.db(l, i)) / numbers.length;
-          } else if (value !== 0) {
-            for (let i = 0; i < n; i++) gradient[place + i] += value * dz[l][i];
-          }
-        }
+      if (fault) this.addFaulty(theta, X, Y, r, fault, 1 / numbers.length, gradient);
+      else {
+        this.forwardInto(theta, X[r], Y[r]);
+        this.backwardInto(theta, Y[r], 1 / numbers.length, gradient);
       }
     }
     if (l1 || l2) {
@@ -221,5 +264,16 @@ class Model {
       }
     }
     return gradient;
+  }
+
+  /** Add a sample's gradient as a backward pass with a mistake in it has it. */
+  addFaulty(theta, X, Y, r, fault, share, gradient) {
+    const pass = this.passes(theta, X[r], Y[r], withOther(fault, X, r));
+    for (let l = 1; l <= this.last; l++) {
+      for (let i = 0; i < this.sizes[l]; i++) {
+        for (let j = 0; j < this.sizes[l - 1]; j++) gradient[this.place(l, i, j)] += pass.dW(l, i, j) * share;
+        gradient[this.place(l, i, this.sizes[l - 1])] += pass.db(l, i) * share;
+      }
+    }
   }
 }

@@ -46,7 +46,7 @@ function foldedTable(heads, few, count, all, word) {
 
 /** The sample's inputs, with the column's own value where there is one, and as a picture for pixels. */
 function inputTable(pass, page) {
-  const own = page.ownInputs();
+  const own = page.samples.ownInputs();
   const heads = own ? ["input", "own value", "a⁰"] : ["input", "a⁰"];
   const cells = (j) => (own ? [own[j], pass.a[0][j]] : [pass.a[0][j]]);
   const table = unitTable(heads, pass.a[0].length, pass.a[0], cells, 0);
