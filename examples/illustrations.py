@@ -1,7 +1,6 @@
-"""The pictures of README: the illustration of a network, and the page, from a shipped table.
+"""The pictures of the docs: the illustration of a network, and the page, from a shipped table.
 
-Writes docs/images/passes.svg and docs/images/units.svg, and with playwright and Chromium
-docs/images/page.png.
+Writes docs/images/passes.svg and units.svg, and with playwright, Pillow and Chromium page*.png.
 
     python examples/illustrations.py
 """
@@ -43,29 +42,44 @@ def trained() -> tuple[cr.Network, np.ndarray, np.ndarray, list[str]]:
     return net, X, target.values, encoder.feature_names
 
 
-def screenshot(page: Path, picture: Path) -> None:
-    """Open the page in Chromium, go to a step of the way back, and keep what is seen."""
+# A picture's name, the state of the page as its address has it, and the size of the screen.
+SCREENS = (
+    ("page", "step=11&level=layers", (1366, 768)),
+    ("page_hold", "step=15&level=units&mode=play&pick=db.1.2", (1366, 768)),
+    ("page_debug", "step=19&level=units&mode=debug&fault=slope.2&pick=dW.1.0.1", (1366, 768)),
+    ("page_phone", "step=9&level=layers", (390, 844)),
+)
+
+
+def screenshots(page: Path) -> None:
+    """Open the page in Chromium at several states, and keep what is seen in few colours."""
+    from PIL import Image
     from playwright.sync_api import sync_playwright
 
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
-        print("no Chromium is installed: docs/images/page.png is left as it is")
+        print("no Chromium is installed: the pictures of the page are left as they are")
         return
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         browser = playwright.chromium.launch(executable_path=chromium, args=flags)
-        tab = browser.new_page(viewport={"width": 1280, "height": 1240}, reduced_motion="reduce")
-        tab.goto(page.as_uri())
-        tab.wait_for_selector("#mean-cost data")
-        tab.locator("#layers-picture [data-key='da-2']").click()
-        tab.click("#next")
-        tab.evaluate("window.scrollTo(0, 0)")
-        tab.screenshot(path=picture)
+        for name, state, (width, height) in SCREENS:
+            size = {"width": width, "height": height}
+            tab = browser.new_page(viewport=size, reduced_motion="reduce")
+            tab.goto(f"{page.as_uri()}#{state}")
+            tab.wait_for_selector("#mean-cost data")
+            if "hold" in name:
+                for _ in range(20):
+                    tab.click("#held-more")
+            tab.screenshot(path=IMAGES / f"{name}.png")
+            tab.close()
+            with Image.open(IMAGES / f"{name}.png") as picture:
+                picture.convert("RGB").quantize(128).save(IMAGES / f"{name}.png", optimize=True)
         browser.close()
 
 
 def main() -> None:
-    """Make all three."""
+    """Make all pictures."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     net, X, y, names = trained()
     row = int(np.argmin(np.abs(net.predict(X)[:, 0] - 0.7)))
@@ -84,9 +98,9 @@ def main() -> None:
     try:
         with tempfile.TemporaryDirectory() as folder:
             page.save(Path(folder) / "page.html")
-            screenshot(Path(folder) / "page.html", IMAGES / "page.png")
-    except ImportError:
-        print("playwright is not installed: docs/images/page.png is left as it is")
+            screenshots(Path(folder) / "page.html")
+    except ImportError as missing:
+        print(f"{missing.name} is not installed: the pictures of the page are left as they are")
 
 
 if __name__ == "__main__":

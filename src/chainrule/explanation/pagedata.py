@@ -50,6 +50,8 @@ FAULTS = {
     kind: {"name": words, "sentence": (_OF_W if kind == "sign" else _FIRST)[name]}
     for kind, (name, words) in _MISTAKES.items()
 }
+# A median cost below this share of the mean gives way to the mean.
+_TELLING = 0.05
 # Recorded epochs keep the first 3 bytes of a float32: 16 bits of mantissa, 5 digits.
 _KEPT = 3
 
@@ -132,14 +134,17 @@ def pixel_side(n: int, names: Sequence[str]) -> int:
 
 
 def telling_row(net: Model, X: npt.ArrayLike, y: npt.ArrayLike, rows: npt.NDArray[np.int64]) -> int:
-    """Return a row to begin with: few inputs that are 0, and a cost near the median."""
+    """Return a row to begin with: few inputs that are 0, and a cost near the median or mean."""
     wide = net.copy(dtype="float64")
     x = finite_inputs(wide.inputs(X))
     trace = wide.forward(x[rows])
     Y = wide.targets(y, len(x))[rows]
     with np.errstate(all="ignore"):
         J = cost_of(trace.z[-1], trace.a[-1], Y, net.activations[-1], net.cost)
-        off = np.nan_to_num(np.abs(J - np.nanmedian(J)), nan=np.inf) if J.size else J
+        typical = np.nanmedian(J)
+        # Of a network that is nearly always right the median says nothing any more.
+        typical = typical if typical > _TELLING * np.nanmean(J) else np.nanmean(J)
+        off = np.nan_to_num(np.abs(J - typical), nan=np.inf)
     zeros = (x[rows] == 0).sum(axis=1)
     order = np.lexsort((off, zeros > zeros.min()))
     return int(rows[order[0]])

@@ -21,11 +21,13 @@ from ..mathematics.passes import Gradients
 from .sample_passes import Floats, Sample, da_of, dz_of
 
 CELL, ROW = 76.0, 20.0
-GAP, SLOT, TOP = 112.0, 76.0, 40.0
+GAP, SLOT, TOP = 104.0, 76.0, 40.0
 MOST_OUTPUTS = 10
 _THUMB = 64.0
 # Layers of up to this many units have room above each of them.
 _AIRY = 4
+# A picture with few units in a column spreads them, up to this ratio of width to height.
+_ASPECT, _MOST_SPREAD = 1.65, 2.2
 # Up to this many edges carry their numbers; more would cover each other.
 _LABELLED = 14
 # The strokes of the way back run beside those of the way forward.
@@ -132,8 +134,10 @@ def _layout(
     thumb: Literal["", "above", "beside"] = ""
     if thumbs:
         thumb = "above" if tall <= _AIRY else "beside"
-    slot = SLOT * (1.5 if tall <= _AIRY else 1) + _THUMB * (thumb == "above")
     aside = _THUMB * (thumb == "beside")
+    width = len(units) * (2 * CELL + aside + GAP) + 170
+    above = _THUMB * (thumb == "above")
+    slot = min(max((width / _ASPECT - TOP) / tall, SLOT + above), _MOST_SPREAD * SLOT + above)
     left = 14 + (14 + 7 * min(max(map(len, names.inputs), default=0), 22) if names.inputs else 0)
     columns, rest = [], []
     for l, column in enumerate(units):

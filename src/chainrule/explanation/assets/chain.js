@@ -10,9 +10,9 @@ class Chain {
     this.layer = $("pick-layer");
     this.unit = $("pick-unit");
     this.input = $("pick-input");
-    this.layer.append(make("option", { value: 0 }, `0 (${plural(data.sizes[0], "input")} x)`));
+    this.layer.append(make("option", { value: 0 }, "layer 0"));
     for (let l = 1; l <= page.model.last; l++) {
-      this.layer.append(make("option", { value: l }, `${l} (${data.layers[l - 1].spec}, ${plural(data.sizes[l], "unit")})`));
+      this.layer.append(make("option", { value: l }, `layer ${l}`));
     }
     for (const control of [this.quantity, this.layer, this.unit, this.input]) {
       control.addEventListener("change", () => this.changed(control));
@@ -39,7 +39,7 @@ class Chain {
     if (select.dataset.layer !== String(l)) {
       const names = l === 0 ? data.inputs : l === model.last ? data.outputs : [];
       const options = Array.from({ length: model.sizes[l] }, (_, i) =>
-        make("option", { value: i }, names[i] === undefined ? String(i) : `${i}: ${names[i]}`),
+        make("option", { value: i }, names[i] === undefined ? `${l === 0 ? "input" : "unit"} ${i}` : `${i}: ${names[i]}`),
       );
       fill(select, ...options);
       select.dataset.layer = String(l);
