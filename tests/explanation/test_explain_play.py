@@ -451,7 +451,12 @@ def test_on_paper_are_all_steps_and_blanks_to_fill_in(show: Open, worksheet: boo
     tab.emulate_media(media="print")
     assert tab.locator("#paper .paper-step").count() == (32 if worksheet else 16)
     assert (tab.locator("#paper .blank").count() > 15) == worksheet
-    assert "da = " in tab.locator("#paper svg").last.text_content()
+    J = tab.evaluate("document.querySelector('#sample-J data').textContent")
+    steps = tab.locator("#paper .paper-step").all_text_contents()
+    # What is to be computed stands in the solution only.
+    assert any(J in step for step in steps[-16:])
+    assert not worksheet or not any(J in step for step in steps[:16])
+    assert re.search(r"da (= )?−?\d", tab.locator("#paper svg").last.text_content())
     assert not tab.is_visible("#next")
 
 

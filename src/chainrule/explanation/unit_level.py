@@ -23,13 +23,13 @@ from .sample_passes import Floats, Sample, da_of, dz_of
 CELL, ROW = 76.0, 20.0
 GAP, SLOT, TOP = 104.0, 76.0, 40.0
 MOST_OUTPUTS = 10
-_THUMB = 64.0
+_THUMB, _TARGET = 64.0, 64.0
 # Layers of up to this many units have room above each of them.
 _AIRY = 4
 # A picture with few units in a column spreads them, up to this ratio of width to height.
 _ASPECT, _MOST_SPREAD = 1.65, 2.2
-# Up to this many edges carry their numbers; more would cover each other.
-_LABELLED = 14
+# Up to this many edges carry their weights, and up to that many dW too; more would cover others.
+_LABELLED, _SLOPES_LABELLED = 14, 8
 # The strokes of the way back run beside those of the way forward.
 _ASIDE = 5.0
 
@@ -147,7 +147,7 @@ def _layout(
         more = sizes[l] - len(column)
         rest.append(Place(x, top + slot * len(column), more) if more else None)
     widest = 14 + 7 * min(max(map(len, names.outputs), default=0), 22) if names.outputs else 0
-    cost_x = columns[-1][0].x + CELL + 54 + max(44, widest - 40) + 48
+    cost_x = columns[-1][0].x + CELL + _TARGET + max(44, widest - 40) + 48
     middle = TOP + slot * tall / 2 + _THUMB / 2 * (thumb == "above")
     height = max(TOP + slot * tall, middle + 96) + 12
     return Layout(tuple(columns), tuple(rest), thumb, cost_x, middle, cost_x + 56, height)
@@ -193,7 +193,16 @@ def _cells(
                 yield Box(f"map-{l}-{k}", "more", x, y, _THUMB - 4, _THUMB - 4, ())
             if l == last:
                 y, target = place.y + ROW, float(sample.y[0][unit])
-                yield _cell(f"y-{l}-{k}", "input", place.x + CELL + 27, y, "y", target, unit, 54)
+                yield _cell(
+                    f"y-{l}-{k}",
+                    "input",
+                    place.x + CELL + _TARGET / 2,
+                    y,
+                    "y",
+                    target,
+                    unit,
+                    _TARGET,
+                )
 
 
 def _cell(
@@ -267,9 +276,10 @@ def _edges(sample: Sample, backward: Gradients, layout: Layout) -> tuple[list[Li
                 lines.append(Line(f"e-{l}-{k}-{n}", ends, "weight", ink, w < 0, title))
                 lines.append(Line(f"d-{l}-{k}-{n}", back, "back", flow, slope < 0, title))
                 if few:
-                    labels += _edge_labels(f"{l}-{k}-{n}", ends, (k + n) % 2 == 1, w, slope)
+                    both = _edge_labels(f"{l}-{k}-{n}", ends, (k + n) % 2 == 1, w, slope)
+                    labels += both[: 2 if len(here) * len(below) <= _SLOPES_LABELLED else 1]
     for k, place in enumerate(layout.columns[-1]):
-        ends = ((place.x + CELL + 54, place.y + ROW), (layout.cost_x - 50, layout.middle))
+        ends = ((place.x + CELL + _TARGET, place.y + ROW), (layout.cost_x - 50, layout.middle))
         back = tuple((x, y + _ASIDE) for x, y in reversed(ends))
         lines += [Line(f"cost-in-{k}", ends), Line(f"cost-da-{k}", back, "back", 0.5)]
     x = layout.cost_x

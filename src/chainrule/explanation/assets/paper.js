@@ -1,10 +1,19 @@
 // On paper: a handout of all steps with formula and numbers, or a worksheet with blanks and solution.
 
-/** The numbers of a step; with blanks, all that is computed stands empty. */
+/** Leave what is to be computed empty: of a sum of weights the result, else every number but W. */
+function blankOut(table, step) {
+  const given = step.gives[0].startsWith("z-") ? "td:not(:last-child)" : step.update ? "td:nth-child(2)" : "none";
+  const blank = () => make("span", { class: "blank" }, " ");
+  for (const value of table.querySelectorAll("tbody td, p data")) if (!value.matches(given)) value.replaceChildren(blank());
+  for (const head of table.querySelectorAll("th")) if (/ = \S+$/.test(head.textContent)) head.replaceChildren(head.textContent.replace(/\S+$/, ""), blank());
+  for (const sum of table.querySelectorAll("p.formula, figure")) sum.remove();
+}
+
+/** A step with its formula and numbers; with blanks, what is computed stands empty. */
 function stepOnPaper(page, step, k, blanks) {
   const table = step.table(page.pass, page);
   for (const button of table.querySelectorAll("button")) button.remove();
-  if (blanks) for (const value of table.querySelectorAll("tbody td:last-child, p data")) value.replaceChildren(make("span", { class: "blank" }, " "));
+  if (blanks) blankOut(table, step);
   return make("section", { class: "paper-step" }, make("h2", {}, `${k + 1}. ${step.title}`), make("p", {}, step.says), make("div", { class: "formula" }, math(...step.formula())), table);
 }
 

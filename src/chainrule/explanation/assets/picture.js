@@ -330,7 +330,7 @@ const rms = (values) => Math.sqrt(values.reduce((sum, v) => sum + v * v, 0) / va
 
 /** Set the text of a cell or box, smaller where it would not fit. */
 function setText(element, sentence) {
-  const words = sentence.length > 10 ? sentence.replace(" = ", " ") : sentence;
+  const words = sentence.length > 9 ? sentence.replace(" = ", " ") : sentence;
   const text = element.querySelector("text");
   if (text.textContent === words) return;
   text.textContent = words;
