@@ -8,6 +8,9 @@ from typing import Any, Final, TypeVar
 
 import click
 
+# The column of predictions; each class's probability is in a column named PROBABILITY + class.
+PREDICTION, PROBABILITY = "prediction", "probability_"
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 force_option: Final[Callable[[F], F]] = click.option(
@@ -69,8 +72,6 @@ def is_onnx(path: Path) -> bool:
 
 def is_table(path: Path) -> bool:
     """Say whether a file is a table of predictions."""
-    from .predict import PREDICTION
-
     beginning = _beginning(path)
     if beginning.startswith(b"PAR1"):
         return PREDICTION.encode() in path.read_bytes()[-(1 << 16) :]

@@ -10,10 +10,13 @@ import click
 
 from .model_options import reading_options, with_threshold
 from .output import Voice, common, print_json
-from .output_files import check_output, force_option, is_table
-
-# The column of predictions; each class's probability is in a column named PROBABILITY + class.
-PREDICTION, PROBABILITY = "prediction", "probability_"
+from .output_files import (
+    PREDICTION,
+    PROBABILITY,
+    check_output,
+    force_option,
+    is_table,
+)
 
 
 @click.command(short_help="Predict the target of a table's rows.")

@@ -15,8 +15,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ..mathematics.names import nearest
 from .arrow_values import days_of, floats
+from .column_names import require as require
+from .column_names import rows_text as rows_text
 from .dates import day_of, is_date, written
 
 Kind = Literal["integer", "float", "boolean", "date", "text", "empty"]
@@ -91,22 +92,6 @@ class Columns(Mapping[str, Column]):
         """Return the columns but some; raises ValueError for a name that is not there."""
         left_out = [require(self, name) for name in names]
         return Columns({n: c for n, c in self.columns.items() if n not in left_out}, self.m)
-
-
-def require(names: Iterable[str], name: str, where: str = "the table") -> str:
-    """Return ``name`` if it is among ``names``, else raise ValueError with the nearest one.
-
-    >>> require(["age", "price"], "prize")
-    Traceback (most recent call last):
-    ValueError: the table has no column 'prize', did you mean 'price'? (columns: age, price)
-    """
-    names = list(names)
-    if name in names:
-        return name
-    near = nearest(name, names)
-    hint = f", did you mean {near!r}?" if near else ""
-    listed = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
-    raise ValueError(f"{where} has no column {name!r}{hint} (columns: {listed})")
 
 
 def columns(table: Any, drop: Sequence[str] = ()) -> Columns:
@@ -290,17 +275,3 @@ def _day(column: Column, place: int, word: str | None) -> float:
 def as_measures(column: Column) -> npt.NDArray[np.float64]:
     """Return a column's days if it holds dates, otherwise its numbers; see ``as_numbers``."""
     return column.values if column.kind == "date" else as_numbers(column)
-
-
-def rows_text(places: npt.NDArray[np.int64]) -> str:
-    """Write which rows, counted from 1, are meant by places counted from 0.
-
-    >>> rows_text(np.array([3, 6]))
-    'rows 4 and 7'
-    """
-    rows = [str(place + 1) for place in places[:5].tolist()]
-    if len(places) == 1:
-        return f"row {rows[0]}"
-    if len(places) > 5:
-        return f"{len(places)} rows ({', '.join(rows)}, ...)"
-    return f"rows {', '.join(rows[:-1])} and {rows[-1]}"

@@ -88,9 +88,9 @@ def _without_preamble(name: str, data: bytes, notes: list[str]) -> tuple[bytes, 
     while True:
         line, newline, rest = data.partition(b"\n")
         bare = line.strip()
-        said = re.fullmatch(rb'"?sep=(.)"?', bare, re.IGNORECASE | re.DOTALL)
-        if said and newline:
-            separator = said[1].decode("utf-8", errors="replace")
+        declared = re.fullmatch(rb'"?sep=(.)"?', bare, re.IGNORECASE | re.DOTALL)
+        if declared and newline:
+            separator = declared[1].decode("utf-8", errors="replace")
         elif bare.startswith(b"#") and newline:
             comments += 1
         elif bare or not newline:

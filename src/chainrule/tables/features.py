@@ -22,9 +22,9 @@ from .lookalikes import meant
 
 Kind = Literal["number", "boolean", "date", "category"]
 
-# A word has a place of its own if it is in at least so many rows of the training part ...
+# A word has a place of its own if it is in at least this many rows of the training part ...
 FEWEST_ROWS: Final = 2
-# ... and among so many of the most frequent words.
+# ... and among this many of the most frequent words.
 MOST_WORDS: Final = 100
 
 OTHER: Final = "(other)"

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..network import Network
 from .columns import Column, Columns, columns, require
 from .encoder import Encoder
 from .features import quoted
@@ -25,6 +26,7 @@ from .recipe import (
     Fitted,
     Say,
     arguments_of,
+    draw_to_mean,
     encoder_state,
     network_of,
     record_of,
@@ -158,20 +160,38 @@ def fit_columns(
         ),
         choices,
     )
-    scores, baseline, errors = None, None, {}
-    if len(split.test):
-        true, outputs = labels.values[split.test], network.predict(X[split.test])
-        scores = score(meaning, true, outputs)
-        predicted = meaning.decode(outputs)
-        errors = standard_errors(meaning.task, scores, true, predicted, outputs)
-        baseline = score(meaning, true, _constant(meaning, labels, split))
-    record = record_of(source, split.counts, choices, history, scores) | {
-        "baseline": baseline,
+    draw_to_mean(network, validation, meaning, say)
+    tested = _tested(network, X, meaning, samples)
+    record = record_of(source, split.counts, choices, history, tested.scores) | {
+        "baseline": tested.baseline,
         "styles": dict(styles or {}),
         "trained_on": _trained_on(samples, encoder, rows[target]),
     }
     model = TableModel(network, encoder, meaning, record)
-    return Fitted(model, history, scores, split.counts, baseline, split, errors)
+    return Fitted(
+        model, history, tested.scores, split.counts, tested.baseline, split, tested.errors
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """The scores on the test part, those of the constant guess, and the scores' errors."""
+
+    scores: dict[str, Any] | None = None
+    baseline: dict[str, Any] | None = None
+    errors: dict[str, float] = field(default_factory=dict)
+
+
+def _tested(network: Network, X: Array, meaning: TargetEncoder, samples: Samples) -> Tested:
+    """Score a network on the test part, if there is one."""
+    test = samples.split.test
+    if not len(test):
+        return Tested()
+    true, outputs = samples.labels.values[test], network.predict(X[test])
+    scores = score(meaning, true, outputs)
+    errors = standard_errors(meaning.task, scores, true, meaning.decode(outputs), outputs)
+    guess = _constant(meaning, samples.labels, samples.split)
+    return Tested(scores, score(meaning, true, guess), errors)
 
 
 def _validation(samples: Samples, X: Array, y: Array) -> tuple[tuple[Array, ...] | None, Any]:

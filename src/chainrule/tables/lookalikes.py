@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-# Of a column's different words so many in 10 must look alike, and there must be so many.
+# How many in 10 of a column's different words must look alike, and how many there must be.
 _IN_TEN: Final = 9
 _FEWEST: Final = 3
 
@@ -41,7 +41,7 @@ def meant(words: Sequence[str]) -> str:
 
 
 def _most(pattern: re.Pattern[str], words: Sequence[str]) -> bool:
-    """Say whether so many match; a column of a million names is known by its first tenth."""
+    """Say whether most match; a column of a million names is known by its first tenth."""
     others = 0
     for word in words:
         alike = any(map(str.isdigit, word)) and pattern.fullmatch(word.strip())

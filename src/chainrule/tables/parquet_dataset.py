@@ -99,7 +99,7 @@ class DataSet:
 
     @property
     def _local(self) -> bool:
-        """Say whether to ask for a file's mark costs next to nothing."""
+        """Whether checking a file's version is cheap."""
         return bool(self.system.type_name == "local")
 
     def _check(self, path: str) -> None:
@@ -107,14 +107,14 @@ class DataSet:
             raise ValueError(f"{path} has changed since it was first read: start again")
 
     def _file(self, path: str) -> Any:
-        found = self._files.pop(path, None)
-        if found is None or self._local:
+        file = self._files.pop(path, None)
+        if file is None or self._local:
             self._check(path)
-            found = found or _opened(self.system, path)
-        self._files[path] = found
+            file = file or _opened(self.system, path)
+        self._files[path] = file
         if len(self._files) > _OPEN_FILES:
             self._files.popitem(last=False)[1].close()
-        return found
+        return file
 
 
 def is_data_set(data: str) -> bool:
@@ -176,13 +176,12 @@ def _paths(name: str) -> tuple[Any, list[str]]:
     if "://" not in name:
         local = fs.LocalFileSystem()
         if _is_glob(name):
-            found = sorted(glob.glob(name, recursive=True))  # noqa: PTH207
-            return local, _some(name, [path for path in found if Path(path).is_file()])
+            paths = sorted(glob.glob(name, recursive=True))  # noqa: PTH207
+            return local, _some(name, [path for path in paths if Path(path).is_file()])
         if not Path(name).exists():
             raise ValueError(f"{name} does not exist: name a Parquet file, a folder, or a glob")
         if Path(name).is_dir():
-            found = sorted(map(str, Path(name).rglob("*.parquet")))
-            return local, _some(name, found)
+            return local, _some(name, sorted(map(str, Path(name).rglob("*.parquet"))))
         return local, [name]
     try:
         system, path = fs.FileSystem.from_uri(name)
@@ -191,9 +190,9 @@ def _paths(name: str) -> tuple[Any, list[str]]:
             return system, [path]
         entries = system.get_file_info(fs.FileSelector(path, recursive=True))
     except (pa.ArrowException, OSError, ValueError) as error:
-        told = without_secrets(name)
-        why = _one_line(error).replace(name, told)
-        raise ValueError(f"{told} cannot be reached: {why}") from None
+        public = without_secrets(name)
+        why = _one_line(error).replace(name, public)
+        raise ValueError(f"{public} cannot be reached: {why}") from None
     return system, _some(
         without_secrets(name), sorted(e.path for e in entries if e.path.endswith(".parquet"))
     )
@@ -232,23 +231,23 @@ def _footer(system: Any, path: str) -> bytes:
     with system.open_input_file(path) as file:
         size = file.size()
         length = int.from_bytes(file.read_at(4, max(size - 8, 0)), "little")
-        found: bytes = file.read_at(min(length + 8, size), max(size - 8 - length, 0))
-        return found
+        footer: bytes = file.read_at(min(length + 8, size), max(size - 8 - length, 0))
+        return footer
 
 
-def _check_schema(first: str, expected: Any, path: str, found: Any) -> None:
+def _check_schema(first: str, expected: Any, path: str, present: Any) -> None:
     for name in expected.names:
-        require(found.names, name, path)
-        was, now = expected.field(name).type, found.field(name).type
+        require(present.names, name, path)
+        was, now = expected.field(name).type, present.field(name).type
         if was != now:
             raise ValueError(
                 f"column {name!r} of {path} is of type {now}, and of {was} in {first}: write both "
                 "with one type"
             )
-    extra = [name for name in found.names if name not in expected.names]
+    extra = [name for name in present.names if name not in expected.names]
     if extra:
         raise ValueError(f"{path} has a column {extra[0]!r} that {first} has not")
-    if len(set(found.names)) != len(found.names):
+    if len(set(present.names)) != len(present.names):
         raise ValueError(f"{path} has two columns of one name: rename one")
 
 

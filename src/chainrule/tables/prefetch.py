@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Ahead(Iterator[Any]):
-    """Iterates over ``source`` on another thread, so many ``items`` ahead of who takes them.
+    """Iterates over ``source`` on another thread, keeping up to ``items`` ready for the consumer.
 
     It begins at once; the source is asked for one item more whenever one is taken. What it raises
     is raised where its next item would have come. To be closed when no more is wanted; then the
@@ -17,7 +17,7 @@ class Ahead(Iterator[Any]):
     """
 
     def __init__(self, source: Iterator[Any], items: int = 1) -> None:
-        self._made: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
+        self._items: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
         self._wanted = threading.Semaphore(items)
         self._stopped = False
         self._thread = threading.Thread(target=self._work, args=(source,), daemon=True)
@@ -27,17 +27,17 @@ class Ahead(Iterator[Any]):
         try:
             self._wanted.acquire()
             while not self._stopped:
-                self._made.put((True, next(source)))
+                self._items.put((True, next(source)))
                 self._wanted.acquire()
         except StopIteration:
-            self._made.put((False, None))
+            self._items.put((False, None))
         except BaseException as error:
-            self._made.put((False, error))
+            self._items.put((False, error))
 
     def __next__(self) -> Any:
         if self._stopped:
             raise StopIteration
-        more, item = self._made.get()
+        more, item = self._items.get()
         if more:
             self._wanted.release()
             return item

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import numpy as np
+
 from ..files.json_values import finite
 from ..network import Network
 from ..training import History
@@ -105,6 +107,31 @@ def trained(train: Callable[[], History], choices: Choices) -> History:
             f"model was written; try --learning-rate {smaller_rate(choices):g}"
         )
     return history
+
+
+def draw_to_mean(
+    network: Network, validation: tuple[Any, ...] | None, target: TargetEncoder, say: Say
+) -> None:
+    """Draw a regression's predictions to the mean where they are worse than it in validation.
+
+    Outputs are standardised, so their mean is 0: the last layer is multiplied by the factor, from
+    0 to 1, that has the least squared error on the validation set.
+    """
+    if validation is None or target.task != "regression":
+        return
+    y_hat = network.predict(validation[0])[:, 0].astype(np.float64)
+    y = np.asarray(validation[1], np.float64).ravel()
+    w = validation[2] if len(validation) == 3 else np.ones(len(y))
+    if w @ (y - y_hat) ** 2 < w @ y**2:
+        return
+    factor = float(np.clip((w @ (y * y_hat)) / (w @ y_hat**2 or 1.0), 0.0, 1.0))
+    last = len(network.sizes) - 1
+    for values in (network.W[last], network.b[last]):
+        values *= factor
+    say(
+        "on the rows to choose the epoch it is no better than always predicting the mean, so "
+        f"predictions are drawn to it: {factor:.2f} of the difference is kept"
+    )
 
 
 def record_of(

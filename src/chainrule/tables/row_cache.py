@@ -1,7 +1,7 @@
 """The spool: rows that were encoded once, in a temporary file, so that no epoch decodes them again.
 
-The file has no name, so it ends with the process, however that ends. Whatever goes wrong with it
-(no room, a slow disk) ends the spool and not the training: rows are then decoded again.
+The file has no name, so it is removed when the process exits for any reason. Whatever goes wrong
+with it (no room, a slow disk) ends the spool and not the training: rows are then decoded again.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 AUTO: Final = "auto"
-# Left free on the disk, for whoever else writes there.
+# Left free on the disk, for other programs.
 MARGIN: Final = 1 << 30
-# A piece is slow if it takes so many times what decoding takes, which needs a processor besides.
-# The spool ends when so many more pieces were slow than were not.
+# A piece is slow if it takes this many times what decoding takes, which needs a processor besides.
+# The spool ends when this many more pieces were slow than were not.
 SLOWER: Final = 4
 PATIENCE: Final = 16
 DECODED: Final = "every epoch decodes the Parquet files again"
@@ -62,7 +62,7 @@ class Spool:
         return not self._ended and self._written == self._first[-1]
 
     def write(self, X: Array, Y: Array, decoding: float) -> bool:
-        """Write the next rows, which took so many seconds to decode; say whether to go on."""
+        """Write the next rows, which took ``decoding`` seconds to decode; say whether to go on."""
         began = time.monotonic()
         if self._move(os.pwrite, self._written, X, Y, "written"):
             self._written += len(X)
@@ -137,24 +137,24 @@ def spool_for(
         return None
     needed = sum(counts) * sum(widths) * np.dtype(dtype).itemsize
     named = folder != AUTO
-    found = folder if named else next(iter(_temporary()), None)
-    if found is None:
+    place = folder if named else next(iter(_temporary()), None)
+    if place is None:
         say(f"no folder on a disk takes temporary files (TMPDIR names one): {DECODED}")
         return None
     try:
-        free = shutil.disk_usage(found).free
+        free = shutil.disk_usage(place).free
         if free >= needed + MARGIN:
-            return Spool(found, counts, widths, dtype, say)
+            return Spool(place, counts, widths, dtype, say)
     except OSError as error:
         if named:
             raise ValueError(
                 f"--spool {folder} is no folder to write temporary files to ({error.strerror}): "
                 "name another, or none"
             ) from None
-        say(f"there can be no temporary file in {found} ({error.strerror}): {DECODED}")
+        say(f"there can be no temporary file in {place} ({error.strerror}): {DECODED}")
         return None
     say(
-        f"{found} has {free / 1e9:.1f} GB free, too little for a temporary file of "
+        f"{place} has {free / 1e9:.1f} GB free, too little for a temporary file of "
         f"{needed / 1e9:.1f} GB: {DECODED}"
     )
     return None

@@ -19,6 +19,8 @@ Hashes = npt.NDArray[np.uint64]
 
 # This many times more equal pairs than by chance are copies.
 BY_CHANCE: Final = 10.0
+# Fewer copies than this share of the rows change nothing.
+FEWEST_COPIES: Final = 0.02
 # A model file keeps this many hashes of rows that it was trained on, the least ones.
 KEPT: Final = 256
 # Odd constants of MurmurHash3's finaliser (Appleby, 2011), which spreads every bit over all.
@@ -60,7 +62,7 @@ def copies_of(columns: Iterable[Column], m: int) -> Hashes | None:
     columns = list(columns)
     hashes = row_hashes(columns, m)
     pairs = _equal_pairs(hashes)
-    if not pairs:
+    if copies_count(hashes) < FEWEST_COPIES * m:
         return None
     chance = m * (m - 1) / 2
     for column in columns:

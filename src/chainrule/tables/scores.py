@@ -72,18 +72,18 @@ def detection(true: Array, predicted: Array, score: Array) -> dict[str, float | 
     predicted, F1 their harmonic mean. Average precision is the sum over thresholds of
     ``(R_n - R_{n-1}) P_n``, equal scores being one threshold. None where it has no denominator.
     """
-    hits, n_1, said = int((predicted * true).sum()), int(true.sum()), int(predicted.sum())
+    hits, n_1, n_predicted = (int(rows.sum()) for rows in (predicted * true, true, predicted))
     if not n_1:
         return {"precision": None, "recall": None, "f1": None, "average_precision": None}
     order = np.argsort(-score, kind="stable")
     ends = np.flatnonzero(np.r_[np.diff(score[order]) != 0, True])
-    found = np.cumsum(true[order])[ends]
-    gained = np.diff(np.r_[0, found]) / n_1
+    hits_above = np.cumsum(true[order])[ends]
+    gained = np.diff(np.r_[0, hits_above]) / n_1
     return {
-        "precision": hits / said if said else None,
+        "precision": hits / n_predicted if n_predicted else None,
         "recall": hits / n_1,
-        "f1": 2 * hits / (said + n_1),
-        "average_precision": float((gained * found / (ends + 1)).sum()),
+        "f1": 2 * hits / (n_predicted + n_1),
+        "average_precision": float((gained * hits_above / (ends + 1)).sum()),
     }
 
 

@@ -44,7 +44,7 @@ class Reader:
     problem: Problem  # without samples
 
     def empty(self, rows: int) -> tuple[Array, Array]:
-        """Return X and Y of so many rows, to be filled."""
+        """Return X and Y of that many rows, to be filled."""
         net = self.problem.architecture
         return np.empty((rows, net.sizes[0]), net.dtype), np.empty((rows, net.sizes[-1]), net.dtype)
 

@@ -1,4 +1,4 @@
-"""Training samples that stream from a Parquet data set, through a buffer of so many rows.
+"""Training samples that stream from a Parquet data set, through a buffer of rows.
 
 An epoch takes the rank's row groups in random order. They fill a buffer one after another;
 each full buffer is one block, whose rows are taken in random order (Xu et al., "In-database
