@@ -33,56 +33,87 @@ INLINE V exp_linear(V z, real above, real below, V& df) {
     return z > 0 ? z * above : expm1(low) * below;
 }
 
+// The formula of each activation: returns a = f(z), and leaves f'(z) in df, since they share their
+// work. An activation is one of these and its line in tables.hpp.
+template <Activation f>
+struct Named {};
+
+INLINE V formula(Named<Activation::identity>, V z, real, V& df) {
+    df = broadcast(1);
+    return z;
+}
+
+INLINE V formula(Named<Activation::sigmoid>, V z, real, V& df) {
+    const Sigmoid s = sigmoid(z);
+    df = s.of_x * s.of_minus_x;
+    return s.of_x;
+}
+
+INLINE V formula(Named<Activation::tanh>, V z, real, V& df) {
+    const V a = tanh(z);
+    df = (1 - a) * (1 + a);
+    return a;
+}
+
+INLINE V formula(Named<Activation::relu>, V z, real, V& df) {
+    const V one = broadcast(1);
+    df = z > 0 ? one : V{};
+    return relu(z);
+}
+
+INLINE V formula(Named<Activation::leaky_relu>, V z, real slope, V& df) {
+    const V one = broadcast(1);
+    df = z > 0 ? one : broadcast(slope);
+    return z > 0 ? z : z * slope;
+}
+
+INLINE V formula(Named<Activation::elu>, V z, real alpha, V& df) {
+    return exp_linear(z, 1, alpha, df);
+}
+
+INLINE V formula(Named<Activation::selu>, V z, real, V& df) {
+    return exp_linear(z, SELU_SCALE, SELU_SCALE_ALPHA, df);
+}
+
+INLINE V formula(Named<Activation::softplus>, V z, real, V& df) {
+    df = sigmoid(z).of_x;
+    return softplus(z);
+}
+
+INLINE V formula(Named<Activation::softsign>, V z, real, V& df) {
+    const V reciprocal = 1 / (1 + abs(z));
+    df = reciprocal * reciprocal;
+    return z / (1 + abs(z));
+}
+
+INLINE V formula(Named<Activation::gelu>, V z, real, V& df) {
+    const Normal n = normal(z);
+    df = n.phi + z * n.gauss * (real)0.3989422804014327;
+    return z * n.phi;
+}
+
+INLINE V formula(Named<Activation::silu>, V z, real, V& df) {
+    const Sigmoid s = sigmoid(z);
+    df = s.of_x * (1 + z * s.of_minus_x);
+    return z * s.of_x;
+}
+
+// t = tanh(softplus(z)) = p / (p + 2) with p = e (e + 2), which is 1 above z = 20.
+INLINE V formula(Named<Activation::mish>, V z, real, V& df) {
+    const V e = exp(z > 20 ? broadcast(20) : z), p = e * (e + 2), q = 1 / (p + 2), t = p * q;
+    df = t + z * (e / (1 + e)) * (2 * q) * (1 + t);
+    return z * t;
+}
+
+INLINE V formula(Named<Activation::exp>, V z, real, V& df) {
+    const V a = exp(z);
+    df = a;
+    return a;
+}
+
 template <Activation f>
 INLINE V activation(V z, real setting, V& df) {
-    const V one = broadcast(1);
-    if constexpr (f == Activation::identity) {
-        df = one;
-        return z;
-    } else if constexpr (f == Activation::sigmoid) {
-        const Sigmoid s = sigmoid(z);
-        df = s.of_x * s.of_minus_x;
-        return s.of_x;
-    } else if constexpr (f == Activation::tanh) {
-        const V a = tanh(z);
-        df = (1 - a) * (1 + a);
-        return a;
-    } else if constexpr (f == Activation::relu) {
-        df = z > 0 ? one : V{};
-        return relu(z);
-    } else if constexpr (f == Activation::leaky_relu) {
-        df = z > 0 ? one : broadcast(setting);
-        return z > 0 ? z : z * setting;
-    } else if constexpr (f == Activation::elu) {
-        return exp_linear(z, 1, setting, df);
-    } else if constexpr (f == Activation::selu) {
-        return exp_linear(z, SELU_SCALE, SELU_SCALE_ALPHA, df);
-    } else if constexpr (f == Activation::softplus) {
-        df = sigmoid(z).of_x;
-        return softplus(z);
-    } else if constexpr (f == Activation::softsign) {
-        const V reciprocal = 1 / (1 + abs(z));
-        df = reciprocal * reciprocal;
-        return z / (1 + abs(z));
-    } else if constexpr (f == Activation::gelu) {
-        const Normal n = normal(z);
-        df = n.phi + z * n.gauss * (real)0.3989422804014327;
-        return z * n.phi;
-    } else if constexpr (f == Activation::silu) {
-        const Sigmoid s = sigmoid(z);
-        df = s.of_x * (1 + z * s.of_minus_x);
-        return z * s.of_x;
-    } else if constexpr (f == Activation::mish) {
-        // t = tanh(softplus(z)) = p / (p + 2) with p = e (e + 2), which is 1 above z = 20.
-        const V e = exp(z > 20 ? broadcast(20) : z), p = e * (e + 2), q = 1 / (p + 2), t = p * q;
-        df = t + z * (e / (1 + e)) * (2 * q) * (1 + t);
-        return z * t;
-    } else {
-        static_assert(f == Activation::exp);
-        const V a = exp(z);
-        df = a;
-        return a;
-    }
+    return formula(Named<f>{}, z, setting, df);
 }
 
 // za: z in, a out, n numbers in whole registers; df: f'(z), or null if it is not needed.
