@@ -46,7 +46,12 @@ def strength(
         return parameters.prior
     if parameters.alpha != ALPHA:
         return 0.0
-    return PRECISION * noise(parameters, samples, seed, build) if measured else KNOWN_NOISE
+    if measured:
+        return PRECISION * noise(parameters, samples, seed, build)
+    net = build(0.0)
+    labels = net.sizes[-1] if net.cost.target == "probability" else 1
+    # L-BFGS goes all the way to the minimum: there one label's share of the prior is enough.
+    return KNOWN_NOISE / labels if parameters.solver == "lbfgs" else KNOWN_NOISE
 
 
 def noise(
