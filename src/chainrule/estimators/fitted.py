@@ -47,6 +47,9 @@ def write(arrays: list[Floats], values: Iterable[Any]) -> None:
 
     Raises ValueError for another number of them, another shape, and what is not finite.
     """
+    values = list(values)
+    if len(values) != len(arrays):
+        raise ValueError(f"there are {len(arrays)} arrays, one a layer, and {len(values)} values")
     new = [np.asarray(value, array.dtype) for array, value in zip(arrays, values, strict=True)]
     for number, (array, value) in enumerate(zip(arrays, new, strict=True), 1):
         if value.shape != array.shape:

@@ -74,6 +74,9 @@ def load_network(path: str | os.PathLike[str]) -> Loaded:
         encoder, checkpoint = (_popped(arrays, key) for key in (ENCODER, CHECKPOINT))
         named = list(named_places(architecture))
         shapes_agree(arrays, {name: (place.shape, architecture.dtype) for name, place in named})
+        for name, array in arrays.items():
+            if not np.isfinite(array).all():
+                raise ValueError(f"the array {name!r} has a number that is not finite")
     except ValueError as error:
         raise ValueError(f"{os.fspath(path)} is not a sound model file: {error}") from None
     by_layer: list[dict[str, Any]] = [{} for _ in architecture.layers]
