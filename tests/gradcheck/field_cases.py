@@ -554,3 +554,19 @@ def weight_gradient_none(rng):
         right,
         {"g": rng.normal(size=4)},
     )
+
+
+@case("approximation", "tenstorrent/tt-metal#55349")
+def tanh_slope_by_a_fit(rng):
+    """tanh' by a polynomial in x^2 that fits it to a thousandth on [-1, 1]."""
+    R = rng.normal(size=40)
+    grid = np.linspace(0, 1, 50)
+    fit = np.polynomial.Polynomial.fit(grid**2, 1 - np.tanh(grid) ** 2, 3)
+
+    def right(p):
+        return {"x": R * (1 - np.tanh(p["x"]) ** 2)}
+
+    def wrong(p):
+        return {"x": R * fit(p["x"] ** 2)}
+
+    return lambda p: (R * np.tanh(p["x"])).sum(), wrong, right, {"x": rng.uniform(-1, 1, 40)}

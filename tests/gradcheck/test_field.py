@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from field_cases import CASES
+from field_right import CASES as RIGHT
 from test_gallery import judged
 
 from chainrule.gradcheck import check_gradients
@@ -44,3 +45,14 @@ def test_right_counterpart_is_right(case, seed):
     report, _ = check(case, np.random.default_rng(seed), wrong=False)
     assert report.count(WRONG) == 0, str(report)
     assert report.ok, str(report)
+
+
+@pytest.mark.parametrize("case", RIGHT, ids=lambda c: c.id)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_right_gradient_of_the_field_is_not_accused(case, seed):
+    J, gradient, p = case.make(np.random.default_rng(seed))
+    report = check_gradients(J, gradient, p, progress=False)
+    assert report.count(WRONG) == 0, str(report)
+    assert report.verdict != "wrong", str(report)
+    assert report.ok or not case.decided, str(report)
+    assert case.note in " ".join(report.notes), str(report)

@@ -64,13 +64,15 @@ def takes_complex(
 def noise_level(subject: Subject, rng: np.random.Generator) -> float:
     """Bound the error of one value of J by what its values at very close points scatter.
 
-    The spacing is relative to the parameters' own size. The closest points are the least disturbed
+    The spacing is relative to each entry's own size. The closest points are the least disturbed
     by a kink among them; where they are stairs, as of a float32 inside, wider ones are taken.
     """
     floor = subject.resolution * abs(subject.J0)
     levels: list[float] = []
     for _ in range(3):
-        J = subject.along([size(leaf) * rng.standard_normal(leaf.shape) for leaf in subject.leaves])
+        J = subject.along(
+            [scales(leaf) * rng.standard_normal(leaf.shape) for leaf in subject.leaves]
+        )
         level = None
         for spacing in (1e-10, 1e-8, 1e-6, 1e-4, 1e-2):
             level = noise_of([J(k * spacing) for k in range(7)])
@@ -88,6 +90,11 @@ def noise_level(subject: Subject, rng: np.random.Generator) -> float:
 def rms(value: Array | None) -> float:
     """The scale of an array's entries: their root mean square, 1 if all are 0."""
     return 1.0 if value is None or not value.size else float(np.sqrt(np.mean(value**2))) or 1.0
+
+
+def scales(leaf: Leaf) -> Array:
+    """The scale of each entry of a leaf: its own size, or that of all where it is 0."""
+    return np.where(leaf.value != 0, np.abs(leaf.value), size(leaf))
 
 
 def size(leaf: Leaf) -> float:

@@ -15,7 +15,7 @@ from .elementwise import POINTWISE, slope
 from .evidence import FITS, Evidence, Finding, Pattern, known
 from .inside import NORMS_INSIDE
 from .normalisation import NORMS, each_line
-from .ratios import by_argument, by_logarithm, by_upstream, log_parameters
+from .ratios import approximated, by_argument, by_logarithm, by_upstream, log_parameters
 from .structure import PLACES, conjugate, swapped
 
 Array = npt.NDArray[Any]
@@ -148,6 +148,7 @@ PATTERNS: Sequence[Pattern] = (
     *ATTENTION,
     *PLACES,
     *POINTWISE,
+    approximated,
     each_line,
 )
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..verdicts import Checked
+from ..verdicts import RIGHT, Checked
 from .evidence import Evidence, Finding, Pattern, clear, enough, upright, without
 
 Array = npt.NDArray[Any]
@@ -118,6 +118,25 @@ def _along(t: Checked, axes: tuple[int, ...]) -> str:
     if t.analytic.ndim == 2:
         return " over its rows, each column by itself" if axes == (0,) else " within each row"
     return f" over {'axis ' + str(axes[0]) if len(axes) == 1 else 'axes ' + str(axes)}"
+
+
+def vanishing_term(t: Checked) -> str:
+    """Say which term of a normalisation's backward is 0 for every x; "" where none is.
+
+    d sigma / d mean is the sum of x - mean over a line: public backwards that leave it out are
+    right, and were reported as wrong (mxnet#1053, darknet#1723).
+    """
+    if t.parameter is None or t.analytic.size < 6 or t.count(RIGHT) < t.analytic.size:
+        return ""
+    for axes, kind, x, _, n in _lines(t):
+        centred = x - x.mean(axis=1, keepdims=True)
+        if x.shape[1] < 3 or not shift_free(n) or not upright(n, centred, SCALE_FREE):
+            continue
+        return (
+            f"{t.name} is normalised{_along(t, axes)} ({kind}): sigma's term through the mean is 0 "
+            "for every x, so that a backward without it is right"
+        )
+    return ""
 
 
 def samples_or_less_one(t: Checked, evidence: Evidence) -> Finding | None:

@@ -21,6 +21,8 @@ from .evidence import FITS, Evidence, Finding, known
 
 Array = npt.NDArray[Any]
 FEWEST = 3
+# Entries that show whether an error is smooth.
+SMOOTH = 20
 
 
 class Claim(NamedTuple):
@@ -152,6 +154,34 @@ def _approximations(name: str, x: Array) -> Iterator[Claim]:
                     f"f' is that of {wrong} of gelu, and the forward pass takes {right}.",
                     f"d{name} = da * f'({name}), f' of {right}",
                 )  # fmt: skip
+
+
+def approximated(t: Checked, evidence: Evidence) -> Finding | None:
+    """A small relative error that is a smooth function of the parameter: a fit, not rounding."""
+    entries = _entries(t)
+    if entries is None or len(entries[0]) < SMOOTH:
+        return None
+    x, a, n, _ = entries
+    with np.errstate(all="ignore"):
+        error = (a - n) / n
+    off = np.count_nonzero(np.abs(a - n) > 2 * np.max(t.bar))
+    if off < 0.9 * len(n) or not np.isfinite(error).all() or np.max(np.abs(error)) > 5e-2:
+        return None
+    if not any(_is_smooth(error[np.argsort(key, kind="stable")]) for key in (x, np.abs(x))):
+        return None
+    return (
+        "approximation",
+        f"{t.name}'s gradient is off by up to {float(np.max(np.abs(error))):.0e}, as a smooth "
+        f"function of {t.name}: its slope is an approximation (a fit, a table), not rounded.",
+        "",
+    )
+
+
+def _is_smooth(error: Array) -> bool:
+    """Whether neighbours are alike: scattered errors change sign half of the time."""
+    turns = np.count_nonzero(np.diff(np.sign(error)))
+    rough = float(np.sum(np.abs(np.diff(error)))) / float(np.ptp(error) or 1.0)
+    return bool(turns <= len(error) / 5 and rough <= len(error) / 5)
 
 
 def by_upstream(t: Checked, evidence: Evidence) -> Finding | None:

@@ -13,6 +13,7 @@ from ..cost_functions import CallSettings, Subject
 from ..diagnosis import data_of, diagnose, network_in
 from ..differences import SAFETY
 from ..noise import largest_gradient, noise_level, takes_complex
+from ..patterns.normalisation import vanishing_term
 from ..precision import MANTISSAS, analytic_slack, precision_of
 from ..progress import Progress
 from ..pytree import Leaf, Names
@@ -99,6 +100,8 @@ def check_pair(
         rows = None if data is None else data_rows(data)
         m = samples if network is None else len(network.x)
         diagnose(report, network, m, rows, upstream)
+    elif report.ok and method == "all":
+        report.notes = (*report.notes, *filter(None, map(vanishing_term, report.tensors)))
     report.seconds = time.monotonic() - start
     return report
 

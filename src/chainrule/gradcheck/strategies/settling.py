@@ -21,9 +21,11 @@ from .sweep import Sweep
 
 Array = npt.NDArray[Any]
 # Further steps, as multiples of the first: small ones pass by kinks, large ones rise above noise.
-RUNGS = (2.0**-6, 2.0**-12, 2.0**-18, 2.0**-24, 2.0**4, 2.0**8)
+RUNGS = (2.0**-6, 2.0**-12, 2.0**-18, 2.0**-24, 2.0**4, 2.0**8, 2.0**10)
 # A wrong entry must be rejected by every step down to this one.
 CONFIRMED = 2.0**-12
+# An entry that much smaller than its array has a scale of its own.
+OWN_SCALE = 2.0**-8
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +56,17 @@ def settle(sweep: Sweep, entry: Entry, first: Estimate, confirm: bool) -> Settle
         return Settled(exact, bool(first.kinked[0]), False)
     best, kinked, agreed = first, bool(first.kinked[0]), _agrees(entry.a, first)
     # While all steps see kinks, or two contradict each other, the shortest ones are asked too.
-    torn, smooth = False, not kinked
+    torn, smooth, at = False, not kinked, 1.0
     # As a bias before a normalisation: J stays as it is however far one goes.
     still = abs(entry.a) <= 64 * EPS * sweep.largest / size(entry.leaf)
-    for k, new in further(lambda k: sweep.look(entry.leaf, entry.index, k * entry.h), kinked):
+    own = abs(float(entry.leaf.value.flat[entry.index])) * sweep.step / entry.h
+    for k, new in further(lambda k: sweep.look(entry.leaf, entry.index, k * entry.h), kinked, own):
         kinked, agreed = kinked or bool(new.kinked[0]), agreed or _agrees(entry.a, new)
         if k > 1 and not still and new.bar[0] > 1e-3 * abs(new.value[0]):
             continue  # so far away J may be another function
         torn, smooth = torn or apart(best, new), smooth or not new.kinked[0]
-        best = combined(best, new, shorter=k < 1)
+        best = combined(best, new, shorter=k < at)
+        at = k if best.bar[0] == new.bar[0] else at
         largest = max(abs(entry.a), abs(float(best.value[0])))
         enough = (
             (k <= CONFIRMED and smooth and not torn)
@@ -76,12 +80,16 @@ def settle(sweep: Sweep, entry: Entry, first: Estimate, confirm: bool) -> Settle
     return Settled(best, kinked, agreed)
 
 
-def further(look: Callable[[float], Estimate], kinked: bool) -> Iterator[tuple[float, Estimate]]:
+def further(
+    look: Callable[[float], Estimate], kinked: bool, own: float = 1.0
+) -> Iterator[tuple[float, Estimate]]:
     """Yield (k, estimate) at k times the first step: shorter steps, then longer ones.
 
-    Longer steps are left out once a kink was met: they would cross more of them.
+    ``own``: the step in proportion to the entry itself, which is tried first where its array is of
+    a far larger scale. Longer steps are left out once a kink was met: they would cross more.
     """
-    for k in RUNGS:
+    small = 0 < own < OWN_SCALE
+    for k in (*((own, own / 64) if small else ()), *RUNGS):
         if k > 1 and kinked:
             return
         new = look(k)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..cost_functions import Subject
 from ..differences import EPS, estimate, noise_of, power_of_two
-from ..noise import rms, size
+from ..noise import rms, scales
 from ..verdicts import RIGHT, UNDECIDABLE, WRONG, Checked
 from .sweep import Sweep
 
@@ -44,7 +44,9 @@ def surroundings_of(subject: Subject) -> Surroundings:
     rng = np.random.default_rng(0)
     changes: list[float] = []
     for _ in range(2):
-        J = subject.along([size(leaf) * rng.standard_normal(leaf.shape) for leaf in subject.leaves])
+        J = subject.along(
+            [scales(leaf) * rng.standard_normal(leaf.shape) for leaf in subject.leaves]
+        )
         changes += [_value(J, side * REACH) - subject.J0 for side in (1, -1)]
     finite = [change for change in changes if np.isfinite(change)]
     return Surroundings(max(map(abs, finite), default=0.0), all(c > 0 for c in finite))
@@ -98,7 +100,7 @@ def cannot_be_followed(subject: Subject, noise: float, around: Surroundings) -> 
     if noise >= LOST * around.variation > 0:
         return True
     rng = np.random.default_rng(0)
-    J = subject.along([size(leaf) * rng.standard_normal(leaf.shape) for leaf in subject.leaves])
+    J = subject.along([scales(leaf) * rng.standard_normal(leaf.shape) for leaf in subject.leaves])
     near, far = (noise_of([J(k * spacing) for k in range(7)]) for spacing in SPACINGS)
     return near is not None and far is not None and near < 0.2 * far
 
