@@ -13,7 +13,8 @@ from chainrule.drawing.layer_level import layer_picture
 from chainrule.drawing.picture import COLOURS, Picture
 from chainrule.explanation import Names
 from chainrule.explanation.sample_passes import backward_of, da_of, sample_of
-from chainrule.explanation.unit_level import telling_units, unit_picture
+from chainrule.explanation.unit_layout import telling_units
+from chainrule.explanation.unit_level import unit_picture
 from chainrule.mathematics.layers import Scale
 
 NS = "{http://www.w3.org/2000/svg}"

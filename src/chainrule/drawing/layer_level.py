@@ -161,16 +161,9 @@ def _backward(net: Model, last: int) -> list[Box]:
             (-0.19, "dW", f"{sizes[l]} × {sizes[l - 1]}"),
             (0.19, "db", f"{sizes[l]}"),
         ):
-            boxes.append(
-                _value(
-                    f"{key}-{l}",
-                    "output",
-                    middle + offset,
-                    GRADIENTS,
-                    (_name(key, l), shape),
-                    f"the gradient of J by {key[1:]} of layer {l}",
-                )
-            )
+            title = f"the gradient of J by {key[1:]} of layer {l}"
+            words = (_name(key, l), shape)
+            boxes.append(_value(f"{key}-{l}", "output", middle + offset, GRADIENTS, words, title))
         role = "inner" if below else "output"
         what = f"the gradient of J by a of layer {below}" if below else "the gradient of J by x"
         boxes.append(

@@ -57,17 +57,14 @@ def markup(node: Node) -> str:
         case Partial(top, bottom):
             return f"<mfrac>{_differential(top)}{_differential(bottom)}</mfrac>"
         case Pow(base, exponent):
-            plain = isinstance(base, Num) or (isinstance(base, Sym) and not base.sup)
-            inside = markup(base) if plain else _fence(markup(base))
-            return f"<msup>{inside}{_row(exponent)}</msup>"
+            return f"<msup>{_base(base)}{_row(exponent)}</msup>"
         case Call(name, args):
             return _call(name, args)
         case Abs(body):
             return _fence(markup(body), "|", "|")
         case Rel(left, sign, right):
-            return (
-                f"<mrow>{markup(left)}{_operator(_RELATIONS.get(sign, sign))}{markup(right)}</mrow>"
-            )
+            between = _operator(_RELATIONS.get(sign, sign))
+            return f"<mrow>{markup(left)}{between}{markup(right)}</mrow>"
         case Cond():
             return _cases(node)
         case Bracket(body):
@@ -81,6 +78,11 @@ def markup(node: Node) -> str:
         case Item(body, index):
             return f"<msub>{_fence(markup(body))}{_index(index)}</msub>"
     raise TypeError(f"{node!r} is no formula")
+
+
+def _base(base: Node) -> str:
+    plain = isinstance(base, Num) or (isinstance(base, Sym) and not base.sup)
+    return markup(base) if plain else _fence(markup(base))
 
 
 def _operator(sign: str) -> str:

@@ -12,7 +12,7 @@ from .gradient_flow import Finding, findings
 from .illustration import Illustration, illustrate
 from .notes_page import notes_page
 from .page import Page, explain
-from .unit_level import Names
+from .unit_layout import Names
 
 __all__ = [
     "Expansion",

@@ -18,7 +18,8 @@ from ..mathematics.checks import POSITIVE, setting
 from ..model import Model
 from .checks import model_of, names_of, whole
 from .sample_passes import backward_of, sample_of
-from .unit_level import Names, unit_picture
+from .unit_layout import Names
+from .unit_level import unit_picture
 
 Level = Literal["layers", "units"]
 

@@ -88,17 +88,14 @@ def report(
     for warning in model.encoder.encode(scored_rows, model.network.dtype)[1]:
         say(warning)
     true, outputs, scores = scored(model, scored_rows)
-    start = time.perf_counter()
-    model.outputs(scored_rows)
-    speed = scored_rows.m / max(time.perf_counter() - start, 1e-9)
+    speed = _rows_a_second(model, scored_rows)
     history = history_of(model.record)
     importance = importances(model, scored_rows, true) if scored_rows.m > 1 else ()
-    X = model.encoder.transform(scored_rows, np.float64)
-    y = model.target.encode(true, np.float64)
+    X, y = model.encoder.transform(scored_rows, np.float64), model.target.encode(true, np.float64)
     check = gradient_check(model, X, y)
-    title = f"Report on a model of {model.target.name}"
     from .. import __version__
 
+    title = f"Report on a model of {model.target.name}"
     html = template("report.html").render(
         title=clean(title),
         style=asset("base.css") + asset("report.css"),
@@ -120,6 +117,12 @@ def report(
         version=__version__,
     )
     return ModelReport(html, title, scores, importance, check)
+
+
+def _rows_a_second(model: TableModel, rows: Columns) -> float:
+    start = time.perf_counter()
+    model.outputs(rows)
+    return rows.m / max(time.perf_counter() - start, 1e-9)
 
 
 def history_of(record: Any) -> History | None:

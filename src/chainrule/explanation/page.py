@@ -32,8 +32,9 @@ from .pagedata import (
     telling_row,
     training_settings,
 )
-from .sample_passes import backward_of, da_of, sample_of
-from .unit_level import Names, telling_units, unit_picture
+from .sample_passes import Sample, backward_of, da_of, sample_of
+from .unit_layout import Names, telling_units
+from .unit_level import unit_picture
 
 if TYPE_CHECKING:
     from ..training.history import History
@@ -132,11 +133,7 @@ def explain(
     >>> page.html[:15]
     '<!doctype html>'
     """
-    if len(model_of(net).theta) > MOST_PARAMETERS:
-        raise ValueError(
-            f"the network has {len(net.theta):,} parameters, and a page holds at most "
-            f"{MOST_PARAMETERS:,}: use illustrate for a picture, expand for the chain rule"
-        )
+    _refuse_large(model_of(net))
     history = history_of(history, net)
     samples, first_row = whole("samples", samples), whole("first_row", first_row)
     names = Names(
@@ -144,14 +141,9 @@ def explain(
     )
     rows = page_rows(net, X, y, row, samples)
     row = telling_row(net, X, y, rows) if row is None else row
-    sample = sample_of(net, X, y, row)
-    backward = backward_of(sample)
-    most = _MOST if len(net.sizes) <= _DEEP else _MOST_DEEP
-    units = telling_units(net.sizes, sample.a, da_of(backward), most)
-    thumbs = net.sizes[0] <= 2
-    drawn = unit_picture(sample, backward, names, most, units, with_legend=False, thumbs=thumbs)
+    drawn, slots = _units(sample_of(net, X, y, row), names)
     data = page_data(net, X, y, rows, row, names, history) | {
-        "slots": [len(column) for column in units],
+        "slots": slots,
         "maps": map_places(drawn),
         "own": own_values(own, rows),
         "target": None if target is None else {"mean": target[0], "scale": target[1]},
@@ -162,6 +154,24 @@ def explain(
     title = str(title or "") or f"Both passes of a {'-'.join(map(str, net.sizes))} network"
     words = [*notes_on(net, data["rows"], len(np.asarray(X))), *map(clean, notes)]
     return Page(_render(net, title, words, data, drawn), title)
+
+
+def _refuse_large(net: Model) -> None:
+    if len(net.theta) > MOST_PARAMETERS:
+        raise ValueError(
+            f"the network has {len(net.theta):,} parameters, and a page holds at most "
+            f"{MOST_PARAMETERS:,}: use illustrate for a picture, expand for the chain rule"
+        )
+
+
+def _units(sample: Sample, names: Names) -> tuple[Picture, list[int]]:
+    """Draw the units of a sample; return the picture and how many of each layer are drawn."""
+    sizes, backward = sample.net.sizes, backward_of(sample)
+    most = _MOST if len(sizes) <= _DEEP else _MOST_DEEP
+    units = telling_units(sizes, sample.a, da_of(backward), most)
+    few = sizes[0] <= 2
+    picture = unit_picture(sample, backward, names, most, units, with_legend=False, thumbs=few)
+    return picture, [len(column) for column in units]
 
 
 def _render(

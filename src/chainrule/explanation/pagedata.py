@@ -23,7 +23,7 @@ from .formulas import activation_formula, cost_formula
 from .gradient_flow import FAR, FEW, FLAT, MOST
 from .inline_assets import pack
 from .javascript import activation_script, cost_script, pair_name
-from .unit_level import Names
+from .unit_layout import Names
 
 if TYPE_CHECKING:
     from ..training.history import History

@@ -9,8 +9,7 @@ the rest; outputs of up to ten classes are always drawn.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,67 +18,12 @@ from ..drawing.picture import Box, Label, Line, Picture, Role, clip_name, entrie
 from ..drawing.render_text import text
 from ..mathematics.passes import Gradients
 from .sample_passes import Floats, Sample, da_of, dz_of
+from .unit_layout import CELL, ROW, TARGET, THUMB, Layout, Names, Place, layout_of, telling_units
 
-CELL, ROW = 76.0, 20.0
-GAP, SLOT, TOP = 104.0, 76.0, 40.0
-MOST_OUTPUTS = 10
-_THUMB, _TARGET = 64.0, 64.0
-# Layers of up to this many units have room above each of them.
-_AIRY = 4
-# A picture with few units in a column spreads them, up to this ratio of width to height.
-_ASPECT, _MOST_SPREAD = 1.65, 2.2
 # Up to this many edges carry their weights, and up to that many dW too; more would cover others.
 _LABELLED, _SLOPES_LABELLED = 14, 8
 # The strokes of the way back run beside those of the way forward.
 _ASIDE = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """What the inputs and the outputs are called; () where they have no names."""
-
-    inputs: tuple[str, ...] = ()
-    outputs: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a unit is drawn: the middle of its table, and its number in its layer."""
-
-    x: float
-    y: float
-    unit: int
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """The places of every layer, those of the counts of the rest, and the sizes around them."""
-
-    columns: tuple[tuple[Place, ...], ...]
-    rest: tuple[Place | None, ...]
-    thumb: Literal["", "above", "beside"]
-    cost_x: float
-    middle: float
-    width: float
-    height: float
-
-
-def telling_units(
-    sizes: Sequence[int], a: Sequence[Floats], da: Sequence[Floats], most: int
-) -> list[list[int]]:
-    """Return the units drawn of every layer, in order: all, or the ``most`` - 1 most telling."""
-    units = []
-    for l, n in enumerate(sizes):
-        limit = max(most, MOST_OUTPUTS) if l == len(sizes) - 1 else most
-        if n <= limit:
-            units.append(list(range(n)))
-            continue
-        with np.errstate(all="ignore"):
-            score = np.nan_to_num(np.abs(a[l] * da[l]), nan=0.0, posinf=np.inf)
-            tie = np.nan_to_num(np.abs(a[l]), nan=0.0, posinf=np.inf)
-        order = np.lexsort((np.arange(n), -tie, -score))
-        units.append(sorted(order[: limit - 1].tolist()))
-    return units
 
 
 def unit_picture(
@@ -100,7 +44,7 @@ def unit_picture(
     names = names or Names()
     sizes, da = sample.net.sizes, da_of(backward)
     units = telling_units(sizes, sample.a, da, most) if units is None else units
-    layout = _layout(sizes, units, names, thumbs)
+    layout = layout_of(sizes, units, names, thumbs)
     J = np.asarray(backward.J)
     boxes = [
         *_cells(sample, da, dz_of(backward), layout),
@@ -126,33 +70,6 @@ def unit_picture(
     )
 
 
-def _layout(
-    sizes: Sequence[int], units: Sequence[Sequence[int]], names: Names, thumbs: bool
-) -> Layout:
-    slots = [len(u) + (len(u) < n) for u, n in zip(units, sizes, strict=True)]
-    tall = max(slots)
-    thumb: Literal["", "above", "beside"] = ""
-    if thumbs:
-        thumb = "above" if tall <= _AIRY else "beside"
-    aside = _THUMB * (thumb == "beside")
-    width = len(units) * (2 * CELL + aside + GAP) + 170
-    above = _THUMB * (thumb == "above")
-    slot = min(max((width / _ASPECT - TOP) / tall, SLOT + above), _MOST_SPREAD * SLOT + above)
-    left = 14 + (14 + 7 * min(max(map(len, names.inputs), default=0), 22) if names.inputs else 0)
-    columns, rest = [], []
-    for l, column in enumerate(units):
-        x = left + CELL + l * (2 * CELL + aside + GAP) + (aside if l else 0)
-        top = TOP + slot * (tall - slots[l]) / 2 + slot / 2 + _THUMB / 2 * (thumb == "above")
-        columns.append(tuple(Place(x, top + slot * k, unit) for k, unit in enumerate(column)))
-        more = sizes[l] - len(column)
-        rest.append(Place(x, top + slot * len(column), more) if more else None)
-    widest = 14 + 7 * min(max(map(len, names.outputs), default=0), 22) if names.outputs else 0
-    cost_x = columns[-1][0].x + CELL + _TARGET + max(44, widest - 40) + 48
-    middle = TOP + slot * tall / 2 + _THUMB / 2 * (thumb == "above")
-    height = max(TOP + slot * tall, middle + 96) + 12
-    return Layout(tuple(columns), tuple(rest), thumb, cost_x, middle, cost_x + 56, height)
-
-
 def short(value: float) -> str:
     """Spell a number in at most 3 digits."""
     return f"{value + 0.0:.3g}".replace("-", "−").replace("e−0", "e−").replace("e+0", "e")
@@ -164,45 +81,44 @@ def _cells(
     """Yield the cells of every unit: rows (b, db), (z, dz) and (a, da), and y at the outputs."""
     last = len(layout.columns) - 1
     for l, column in enumerate(layout.columns):
-        inner: Role = "output" if l == last else "inner"
-        start: Role = "input" if l == last else "inner"
         for k, place in enumerate(column):
-            unit = place.unit
-            if l == 0:
-                rows: list[tuple[str, float, Role, float, Role]] = [
-                    ("a", sample.a[0][unit], "input", da[0][unit], "output")
-                ]
-            else:
-                b, z, a = sample.net.b[l][unit], sample.z[l][unit], sample.a[l][unit]
-                rows = [
-                    ("b", b, "input", dz[l][unit], "output"),
-                    ("z", z, "cache", dz[l][unit], "inner"),
-                    ("a", a, inner, da[l][unit], start),
-                ]
+            rows = _rows(sample, da, dz, l, place.unit)
             top = place.y - ROW * (len(rows) - 1) / 2
             for r, (name, value, role, slope, slope_role) in enumerate(rows):
-                y = top + ROW * r
+                left, right, y = place.x - CELL / 2, place.x + CELL / 2, top + ROW * r
                 word = {"a": "x" if l == 0 else "ŷ" if l == last else "a"}.get(name, name)
-                yield _cell(f"{name}-{l}-{k}", role, place.x - CELL / 2, y, word, value, unit)
-                back = f"d{name}"
-                yield _cell(f"{back}-{l}-{k}", slope_role, place.x + CELL / 2, y, back, slope, unit)
+                yield _cell(f"{name}-{l}-{k}", role, left, y, word, value, place.unit)
+                key = f"d{name}-{l}-{k}"
+                yield _cell(key, slope_role, right, y, f"d{name}", slope, place.unit)
             if layout.thumb and l:
-                beside = layout.thumb == "beside"
-                x = place.x - CELL - _THUMB / 2 - 2 if beside else place.x
-                y = place.y if beside else place.y - 1.5 * ROW - _THUMB / 2 - 3
-                yield Box(f"map-{l}-{k}", "more", x, y, _THUMB - 4, _THUMB - 4, ())
+                yield _map(f"map-{l}-{k}", layout, place)
             if l == last:
-                y, target = place.y + ROW, float(sample.y[0][unit])
-                yield _cell(
-                    f"y-{l}-{k}",
-                    "input",
-                    place.x + CELL + _TARGET / 2,
-                    y,
-                    "y",
-                    target,
-                    unit,
-                    _TARGET,
-                )
+                x, y = place.x + CELL + TARGET / 2, place.y + ROW
+                target = float(sample.y[0][place.unit])
+                yield _cell(f"y-{l}-{k}", "input", x, y, "y", target, place.unit, TARGET)
+
+
+def _rows(
+    sample: Sample, da: Sequence[Floats], dz: Sequence[Floats], l: int, unit: int
+) -> list[tuple[str, float, Role, float, Role]]:
+    """Return a unit's rows: the name and number of what forward has, the derivative, and roles."""
+    a, last = sample.a[l][unit], len(sample.a) - 1
+    if l == 0:
+        return [("a", a, "input", da[0][unit], "output")]
+    end: tuple[Role, Role] = ("output", "input") if l == last else ("inner", "inner")
+    return [
+        ("b", sample.net.b[l][unit], "input", dz[l][unit], "output"),
+        ("z", sample.z[l][unit], "cache", dz[l][unit], "inner"),
+        ("a", a, end[0], da[l][unit], end[1]),
+    ]
+
+
+def _map(key: str, layout: Layout, place: Place) -> Box:
+    """Return the room of a unit's small map over the inputs."""
+    size = THUMB - 4
+    if layout.thumb == "beside":
+        return Box(key, "more", place.x - CELL - THUMB / 2 - 2, place.y, size, size, ())
+    return Box(key, "more", place.x, place.y - 1.5 * ROW - THUMB / 2 - 3, size, size, ())
 
 
 def _cell(
@@ -258,7 +174,7 @@ def _names(names: Names, layout: Layout) -> Iterator[Label]:
 
 def _edges(sample: Sample, backward: Gradients, layout: Layout) -> tuple[list[Line], list[Label]]:
     lines, labels = [], []
-    aside = CELL + _THUMB * (layout.thumb == "beside")
+    aside = CELL + THUMB * (layout.thumb == "beside")
     for l in range(1, len(layout.columns)):
         W, dW = sample.net.W[l], np.asarray(backward.dW[l])[0]
         here, below = layout.columns[l], layout.columns[l - 1]
@@ -279,7 +195,7 @@ def _edges(sample: Sample, backward: Gradients, layout: Layout) -> tuple[list[Li
                     both = _edge_labels(f"{l}-{k}-{n}", ends, (k + n) % 2 == 1, w, slope)
                     labels += both[: 2 if len(here) * len(below) <= _SLOPES_LABELLED else 1]
     for k, place in enumerate(layout.columns[-1]):
-        ends = ((place.x + CELL + _TARGET, place.y + ROW), (layout.cost_x - 50, layout.middle))
+        ends = ((place.x + CELL + TARGET, place.y + ROW), (layout.cost_x - 50, layout.middle))
         back = tuple((x, y + _ASIDE) for x, y in reversed(ends))
         lines += [Line(f"cost-in-{k}", ends), Line(f"cost-da-{k}", back, "back", 0.5)]
     x = layout.cost_x
