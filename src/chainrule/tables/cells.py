@@ -165,7 +165,7 @@ def shown(word: str, most: int = 40) -> str:
     """Return a word in quotes for a message, cut where it is long, without control characters.
 
     >>> shown("a\\x1b[31m"), shown("x" * 50)[-6:]
-    ("'a\\\\x1b[31m'", "xxx'...")
+    ("'a\\\\x1b[31m'", "xx'...")
     """
     cut = repr(word[:most])
     return cut + "..." if len(word) > most else cut

@@ -182,7 +182,7 @@ def _workbook(name: str, data: bytes, options: ReadOptions) -> Read:
         from python_calamine import CalamineWorkbook
     except ImportError:
         raise ValueError(
-            f"{name} is a zip or spreadsheet file: pip install python-calamine to read workbooks, "
+            f"{name} is a zip or spreadsheet file: pip install 'chainrule[excel]' reads workbooks, "
             "or save the table as CSV, Parquet or Arrow"
         ) from None
     try:
