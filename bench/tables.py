@@ -80,7 +80,9 @@ def frozen() -> dict[str, Any]:
     return json.loads(FROZEN.read_text()) if FROZEN.exists() else {}
 
 
-def refresh(folder: Path, learners: Sequence[str], names: Sequence[str], again: bool) -> None:
+def refresh(
+    folder: Path, learners: Sequence[str], names: Sequence[str], again: bool, folds: int | None
+) -> None:
     """Measure peers and freeze each result as it comes; those there are stay unless ``again``."""
     for name in names:
         for learner in learners:
@@ -89,7 +91,7 @@ def refresh(folder: Path, learners: Sequence[str], names: Sequence[str], again: 
             present = kept.get("version") == used and name in kept.get("tables", {})
             if used is None or (present and not again):
                 continue
-            result = apart(folder, learner, name)
+            result = apart(folder, learner, name, folds=folds)
             if result is None:
                 continue
             results = frozen()
@@ -105,8 +107,9 @@ def mean_error(result: Result) -> float:
 
 
 def ratio(ours: Result, theirs: Result) -> float:
-    """Return the ratio of mean errors, over the folds that ours was measured on."""
-    return mean_error(ours) / float(np.mean(theirs["errors"][: len(ours["errors"])]))
+    """Return the ratio of mean errors, over the folds that both were measured on."""
+    count = min(len(ours["errors"]), len(theirs["errors"]))
+    return float(np.mean(ours["errors"][:count]) / np.mean(theirs["errors"][:count]))
 
 
 def comparison(ours: Mapping[str, Result], theirs: Mapping[str, Result]) -> str:
@@ -201,7 +204,7 @@ def main() -> int:
     names = chosen(given.folder, given.tables)
     if given.refresh:
         peers = list(PACKAGES) if given.refresh == ["all"] else given.refresh
-        refresh(given.folder, peers, names, given.again)
+        refresh(given.folder, peers, names, given.again, given.folds)
         return 0
     ours = {}
     for name in names:
