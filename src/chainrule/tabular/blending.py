@@ -8,7 +8,7 @@ import numpy as np
 
 from .inputs import Floats, Targets, Task
 
-STEPS, RATE = 400, 10.0
+STEPS = 200
 COOLEST, HOTTEST = 0.3, 3.0
 
 
@@ -16,19 +16,26 @@ def blend_weights(outputs: Sequence[Floats], targets: Targets) -> Floats:
     """Return weights, 0 or above with the sum 1, of several outputs (m, k): the least mean loss.
 
     The loss of a weighted mean is convex in the weights; exponentiated gradient descent goes to
-    its lowest point and never leaves the simplex.
+    its lowest point and never leaves the simplex. A step that does not lower the loss is not taken,
+    and the next one is half as long.
 
     Source: Kivinen and Warmuth, "Exponentiated gradient versus gradient descent for linear
     predictors", Information and Computation 132, 1997.
     """
     each = np.stack(outputs).astype(np.float64)
     shares = targets.weights / targets.weights.sum()
-    weights = np.full(len(each), 1 / len(each))
+    weights, rate = np.full(len(each), 1 / len(each)), 1.0
+    loss = targets.loss(each.mean(axis=0))
     for _ in range(STEPS if len(each) > 1 else 0):
         slope = _slope(np.tensordot(weights, each, 1), targets) * shares[:, None]
         gradient = (each * slope).sum(axis=(1, 2))
-        weights = weights * np.exp(-RATE * (gradient - gradient.min()))
-        weights /= weights.sum()
+        ahead = weights * np.exp(-rate * (gradient - gradient.min()))
+        ahead /= ahead.sum()
+        there = targets.loss(np.tensordot(ahead, each, 1))
+        if there > loss:
+            rate /= 2
+        else:
+            weights, loss, rate = ahead, there, 1.5 * rate
     return weights
 
 

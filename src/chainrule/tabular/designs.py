@@ -49,6 +49,7 @@ _DESIGNS: Final[Mapping[bool, tuple[Design, ...]]] = MappingProxyType(
     {
         True: (
             Design("bent", False, "relu", 1.0, 0.0, 0.05),
+            Design("bent_held", False, "relu", 10.0, 0.0, 0.0),
             Design("smooth", False, "silu", 0.3, 0.0, 0.0),
             Design("binned", True, "relu", 1.0, 0.0, 0.05),
             Design("binned_smooth", True, "silu", 0.3, 0.0, 0.05),
@@ -65,12 +66,15 @@ _DESIGNS: Final[Mapping[bool, tuple[Design, ...]]] = MappingProxyType(
     }
 )
 
+DESIGN_NAMES: Final = tuple(sorted({d.name for several in _DESIGNS.values() for d in several}))
+
 # What can be left out, for ablations and to save time: the name and what it stands for.
 INGREDIENTS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "bins": "piecewise-linear places of numbers, and every design that takes them",
         "sparsity": "every design with an L1 penalty (classes)",
         "bent": "networks of relu on the columns alone",
+        "bent_held": "the same, with a stronger prior (numbers)",
         "smooth": "networks of silu on the columns alone (numbers)",
         "sparse": "networks of relu on the columns alone, with an L1 penalty (classes)",
         "binned": "networks of relu on columns and bins",
