@@ -43,14 +43,16 @@ class Checker {
         }
         if (cached.empty() || samples_ < 1)
             refuse("a check needs at least one layer and one sample");
-        Perturbations moves = {};
-        moves.Y = doubles(Y, "Y", times((std::size_t)samples_, (std::size_t)cached.back().n_out));
+        Perturbations perturbations = {};
+        perturbations.Y =
+            doubles(Y, "Y", times((std::size_t)samples_, (std::size_t)cached.back().n_out));
         const CheckedCost checked = checked_cost(cost, cached.back().f);
-        moves.cost = checked.number;
-        moves.cost_setting = checked.setting;
-        moves.canonical = checked.canonical;
-        differences_ = std::make_unique<Differences>(std::move(cached), moves, std::move(kinks),
-                                                     std::move(bends), samples_, set.of_double);
+        perturbations.cost = checked.number;
+        perturbations.cost_setting = checked.setting;
+        perturbations.canonical = checked.canonical;
+        differences_ =
+            std::make_unique<Differences>(std::move(cached), perturbations, std::move(kinks),
+                                          std::move(bends), samples_, set.of_double);
     }
 
     // J (rows,) of each sample with its z^l[unit] moved by `by`, l from 1; flags and where: see
@@ -116,7 +118,7 @@ class Checker {
 }  // namespace
 
 void bind_checker(nb::module_& m) {
-    nb::class_<Checker>(m, "Checker", "J with single z moved: see chainrule.gradcheck.native.")
+    nb::class_<Checker>(m, "Checker", "J with single z perturbed: see chainrule.gradcheck.native.")
         .def(nb::init<const std::string&, nb::list, nb::object, nb::tuple, std::vector<double>,
                       std::vector<double>>(),
              "isa"_a, "stages"_a, "Y"_a, "cost"_a, "kinks"_a, "bends"_a)

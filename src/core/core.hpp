@@ -75,7 +75,7 @@ struct Stage {
     const double* kernel_a;  // a as the kernels compute it from z
 };
 
-// Rows that are each a sample with one z of one layer moved, and what they come to.
+// Rows that are each a sample with one z of one layer perturbed, and what they come to.
 enum : std::uint8_t { MET = 1, STILL = 2, BENT = 4 };
 struct Perturbations {
     const Stage* stages;
@@ -129,7 +129,8 @@ struct Kernels {
     std::size_t (*outputs_scratch)(const Layer*, idx depth, idx rows);
     void (*outputs)(const Layer*, idx depth, const void* theta, const void* X, void* out, idx rows,
                     void* scratch);
-    // The moves [first, first + rows), and what the kernels make of a layer's z: float64 alone.
+    // The perturbations [first, first + rows), and what the kernels make of a layer's z: float64
+    // alone.
     std::size_t (*differences_scratch)(const Stage*, idx depth, idx rows);
     void (*differences)(const Perturbations&, idx first, idx rows, void* scratch);
     void (*own_outputs)(const Stage&, idx samples, double* a);

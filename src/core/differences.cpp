@@ -10,7 +10,7 @@ namespace {
 constexpr idx BLOCK = 192;  // rows: whole tiles, and activations that stay in the cache
 
 struct Call {
-    const Perturbations* moves;
+    const Perturbations* perturbations;
     const Kernels* kernels;
     idx rows;
 };
@@ -18,16 +18,16 @@ struct Call {
 void serve(const void* context, idx k, void* scratch) {
     const Call& c = *static_cast<const Call*>(context);
     const idx first = k * BLOCK, left = c.rows - first;
-    c.kernels->differences(*c.moves, first, left < BLOCK ? left : BLOCK, scratch);
+    c.kernels->differences(*c.perturbations, first, left < BLOCK ? left : BLOCK, scratch);
 }
 
 }  // namespace
 
-Differences::Differences(std::vector<Stage> stages, const Perturbations& moves,
+Differences::Differences(std::vector<Stage> stages, const Perturbations& perturbations,
                          std::vector<double> kinks, std::vector<double> bends, idx samples,
                          const Kernels* kernels)
     : stages_(std::move(stages)),
-      moves_(moves),
+      perturbations_(perturbations),
       kinks_(std::move(kinks)),
       bends_(std::move(bends)),
       samples_(samples),
@@ -39,35 +39,36 @@ Differences::Differences(std::vector<Stage> stages, const Perturbations& moves,
         kernels_->own_outputs(stage, samples, kernel_a_.back().data());
         stage.kernel_a = kernel_a_.back().data();
     }
-    moves_.stages = stages_.data();
-    moves_.depth = (idx)stages_.size();
-    moves_.kinks = kinks_.data();
-    moves_.kink_count = (idx)kinks_.size();
-    moves_.bends = bends_.data();
-    moves_.bend_count = (idx)bends_.size();
+    perturbations_.stages = stages_.data();
+    perturbations_.depth = (idx)stages_.size();
+    perturbations_.kinks = kinks_.data();
+    perturbations_.kink_count = (idx)kinks_.size();
+    perturbations_.bends = bends_.data();
+    perturbations_.bend_count = (idx)bends_.size();
 }
 
-void Differences::costs(const Perturbations& asked, idx rows, int threads) const {
-    Perturbations moves = moves_;
-    moves.layer = asked.layer;
-    moves.careful = asked.careful;
-    moves.samples = asked.samples;
-    moves.units = asked.units;
-    moves.by = asked.by;
-    moves.J = asked.J;
-    moves.flags = asked.flags;
-    moves.where = asked.where;
+void Differences::costs(const Perturbations& batch, idx rows, int threads) const {
+    Perturbations perturbations = perturbations_;
+    perturbations.layer = batch.layer;
+    perturbations.careful = batch.careful;
+    perturbations.samples = batch.samples;
+    perturbations.units = batch.units;
+    perturbations.by = batch.by;
+    perturbations.J = batch.J;
+    perturbations.flags = batch.flags;
+    perturbations.where = batch.where;
     double operations = 0;  // of a row
-    for (idx l = moves.layer; l < moves.depth; l++) {
+    for (idx l = perturbations.layer; l < perturbations.depth; l++) {
         const Stage& stage = stages_[(std::size_t)l];
         operations += 100.0 * (double)stage.n_out;
-        if (l > moves.layer + 1) operations += 2.0 * (double)stage.n_in * (double)stage.n_out;
+        if (l > perturbations.layer + 1)
+            operations += 2.0 * (double)stage.n_in * (double)stage.n_out;
     }
     if (threads <= 0) threads = worth_threads(operations * (double)rows);
-    const Call call = {&moves, kernels_, rows};
+    const Call call = {&perturbations, kernels_, rows};
     const idx block = rows < BLOCK ? rows : BLOCK;
     share((rows + BLOCK - 1) / BLOCK, threads,
-          kernels_->differences_scratch(stages_.data(), moves.depth, block), serve, &call);
+          kernels_->differences_scratch(stages_.data(), perturbations.depth, block), serve, &call);
 }
 
 }  // namespace chainrule

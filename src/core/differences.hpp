@@ -10,20 +10,21 @@ namespace chainrule {
 
 class Differences {
   public:
-    // Of each stage everything but `kernel_a`; moves: Y and the cost, whose kinks and bends are
-    // kept here.
-    Differences(std::vector<Stage> stages, const Perturbations& moves, std::vector<double> kinks,
-                std::vector<double> bends, idx samples, const Kernels* kernels);
+    // Of each stage everything but `kernel_a`; perturbations: Y and the cost, whose kinks and bends
+    // are kept here.
+    Differences(std::vector<Stage> stages, const Perturbations& perturbations,
+                std::vector<double> kinks, std::vector<double> bends, idx samples,
+                const Kernels* kernels);
 
     const std::vector<Stage>& stages() const { return stages_; }
     idx samples() const { return samples_; }
 
-    // rows moves: layer, careful, samples, units, by; and where J, flags and `where` go.
-    void costs(const Perturbations& asked, idx rows, int threads) const;
+    // rows perturbations: layer, careful, samples, units, by; and where J, flags and `where` go.
+    void costs(const Perturbations& batch, idx rows, int threads) const;
 
   private:
     std::vector<Stage> stages_;
-    Perturbations moves_;
+    Perturbations perturbations_;
     std::vector<double> kinks_, bends_;
     idx samples_;
     const Kernels* kernels_;
