@@ -89,8 +89,8 @@ def _again(
         entry = Entry(leaf, index, float(h[index]), float(a[index]))
         settled = settle(sweep, entry, first[index], confirm=verdict[index] == WRONG)
         n[index], bar[index] = settled.estimate.value[0], settled.estimate.bar[0]
-        if entry.a == 0 and n[index] == 0 and sweep.constant(leaf, index, entry.h):
-            bar[index] = 0.0
+        if entry.a == 0 and sweep.constant(leaf, index, entry.h):
+            n[index] = bar[index] = 0.0
         _judge(sweep, checked, done, rounding)
         if verdict[index] == WRONG and settled.agreed:
             verdict[index] = UNDECIDABLE
