@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import os
 from math import ceil
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import numpy.typing as npt
 
 from ..architecture import Architecture
 from ..mathematics.names import unknown
 from ..mathematics.optimizers import OPTIMIZERS
+from ..typing import Floats, Rows
 from . import _core
 from .lowering import entry, knows, lacks_cost, lacks_layers, lower, lower_cost, settings_of
-from .protocol import Costs, Floats, Problem, Steps
+from .protocol import Costs, Problem, Steps
 
 __all__ = [
     "available_isas",
@@ -45,8 +45,18 @@ __all__ = [
 name = "native"
 
 _ISAS: tuple[str, ...] = tuple(_core.available_isas())
-# The core's memory and threads for a problem, for as long as the problem lives.
-_cores: WeakKeyDictionary[Problem, tuple[str, Any]] = WeakKeyDictionary()
+
+
+class _Prepared(NamedTuple):
+    """The core's memory and threads for a problem, its instruction set, the number of layers."""
+
+    level: str
+    core: Any
+    layers: int
+
+
+# For as long as the problem lives.
+_prepared: WeakKeyDictionary[Problem, _Prepared] = WeakKeyDictionary()
 
 
 def available_isas() -> list[str]:
@@ -59,16 +69,16 @@ def isa() -> str:
 
     Raises ValueError if it names one that this processor or this build does not have.
     """
-    wanted = os.environ.get("CHAINRULE_ISA")
-    if not wanted:
+    level = os.environ.get("CHAINRULE_ISA")
+    if not level:
         return _ISAS[0]
-    if wanted not in _ISAS:
-        raise unknown("instruction set in CHAINRULE_ISA", wanted, _ISAS)
-    return wanted
+    if level not in _ISAS:
+        raise unknown("instruction set in CHAINRULE_ISA", level, _ISAS)
+    return level
 
 
 def lacks(problem: Problem) -> str | None:
-    """Say which part of the problem the core does not know; None if it knows all."""
+    """Return which part of the problem the core lacks; None if it has all."""
     net = problem.architecture
     missing = lacks_layers(net)
     if missing is not None:
@@ -92,9 +102,9 @@ def run(problem: Problem, theta: Floats, state: Floats, steps: Steps) -> tuple[C
     if steps.batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, not {steps.batch_size}")
     count = ceil(len(steps.order) / steps.batch_size)
-    layers = len(problem.architecture.numbered)
-    costs, squares = np.empty(count), np.empty((count, layers))
-    taken = _core_of(problem).run(
+    prepared = _prepare(problem)
+    costs, squares = np.empty(count), np.empty((count, prepared.layers))
+    done = prepared.core.run(
         _writable("theta", theta),
         _writable("state", state),
         _array("order", steps.order),
@@ -105,7 +115,7 @@ def run(problem: Problem, theta: Floats, state: Floats, steps: Steps) -> tuple[C
         squares,
         threads_of(problem.threads),
     )
-    return costs[:taken], squares[:taken]
+    return costs[:done], squares[:done]
 
 
 def evaluate(problem: Problem, theta: Floats, dtheta: Floats | None = None) -> float:
@@ -117,16 +127,16 @@ def gradient(
     problem: Problem,
     theta: Floats,
     dtheta: Floats | None,
-    rows: npt.NDArray[np.int64] | None,
+    rows: Rows | None,
 ) -> float:
     """Return J over the rows named (None: all) and, unless None, write its gradient into dtheta.
 
-    No dropout and no clipping: the gradient of a batch as a flat vector (P,), for whoever adds up
+    No dropout and no clipping: the gradient of a batch as a flat vector (P,), for those who add up
     gradients from several places.
     """
     out = None if dtheta is None else _writable("dtheta", dtheta)
     order = None if rows is None else _array("rows", rows)
-    J: float = _core_of(problem).evaluate(
+    J: float = _prepare(problem).core.evaluate(
         _array("theta", theta), out, order, threads_of(problem.threads)
     )
     return J
@@ -135,13 +145,13 @@ def gradient(
 def sums(
     problem: Problem,
     theta: Floats,
-    rows: npt.NDArray[np.int64],
-    places: npt.NDArray[np.int64],
+    rows: Rows,
+    places: Rows,
     step: int | None,
     dtheta: Floats,
 ) -> float:
     """Return the sum of J over some rows and its gradient; see ``reference.sums``."""
-    found: float = _core_of(problem).sums(
+    total: float = _prepare(problem).core.sums(
         _array("theta", theta),
         _writable("dtheta", dtheta),
         _array("rows", rows),
@@ -149,15 +159,16 @@ def sums(
         -1 if step is None else step,
         threads_of(problem.threads),
     )
-    return found
+    return total
 
 
 def step(
     problem: Problem, theta: Floats, state: Floats, dtheta: Floats, rate: float, number: int
 ) -> Costs:
     """Take a step from a gradient; see ``reference.step``."""
-    squares = np.empty(len(problem.architecture.numbered))
-    _core_of(problem).step(
+    prepared = _prepare(problem)
+    squares = np.empty(prepared.layers)
+    prepared.core.step(
         _writable("theta", theta),
         _writable("state", state),
         _writable("dtheta", dtheta),
@@ -175,7 +186,7 @@ def plan(problem: Problem, batch_size: int, threads: int = 1, *, train: bool = T
     For training in batches of ``batch_size`` on this many threads, or for J and its gradient over
     so many rows where ``train`` is False. src/core/plan.hpp says what the words mean.
     """
-    schedule, layers = _core_of(problem).plan(batch_size, threads, train, gradient=True)
+    schedule, layers = _prepare(problem).core.plan(batch_size, threads, train, gradient=True)
     kinds = ("forward", "backward", "gradient", "update")
     return [f"schedule {schedule}"] + [
         f"layer {l}: " + ", ".join(f"{kind} {way}" for kind, way in zip(kinds, ways, strict=True))
@@ -208,13 +219,15 @@ def checker(architecture: Architecture, stages: list[tuple[Any, ...]], Y: Floats
     return _core.Checker(isa(), passes, _array("Y", Y), lower_cost(architecture), *jumps)
 
 
-def _core_of(problem: Problem) -> Any:
+def _prepare(problem: Problem) -> _Prepared:
+    """Return the core for a problem and the instruction set in use, made when first asked for."""
     level = isa()
-    found = _cores.get(problem)
-    if found is None or found[0] != level:
-        found = (level, _new_core(problem, level))
-        _cores[problem] = found
-    return found[1]
+    prepared = _prepared.get(problem)
+    if prepared is None or prepared.level != level:
+        layers = len(problem.architecture.numbered)
+        prepared = _Prepared(level, _new_core(problem, level), layers)
+        _prepared[problem] = prepared
+    return prepared
 
 
 def _new_core(problem: Problem, level: str) -> Any:

@@ -13,8 +13,6 @@ from ..architecture import Architecture
 from ..mathematics.optimizers import Optimizer
 from ..typing import Floats, Reals, Rows
 
-__all__ = ["Costs", "Engine", "Floats", "Predictor", "Problem", "Steps"]
-
 Costs = Reals
 
 
