@@ -97,6 +97,8 @@ def test_every_leaf_of_a_record_is_checked_at_load(
         if len(leaf) < 2 or (isinstance(leaf[-1], int) and leaf[-1] > 2):
             continue
         for hostile in HOSTILE:
+            if "words" in leaf and isinstance(hostile, str):
+                continue  # another word is a sound file of another model
             changed = replaced(metadata, leaf, hostile)
             if json.dumps(changed) == json.dumps(metadata):
                 continue

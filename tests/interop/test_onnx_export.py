@@ -182,7 +182,7 @@ def test_a_table_model_as_the_command_line_saves_it() -> None:
 
 def test_what_onnx_cannot_say_is_refused_with_the_reason() -> None:
     cube = cr.Activation("cube", f=lambda z: z**3, df=lambda z, a: 3 * z**2)
-    with pytest.raises(ValueError, match="cannot say the activation 'cube' of layer 1"):
+    with pytest.raises(ValueError, match="layer 1: ONNX cannot say the activation 'cube'"):
         export.to_onnx(cr.Network([2, 3, 1], hidden=cube))
     frame = pd.DataFrame({"w": ["", "a", None, "b"] * 10})
     fitted = BackpropRegressor(max_iter=1).fit(frame, np.arange(40.0))

@@ -277,3 +277,17 @@ def test_bad_arguments(
 def test_every() -> None:
     assert checkpoints_of("f", 10) == cr.Checkpoints("f", epochs=10)
     assert checkpoints_of("f", "2.5 min") == cr.Checkpoints("f", epochs=None, minutes=2.5)
+
+
+def test_unsound_checkpoints_do_not_push_good_ones_out(tmp_path: Path) -> None:
+    network().fit(X, Y, checkpoint=tmp_path, **COMMON)
+    paths = sorted(tmp_path.glob("step-*"))
+    newer = tmp_path / "step-000099999999.safetensors"
+    for path in (newer, tmp_path / "step-000099999998.safetensors"):
+        path.write_bytes(b"damaged")
+    more = {**COMMON, "epochs": COMMON["epochs"] + 4}
+    with pytest.warns(RuntimeWarning, match="is resumed"):
+        network().fit(X, Y, checkpoint=tmp_path, resume=True, **more)
+    sound = [p for p in sorted(tmp_path.glob("step-*")) if p.read_bytes() != b"damaged"]
+    assert len(sound) == 3
+    assert sound[0] > paths[-1]

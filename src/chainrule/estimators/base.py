@@ -131,6 +131,8 @@ class Backprop(FittedNetwork, CallbackSupport, BaseEstimator):  # type: ignore[m
         assert history.stop is not None
         if history.stop.reason == "diverged":
             state.carried = before
+            advice = history.stop.message.replace("learning_rate=", "learning_rate_init=")
+            history.stop = replace(history.stop, message=advice)
         result = outcome(observer, history.stop, incremental)
         if result.theta is not None:
             net.theta = result.theta
@@ -253,7 +255,8 @@ class Backprop(FittedNetwork, CallbackSupport, BaseEstimator):  # type: ignore[m
 
     def _outputs(self, X: Any) -> Floats:
         """Return the network's outputs (m, n_out) for X as given."""
-        return finite(self.network_.predict(self.encode_inputs(X)))
+        encoded = self.encode_inputs(X)
+        return finite(self.network_.predict(encoded))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

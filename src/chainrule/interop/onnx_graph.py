@@ -57,8 +57,13 @@ def write_network(g: Graph, network: Any, a: str) -> str:
 
     Raises ValueError for an activation of the user's own: its function cannot be written.
     """
+    number = 1  # of the layer of the notes: an affine one and its activation
     for layer, parameters in zip(network.layers, network.parameters, strict=True):
-        a = layer.onnx(g, a, parameters)
+        try:
+            a = layer.onnx(g, a, parameters)
+        except ValueError as error:
+            raise ValueError(f"layer {number}: {error}") from None
+        number += layer.kind == "activation"
     return a
 
 

@@ -92,6 +92,7 @@ class CheckpointFolder:
         self._policy, self._resume = policy, resume
         self._next = self._by_clock()
         self._lock: int | None = None
+        self._unsound: set[Path] = set()
         if not writes:
             return
         self._lock = _locked(self.path)
@@ -133,11 +134,14 @@ class CheckpointFolder:
     def store(self, done: int, save: Callable[[Path], None]) -> None:
         """Save a checkpoint after ``done`` steps, and remove those beyond the last ``keep``.
 
+        Those found unsound do not count, and stay for the user to look at.
         A fault of the disk is a RuntimeWarning: training goes on, and the next one may succeed.
         """
         try:
             save(self.path / NAME.format(done))
-            for old in written(self.path)[: -self._policy.keep]:
+            self._unsound.discard(self.path / NAME.format(done))
+            sound = [path for path in written(self.path) if path not in self._unsound]
+            for old in sound[: -self._policy.keep]:
                 old.unlink(missing_ok=True)
         except OSError as error:
             warnings.warn(f"no checkpoint: {error}; training goes on", RuntimeWarning, stacklevel=2)
@@ -156,6 +160,7 @@ class CheckpointFolder:
                 loaded = load(path)
             except ValueError as error:
                 faults.append(str(error))
+                self._unsound.add(path)
                 continue
             for fault in faults:
                 warnings.warn(f"{fault}; {path.name} is resumed", RuntimeWarning, stacklevel=2)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..engines import Steps
 from ..parameters import spans
+from ..typing import Array
 from .averaging import WeightAverage
 from .batches import Block
 from .history import Reason
@@ -113,6 +114,7 @@ def _steps(run: Run, block: Block, at: Position, count: int) -> bool:
     steps = Steps(rows, block.batch_size, rates, run.carried.steps + at.done)
     costs, squares = run.engine.run(block.problem, run.net.theta, at.state, steps)
     if len(costs) < count or not (isfinite(costs[-1]) and np.isfinite(squares[-1]).all()):
+        run.fault = _fault(at.sums.steps + len(costs), squares)
         return False
     if run.first_cost is None:
         run.first_cost = float(costs[0])
@@ -121,6 +123,13 @@ def _steps(run: Run, block: Block, at: Position, count: int) -> bool:
     if at.average is not None:
         at.average.observe(run.net.theta, at.done)
     return True
+
+
+def _fault(batch: int, squares: Array) -> str:
+    """Return which batch was the last, and which layer's gradient is not finite, if any."""
+    wrong = np.flatnonzero(~np.isfinite(squares[-1:].ravel()))
+    layer = f", layer {wrong[-1] + 1}" if len(wrong) else ""
+    return f", batch {batch}{layer}"
 
 
 def _longer(count: int, seconds: float, chunk: int) -> int:

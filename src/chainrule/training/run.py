@@ -73,6 +73,7 @@ class Run:
         self.carried.check(net.theta, plan.optimizer)
         self.history = History(engine=engine.name)
         self.first_cost: float | None = None
+        self.fault = ""  # where it diverged
         self.best = Best(net.theta, EarlyStopping(plan.tolerance or 0.0, plan.patience))
         self.start = time.monotonic()
         self.stride = 1
@@ -184,7 +185,7 @@ class Run:
         elif reason == "diverged":
             self.net.theta, epoch = self._last_good()
         if reason == "diverged":
-            message = advice(self.plan.learning_rate, history.epochs + 1, epoch)
+            message = advice(self.plan.learning_rate, history.epochs + 1, epoch, self.fault)
             warnings.warn(message, RuntimeWarning, stacklevel=5)
         else:
             message = MESSAGES[reason].format(epoch=epoch)

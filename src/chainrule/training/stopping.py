@@ -77,12 +77,12 @@ def exploded(first: float, cost: float) -> bool:
     return not isfinite(cost) or (isfinite(first) and cost > EXPLOSION * (1 + abs(first)))
 
 
-def advice(learning_rate: float, epoch: int, best: int) -> str:
-    """Return the sentence that says what divergence means and what to try."""
+def advice(learning_rate: float, epoch: int, best: int, fault: str = "") -> str:
+    """Return the sentence that says what divergence means and what to try; ``fault``: where."""
     parameters = f"the parameters of epoch {best}" if best else "the initial parameters"
     return (
-        f"diverged in epoch {epoch}: the cost grew without bound; {parameters} "
-        f"were kept; try learning_rate={learning_rate / 10:g}, clip_norm=1, or standardised inputs"
+        f"diverged in epoch {epoch}{fault}: the cost grew without bound; {parameters} were kept; "
+        f"try learning_rate={learning_rate / 10:g}, clip_norm=1, or standardised inputs"
     )
 
 
