@@ -74,16 +74,8 @@ def exported_of(model: Any) -> Exported:
         meaning: Meaning = "numbers" if target.task == "regression" else "classes"
         classes = np.array(target.classes, object)
         ends = (target.low, target.high) if isfinite(target.low) else None
-        return Exported(
-            model.network,
-            model.encoder,
-            True,
-            meaning,
-            classes,
-            target.mean,
-            target.scale,
-            ends,
-        )
+        coding = (target.mean, target.scale, ends)
+        return Exported(model.network, model.encoder, True, meaning, classes, *coding)
     if not hasattr(model, "network_"):
         raise TypeError(
             "to_onnx takes a fitted estimator, a TableModel or a Network, not "
