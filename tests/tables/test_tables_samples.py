@@ -1,12 +1,14 @@
 """Samples: copies and groups stay together, codes become words, and answers are told."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from chainrule.tables.columns import Column, Columns
-from chainrule.tables.fit import fit_columns
+from chainrule.tables.fit import fit_columns, fit_table
+from chainrule.tables.model import TableModel
 from chainrule.tables.outliers import fences_of, gap_of
 from chainrule.tables.row_groups import copies_of, kept_hashes, row_hashes, share_known
 from chainrule.tables.samples import prepare
@@ -205,3 +207,22 @@ def test_detection_scores_are_those_of_scikit_learn() -> None:
     assert scores["f1"] == pytest.approx(metrics.f1_score(y, said))
     expected = metrics.average_precision_score(y, p[:, 0])
     assert scores["average_precision"] == pytest.approx(expected)
+
+
+def test_ordered_words_are_numbers_in_training_and_later(tmp_path: Path) -> None:
+    words = ["small", "medium", "large"]
+    rows = "".join(f"{words[i % 3]},{i % 3 * 10 + i % 2}.5\n" for i in range(90))
+    (tmp_path / "t.csv").write_text("size,y\n" + rows)
+    choices = Choices(order=("size=small,medium,large",), epochs=40)
+    model = fit_table(tmp_path / "t.csv", "y", choices).model
+    assert [f.kind for f in model.encoder.features] == ["number"]
+    model.save(tmp_path / "model")
+    again = TableModel.load(tmp_path / "model")
+    (tmp_path / "new.csv").write_text("size\nsmall\nmedium\nlarge\n")
+    values = again.predict(again.read(tmp_path / "new.csv")).values
+    assert values[0] < values[1] < values[2]
+    (tmp_path / "new.csv").write_text("size\nsmall\nhuge\n")
+    with pytest.raises(ValueError, match=r"'size' is 'huge' in row 2, which its --order does not"):
+        again.read(tmp_path / "new.csv")
+    with pytest.raises(ValueError, match="--order 'size' must be a column and its words"):
+        fit_table(tmp_path / "t.csv", "y", Choices(order=("size",)))

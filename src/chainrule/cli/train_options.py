@@ -101,6 +101,12 @@ OPTIONS: Final = (
         help="Read a column as numbers, whatever it looks like (repeatable).",
     ),
     click.option(
+        "--order",
+        multiple=True,
+        metavar="COLUMN=WORDS",
+        help="Words with an order, as size=small,medium,large (repeatable).",
+    ),
+    click.option(
         "--missing",
         multiple=True,
         metavar="WORD",

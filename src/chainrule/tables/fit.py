@@ -39,6 +39,7 @@ from .score_errors import standard_errors
 from .settings import Choices, check, complete
 from .splits import Split
 from .target import Target, TargetEncoder
+from .word_orders import orders_of, with_orders
 
 if TYPE_CHECKING:
     from ..training.checkpoints import Checkpoints
@@ -79,6 +80,7 @@ def fit_table(
         raise ValueError(f"the target {target!r} is also given to --drop: leave one of them out")
     aside = {name for name in (choices.group, choices.weight) if name and name != target}
     rows = columns(table.table, choices.drop).converted(choices.category, choices.number)
+    rows = with_orders(rows, orders_of(choices.order))
     return fit_columns(
         rows.without(name for name in aside if name in rows),
         target,
@@ -98,7 +100,8 @@ def fit_table(
 
 def read_options(choices: Choices) -> ReadOptions:
     """Return how choices want a file to be read."""
-    kinds = dict.fromkeys(choices.category, "text") | dict.fromkeys(choices.number, "number")
+    words = (*choices.category, *orders_of(choices.order))
+    kinds = dict.fromkeys(words, "text") | dict.fromkeys(choices.number, "number")
     return ReadOptions(kinds=kinds, missing=choices.missing, encoding=choices.encoding)
 
 

@@ -18,6 +18,7 @@ from .reading import ReadOptions, read
 from .row_groups import row_hashes, share_known
 from .scores import class_scores, confusion, number_scores, probabilities_of
 from .target import TargetEncoder
+from .word_orders import orders_of, with_orders
 
 Array = npt.NDArray[Any]
 
@@ -91,11 +92,23 @@ class TableModel:
             if extra:
                 listed = ", ".join(extra[:10]) + (", ..." if len(extra) > 10 else "")
                 say(f"not used, since the model was not trained with them: {listed}")
-        return columns(known.table.select(wanted)).converted(self.encoder.categories, ())
+        rows = columns(known.table.select(wanted)).converted(self.encoder.categories, ())
+        return with_orders(rows, self._orders)
+
+    @property
+    def _orders(self) -> dict[str, tuple[str, ...]]:
+        """The orders of words with which it was trained, of the columns that it takes."""
+        settings = self.record.get("settings") if isinstance(self.record, dict) else None
+        options = settings.get("order") if isinstance(settings, dict) else None
+        if not isinstance(options, list):
+            return {}
+        orders = orders_of(map(str, options))
+        return {name: words for name, words in orders.items() if name in self.encoder.names}
 
     def _read_options(self, encoding: str | None) -> ReadOptions:
         """Return how the table is read that the model was trained on, for later ones."""
         kinds = {f.name: _KINDS.get(f.kind, "") for f in self.encoder.features}
+        kinds |= dict.fromkeys(self._orders, "text")
         if self.target.classes:
             kinds[self.target.name] = "text"
         record = self.record if isinstance(self.record, dict) else {}

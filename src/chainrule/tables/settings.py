@@ -17,6 +17,7 @@ from ..mathematics.optimizers import OPTIMIZERS, resolve_optimizer
 from ..mathematics.schedules import resolve_schedule
 from ..training.defaults import LEARNING_RATES, TABLE, weight_decay
 from .target import TASKS
+from .word_orders import orders_of
 
 LBFGS: Final = "lbfgs"
 DTYPES: Final = ("float32", "float64")
@@ -31,7 +32,8 @@ class Choices:
     ``test_share`` and ``validation_share`` are shares of all rows, drawn at random, or with
     ``latest`` those of that column's greatest dates or numbers; rows with one value of ``group``
     are in one part.
-    ``category``, ``number``: columns to read as words and as numbers. ``missing``: further words
+    ``category``, ``number``: columns to read as words and as numbers. ``order``:
+    columns with their ordered words, as ``"size=S,M,L"``. ``missing``: further words
     for no value. ``weight``: the column with each row's weight; ``class_weight``: balanced;
     ``loss``: what is minimised, None for the one that suits the task. ``encoding``: of a CSV file.
     ``skip_missing``: leave out rows without a target.
@@ -54,6 +56,7 @@ class Choices:
     drop: tuple[str, ...] = ()
     category: tuple[str, ...] = ()
     number: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     encoding: str | None = None
     group: str | None = None
@@ -79,6 +82,7 @@ def check(choices: Choices) -> None:
     if choices.task is not None and choices.task not in TASKS:
         raise unknown("task", choices.task, TASKS)
     resolve_activation(choices.activation)
+    orders_of(choices.order)
     if choices.class_weight not in (None, "balanced"):
         raise unknown("class weight", choices.class_weight, ["balanced"])
     if choices.loss is not None:
