@@ -257,9 +257,9 @@ def test_a_report_from_python_takes_names_of_files_and_says_what_else_it_takes(r
 
 def test_what_a_report_leaves_out_and_what_its_marks_mean_is_said(run: Run) -> None:
     text = Reader(cr.report("three.model", "three.csv").html).text
-    kinds = [feature.kind for feature in TableModel.load("table.model").encoder.features]
+    kinds = [feature.kind for feature in TableModel.load("three.model").encoder.features]
     numbers, words = kinds.count("number"), kinds.count("category")
-    assert f"3 ({numbers} number" in text
+    assert f"{numbers} number" in text
     assert f"{words} categor" in text
     assert numbers + words == 3
     assert "ROC curves, each class against the rest; the dotted line is guessing" in text
