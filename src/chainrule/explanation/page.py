@@ -29,6 +29,7 @@ from .pagedata import (
     page_data,
     page_functions,
     page_rows,
+    plain_spec,
     telling_row,
     training_settings,
 )
@@ -205,7 +206,7 @@ def summary(net: Model) -> str:
     """Say in one line what the network is."""
     fs = ", ".join(f.spec for f in net.activations)
     return (
-        f"{'-'.join(map(str, net.sizes))} units; activations {fs}; cost {net.cost.spec}; "
+        f"{'-'.join(map(str, net.sizes))} units; activations {fs}; cost {plain_spec(net.cost)}; "
         f"{len(net.theta):,} parameters of {net.dtype.name}"
     )
 

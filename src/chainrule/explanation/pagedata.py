@@ -15,7 +15,7 @@ from ..drawing.notation import Node, Sym, layered, substitute
 from ..drawing.picture import Picture, clean
 from ..drawing.render_mathml import markup
 from ..gradcheck.mistakes.table import MISTAKES as TABLE
-from ..mathematics.costs import cost_of, smooth
+from ..mathematics.costs import Cost, cost_of, smooth
 from ..mathematics.optimizers import OPTIMIZERS, resolve_optimizer
 from ..model import Model
 from .checks import finite_inputs, row_of
@@ -197,11 +197,16 @@ def _cost(net: Model) -> dict[str, Any]:
     formula = cost_formula(net.cost)
     symbols: dict[str, Node] = {"a": layered("a", len(net.sizes) - 1), "y": Sym("y")}
     return {
-        "spec": net.cost.spec,
+        "spec": plain_spec(net.cost),
         "J": markup(substitute(formula.value, symbols)),
         "da": markup(substitute(formula.derivative, symbols)),
         "kinks": list(net.cost.kinks),
     }
+
+
+def plain_spec(cost: Cost) -> str:
+    """Return the cost's name, with its settings unless all are 0, as those that do nothing are."""
+    return cost.spec if any(cost.settings.values()) else cost.name
 
 
 def _numbers(values: Sequence[float]) -> list[float | None]:

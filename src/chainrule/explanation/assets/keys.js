@@ -1,5 +1,13 @@
 // The keyboard: arrows step and move what is held, space plays, Ctrl Z undoes.
 
+/** After a choice by pointer the arrows step again; by keyboard the field keeps them. */
+function leaveFields() {
+  let pointer = false;
+  document.addEventListener("pointerdown", () => (pointer = true), true);
+  document.addEventListener("keydown", () => (pointer = false), true);
+  for (const id of ["sample", "epoch", "held-range"]) $(id).addEventListener("change", () => pointer && $(id).blur());
+}
+
 /** A key on the page: it steps, plays, moves what is held, undoes, or turns the card over. */
 function pressKey(page, event) {
   if (event.altKey || event.defaultPrevented) return;

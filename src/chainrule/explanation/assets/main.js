@@ -43,8 +43,8 @@ class Page {
   wire() {
     const on = (id, action, name = "click") => $(id).addEventListener(name, action);
     on("first", () => this.goTo(0));
-    on("back", () => this.goTo(this.at - 1));
-    on("next", () => this.forwards());
+    on("back", () => (this.pause(), this.goTo(this.at - 1)));
+    on("next", () => (this.pause(), this.forwards()));
     on("last", () => this.goTo(this.steps.length - 1));
     on("play", () => this.play());
     on("turn", () => this.goTo(this.steps.findIndex((step) => step.title.startsWith("Backward"))));
@@ -54,6 +54,7 @@ class Page {
     on("handout", () => this.print(false));
     on("worksheet", () => this.print(true));
     $("layers-picture").addEventListener("click", (event) => this.jump(Hold.key(event)));
+    leaveFields();
     document.addEventListener("keydown", (event) => pressKey(this, event));
     window.addEventListener("beforeprint", () => $("paper").childElementCount || layOutPaper(this, false));
     window.addEventListener("afterprint", () => fill($("paper")));

@@ -160,11 +160,11 @@ function pullStep(l) {
     gives: [`da-${l - 1}`],
     uses: [`dz-${l}`, `W-${l}`],
     formula: () => [dA(l - 1), mo("="), dZ(l), mo("·"), partial(Z(l), A(l - 1)), mo("="), m("msup", row(mo("("), W(l), mo(")")), mi("T")), dZ(l)],
-    table: (pass) =>
+    table: (pass, page) => pixels(l === 1 ? page : null, pass.da[l - 1], "da⁰ as a picture",
       unitTable([l === 1 ? "input" : "unit", `a${raised(l - 1)}`, `da${raised(l - 1)}`], pass.da[l - 1].length, pass.da[l - 1], (j) => [
         pass.a[l - 1][j],
         pass.da[l - 1][j],
-      ], l - 1),
+      ], l - 1)),
   };
 }
 

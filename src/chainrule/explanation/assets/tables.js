@@ -55,7 +55,7 @@ function inputTable(pass, page) {
 
 /** Put a picture of n_0 numbers above a table, where the inputs are the pixels of a square. */
 function pixels(page, values, label, ...rest) {
-  const side = page.data.grid;
+  const side = page?.data.grid;
   return side ? make("div", {}, heatMap(values, side, side, label), ...rest) : make("div", {}, ...rest);
 }
 
