@@ -94,46 +94,52 @@ def _rows(model: Any, X: Any) -> Any:
     return model.read_inputs(X) if hasattr(model, "read_inputs") else np.asarray(X)
 
 
-def _model(exported: Exported) -> Any:
+def _inputs(g: Graph, exported: Exported) -> tuple[list[Any], str]:
+    """Add the encoding; return the graph's inputs and the name of the encoded matrix."""
     from onnx import TensorProto, helper
 
-    from .. import __version__
-
-    net = exported.network
-    g = Graph(net.dtype)
-    number = helper.np_dtype_to_tensor_dtype(net.dtype)
     info = helper.make_tensor_value_info
-    if exported.by_columns:
-        assert exported.encoder is not None
-        names = [f.name for f in exported.encoder.features]
-        if "" in names:
-            raise ValueError("ONNX cannot name an input '': give that column of the table a name")
-        kinds = [
-            TensorProto.STRING if f.kind == "category" else TensorProto.DOUBLE
-            for f in exported.encoder.features
-        ]
-        inputs = [info(n, kind, ["N", 1]) for n, kind in zip(names, kinds, strict=True)]
-        a = write_column_encoder(g, exported.encoder, names)
-    else:
+    if not exported.by_columns:
         # What is standardised is given in double: far from 0, float would lose the differences.
-        wide = number if exported.encoder is None else int(TensorProto.DOUBLE)
-        inputs = [info("X", wide, ["N", net.sizes[0]])]
-        a = write_matrix_encoder(g, exported.encoder, "X")
-    y = write_network(g, net, a)
-    k = net.sizes[-1]
+        number = helper.np_dtype_to_tensor_dtype(g.dtype)
+        kind = number if exported.encoder is None else int(TensorProto.DOUBLE)
+        inputs = [info("X", kind, ["N", exported.network.sizes[0]])]
+        return inputs, write_matrix_encoder(g, exported.encoder, "X")
+    features = exported.encoder.features
+    names = [f.name for f in features]
+    if "" in names:
+        raise ValueError("ONNX cannot name an input '': give that column of the table a name")
+    kinds = [TensorProto.STRING if f.kind == "category" else TensorProto.DOUBLE for f in features]
+    inputs = [info(n, kind, ["N", 1]) for n, kind in zip(names, kinds, strict=True)]
+    return inputs, write_column_encoder(g, exported.encoder, names)
+
+
+def _outputs(g: Graph, exported: Exported, y: str) -> list[Any]:
+    """Add the meaning of the network's outputs ``y``; return the graph's outputs."""
+    from onnx import TensorProto, helper
+
+    info, k = helper.make_tensor_value_info, exported.network.sizes[-1]
+    number = helper.np_dtype_to_tensor_dtype(g.dtype)
     if exported.meaning == "classes":
         write_classes(g, y, exported.classes, k > 1)
         kind = _tensor_type(exported.classes)
-        outputs = [info("label", kind, ["N"]), info("probabilities", number, ["N", max(k, 2)])]
-    elif exported.meaning == "labels":
+        return [info("label", kind, ["N"]), info("probabilities", number, ["N", max(k, 2)])]
+    if exported.meaning == "labels":
         write_labels(g, y)
-        outputs = [
-            info("label", TensorProto.INT64, ["N", k]),
-            info("probabilities", number, ["N", k]),
-        ]
-    else:
-        write_numbers(g, y, exported.mean, exported.scale, exported.ends)
-        outputs = [info("variable", number, ["N", k])]
+        label = info("label", TensorProto.INT64, ["N", k])
+        return [label, info("probabilities", number, ["N", k])]
+    write_numbers(g, y, exported.mean, exported.scale, exported.ends)
+    return [info("variable", number, ["N", k])]
+
+
+def _model(exported: Exported) -> Any:
+    from onnx import helper
+
+    from .. import __version__
+
+    g = Graph(exported.network.dtype)
+    inputs, a = _inputs(g, exported)
+    outputs = _outputs(g, exported, write_network(g, exported.network, a))
     graph = helper.make_graph(g.nodes, "chainrule", inputs, outputs, g.constants)
     return helper.make_model(
         graph,
