@@ -59,8 +59,10 @@ def settle(sweep: Sweep, entry: Entry, first: Estimate, confirm: bool) -> Settle
     torn, smooth, at = False, not kinked, 1.0
     # As a bias before a normalisation: J stays as it is however far one goes.
     still = abs(entry.a) <= 64 * EPS * sweep.largest / size(entry.leaf)
-    own = abs(float(entry.leaf.value.flat[entry.index])) * sweep.step / entry.h
-    for k, new in further(lambda k: sweep.look(entry.leaf, entry.index, k * entry.h), kinked, own):
+    entry_scale = abs(float(entry.leaf.value.flat[entry.index])) * sweep.step / entry.h
+    for k, new in further(
+        lambda k: sweep.look(entry.leaf, entry.index, k * entry.h), kinked, entry_scale
+    ):
         kinked, agreed = kinked or bool(new.kinked[0]), agreed or _agrees(entry.a, new)
         if k > 1 and not still and new.bar[0] > 1e-3 * abs(new.value[0]):
             continue  # so far away J may be another function
@@ -81,15 +83,15 @@ def settle(sweep: Sweep, entry: Entry, first: Estimate, confirm: bool) -> Settle
 
 
 def further(
-    look: Callable[[float], Estimate], kinked: bool, own: float = 1.0
+    look: Callable[[float], Estimate], kinked: bool, entry_scale: float = 1.0
 ) -> Iterator[tuple[float, Estimate]]:
     """Yield (k, estimate) at k times the first step: shorter steps, then longer ones.
 
-    ``own``: the step in proportion to the entry itself, which is tried first where its array is of
-    a far larger scale. Longer steps are left out once a kink was met: they would cross more.
+    ``entry_scale``: the step in proportion to the entry itself, tried first where its array is of a
+    far larger scale. Longer steps are left out once a kink was met: they would cross more.
     """
-    small = 0 < own < OWN_SCALE
-    for k in (*((own, own / 64) if small else ()), *RUNGS):
+    small = 0 < entry_scale < OWN_SCALE
+    for k in (*((entry_scale, entry_scale / 64) if small else ()), *RUNGS):
         if k > 1 and kinked:
             return
         new = look(k)
