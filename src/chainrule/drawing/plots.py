@@ -13,14 +13,13 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..typing import Array
 from .picture import clean, clip_name
 
 if TYPE_CHECKING:
     from ..training.history import History
 
-Array = npt.NDArray[Any]
 # More ROC curves than this could not be told apart.
 MOST_CURVES = 12
 # Stands for the page's ink while matplotlib draws.

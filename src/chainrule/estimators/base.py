@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state
 from ..mathematics.costs import Cost
 from ..network import Network
 from ..training import Carried
+from ..typing import Array, Floats
 from .callbacks import CallbackSupport, epoch_hook, with_callbacks
 from .constraints import Parameters
 from .early_stopping import outcome
@@ -33,8 +34,6 @@ from .holdout import Samples, hold_out, repeated
 from .sklearn_parameters import PLAIN_INIT, activations, draw_biases, schedule
 from .weight_prior import strength
 
-Array = npt.NDArray[Any]
-Floats = npt.NDArray[np.floating[Any]]
 Weights = npt.NDArray[np.float64] | None
 
 PARTIAL_WITHOUT = "partial_fit needs steps, and solver='lbfgs' takes none: use 'adam' or 'sgd'"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
@@ -20,14 +19,12 @@ from sklearn.utils.multiclass import (
 from sklearn.utils.validation import _check_y
 
 from ..mathematics.costs import Cost
+from ..typing import Array, Floats
 from .base import Backprop, finite, takes_steps
 from .constraints import Parameters
 from .fitting import unchanged_by_errors
 from .sample_weights import Weights, class_weights
 from .sklearn_parameters import cost
-
-Array = npt.NDArray[Any]
-Floats = npt.NDArray[np.floating[Any]]
 
 LOSSES = ("log_loss", "cross_entropy", "logistic", "squared_error", "absolute_error", "huber")
 

@@ -20,11 +20,11 @@ from ..network import Network
 from ..tables.columns import Column, Columns, as_measures
 from ..tables.encoder import Encoder
 from ..tables.features import Feature, fit_feature
+from ..typing import Floats
 from .holdout import repeats
 from .inputs import Inputs
 from .moments import FEW, Moments, same, weighted_moments
 
-Floats = npt.NDArray[np.floating[Any]]
 Numbers = npt.NDArray[np.float64]
 Weights = Numbers | None
 

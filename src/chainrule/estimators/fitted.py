@@ -7,17 +7,15 @@ from collections.abc import Iterable
 from typing import Any, NoReturn
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
 from ..network import Gradients, Network, Trace
 from ..tables.dates import slopes
 from ..tables.target import STANDARD_Y
+from ..typing import Floats
 from .html_repr import architecture_html
 from .packing import packed, unpacked
 from .reading import SampleReader
-
-Floats = npt.NDArray[np.floating[Any]]
 
 
 class LayerArrays(list[Any]):

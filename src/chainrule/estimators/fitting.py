@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.exceptions import ConvergenceWarning
 
 from ..mathematics.schedules import Schedule
@@ -25,8 +24,6 @@ from .sklearn_parameters import automatic_batch, optimizer, planned_epochs, reac
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-Floats = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(slots=True)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Rows = npt.NDArray[np.int64]
+from ..typing import Rows
+
 Weights = npt.NDArray[np.float64] | None
 
 # Whole weights are rows repeated, where that makes at most so many times the rows.

@@ -19,9 +19,9 @@ from sklearn.utils.validation import (
 )
 
 from ..tables.columns import Column, Columns, as_text, columns
+from ..typing import Floats
 from .frames import arrow, is_arrow, is_frame, refuse_strange
 
-Floats = npt.NDArray[np.floating[Any]]
 Inputs = Columns | Floats
 FLOATS = [np.float64, np.float32]
 SPARSE = ("csr", "csc", "coo", "bsr")

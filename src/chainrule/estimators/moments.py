@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating[Any]]
+from ..typing import Floats
+
 Numbers = npt.NDArray[np.float64]
 
 # Of fewer samples than this (by weight) a deviation is too uncertain to divide by for long.

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..network import Network
 from ..tables.columns import Columns
 from ..tables.encoder import Encoder
+from ..typing import Array, Floats
 from .constraints import Parameters, checked
 from .encoding import encode, express_inputs, fit_encoder, fitted_moments, moments_of, with_moments
 from .fitting import TrainingState
@@ -19,8 +20,6 @@ from .holdout import Samples, take_given
 from .inputs import Inputs, as_categories, read_columns, read_matrix, wants_columns
 from .sample_weights import NO_WEIGHT, read_weights
 
-Array = npt.NDArray[Any]
-Floats = npt.NDArray[np.floating[Any]]
 Weights = npt.NDArray[np.float64] | None
 
 

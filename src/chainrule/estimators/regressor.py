@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
@@ -13,6 +12,7 @@ from sklearn.utils.validation import _check_y
 
 from ..mathematics.costs import Cost
 from ..network import Network
+from ..typing import Array, Floats
 from .base import Backprop, finite, takes_steps
 from .constraints import Parameters
 from .fitting import TrainingState, unchanged_by_errors
@@ -20,9 +20,6 @@ from .holdout import Samples
 from .moments import FEW, Moments, same
 from .sample_weights import Weights
 from .sklearn_parameters import DEGREES, cost
-
-Array = npt.NDArray[Any]
-Floats = npt.NDArray[np.floating[Any]]
 
 # Predictions are in the inputs' dtype, unless its steps at the mean of y are coarser than this
 # share of the deviation of y.

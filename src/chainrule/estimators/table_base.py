@@ -18,12 +18,11 @@ from ..tables.encoder import Encoder
 from ..tabular import Fitted, Rows, Table, TableEnsemble, Targets, Task, fit_ensemble
 from ..tabular.designs import Recipe
 from ..tabular.folds import folds_of
+from ..typing import Floats
 from .constraints import check
 from .encoding import encode, fit_columns, fit_matrix
 from .inputs import as_categories, read_columns, read_matrix, wants_columns
 from .table_files import load_table_model, save_table_model
-
-Floats = npt.NDArray[np.floating[Any]]
 
 # A column with more words than this has target statistics beside the places of its words.
 FEW_WORDS = 8

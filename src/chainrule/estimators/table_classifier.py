@@ -13,9 +13,8 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from ..tabular import Targets
+from ..typing import Floats
 from .table_base import TableModel
-
-Floats = npt.NDArray[np.floating[Any]]
 
 
 class TableClassifier(ClassifierMixin, TableModel):  # type: ignore[misc]

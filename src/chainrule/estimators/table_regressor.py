@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.base import RegressorMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import _check_y
 
 from ..mathematics.checks import INSIDE_ONE, setting
 from ..tabular import Targets
+from ..typing import Floats
 from .table_base import TableModel
-
-Floats = npt.NDArray[np.floating[Any]]
 
 
 class TableRegressor(RegressorMixin, TableModel):  # type: ignore[misc]

@@ -10,12 +10,12 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..drawing import plots
 from ..drawing.picture import clean
 from ..files.atomic import write_atomically
 from ..training.history import History, Stop
+from ..typing import Array
 from .assets import asset, template
 from .checks import model_and_rows
 from .gradient_flow import findings
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from ..tables.columns import Columns
     from ..tables.model import TableModel
 
-Array = npt.NDArray[Any]
 _CHECKED_ROWS, _CHECK_SECONDS = 32, 5.0
 _SHOWN_COLUMNS, _MOST_CLASSES = 20, 30
 

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..mathematics.costs import cost_of
 from ..mathematics.random import key
+from ..typing import Array
 
 if TYPE_CHECKING:
     from ..tables.columns import Columns
     from ..tables.model import TableModel
 
-Array = npt.NDArray[Any]
 # Columns are shuffled so many times each; large tables are thinned to so many rows first.
 REPEATS = 5
 MOST_ROWS = 2000

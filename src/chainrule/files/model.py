@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..typing import Array
 from .atomic import regular_file, write_atomically
 from .header import (
     DTYPES,
@@ -30,8 +31,6 @@ from .header import (
     strict_json,
 )
 from .platform import READ
-
-Array = npt.NDArray[Any]
 
 # What a file may be instead, by its first bytes; asked only once it is known to be no model file.
 _STRANGERS = {

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..typing import Array
 from .differences import EPS
 from .gradient_tree import gradients_of
 from .pytree import Leaf, Names, Path, leaves, rebuild
 
-Array = npt.NDArray[Any]
 COST_KEYS = ("loss", "J", "cost", "Loss", "Cost")
 # J may differ this much from call to call: sums in another order do, in float32. More is random.
 UNSTEADY = 1e-4

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..model import Model
+from ..typing import Array
 from .cost_functions import Subject
 from .diagnosis_text import fill
 from .mistakes.backward import Edit, Mistake, backward
@@ -26,7 +26,6 @@ from .user_network.identification import identify
 from .user_network.model import UserLayer, UserNetwork, number_of
 from .verdicts import UNCHECKED, WRONG, Checked
 
-Array = npt.NDArray[Any]
 FITS = 1e-6
 
 

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from ..typing import Array
+
 EPS = float(np.finfo(np.float64).eps)
 
 # The displacements, in steps, at which a function is evaluated for one derivative.

@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..typing import Array
 from .pytree import ComplexPart, Leaf, is_floating
-
-Array = npt.NDArray[Any]
 
 
 def gradients_of(

@@ -17,10 +17,10 @@ import numpy.typing as npt
 from ..engines import built
 from ..mathematics.costs import smooth
 from ..model import Model
+from ..typing import Array
 from .differences import EPS
 from .perturbed_passes import CachedLayer, Passes, PerturbedCosts
 
-Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.intp]
 
 MET, STILL, BENT = 1, 2, 4  # as in src/core/core.hpp

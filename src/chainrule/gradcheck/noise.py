@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..typing import Array
 from .cost_functions import Subject, number_in
 from .differences import SAFETY, STENCIL, estimate, noise_of
 from .pytree import ComplexPart, Leaf
 
-Array = npt.NDArray[Any]
 TINY = 1e-30
 
 

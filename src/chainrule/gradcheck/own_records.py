@@ -12,12 +12,12 @@ import numpy.typing as npt
 
 from ..mathematics.activations import Activation
 from ..mathematics.costs import Cost
+from ..typing import Array
 from .differences import EPS, STENCIL, Estimate, better, estimate
 from .report import Diagnosis, Report
 from .strategies.functions import check_pair
 from .verdicts import TOLERANCE, WRONG, Checked, decide
 
-Array = npt.NDArray[Any]
 RUNGS = (1.0, 2.0**-6, 2.0**-12, 2.0**5)
 
 

@@ -12,12 +12,11 @@ from ..mathematics.activations import ACTIVATIONS
 from ..mathematics.names import listed
 from ..model import Model
 from ..parameters import views
+from ..typing import Array
 from .differences import EPS, Estimate
 from .perturbation import Perturbation
 from .perturbed_passes import CachedLayer
 from .verdicts import UNCHECKED, UNDECIDABLE, Checked, decide
-
-Array = npt.NDArray[Any]
 
 
 def summed(slopes: Estimate, weight: Array, a_prev: Array) -> Estimate:

@@ -21,9 +21,10 @@ import numpy.typing as npt
 from ..mathematics.activations import ACTIVATIONS
 from ..mathematics.costs import COSTS
 from ..mathematics.names import listed
+from ..typing import Array
 from .differences import EPS, STENCIL, WIDE, Estimate, better, estimate, one_sided, wide
 from .native import UNITS, NativePasses
-from .perturbed_passes import Array, Passes, PerturbedCosts, Rows
+from .perturbed_passes import Passes, PerturbedCosts, Rows
 from .progress import Progress
 
 STEP = 2.0**-13

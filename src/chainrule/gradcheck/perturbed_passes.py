@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from ..mathematics.activations import Activation
 from ..mathematics.costs import Cost, cost_of
+from ..typing import Array
 
-Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.intp]
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from ..typing import Array
 from .differences import EPS
 from .pytree import is_floating
 
-Array = npt.NDArray[Any]
 MANTISSAS = {"float64": EPS, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 OTHER_SHORT = 2.0**-2  # the float8 formats
 # Entries that must use a short float's last bits before its values tell that they are of it.

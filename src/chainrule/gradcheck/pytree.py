@@ -14,11 +14,10 @@ from enum import Enum
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..mathematics.names import unknown
+from ..typing import Array
 
-Array = npt.NDArray[Any]
 Path = tuple[Any, ...]
 Names = str | Sequence[str] | None
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..typing import Array
 from .verdicts import UNDECIDABLE, WRONG, Checked
 
-Array = npt.NDArray[Any]
 ROWS, COLUMNS = 10, 8
 STYLE = """
 .cr-check .cr-side{display:flex;flex-wrap:wrap;gap:.4rem 1.6rem;align-items:flex-start}

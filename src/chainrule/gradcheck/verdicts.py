@@ -8,9 +8,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from ..typing import Array
 from .differences import EPS
-
-Array = npt.NDArray[Any]
 
 RIGHT: Final = 0
 WRONG: Final = 1

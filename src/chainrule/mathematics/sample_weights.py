@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating[Any]]
+from ..typing import Floats
 
 
 def shares_of(sample_weight: npt.ArrayLike | None, m: int, dtype: npt.DTypeLike) -> Floats:

@@ -18,11 +18,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..typing import Array
 from .columns import Column, Columns, as_measures
 from .dates import phases
 from .outliers import fences_of, gap_of
-
-Array = npt.NDArray[Any]
 
 # Different words of a stream's column are counted up to this number.
 MOST_WORDS_COUNTED = 1_000_000

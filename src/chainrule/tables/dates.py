@@ -13,9 +13,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from ..typing import Array
 
 # Lengths in days; a year is that of the Gregorian calendar on average.
 CYCLES: Final[Mapping[str, float]] = MappingProxyType({"year": 365.2425, "week": 7.0, "day": 1.0})

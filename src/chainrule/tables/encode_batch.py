@@ -11,18 +11,15 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..engines.native_rows import standardise
+from ..typing import Array, Rows
 from .arrow_values import copy_numbers, days_of
 from .columns import Column, columns, spelled
 from .dates import is_date
 from .encoder import Encoder
 from .feature_encoding import bounds, encode_feature
 from .features import Feature
-
-Array = npt.NDArray[Any]
-Rows = npt.NDArray[np.int64]
 
 
 def encode_batch(encoder: Encoder, batch: Any, dtype: Any) -> Array:

@@ -12,13 +12,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from ..typing import Array
 from . import encoder_state
 from .column_summary import Summary, summaries
 from .columns import Column, Columns, as_numbers, require
 from .feature_encoding import beyond, cut, encode_feature
 from .features import Feature, Note, fit_summary, sentences_of
-
-Array = npt.NDArray[Any]
 
 _SENTENCES: Final = {
     "number": "x is standardised: numbers are shifted and scaled to mean 0, deviation 1.",

@@ -10,12 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, get_args
 
 import numpy as np
-import numpy.typing as npt
 
+from ..typing import Array
 from .dates import CYCLES
 from .features import Feature, Kind
 
-Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
 
 VERSION: Final = 2

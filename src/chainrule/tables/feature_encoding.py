@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..typing import Array
 from . import dates
 from .columns import Column, as_days, as_numbers, as_text
 from .features import Feature
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)

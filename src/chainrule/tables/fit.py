@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..network import Network
+from ..typing import Array
 from .columns import Column, Columns, columns, require
 from .encoder import Encoder
 from .features import quoted
@@ -45,8 +45,6 @@ if TYPE_CHECKING:
     from ..training.checkpoints import Checkpoints
 
 __all__ = ["Diverged", "Fitted", "fit_columns", "fit_table"]
-
-Array = npt.NDArray[Any]
 
 
 def fit_table(

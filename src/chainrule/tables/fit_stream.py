@@ -14,7 +14,6 @@ from math import ceil
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..engines.communicator import ALONE, Team, stacked
 from ..engines.data_parallel import DataParallel, stream_split, threads_each
@@ -28,6 +27,7 @@ from ..training.fit import conduct, problem_of
 from ..training.plan import Plan, plan_of
 from ..training.progress import Progress
 from ..training.run import Run
+from ..typing import Array
 from .column_summary import Summary, merged, summaries
 from .encoder import Encoder
 from .model import TableModel, score
@@ -49,8 +49,6 @@ from .stream_plan import StreamPlan, plan_stream
 from .stream_reader import Reader, read_once
 from .stream_samples import Stream
 from .target import TargetEncoder, fit_target
-
-Array = npt.NDArray[Any]
 
 # A buffer of more rows shuffles no better.
 MOST_BUFFERED = 1 << 20

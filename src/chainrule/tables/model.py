@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..files.network import load_network, save_network
 from ..network import Network
+from ..typing import Array
 from .columns import Columns, columns, require
 from .encoder import Encoder
 from .reading import ReadOptions, read
@@ -19,8 +19,6 @@ from .row_groups import row_hashes, share_known
 from .scores import class_scores, confusion, number_scores, probabilities_of
 from .target import TargetEncoder
 from .word_orders import orders_of, with_orders
-
-Array = npt.NDArray[Any]
 
 OUTPUTS: Mapping[str, str] = {
     "binary": "sigmoid",

@@ -16,13 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from .columns import Columns, columns, require
 from .prefetch import Ahead
-
-Rows = npt.NDArray[np.int64]
 
 ROWS_AT_ONCE = 16384
 _BATCHES = 2  # decoded ahead of who uses them

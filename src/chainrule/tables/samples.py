@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..training.defaults import validation_share
+from ..typing import Array
 from .columns import Column, Columns, as_numbers, require
 from .features import quoted
 from .recipe import Say
@@ -21,8 +21,6 @@ from .settings import Choices
 from .single_columns import judge_columns
 from .splits import Split, split_groups, split_latest, split_rows
 from .target import Target, TargetEncoder, read_target
-
-Array = npt.NDArray[Any]
 
 # A column with fewer values than this, in a larger table, cannot help.
 FEWEST_VALUES = 5

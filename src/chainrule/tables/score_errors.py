@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..typing import Array
 from .scores import probabilities_of
-
-Array = npt.NDArray[Any]
 
 
 def standard_errors(

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from ..typing import Array
 
 # How scores are called, and in which order they are shown.
 LABELS: Final[Mapping[str, str]] = MappingProxyType(

@@ -9,17 +9,15 @@ hold the answer.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from ..mathematics.random import SPLIT, key, permutation
+from ..typing import Array
 from .columns import Column, Columns, as_measures, as_text
 from .outliers import fences_of
 from .target_encoder import TargetEncoder
-
-Array = npt.NDArray[Any]
 
 FOLDS: Final = 5
 # Rows looked at: more would not change the answer.

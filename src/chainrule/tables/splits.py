@@ -14,10 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..mathematics.random import SPLIT, key, permutation
+from ..typing import Rows
 from .columns import Column, as_measures
 from .lookalikes import meant
-
-Rows = npt.NDArray[np.int64]
 
 _TEST: Final = 0
 _VALIDATION: Final = 1

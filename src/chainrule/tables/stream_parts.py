@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..mathematics.random import SPLIT, key, uniform
+from ..typing import Array
 from .parquet_dataset import Group
 
-Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
 
 

@@ -9,10 +9,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..engines import Problem
 from ..mathematics.targets import encode_target
+from ..typing import Array, Rows
 from .columns import Column, columns
 from .encode_batch import encode_rows
 from .encoder import Encoder
@@ -21,9 +21,6 @@ from .row_cache import Spool
 from .stream_parts import Part, masks_of
 from .stream_plan import StreamPlan
 from .target import TargetEncoder
-
-Array = npt.NDArray[Any]
-Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,14 +27,13 @@ from ..engines.data_parallel import MOST_ROWS, DataParallel, GradientSums
 from ..engines.native_rows import permutation
 from ..mathematics.random import ORDER, key
 from ..training.batches import Block, sums_of_batches
+from ..typing import Array, Rows
 from .parquet_dataset import Group
 from .prefetch import Ahead
 from .row_cache import Spool
 from .stream_parts import Part
 from .stream_reader import Piece, Reader
 
-Array = npt.NDArray[Any]
-Rows = npt.NDArray[np.int64]
 Loaded = tuple[int, Rows]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .inputs import Floats
+from ..typing import Floats
 
 # At most so many bins a column, and at least so many rows in each on average.
 MOST_BINS, ROWS_A_BIN = 16, 20

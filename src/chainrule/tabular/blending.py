@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .inputs import Floats, Targets, Task
+from ..typing import Floats
+from .inputs import Targets, Task
 
 STEPS = 200
 COOLEST, HOTTEST = 0.3, 3.0

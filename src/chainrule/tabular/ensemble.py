@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..network import Network
+from ..typing import Floats
 from .bins import Bins
 from .blending import tempered
 from .designs import Design
-from .inputs import Floats, Rows, Task
+from .inputs import Rows, Task
 from .target_statistics import TargetStatistics
 
 # Rows encoded and predicted at a time, so that memory does not grow with the table.

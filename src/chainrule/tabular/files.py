@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..network import Network
+from ..typing import Floats
 from .bins import Bins
 from .designs import Design
 from .ensemble import Member, TableEnsemble
-from .inputs import OUTPUTS, Floats
+from .inputs import OUTPUTS
 from .target_statistics import TargetStatistics
 
 _DESIGN = ("name", "bins", "activation", "prior", "sparsity", "dropout")

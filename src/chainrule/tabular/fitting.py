@@ -11,11 +11,12 @@ import numpy as np
 
 from ..mathematics.random import key
 from ..network import Network
+from ..typing import Floats
 from .bins import Bins
 from .blending import best_temperature, blend_weights
 from .designs import Design, Recipe, epochs_of
 from .ensemble import Member, TableEnsemble, joined
-from .inputs import Floats, Integers, Rows, Targets
+from .inputs import Integers, Rows, Targets
 from .member import Samples, train_network
 from .progress import Clock
 from .target_statistics import TargetStatistics

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating[Any]]
+from ..typing import Floats
+
 Integers = npt.NDArray[np.int64]
 Task = Literal["binary", "multiclass", "regression"]
 

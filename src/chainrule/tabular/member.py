@@ -11,8 +11,9 @@ import numpy as np
 from ..network import Network
 from ..training.history import History
 from ..training.stopping import EarlyStopping
+from ..typing import Floats
 from .designs import LEARNING_RATE, MEMORY, PATIENCE, Design, batch_size_of, epochs_of
-from .inputs import OUTPUTS, Floats, Targets
+from .inputs import OUTPUTS, Targets
 from .progress import Timer
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..mathematics.random import key, permutation
-from .inputs import Floats, Integers
+from ..typing import Floats
+from .inputs import Integers
 
 # A word's mean is drawn to that of all rows as if it had so many more rows with that mean.
 SHRINKAGE = 10.0

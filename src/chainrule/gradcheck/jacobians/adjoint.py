@@ -6,15 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ...typing import Array
 from ..differences import EPS
 from ..patterns.entries import factor_words, ratio
 from ..report import Part, Report
 from ..report_record import Diagnosis
 from ..verdicts import RIGHT, UNDECIDABLE, WRONG, Checked
 
-Array = npt.NDArray[Any]
 NAME = "⟨w, Jv⟩"
 # A rounding of a product of matrices is some eps of the sum of its terms' sizes.
 ROUNDING = 32.0

@@ -11,16 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ...typing import Array
 from ..diagnosis import diagnose
 from ..report import Part, Report
 from ..report_record import Diagnosis
 from ..verdicts import TOLERANCE, WRONG, Checked
 from .numeric import numeric_jacobian
 from .vector_function import VectorFunction
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)

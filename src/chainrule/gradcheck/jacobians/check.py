@@ -7,16 +7,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ...typing import Array
 from ..diagnosis import diagnose
 from ..report import Part, Report
 from ..report_record import Diagnosis
 from ..verdicts import RIGHT, TOLERANCE, WRONG, Checked
 from .numeric import numeric_jacobian
 from .vector_function import VectorFunction
-
-Array = npt.NDArray[Any]
 
 
 def check_jacobian(

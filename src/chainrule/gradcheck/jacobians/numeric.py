@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ...typing import Array
 from ..differences import STENCIL, Estimate, better, estimate, one_sided, power_of_two
 from ..verdicts import RIGHT, UNDECIDABLE, decide
 from .vector_function import VectorFunction
 
-Array = npt.NDArray[Any]
 # Steps beside the size of an entry; the first settles most columns.
 STEPS = (2.0**-13, 2.0**-17, 2.0**-9, 2.0**-21)
 SIDES = (2.0**-14, 2.0**-19)

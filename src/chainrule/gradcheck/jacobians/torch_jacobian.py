@@ -6,12 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from ...typing import Array
 from .blocks import Shape, flatten, unflatten
-
-Array = npt.NDArray[Any]
 
 
 class TorchFunction:

@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ...typing import Array
 from ..differences import EPS, SAFETY, noise_of
 
-Array = npt.NDArray[Any]
 # Spacings, beside the size of x, at which values are so close that they differ by noise alone.
 SPACINGS = (1e-10, 1e-8, 1e-6, 1e-4)
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...typing import Array
 from ..verdicts import RIGHT, UNDECIDABLE, WRONG, Checked
-from .frameworks import Array
 
 # Scattered errors are taken to be at most this many standard deviations, beside the entry's own.
 SCATTER = 8.0

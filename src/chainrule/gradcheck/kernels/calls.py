@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from ...typing import Array
 from ..report import Part
 from ..verdicts import RIGHT, WRONG
 from .arguments import Arguments
 from .bars import local_rms
-from .frameworks import Array, Linear
+from .frameworks import Linear
 from .passes import Pass, linearise
 
 ROUNDING = 8.0

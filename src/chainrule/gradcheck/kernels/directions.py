@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from ...typing import Array
 from ..differences import SAFETY, STENCIL, Estimate, better, estimate
 from ..progress import Progress
 from ..report import Diagnosis, Report
 from ..verdicts import RIGHT, UNCHECKED, UNDECIDABLE, WRONG, Checked
 from .arguments import Arguments
-from .frameworks import Array
 from .passes import Pass
 
 RUNGS = (0.25, 2.0**-3, 2.0**-4, 2.0**-6, 2.0**-8)

@@ -8,9 +8,9 @@ from importlib import import_module
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from ...typing import Array
+
 # A function of the checked arrays alone, with every other argument filled in.
 Call = Callable[[Sequence[Any]], Any]
 

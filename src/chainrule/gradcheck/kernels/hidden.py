@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...typing import Array
 from ..verdicts import WRONG, Checked
 from .bars import SCATTER, rms
-from .frameworks import Array
 
 # Entries that a line must have for its sum to say more than they do by themselves.
 LONG = 16

@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .frameworks import Array, Call
+from ...typing import Array
+from .frameworks import Call
 from .outputs import floating_outputs
 
 

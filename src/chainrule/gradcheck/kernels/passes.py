@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ...typing import Array
 from .arguments import Arguments
-from .frameworks import Array, Linear
+from .frameworks import Linear
 
 
 @dataclass(slots=True)

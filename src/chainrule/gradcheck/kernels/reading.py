@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ...typing import Array
 from ..patterns.entries import factor_words
 from ..report import Diagnosis
 from ..verdicts import WRONG, Checked
-from .frameworks import Array
 
 # A share of entries may miss their bar by chance.
 MOST = 0.999

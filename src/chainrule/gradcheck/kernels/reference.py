@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ...typing import Array
 from ..verdicts import Checked
 from .arguments import Arguments
 from .bars import bar_of, compare, rms
-from .frameworks import Array
 from .hidden import Hidden, hidden_errors
 from .passes import Pass, run
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from ...typing import Array
 from ..report import Part
 from ..verdicts import RIGHT, WRONG
 from .arguments import Arguments
 from .bars import local_rms
-from .frameworks import Array
 from .passes import Pass, linearise, pulled
 
 # Sums of n terms in another order differ by some eps √n of their size.

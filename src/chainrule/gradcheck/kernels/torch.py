@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from .frameworks import Array, Call
+from ...typing import Array
+from .frameworks import Call
 from .outputs import floating_outputs
 
 SEED = 0

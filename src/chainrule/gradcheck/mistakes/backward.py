@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from ...mathematics.penalties import penalty_gradient
 from ...mathematics.propagation import affine_backward
+from ...typing import Array
 from ..user_network.model import UserLayer, UserNetwork, dz_of
 
-Array = npt.NDArray[Any]
 Stage = Literal["dz", "out", "penalty"]
 
 

@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ...mathematics.activations import Activation
+from ...typing import Array
 from ..user_network.model import dz_of
 from .backward import Edit, LayerBackward
-
-Array = npt.NDArray[Any]
 
 
 def times(factor: Callable[[LayerBackward], float]) -> Edit:

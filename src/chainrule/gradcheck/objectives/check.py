@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from ...typing import Array
 from ..report import Part, Report
 from ..report_record import Diagnosis
 from ..verdicts import RIGHT, TOLERANCE, UNDECIDABLE, WRONG, Checked
 from .comparison import grad_of, hess_of, notes_of, slope_of
-from .conventions import Array, Convention, Objective, convention_of, objective_of, unordered
+from .conventions import Convention, Objective, convention_of, objective_of, unordered
 from .lines import lines_of
 from .reading import read_grad, read_hess
 from .slopes import separable

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ...typing import Array
 from ..report import Part
 from ..verdicts import RIGHT, UNCHECKED, UNDECIDABLE, WRONG, Checked, decide
-from .conventions import Array
 from .slopes import slopes
 
 # Rows whose scores are moved one by one where the loss is a single number.

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ...mathematics.names import unknown
+from ...typing import Array
 
-Array = npt.NDArray[Any]
 # (scores (n, k), weight (n,) or None) -> (grad, hess), both (n, k).
 Objective = Callable[[Array, Array | None], tuple[Array, Array]]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...typing import Array
 from ..report import Part
 from ..verdicts import RIGHT, UNDECIDABLE, WRONG
-from .conventions import Array, Convention, Objective, unordered
+from .conventions import Convention, Objective, unordered
 
 # Scores that a few hundred trees can reach.
 LARGE = 90.0

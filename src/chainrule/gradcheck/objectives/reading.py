@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...typing import Array
 from ..patterns.entries import factor_words, ratio
 from ..report_record import Diagnosis
 from ..verdicts import RIGHT, WRONG, Checked
-from .conventions import Array
 
 
 def read_hess(t: Checked, grad: Array, y: Array, raw: Array) -> Diagnosis | None:

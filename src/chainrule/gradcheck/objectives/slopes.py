@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ...typing import Array
 from ..differences import STENCIL, Estimate, better, estimate
-from .conventions import Array
 
 STEPS = (2.0**-13, 2.0**-10, 2.0**-16, 2.0**-19)
 ROUNDING = 16.0

@@ -12,16 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ...typing import Array
 from ..verdicts import WRONG, Checked
 from .evidence import Evidence, Finding, Pattern, known
 from .structure import same
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ...mathematics.activations import ACTIVATIONS, Activation
+from ...typing import Array
 from ..user_network.model import COMMON, REST, _records
 from ..verdicts import WRONG, Checked
 from .evidence import FITS, Evidence, Finding, Pattern, known
-
-Array = npt.NDArray[Any]
 
 
 def slope(t: Checked, evidence: Evidence) -> Finding | None:

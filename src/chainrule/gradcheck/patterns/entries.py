@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ...typing import Array
 from ..report_record import Diagnosis
 from ..verdicts import WRONG, Checked
 from .attention import ATTENTION
@@ -18,7 +17,6 @@ from .normalisation import NORMS, each_line
 from .ratios import approximated, by_argument, by_logarithm, by_upstream, log_parameters
 from .structure import PLACES, conjugate, swapped
 
-Array = npt.NDArray[Any]
 # Errors this small beside the gradient, without any common factor, are those of a short float.
 SMALL = 2e-2
 

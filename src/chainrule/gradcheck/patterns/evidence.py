@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ...typing import Array
 from ..verdicts import UNCHECKED, Checked
 
-Array = npt.NDArray[Any]
 FITS = 1e-5
 # Equations that must be left over for the unknowns of a fit to mean anything.
 SPARE = 6

@@ -7,16 +7,14 @@ W (batch norm), or where all units' W are shifted alike (layer norm), shows that
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ...typing import Array
 from ..verdicts import Checked
 from .evidence import SPARE, Evidence, Finding, Pattern, clear, enough, upright, without
 from .normalisation import SCALE_FREE, TERMS, formula_of, lacking, shift_free
 
-Array = npt.NDArray[Any]
 # Numbers in a system of equations: more would take minutes.
 MOST = 2**22
 

@@ -10,15 +10,13 @@ Sennrich, 2019 (RMS norm).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ...typing import Array
 from ..verdicts import RIGHT, Checked
 from .evidence import Evidence, Finding, Pattern, clear, enough, upright, without
 
-Array = npt.NDArray[Any]
 # eps under the root lets a scale through: J then depends on it a little.
 SCALE_FREE = 0.05
 SHIFT_FREE = 1e-6

@@ -9,17 +9,16 @@ sample's upstream for all), tt-metal#55349 (another approximation).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from ...mathematics.activations import ACTIVATIONS
+from ...typing import Array
 from ..user_network.model import COMMON, REST, _records
 from ..verdicts import WRONG, Checked
 from .evidence import FITS, Evidence, Finding, known
 
-Array = npt.NDArray[Any]
 FEWEST = 3
 # Entries that show whether an error is smooth.
 SMOOTH = 20

@@ -8,15 +8,12 @@ jax#7302 (a transpose missing in a linear solve).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ...typing import Array
 from ..verdicts import WRONG, Checked
 from .evidence import FITS, SPARE, Evidence, Finding, Pattern, known
-
-Array = npt.NDArray[Any]
 
 
 def same(x: Array, y: Array, t: Checked) -> bool:

@@ -8,9 +8,8 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from ...typing import Array
 
 
 class Recorder:

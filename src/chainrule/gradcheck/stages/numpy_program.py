@@ -7,15 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ...typing import Array
 from ..cost_functions import scalar_of
 from ..jacobians import check_jacobian
 from ..report import Part, Report
 from ..verdicts import WORDS, WRONG
 from .marks import RECORDER, Recorder
-
-Array = npt.NDArray[Any]
 
 
 def check_marked(cost: Callable[[Any], Any], gradients: Any, parameters: Any, seed: int) -> Report:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ...model import Model
 from ...parameters import named_places, view
+from ...typing import Array
 from ..report import Report
 from ..settings import CheckSettings
 from .functions import check_pair
-
-Array = npt.NDArray[Any]
 
 
 def check_entries(

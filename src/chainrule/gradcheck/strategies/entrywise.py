@@ -7,11 +7,12 @@ step if the function takes complex numbers, then with smaller and larger steps.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from ...typing import Array
 from ..differences import (
     Estimate,
 )
@@ -21,8 +22,6 @@ from ..pytree import Leaf
 from ..verdicts import RIGHT, UNDECIDABLE, WRONG, Checked, decide
 from .settling import Entry, reason, settle, slopes_at_sides
 from .sweep import Sweep
-
-Array = npt.NDArray[Any]
 
 
 class Rounding(NamedTuple):

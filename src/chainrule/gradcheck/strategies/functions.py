@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ...typing import Array
 from ..cost_functions import CallSettings, Subject
 from ..diagnosis import data_of, diagnose, network_in
 from ..differences import SAFETY
@@ -32,7 +32,6 @@ from .surroundings import (
 from .sweep import Sweep
 from .taylor import taylor_of_subject
 
-Array = npt.NDArray[Any]
 FindNetwork = Callable[[Subject], UserNetwork | None]
 STEP, LONGEST_STEP = 2.0**-13, 2.0**-6
 MAX_TOLERANCE = 1e-2

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from ...mathematics.activations import ACTIVATIONS, Activation, activation_backward
 from ...mathematics.propagation import affine_backward, forward
+from ...typing import Array
 from ..cost_functions import Subject
 from ..differences import EPS, STENCIL, Estimate, estimate
 from ..perturbation import STEP, Perturbation
@@ -24,8 +25,6 @@ from ..user_network.identification import single
 from ..user_network.model import UserLayer, UserNetwork
 from ..verdicts import RIGHT, UNDECIDABLE, WRONG, decide
 from .functions import check_pair
-
-Array = npt.NDArray[Any]
 
 
 def check_layer(

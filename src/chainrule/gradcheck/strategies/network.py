@@ -21,6 +21,7 @@ from ...mathematics.passes import forward_pass
 from ...mathematics.sample_weights import shares_of, weights_of
 from ...model import Model
 from ...parameters import penalties, views
+from ...typing import Array
 from ..diagnosis import diagnose_network
 from ..differences import EPS
 from ..native import native_passes_of
@@ -35,8 +36,6 @@ from .any_layers import check_entries
 from .layers import layer_parts
 from .plain_loop import compare_with_plain_loop
 from .taylor import taylor_of_theta
-
-Array = npt.NDArray[Any]
 
 
 def check_network(

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ...model import Model
 from ...parameters import views
+from ...typing import Array
 from ..differences import EPS
 from ..verdicts import RIGHT, UNCHECKED, UNDECIDABLE, Checked
 
-Array = npt.NDArray[Any]
 # Entries of each array that are also computed by the plain loop.
 LOOPED = 1
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from ..differences import (
     EPS,
@@ -19,7 +18,6 @@ from ..noise import size
 from ..pytree import Leaf
 from .sweep import Sweep
 
-Array = npt.NDArray[Any]
 # Further steps, as multiples of the first: small ones pass by kinks, large ones rise above noise.
 RUNGS = (2.0**-6, 2.0**-12, 2.0**-18, 2.0**-24, 2.0**4, 2.0**8, 2.0**10)
 # A wrong entry must be rejected by every step down to this one.

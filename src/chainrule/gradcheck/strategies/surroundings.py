@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..cost_functions import Subject
 from ..differences import EPS, estimate, noise_of, power_of_two
@@ -15,7 +13,6 @@ from ..noise import rms, scales
 from ..verdicts import RIGHT, UNDECIDABLE, WRONG, Checked
 from .sweep import Sweep
 
-Array = npt.NDArray[Any]
 # How far away J is looked at, in sizes of the parameters.
 REACH = 0.5
 # A gradient this small beside the slopes around is that of a stationary point.

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ...typing import Array
 from ..cost_functions import Subject
 from ..differences import (
     STENCIL,
@@ -19,8 +19,6 @@ from ..differences import (
 from ..kinks import Flip, flips_between
 from ..noise import complex_along
 from ..pytree import Leaf
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(slots=True)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ...typing import Array
 from ..cost_functions import Subject
 from ..differences import taylor_order
 from ..noise import rms
-
-Array = npt.NDArray[Any]
 
 
 def taylor_of_subject(

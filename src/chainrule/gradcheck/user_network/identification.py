@@ -7,14 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ...mathematics.activations import ACTIVATIONS, Activation
 from ...mathematics.costs import COSTS
+from ...typing import Array
 from ..pytree import Leaf
 from .model import COMMON, REST, UserLayer, UserNetwork, _records, data_rows, layouts, numbered
 
-Array = npt.NDArray[Any]
 POINTS = 7
 AGREES = 1e-9
 _COSTS = (

@@ -14,14 +14,12 @@ from itertools import product, zip_longest
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ...mathematics.activations import ACTIVATIONS, Activation, activation_backward
 from ...mathematics.costs import Cost
 from ...mathematics.propagation import affine_forward
+from ...typing import Array
 from ..pytree import Leaf
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
