@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,10 @@ def test_pair(gradcheck):
 
 def run_pytest(folder: Path, text: str, *options: str) -> subprocess.CompletedProcess:
     (folder / "test_ops.py").write_text(text, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-p", "chainrule.pytest_plugin", "-q", *options]
+    # An installation loads it by its entry point; a source tree on the path does not.
+    installed = "chainrule" in entry_points(group="pytest11").names
+    plugin = [] if installed else ["-p", "chainrule.pytest_plugin"]
+    command = [sys.executable, "-m", "pytest", *plugin, "-q", *options]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "GITHUB"))}
     return subprocess.run(
         command, cwd=folder, capture_output=True, text=True, env=environment, check=False

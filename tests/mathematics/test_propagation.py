@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from oracles.cases import PAIRS, SPECS, targets
+from oracles.cases import CYCLE, PAIRS, SPECS, targets
 
 import chainrule as cr
 from chainrule.mathematics.passes import (
@@ -92,7 +92,7 @@ def run(xp: Any, net: cr.Network, x: Any, y: Any, shares: Any) -> list[Any]:
 def test_a_network_on_torch_arrays(number: int, dtype: str) -> None:
     torch = pytest.importorskip("torch", reason="torch is not installed")
     output, cost = PAIRS[number]
-    hidden = SPECS[number % len(SPECS)]
+    hidden = CYCLE[number % len(CYCLE)]
     net = cr.Network([3, 4, 2], hidden, output, cost, seed=number, dtype=dtype)
     rng = np.random.default_rng(number)
     x = rng.standard_normal((5, 3)).astype(dtype)

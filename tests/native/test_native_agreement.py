@@ -19,8 +19,8 @@ from native_problems import (
     reference,
     trained,
 )
+from oracles.cases import ORDER
 
-from chainrule.mathematics.activations import ACTIVATIONS
 from chainrule.mathematics.costs import COSTS
 from chainrule.mathematics.optimizers import OPTIMIZERS
 
@@ -41,7 +41,7 @@ def expected(hidden: str, output: str, cost: str, optimizer: str, dtype: str) ->
 @pytest.mark.parametrize("cost", COSTS)
 def test_every_activation_cost_and_optimizer(isa: str, dtype: str, cost: str) -> None:
     outputs = outputs_of(cost)
-    for number, (hidden, optimizer) in enumerate(itertools.product(ACTIVATIONS, OPTIMIZERS)):
+    for number, (hidden, optimizer) in enumerate(itertools.product(ORDER, OPTIMIZERS)):
         output = outputs[number % len(outputs)]
         (J, dtheta), run = expected(hidden, output, cost, optimizer, dtype)
         for threads in (1, 2, 3):
@@ -62,7 +62,7 @@ def test_every_activation_cost_and_optimizer(isa: str, dtype: str, cost: str) ->
 def test_one_sample_at_a_time(isa: str, dtype: str, cost: str) -> None:
     """Networks of few units and batches of one have a path of their own."""
     outputs = outputs_of(cost)
-    for number, (hidden, optimizer) in enumerate(itertools.product(ACTIVATIONS, OPTIMIZERS)):
+    for number, (hidden, optimizer) in enumerate(itertools.product(ORDER, OPTIMIZERS)):
         output = outputs[number % len(outputs)]
         sizes = [[2, 2, 2], [5, 3], [9, 4, 2, 2]][number % 3]
         p = problem(sizes, hidden, output, cost, optimizer, dtype, m=9, weights=number % 2 == 0)

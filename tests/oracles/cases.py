@@ -11,12 +11,20 @@ from .torch_network import Case
 
 # Every activation, those with settings also off their defaults.
 SPECS = [*cr.ACTIVATIONS, "leaky_relu(0.3)", "elu(1.7)"]
+# The order in which tests pair activations with outputs, costs and optimizers. What joins the table
+# comes last and stays out of the cycle, so that it shifts no pair.
+ORDER = (
+    *("identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "softplus", "softsign"),
+    *("gelu", "silu", "exp", "softmax", "mish"),
+)
+assert set(ORDER) == set(cr.ACTIVATIONS)
+CYCLE = [*ORDER[:13], "leaky_relu(0.3)", "elu(1.7)"]
 COSTS = [*cr.COSTS, "cross_entropy(0.2)", "huber(0.4)", "quantile(0.8)"]
 
 
 def outputs_of(cost: str) -> list[str]:
     """Return the output activations that a cost can go with."""
-    return list(resolve_cost(cost).outputs) or SPECS
+    return list(resolve_cost(cost).outputs) or CYCLE
 
 
 PAIRS = [(output, cost) for cost in COSTS for output in outputs_of(cost)]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .cases import PAIRS, SPECS, network_and_case
+from .cases import CYCLE, PAIRS, network_and_case
 from .torch_network import Case, run
 
 FILE = Path(__file__).with_name("torch_cases.json")
@@ -46,10 +46,11 @@ def stored(case: Case) -> dict[str, Any]:
 
 def main() -> None:
     """Write one case for every output activation with every cost, hidden ones in turn."""
-    found = []
-    for i, (output, cost) in enumerate(PAIRS):
+    cases = []
+    triples = [(CYCLE[i % len(CYCLE)], *pair) for i, pair in enumerate(PAIRS)]
+    triples += [("mish", "tanh", "huber"), ("gelu", "mish", "squared_error")]
+    for i, (hidden, output, cost) in enumerate(triples):
         rng = np.random.default_rng(i)
-        hidden = SPECS[i % len(SPECS)]
         _, case = network_and_case([2, 3, 2], [hidden, output], cost, rng, m=2, l1=0.25, l2=0.5)
         case.W, case.b = [short(W) for W in case.W], [short(b) for b in case.b]
         case.X, case.Y = short(case.X), short(case.Y)
@@ -57,8 +58,8 @@ def main() -> None:
             case.Y[:, 1] = 1 - case.Y[:, 0]
         if i % 2:
             case.weights = np.array([1.0, 2.5])
-        found.append(stored(case))
-    lines = ",\n".join(json.dumps(case, separators=(",", ":")) for case in found)
+        cases.append(stored(case))
+    lines = ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases)
     FILE.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
 

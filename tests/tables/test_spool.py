@@ -309,7 +309,7 @@ def test_a_block_stays_as_it_is_while_the_next_is_filled(
                 for block in samples.blocks(epoch, 0):
                     # Until whatever is filled meanwhile is full.
                     for one in working:
-                        while one._thread.is_alive() and one._made.empty():
+                        while one._thread.is_alive() and one._items.empty():
                             pass
                     X, Y = block.problem.X[block.order], block.problem.Y[block.order]
                     seen[ahead].append(np.hstack([X, Y]).tobytes())

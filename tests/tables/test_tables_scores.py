@@ -92,5 +92,6 @@ def test_scores_by_task() -> None:
     binary = scores.class_scores(
         "binary", np.array([0, 1]), np.array([0, 1]), np.array([[0.1], [0.9]])
     )
-    assert list(binary) == ["accuracy", "balanced_accuracy", "log_loss", "roc_auc"]
+    of_all = ["accuracy", "balanced_accuracy", "log_loss", "roc_auc"]
+    assert list(binary) == [*of_all, "precision", "recall", "f1", "average_precision"]
     assert list(scores.number_scores(np.arange(3.0), np.arange(3.0))) == ["r2", "rmse", "mae"]
