@@ -22,6 +22,7 @@ from ..typing import Floats
 from .constraints import check
 from .encoding import encode, fit_columns, fit_matrix
 from .inputs import as_categories, read_columns, read_matrix, wants_columns
+from .sample_weights import read_weights
 from .table_files import load_table_model, save_table_model
 
 # A column with more words than this has target statistics beside the places of its words.
@@ -195,21 +196,11 @@ def _seed(random_state: Any) -> int:
     return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 
-def _weights(given: Any, m: int) -> Floats:
-    """Return weights of the rows that sum to m. Raises ValueError for what is no weight."""
-    weights = np.ones(m) if given is None else np.asarray(given, np.float64)
-    if weights.ndim == 0:
-        weights = np.full(m, float(weights))
-    if weights.shape != (m,):
-        raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(m,)}!")
-    wrong = ~(np.isfinite(weights) & (weights >= 0))
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise ValueError(
-            f"sample_weight[{row}] = {weights[row]}: a weight is finite and 0 or above"
-        )
-    if not weights.sum() > 0:
-        raise ValueError("the weights of all samples are zero: there is nothing to learn from")
+def _weights(sample_weight: Any, m: int) -> Floats:
+    """Return weights of the rows that sum to m; raises ValueError as ``read_weights`` does."""
+    weights = read_weights(sample_weight, m)
+    if weights is None:
+        return np.ones(m)
     return np.asarray(weights * (m / weights.sum()))
 
 

@@ -8,19 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from math import ceil, isfinite
-from typing import Any, Final
+from typing import Any
 
+from ..architecture import DTYPES
 from ..mathematics.activations import resolve_activation
 from ..mathematics.costs import resolve_cost
 from ..mathematics.names import unknown
 from ..mathematics.optimizers import OPTIMIZERS, resolve_optimizer
 from ..mathematics.schedules import resolve_schedule
 from ..training.defaults import LEARNING_RATES, TABLE, weight_decay
+from ..training.plan import LBFGS
 from .target import TASKS
 from .word_orders import orders_of
-
-LBFGS: Final = "lbfgs"
-DTYPES: Final = ("float32", "float64")
 
 
 @dataclass(frozen=True, slots=True)
