@@ -15,7 +15,6 @@ from .mathematics.passes import Gradients, Trace
 from .mathematics.propagation import backward, forward
 from .mathematics.schedules import SCHEDULES, Schedule
 from .network import Network, load
-from .training import METRICS, History, Metric, Stop
 
 if TYPE_CHECKING:
     from . import distributed
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from .gradcheck.kernels import check_kernel
     from .gradcheck.objectives import check_objective
     from .gradcheck.stages import check_stages, stage
+    from .training import METRICS, History, Metric, Stop
     from .training.checkpoints import Checkpoints
 
 __version__ = "0.1.0"
@@ -78,6 +78,10 @@ _LATE = {
     "Checkpoints": "training.checkpoints",
     "Ensemble": "ensemble",
     "Fitted": "ensemble",
+    "History": "training.history",
+    "METRICS": "training.metrics",
+    "Metric": "training.metrics",
+    "Stop": "training.history",
     "check_adjoint": "gradcheck.jacobians",
     "check_gradients": "gradcheck",
     "check_hessian": "gradcheck.jacobians",

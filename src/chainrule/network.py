@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import numpy.typing as npt
 
@@ -18,8 +18,10 @@ from .mathematics.layers import Layer
 from .mathematics.passes import Gradients, Trace
 from .model import Model
 from .parameters import initial_theta
-from .training import Arguments, History, fit
 from .typing import Floats
+
+if TYPE_CHECKING:
+    from .training import Arguments, History
 
 __all__ = ["Gradients", "Network", "Trace", "load"]
 
@@ -132,6 +134,8 @@ class Network(Model):
 
         Raises ValueError or TypeError naming the argument or the row at fault, before any work.
         """
+        from .training.fitting import fit  # late: who only predicts needs no training
+
         self.history = fit(self, X, y, **arguments)
         return self.history
 

@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 
 from ..mathematics.costs import Cost
 from ..network import Network
-from ..training import Carried
+from ..training.continuation import Carried
 from ..typing import Array, Floats
 from .callbacks import CallbackSupport, epoch_hook, with_callbacks
 from .constraints import Parameters

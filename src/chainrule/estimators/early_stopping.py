@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..network import Network
-from ..training import History, Stop
+from ..training.history import History, Stop
 from ..training.stopping import EarlyStopping
 
 Theta = npt.NDArray[np.floating[Any]]

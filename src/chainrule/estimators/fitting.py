@@ -13,7 +13,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ..mathematics.schedules import Schedule
 from ..network import Network
-from ..training import Carried, History
+from ..training.continuation import Carried
+from ..training.history import History
 from ..training.stopping import EarlyStopping
 from .blas_threads import limited
 from .constraints import Parameters

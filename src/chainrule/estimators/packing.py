@@ -8,7 +8,8 @@ from typing import Any
 
 from ..network import Network
 from ..tables.encoder import Encoder
-from ..training import Carried, History, Stop
+from ..training.continuation import Carried
+from ..training.history import History, Stop
 from ..training.stopping import EarlyStopping
 from .early_stopping import Observer
 from .fitting import TrainingState

@@ -18,15 +18,15 @@ import numpy as np
 from ..engines.communicator import ALONE, Team, stacked
 from ..engines.data_parallel import DataParallel, stream_split, threads_each
 from ..network import Network
-from ..training import Settings
 from ..training.agreement import agreed, engine_of
 from ..training.checkpointer import FolderCheckpointer, signature_of
 from ..training.checkpoints import Checkpoints
 from ..training.data import Data
-from ..training.fit import conduct, problem_of
+from ..training.fitting import conduct, problem_of
 from ..training.plan import Plan, plan_of
 from ..training.progress import Progress
 from ..training.run import Run
+from ..training.settings import Settings
 from ..typing import Array
 from .column_summary import Summary, merged, summaries
 from .encoder import Encoder

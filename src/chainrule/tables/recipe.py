@@ -15,7 +15,7 @@ import numpy as np
 
 from ..files.json_values import finite
 from ..network import Network
-from ..training import History
+from ..training.history import History
 from .encoder import Encoder
 from .model import OUTPUTS, TableModel
 from .settings import Choices, as_json, smaller_rate

@@ -10,16 +10,15 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .continuation import Carried
-from .fit import fit
-from .groups import ParameterGroup
-from .history import History, Stop
-from .metrics import METRICS, Metric
-from .settings import Arguments, Settings
-
 if TYPE_CHECKING:
+    from .continuation import Carried
+    from .fitting import fit
+    from .groups import ParameterGroup
+    from .history import History, Stop
     from .joint_run import FittedMembers
     from .members import fit_members
+    from .metrics import METRICS, Metric
+    from .settings import Arguments, Settings
 
 __all__ = [
     "METRICS",
@@ -35,12 +34,26 @@ __all__ = [
     "fit_members",
 ]
 
-# Imported when first used, so that ``import chainrule`` stays light.
-_LATE = {"FittedMembers": "joint_run", "fit_members": "members"}
+# Name -> the module that has it; imported when first used, so that ``import chainrule`` is light.
+_LATE = {
+    "METRICS": "metrics",
+    "Arguments": "settings",
+    "Carried": "continuation",
+    "FittedMembers": "joint_run",
+    "History": "history",
+    "Metric": "metrics",
+    "ParameterGroup": "groups",
+    "Settings": "settings",
+    "Stop": "history",
+    "fit": "fitting",
+    "fit_members": "members",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Give a name of ``_LATE``."""
     if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_LATE[name]}", __name__), name)
+    value = getattr(import_module(f".{_LATE[name]}", __name__), name)
+    globals()[name] = value
+    return value

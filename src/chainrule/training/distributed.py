@@ -30,7 +30,7 @@ from .checkpointer import FolderCheckpointer, signature_of
 from .checkpoints import policy_of
 from .data import Data, Weights, class_factors, data_of, held_out, rows_of, weighted
 from .fingerprint import digest_of
-from .fit import conduct, problem_of
+from .fitting import conduct, problem_of
 from .history import History
 from .plan import plan_of
 from .progress import Progress

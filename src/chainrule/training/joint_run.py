@@ -21,7 +21,7 @@ from ..typing import Reals, Rows
 from .batches import InMemory
 from .data import Data
 from .descent import begin_epoch, start, take_epoch
-from .fit import problem_of
+from .fitting import problem_of
 from .history import History, Reason, Stop
 from .interrupt import Interrupt
 from .out_of_fold import OutOfFold, mean_cost
