@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..mathematics.random import key, permutation
 from ..tables.columns import Columns, as_text
 from ..tables.encoder import Encoder
+from ..tables.word_numbers import word_numbers
 from ..tabular import Fitted, Rows, Table, TableEnsemble, Targets, Task, fit_ensemble
 from ..tabular.designs import Recipe
 from ..tabular.folds import folds_of
@@ -52,7 +53,7 @@ class TableModel(BaseEstimator):  # type: ignore[misc]
         recipe = Recipe.of(_names(self.without))
         if groups is not None and time is not None:
             raise ValueError("give groups or time, not both: folds follow one of them")
-        columns, encoded = self._read_anew(X, y)
+        inputs, encoded = self._read_anew(X, y)
         m = len(encoded)
         if m < 2:
             raise ValueError("n_samples=1, and members on folds need 2 rows or more")
@@ -66,7 +67,7 @@ class TableModel(BaseEstimator):  # type: ignore[misc]
             None if groups is None else _labels("groups", groups, m),
             None if time is None else _labels("time", time, m),
         )
-        rows = Rows(encoded, self._word_numbers(columns, m))
+        rows = Rows(encoded, self._word_numbers(inputs))
         table = Table(rows, targets, folds, _numbers(self.encoder_), self._sizes())
         fitted = fit_ensemble(
             table,
@@ -81,7 +82,7 @@ class TableModel(BaseEstimator):  # type: ignore[misc]
         self._keep(fitted, table, seed)
         return self
 
-    def _read_anew(self, X: Any, y: Any) -> tuple[Columns | None, Floats]:
+    def _read_anew(self, X: Any, y: Any) -> tuple[Columns | Floats, Floats]:
         """Learn how the inputs are encoded, and encode them."""
         if y is None:
             raise ValueError(
@@ -96,7 +97,7 @@ class TableModel(BaseEstimator):  # type: ignore[misc]
             names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(found.shape[1])])
             self.encoder_ = fit_matrix(found, names, None)
         self._words = _words_of(found, self.encoder_)
-        return (found if isinstance(found, Columns) else None), self._encoded(found, quiet=True)
+        return found, self._encoded(found, quiet=True)
 
     def _read(self, X: Any, reset: bool) -> Columns | Floats:
         if self._by_columns and reset:
@@ -117,22 +118,17 @@ class TableModel(BaseEstimator):  # type: ignore[misc]
         """Return how many words each column of many words has."""
         return tuple(len(words) for words in self._words.values())
 
-    def _word_numbers(self, columns: Columns | None, m: int) -> npt.NDArray[np.int64]:
+    def _word_numbers(self, inputs: Columns | Floats) -> npt.NDArray[np.int64]:
         """Return the numbers of the words in columns of many words, (m, c); -1 for a new word."""
-        numbers = np.empty((m, len(self._words)), np.int64)
-        for j, (name, words) in enumerate(self._words.items()):
-            assert columns is not None
-            place = {word: i for i, word in enumerate(words)}
-            numbers[:, j] = [place.get(word or "", -1) for word in as_text(columns[name]).tolist()]
-        return numbers
+        if not isinstance(inputs, Columns):
+            return np.empty((len(inputs), 0), np.int64)
+        return word_numbers(inputs, self._words)
 
     def _rows(self, X: Any) -> Rows:
         """Return new rows as the ensemble takes them."""
         check_is_fitted(self, "ensemble_")
-        found = self._read(X, reset=False)
-        encoded = self._encoded(found)
-        columns = found if isinstance(found, Columns) else None
-        return Rows(encoded, self._word_numbers(columns, len(encoded)))
+        inputs = self._read(X, reset=False)
+        return Rows(self._encoded(inputs), self._word_numbers(inputs))
 
     def _targets(self, y: Any, weights: Floats, m: int) -> tuple[Targets, tuple[float, float]]:
         raise NotImplementedError
