@@ -8,18 +8,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..network import Network
 from ..typing import Array
-from .columns import Column, Columns, columns, require
+from .columns import Column, Columns
 from .encoder import Encoder
 from .features import quoted
 from .model import TableModel, score
-from .reading import ReadOptions, read_all
 from .recipe import (
     Callback,
     Diverged,
@@ -39,7 +37,7 @@ from .score_errors import standard_errors
 from .settings import Choices, check, complete
 from .splits import Split
 from .target import Target, TargetEncoder
-from .word_orders import orders_of, with_orders
+from .training_table import read_to_train
 
 if TYPE_CHECKING:
     from ..training.checkpoints import Checkpoints
@@ -67,50 +65,22 @@ def fit_table(
     """
     choices = choices or Choices()
     check(choices)
-    paths = [os.fspath(one) for one in ([path] if isinstance(path, str | os.PathLike) else path)]
-    table = read_all(paths, read_options(choices))
-    for note in table.notes:
-        say(note)
-    names = table.table.column_names
-    for name in (target, *choices.category, *choices.number):
-        require(names, name, paths[0])
-    if target in choices.drop:
-        raise ValueError(f"the target {target!r} is also given to --drop: leave one of them out")
-    aside = {name for name in (choices.group, choices.weight) if name and name != target}
-    rows = columns(table.table, choices.drop).converted(choices.category, choices.number)
-    rows = with_orders(rows, orders_of(choices.order))
+    table = read_to_train(path, target, choices, say)
     return fit_columns(
-        rows.without(name for name in aside if name in rows),
+        table.rows,
         target,
         choices,
         say,
         callbacks,
-        source=Path(paths[0]).name,
+        source=table.source,
         checkpoint=checkpoint,
         resume=resume,
-        order=_other(table.table, target, choices.latest, "--latest", paths[0]),
-        group=_other(table.table, target, choices.group, "--group", paths[0]),
-        weight=_other(table.table, target, choices.weight, "--weight", paths[0]),
+        order=table.order,
+        group=table.group,
+        weight=table.weight,
         progress=progress,
         styles=table.styles,
     )
-
-
-def read_options(choices: Choices) -> ReadOptions:
-    """Return how choices want a file to be read."""
-    words = (*choices.category, *orders_of(choices.order))
-    kinds = dict.fromkeys(words, "text") | dict.fromkeys(choices.number, "number")
-    return ReadOptions(kinds=kinds, missing=choices.missing, encoding=choices.encoding)
-
-
-def _other(table: Any, target: str, name: str | None, option: str, path: str) -> Column | None:
-    """Return the column that an option names beside the target, if it names one."""
-    if name is None:
-        return None
-    require(table.column_names, name, path)
-    if name == target:
-        raise ValueError(f"{option} is the target {target!r} itself: name another column")
-    return columns(table.select([name]))[name]
 
 
 def fit_columns(

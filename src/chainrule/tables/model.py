@@ -1,11 +1,12 @@
-"""The table model: a network with the encoder of its inputs and the meaning of its outputs."""
+"""Models of tables: what they share, and the one that is a network with its encoders."""
 
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import numpy as np
 
@@ -36,7 +37,8 @@ class Predictions:
 
     ``values`` (m,): places of classes (int64), or numbers in the target's own units (float64).
     ``probabilities`` (m, number of classes), or None for regression. ``unlike`` (m,): whether a
-    row has a number beyond all those trained on.
+    row has a number beyond all those trained on. ``bounds`` (m, 2): the interval of each number, in
+    its own units, where one was asked for.
     """
 
     target: TargetEncoder
@@ -44,6 +46,7 @@ class Predictions:
     probabilities: Array | None
     warnings: list[str] = field(default_factory=list)
     unlike: Array = field(default_factory=lambda: np.empty(0, np.bool_))
+    bounds: Array | None = None
 
     @property
     def words(self) -> list[Any]:
@@ -53,14 +56,35 @@ class Predictions:
         return [self.target.classes[place] for place in self.values.tolist()]
 
 
-@dataclass(frozen=True, slots=True)
-class TableModel:
-    """A trained network with its encoders. ``record``: how it was trained, as JSON values."""
+class EncodedModel(ABC):
+    """A model of a table: whatever predicts, with the encoder of its inputs and its target.
 
-    network: Network
+    ``record``: how it was trained, as JSON values. The verbs of the command line take any.
+    """
+
+    __slots__ = ()
     encoder: Encoder
     target: TargetEncoder
-    record: Any = None
+    record: Any
+
+    @abstractmethod
+    def outputs(self, rows: Columns) -> tuple[Array, list[str]]:
+        """Return the outputs (m, n_L), as ``TargetEncoder`` reads them, and the warnings."""
+
+    @abstractmethod
+    def with_target(self, target: TargetEncoder) -> Self:
+        """Return the model with another meaning of its outputs, such as another threshold."""
+
+    @abstractmethod
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a model file; raises ValueError if ``path`` cannot be written to."""
+
+    def bounds(self, outputs: Array, share: float) -> Array:
+        """Return the bounds (m, 2) within which ``share`` of new numbers lie, in own units.
+
+        Raises ValueError for a model that knows of no out-of-fold errors, and for classes.
+        """
+        raise ValueError("--interval needs an ensemble, and this model is one network")
 
     def read(
         self,
@@ -123,18 +147,17 @@ class TableModel:
         settings = self.record.get("settings") if isinstance(self.record, dict) else None
         return settings.get("latest") if isinstance(settings, dict) else None
 
-    def outputs(self, rows: Columns) -> tuple[Array, list[str]]:
-        """Return the network's outputs (m, n_L) and the encoder's warnings."""
-        X, warnings = self.encoder.encode(rows, self.network.dtype)
-        return self.network.predict(X), warnings
+    def predict(self, rows: Columns, interval: float | None = None) -> Predictions:
+        """Predict the target of every row; raises ValueError as ``Encoder.encode`` does.
 
-    def predict(self, rows: Columns) -> Predictions:
-        """Predict the target of every row; raises ValueError as ``Encoder.encode`` does."""
+        ``interval``: see ``bounds``.
+        """
         outputs, warnings = self.outputs(rows)
         task = self.target.task
         probabilities = None if task == "regression" else probabilities_of(task, outputs)
         values, unlike = self.target.decode(outputs), self.encoder.unlike(rows)
-        return Predictions(self.target, values, probabilities, warnings, unlike)
+        bounds = None if interval is None else self.bounds(outputs, interval)
+        return Predictions(self.target, values, probabilities, warnings, unlike, bounds)
 
     def share_trained_on(self, rows: Columns) -> float:
         """Return the share of rows, with their target, that the model was trained on."""
@@ -153,6 +176,25 @@ class TableModel:
         true = self.target.values_of(rows[require(rows, self.target.name)])
         outputs, warnings = self.outputs(rows)
         return score(self.target, true, outputs), warnings
+
+
+@dataclass(frozen=True, slots=True)
+class TableModel(EncodedModel):
+    """A trained network with its encoders."""
+
+    network: Network
+    encoder: Encoder
+    target: TargetEncoder
+    record: Any = None
+
+    def outputs(self, rows: Columns) -> tuple[Array, list[str]]:
+        """Return the network's outputs (m, n_L) and the encoder's warnings."""
+        X, warnings = self.encoder.encode(rows, self.network.dtype)
+        return self.network.predict(X), warnings
+
+    def with_target(self, target: TargetEncoder) -> TableModel:
+        """Return the model with another meaning of its outputs."""
+        return replace(self, target=target)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a model file; raises ValueError if ``path`` cannot be written to."""

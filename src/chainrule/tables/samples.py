@@ -6,13 +6,14 @@ are codes become words, and a column that gives the answer away is told.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..training.defaults import validation_share
-from ..typing import Array
+from ..typing import Array, Rows
 from .columns import Column, Columns, as_numbers, require
 from .features import quoted
 from .recipe import Say
@@ -27,12 +28,25 @@ FEWEST_VALUES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Samples:
-    """Rows to train on, validate and test: columns, target, parts.
+class LabelledRows:
+    """A table's rows with their target, before they are split.
 
-    ``left_out``: names of columns with too few values. ``weights`` (m,): of rows, None for equal
+    ``left_out``: names of columns with too few values. ``order``: by which the latest rows are
+    held out. ``groups``: rows of one value stay together. ``weights`` (m,): of rows, None for equal
     ones.
     """
+
+    features: Columns
+    labels: Target
+    left_out: tuple[str, ...] = ()
+    order: Column | None = None
+    groups: Hashes | None = None
+    weights: Array | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Rows to train on, validate and test: columns, target, parts; see ``LabelledRows``."""
 
     features: Columns
     labels: Target
@@ -54,6 +68,27 @@ def prepare(
 
     Raises ValueError, in one sentence, for a table that cannot be trained with.
     """
+    known = label_rows(rows, target, choices, say, order, group, weight)
+    groups = known.groups
+    if groups is None and order is None:
+        groups = copies_together(known.features, say)
+    split = _split(known.labels, choices, known.order, groups)
+    features = judge_codes(
+        known.features, known.labels, split.train, choices.number, choices.seed, say
+    )
+    return Samples(features, known.labels, split, known.left_out, known.weights)
+
+
+def label_rows(
+    rows: Columns,
+    target: str,
+    choices: Choices,
+    say: Say,
+    order: Column | None = None,
+    group: Column | None = None,
+    weight: Column | None = None,
+) -> LabelledRows:
+    """Read a table's target, and leave out rows and columns that say nothing; see ``prepare``."""
     require(rows, target)
     if choices.skip_missing:
         rows, order, group, weight = _with_target(rows, target, (order, group, weight), say)
@@ -61,10 +96,8 @@ def prepare(
     say(labels.sentence)
     _say_rare(labels, say)
     features, left_out = _with_values(rows.without([target]), choices, say)
-    groups = _groups(features, group, order, say)
-    split = _split(rows.m, labels, choices, order, groups)
-    features = _judged(features, labels, split, choices, say)
-    return Samples(features, labels, split, left_out, _weights(weight))
+    groups = None if group is None else row_hashes([group], rows.m)
+    return LabelledRows(features, labels, left_out, order, groups, _weights(weight))
 
 
 def _say_rare(labels: Target, say: Say) -> None:
@@ -122,21 +155,16 @@ def _with_values(features: Columns, choices: Choices, say: Say) -> tuple[Columns
     return features.without(few), few
 
 
-def _groups(
-    features: Columns, group: Column | None, order: Column | None, say: Say
-) -> Hashes | None:
-    """Return what rows must be in one part: those of one group, or copies of one another."""
-    if group is not None:
-        return row_hashes([group], features.m)
-    groups = copies_of(features.values(), features.m) if order is None else None
+def copies_together(features: Columns, say: Say) -> Hashes | None:
+    """Return a hash of each row where many rows are copies, which must be in one part."""
+    groups = copies_of(features.values(), features.m)
     if groups is not None:
         say(f"{copies_count(groups)} rows are copies of others: equal rows are in one part")
     return groups
 
 
-def _split(
-    m: int, labels: Target, choices: Choices, order: Column | None, groups: Hashes | None
-) -> Split:
+def _split(labels: Target, choices: Choices, order: Column | None, groups: Hashes | None) -> Split:
+    m = len(labels.values)
     share = choices.validation_share
     validation = validation_share(m) if share is None else share
     classes = None if labels.task == "regression" else labels.values
@@ -168,18 +196,22 @@ def _check_classes(labels: Target, split: Split, where: str, option: str) -> Non
         )
 
 
-def _judged(features: Columns, labels: Target, split: Split, choices: Choices, say: Say) -> Columns:
-    """Return the columns with codes as words, and say which column gives the answer away."""
-    rows = split.train
+def judge_codes(
+    features: Columns, labels: Target, rows: Rows, numbers: Collection[str], seed: int, say: Say
+) -> Columns:
+    """Return the columns with codes as words, and say which column gives the answer away.
+
+    They are judged on ``rows``. Those of ``numbers`` stay numbers.
+    """
     meaning = TargetEncoder.fit(labels, rows)
-    judged = judge_columns(features.take(rows), labels.values[rows], meaning, choices.seed)
+    judged = judge_columns(features.take(rows), labels.values[rows], meaning, seed)
     answers = [one.name for one in judged if one.is_answer]
     if answers:
         say(
             f"warning: column {answers[0]!r} alone tells {labels.name!r} almost without error: if "
             f"it is not known beforehand, leave it out with --drop {quoted(answers[0])}"
         )
-    codes = [one for one in judged if one.is_code and one.name not in choices.number]
+    codes = [one for one in judged if one.is_code and one.name not in numbers]
     codes = [one for one in codes if features[one.name].kind == "integer"]
     for one in codes:
         say(
