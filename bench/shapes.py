@@ -4,7 +4,7 @@
 operations of its products at the peak of multiply-and-add, and the bytes that it must move at the
 bandwidth of a += s b over as many bytes as the step works on; both measured in the same run, on
 all cores. Each point is the better of 1 and 2 threads. `--write` puts the table of every point
-above 50 µs into docs/native.md and the curves into docs/images/shapes.svg.
+above 50 µs into docs/measuring.md and the curves into docs/images/shapes.svg.
 """
 
 from __future__ import annotations
@@ -209,7 +209,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--patience", type=float, default=40, help="seconds; see bench/cores.py")
     parser.add_argument("--axis", choices=["width", "batch", "depth"], help="one panel, no writing")
-    parser.add_argument("--write", action="store_true", help="into docs/native.md and its plot")
+    parser.add_argument("--write", action="store_true", help="into docs/measuring.md and its plot")
     given = parser.parse_args()
     cores = len(os.sched_getaffinity(0))
     near = Cores(given.patience)
@@ -232,7 +232,8 @@ def main() -> None:
     print(f"\n{told}\n")
     print("\n".join(table(points)))
     if given.write and given.axis is None:
-        replace_block(ROOT / "docs" / "native.md", "shapes", "\n".join([told, "", *table(points)]))
+        page = ROOT / "docs" / "measuring.md"
+        replace_block(page, "shapes", "\n".join([told, "", *table(points)]))
         plot(points, IMAGE)
 
 
