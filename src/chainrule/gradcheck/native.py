@@ -68,7 +68,7 @@ def native_passes_of(net: Model, passes: Passes) -> NativePasses | None:
     ):
         return None
     Y = np.ascontiguousarray(smooth(passes.Y, net.cost.settings.get("smoothing", 0)))
-    checker = native.checker(net.architecture, [_given(layer) for layer in passes.layers], Y)
+    checker = native.checker(net.architecture, [_arrays(layer) for layer in passes.layers], Y)
     core = NativePasses(checker, net.sizes, len(Y), native.threads_of(None))
     for l, layer in enumerate(passes.layers, 1):
         activations = np.empty(layer.z.shape)
@@ -80,7 +80,7 @@ def native_passes_of(net: Model, passes: Passes) -> NativePasses | None:
     return core
 
 
-def _given(layer: CachedLayer) -> tuple[Any, ...]:
+def _arrays(layer: CachedLayer) -> tuple[Any, ...]:
     mask = None if layer.mask is None else np.ascontiguousarray(layer.mask)
     arrays = [np.ascontiguousarray(x) for x in (layer.W.T, layer.b, layer.z, layer.a)]
     return (*arrays, mask, bool(layer.f.kinks), bool(layer.f.bends))

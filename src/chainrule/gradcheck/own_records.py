@@ -104,13 +104,13 @@ def _slopes(record: Activation, z: Array, a: Array) -> Estimate:
             best = new
             continue
         apart = np.abs(new.value - best.value) > new.bar + best.bar
-        kept = better(best, new)
+        earlier = better(best, new)
         take = apart & (rung < 1)
         best = Estimate(
-            np.where(take, new.value, kept.value),
-            np.where(take, new.bar, kept.bar),
-            kept.kinked,
-            kept.rounding,
+            np.where(take, new.value, earlier.value),
+            np.where(take, new.bar, earlier.bar),
+            earlier.kinked,
+            earlier.rounding,
         )
     assert best is not None
     return best

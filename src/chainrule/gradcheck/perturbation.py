@@ -213,8 +213,8 @@ class Perturbation(Passes):
             part = pairs[start : start + size]
             new, _ = self.look(l, part // n, part % n, h[part], noise, True, side)
             best = better(Estimate(*(x[part] for x in slopes)), new)
-            for kept, value in zip(slopes, best, strict=True):
-                kept[part] = value
+            for slope, value in zip(slopes, best, strict=True):
+                slope[part] = value
             if not progress.step(len(part)):
                 return False
         return True

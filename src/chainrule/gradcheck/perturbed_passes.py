@@ -154,9 +154,9 @@ class Passes:
             moved.met |= flips
             moved.where += [(int(r), l, int(units[r])) for r in np.flatnonzero(flips)[:8]]
         if layer.mask is not None:
-            kept = layer.mask[samples, units]
-            change = change * kept
-            moved.still |= kept == 0
+            mask = layer.mask[samples, units]
+            change = change * mask
+            moved.still |= mask == 0
         z_above: Array = above.W.T[units]
         z_above *= change[:, None]
         z_above += above.z[samples]

@@ -53,7 +53,7 @@ def leaves(
     nothing can be moved, ValueError for no parameters at all, for unknown names and for values that
     are not finite; each names the parameter.
     """
-    nodes = [(_named(name), path, value) for name, path, value in _walk(parameters, "", ())]
+    nodes = [(_named(name), path, value) for name, path, value in walk(parameters)]
     known = [name for name, _, _ in nodes]
     wanted, left_out = _selection(wrt, known, "wrt"), _selection(fixed, known, "fixed")
     checked: list[Leaf] = []
@@ -92,16 +92,21 @@ def _selection(names: Names, known: Sequence[str], setting: str) -> set[str]:
     return selected
 
 
-def _walk(node: Any, name: str, path: Path) -> Iterator[tuple[str, Path, Any]]:
+def walk(node: Any, name: str = "", path: Path = ()) -> Iterator[tuple[str, Path, Any]]:
+    """Yield the leaves of nested dictionaries, lists and tuples: name, keys that lead to it, value.
+
+    Names are spelt as in code, ``caches[0].h``, after the ``name`` of the container. A list of
+    numbers is a leaf.
+    """
     if isinstance(node, Mapping):
         for key, value in node.items():
             inner = f"{name}.{key}" if name else str(key)
-            yield from _walk(value, inner, (*path, key))
+            yield from walk(value, inner, (*path, key))
     elif isinstance(node, (list, tuple)) and not _is_array(node):
         for i, value in enumerate(node):
             if value is None and i == 0:
                 continue  # lists counted from 1, as net.W: their index 0 is None
-            yield from _walk(value, f"{name}[{i}]", (*path, i))
+            yield from walk(value, f"{name}[{i}]", (*path, i))
     else:
         yield name, path, node
 

@@ -62,10 +62,10 @@ def check_module(
     buffers = {name: b.detach().clone() for name, b in copied.named_buffers()}
 
     def J(parameters: Mapping[str, Any]) -> Any:
-        kept = {name: b.clone() for name, b in buffers.items()}
+        copies = {name: b.clone() for name, b in buffers.items()}
         _freeze(torch)
         inputs = (X64,) if loss is not None or y is None else (X64, y64)
-        out = torch.func.functional_call(copied, {**parameters, **kept}, inputs)
+        out = torch.func.functional_call(copied, {**parameters, **copies}, inputs)
         return out if loss is None else loss(out, y64)
 
     def cost(parameters: Mapping[str, Any]) -> Any:

@@ -57,8 +57,10 @@ def check_adjoint(
         error = _nonlinear(map_, word, ins, outs)
         off = max(off, error)
         bad = error > COARSE
-        said = f"off by {error:.1e} of its size: is it the map at one fixed point?" if bad else ""
-        lines.append(Part(f"{word} is linear", WRONG if bad else RIGHT, said))
+        sentence = (
+            f"off by {error:.1e} of its size: is it the map at one fixed point?" if bad else ""
+        )
+        lines.append(Part(f"{word} is linear", WRONG if bad else RIGHT, sentence))
     left = np.array([np.vdot(w, Jv) for w, Jv in zip(covectors, pushed, strict=True)][:count])
     right = np.array([np.vdot(Jw, v) for Jw, v in zip(pulled, vectors, strict=True)][:count])
     sizes = [
@@ -94,12 +96,12 @@ def _report(
             np.abs(right), np.abs(left), rtol=1e-6, atol=float(np.max(bar))
         )
         if k is not None:
-            said = factor_words(k, None)[1].replace("the gradient", "vjp's side")
-            said = said.replace("gradient =", "vjp's side =").replace("numerical", "jvp's")
-            report.diagnoses = [Diagnosis("constant factor", NAME, f"{said}.", "", False)]
+            sentence = factor_words(k, None)[1].replace("the gradient", "vjp's side")
+            sentence = sentence.replace("gradient =", "vjp's side =").replace("numerical", "jvp's")
+            report.diagnoses = [Diagnosis("constant factor", NAME, f"{sentence}.", "", False)]
         elif conjugate and not np.array_equal(np.sign(left), np.sign(right)):
-            said = "the two sides agree but for a sign: a conjugate is missing or too much."
-            report.diagnoses = [Diagnosis("conjugate", NAME, said, "", False)]
+            sentence = "the two sides agree but for a sign: a conjugate is missing or too much."
+            report.diagnoses = [Diagnosis("conjugate", NAME, sentence, "", False)]
     return report
 
 

@@ -125,8 +125,8 @@ def _explain(report: Report, inputs: Sequence[Shape]) -> None:
             turned = t.analytic * np.array([1.0, -1.0])
             room = 1e-5 * float(np.max(np.abs(t.numeric), initial=0.0)) + 2 * t.bar
             if np.all(np.abs(turned - t.numeric) <= room):
-                said = f"{t.name} is the conjugate of the right one."
-                report.diagnoses = [Diagnosis("conjugate", t.name, said, "", False)]
+                sentence = f"{t.name} is the conjugate of the right one."
+                report.diagnoses = [Diagnosis("conjugate", t.name, sentence, "", False)]
                 report.where = t.name
                 return
     report.where = ", ".join(t.name for t in report.tensors if t.count(WRONG))

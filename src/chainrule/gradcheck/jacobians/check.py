@@ -42,8 +42,8 @@ def check_jacobian(
     assert function.shape is not None
     value = _matrix(jac, function, args, kwargs)
     tolerance = _tolerance(function.resolution) if tolerance is None else tolerance
-    given = np.asarray(value)
-    slack = 4 * float(np.finfo(given.dtype).eps) if given.dtype.kind == "f" else 0.0
+    array = np.asarray(value)
+    slack = 4 * float(np.finfo(array.dtype).eps) if array.dtype.kind == "f" else 0.0
     flat = np.asarray(value, np.float64).reshape(function.f0.size, function.x.size)
     rng = np.random.default_rng(seed)
     numeric, bars, verdict = numeric_jacobian(function, flat, tolerance, slack, rng)
@@ -93,13 +93,13 @@ def _rows(tensor: Checked) -> list[Diagnosis]:
         lines = np.flatnonzero(wrong.any(axis=axis))
         if 0 < len(lines) < wrong.shape[1 - axis]:
             listed = ", ".join(map(str, lines[:6])) + (", ..." if len(lines) > 6 else "")
-            said = f"all wrong entries stand in the {word} {listed}"
+            sentence = f"all wrong entries stand in the {word} {listed}"
             part = np.take(np.arange(wrong.size).reshape(wrong.shape), lines, 1 - axis).ravel()
             a, n = tensor.analytic.ravel()[part], tensor.numeric.ravel()[part]
             k = float(np.vdot(a, n) / np.vdot(n, n)) if np.any(n) else 0.0
             fits = np.allclose(a, k * n, rtol=1e-4, atol=1e-4 * float(np.max(np.abs(a))))
-            said += f": there it is {k:.6g} × the numerical one." if fits else "."
-            return [Diagnosis("some lines", tensor.name, said, "", certain=False)]
+            sentence += f": there it is {k:.6g} × the numerical one." if fits else "."
+            return [Diagnosis("some lines", tensor.name, sentence, "", certain=False)]
     return []
 
 
@@ -169,9 +169,9 @@ def check_hessian(
     room = 1e-8 * np.maximum(np.abs(H), np.abs(H.T)) + 1e-10 * float(np.max(np.abs(H)))
     i = int(np.argmax(gap - room))
     a, b = divmod(i, n)
-    said = "" if gap.flat[i] <= room.flat[i] else f"H[{a}, {b}] = {H[a, b]:.6g}, H[{b}, {a}] = "
-    said += f"{H[b, a]:.6g}" if said else ""
-    report.parts = [Part("symmetric", WRONG if said else RIGHT, said)]
+    sentence = "" if gap.flat[i] <= room.flat[i] else f"H[{a}, {b}] = {H[a, b]:.6g}, H[{b}, {a}] = "
+    sentence += f"{H[b, a]:.6g}" if sentence else ""
+    report.parts = [Part("symmetric", WRONG if sentence else RIGHT, sentence)]
     if cost is not None:
         first = check_jacobian(
             cost, grad, point, args, tolerance=tolerance, seed=seed, name="gradient"

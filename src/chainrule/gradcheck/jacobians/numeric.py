@@ -27,7 +27,7 @@ def column(
     steps = STEPS if base == STEPS[0] else (base, base * 8, base / 8)
     for step in steps:
         h = float(power_of_two(np.array(step * unit)))
-        best = _kept(best, estimate(_values(f, j, h, STENCIL), f.f0, h, noise))
+        best = _shorter(best, estimate(_values(f, j, h, STENCIL), f.f0, h, noise))
         if settled(best):
             return best
     assert best is not None
@@ -43,7 +43,7 @@ def _side(f: VectorFunction, j: int, unit: float, noise: Array) -> Estimate:
     for step in SIDES:
         h = float(np.sign(unit) * power_of_two(np.array(step * abs(unit))))
         values = _values(f, j, h, (1, 2, 3, 4))
-        best = _kept(best, one_sided(values, f.f0, np.array(h), noise))
+        best = _shorter(best, one_sided(values, f.f0, np.array(h), noise))
     assert best is not None
     return best
 
@@ -71,7 +71,7 @@ def _values(f: VectorFunction, j: int, h: float, multiples: tuple[float, ...]) -
     return np.stack(rows)
 
 
-def _kept(best: Estimate | None, new: Estimate) -> Estimate:
+def _shorter(best: Estimate | None, new: Estimate) -> Estimate:
     return new if best is None else better(best, new)
 
 
@@ -90,20 +90,20 @@ def numeric_jacobian(
     numeric, bars = np.empty(analytic.shape), np.empty(analytic.shape)
 
     def settled(j: int) -> Callable[[Estimate], bool]:
-        def done(found: Estimate) -> bool:
+        def decided(slope: Estimate) -> bool:
             unit = scales[j] / rows
             verdict = decide(
-                analytic[:, j] * unit, found.value * unit, found.bar * unit, tolerance,
+                analytic[:, j] * unit, slope.value * unit, slope.bar * unit, tolerance,
                 slack * np.abs(analytic[:, j] * unit), 1.0,
             )  # fmt: skip
-            small = found.bar * unit <= tolerance
+            small = slope.bar * unit <= tolerance
             return bool(np.all((verdict == RIGHT) | ((verdict == UNDECIDABLE) & small)))
 
-        return done
+        return decided
 
     for j in range(analytic.shape[1]):
-        found = column(f, j, noise, settled(j))
-        numeric[:, j], bars[:, j] = found.value, found.bar
+        slope = column(f, j, noise, settled(j))
+        numeric[:, j], bars[:, j] = slope.value, slope.bar
     unit = scales / rows[:, None]
     size = np.maximum(rows, np.max(np.abs(np.nan_to_num(numeric)) * scales, axis=1, initial=0.0))
     unit = scales / size[:, None]

@@ -19,16 +19,16 @@ class TorchFunction:
     """
 
     def __init__(self, func: Callable[..., Any], inputs: Any) -> None:
-        given = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
-        self.func, self.given = func, tuple(given)
+        arguments = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
+        self.func, self.arguments = func, tuple(arguments)
         self.moving: list[bool] | None = None
-        self.asked = [i for i, x in enumerate(self.given) if _asks(x)]
+        self.asked = [i for i, x in enumerate(self.arguments) if _asks(x)]
         if not self.asked:
             raise ValueError("no input requires its gradient: set requires_grad=True on one")
         for i in self.asked:
-            if self.given[i].layout is not torch.strided:
+            if self.arguments[i].layout is not torch.strided:
                 raise TypeError(f"input {i} is sparse: give its values as a dense tensor")
-        self.tensors = [self.given[i].detach() for i in self.asked]
+        self.tensors = [self.arguments[i].detach() for i in self.asked]
         self.inputs = [
             Shape(f"input{i}", tuple(x.shape), x.is_complex())
             for i, x in zip(self.asked, self.tensors, strict=True)
@@ -52,24 +52,24 @@ class TorchFunction:
 
     def run(self, leaves: Sequence[Any]) -> list[Any]:
         """Return the differentiable outputs."""
-        arguments = list(self.given)
+        arguments = list(self.arguments)
         for i, leaf in zip(self.asked, leaves, strict=True):
             arguments[i] = leaf
         value = self.func(*arguments)
         outputs = value if isinstance(value, (tuple, list)) else (value,)
-        kept = [
+        outputs = [
             o
             for o in outputs
             if isinstance(o, torch.Tensor) and (o.is_floating_point() or o.is_complex())
         ]
-        if not kept:
+        if not outputs:
             raise ValueError("the function returned no tensor of floats: nothing to differentiate")
         # Outputs marked as not differentiable are left out, but for a function that has no other.
         if self.moving is None:
-            self.moving = [o.requires_grad for o in kept]
+            self.moving = [o.requires_grad for o in outputs]
         if any(self.moving):
-            kept = [o for o, moves in zip(kept, self.moving, strict=True) if moves]
-        return [o.to_dense() if o.layout is not torch.strided else o for o in kept]
+            outputs = [o for o, moves in zip(outputs, self.moving, strict=True) if moves]
+        return [o.to_dense() if o.layout is not torch.strided else o for o in outputs]
 
     def __call__(self, x: Array) -> Array:
         """Return the outputs at x as one vector; a backward pass may be inside the function."""
@@ -121,8 +121,8 @@ class TorchFunction:
         ]
         if not pairs:
             return np.zeros(len(self.x))
-        outs, given = zip(*pairs, strict=True)
-        grads = torch.autograd.grad(outs, leaves, given, retain_graph=True, allow_unused=True)
+        outs, cotangents = zip(*pairs, strict=True)
+        grads = torch.autograd.grad(outs, leaves, cotangents, retain_graph=True, allow_unused=True)
         return flatten(
             [
                 _like(np.zeros(tuple(leaf.shape)) if g is None else _numpy(g), leaf)

@@ -102,8 +102,8 @@ class VectorFunction:
         return np.maximum(SAFETY * np.asarray(levels), floor)
 
     def _level(self, tables: Sequence[Array]) -> float:
-        found = (noise_of(list(table)) for table in tables)
-        return next((level for level in found if level is not None), 0.0)
+        levels = (noise_of(list(table)) for table in tables)
+        return next((level for level in levels if level is not None), 0.0)
 
 
 def _real(x: Any) -> Array:

@@ -6,15 +6,12 @@ Whole numbers, truth values, strings and None pass through as they are.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..pytree import rebuild
+from ..pytree import Path, rebuild, walk
 from .frameworks import Call, Framework, framework_of
-from .outputs import spell, walk
-
-Path = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,7 @@ class Arguments:
 
     def double(self) -> Arguments:
         """Return the same arguments with every floating array in float64."""
-        wide = {path: self.framework.double(leaf) for path, leaf in walk(self.template)}
+        wide = {path: self.framework.double(leaf) for _, path, leaf in walk(self.template)}
         return replace(self, template=rebuild(self.template, wide))
 
     def moved(self, arrays: Sequence[Any]) -> Arguments:
@@ -77,13 +74,11 @@ def arguments_of(
         template = tuple(template)
     if not isinstance(template, (tuple, dict)):
         template = (template,)
-    leaves = list(walk(template))
-    framework = framework_of([leaf for _, leaf in leaves])
-    words: tuple[str, ...] = ()
-    if isinstance(template, tuple):
-        words = _parameters(function) or (_parameters(reference) if reference else ())
-    floats = [(path, leaf) for path, leaf in leaves if framework.floating(leaf)]
-    names = [_name(path, words) for path, _ in floats]
+    words = _parameters(function) or (_parameters(reference) if reference else ())
+    leaves = list(_leaves(template, words))
+    framework = framework_of([leaf for _, _, leaf in leaves])
+    floats = [(path, leaf) for _, path, leaf in leaves if framework.floating(leaf)]
+    names = [name for name, _, leaf in leaves if framework.floating(leaf)]
     picked = _picked(floats, names, wrt, framework)
     if not picked:
         raise ValueError("inputs hold no array of floats: there is no gradient to check")
@@ -133,9 +128,10 @@ def _parameters(function: Any) -> tuple[str, ...]:
     return tuple(words[1:] if words[:1] == ["ctx"] else words)
 
 
-def _name(path: Path, words: Sequence[str]) -> str:
-    first = path[0]
-    if isinstance(first, int):
-        head = words[first] if first < len(words) else f"input{first}"
-        return head + spell(path[1:]) if len(path) > 1 else head
-    return spell(path)
+def _leaves(template: Any, words: Sequence[str]) -> Iterator[tuple[str, Path, Any]]:
+    """Yield name, path and value of every leaf; positional arguments by the function's names."""
+    if isinstance(template, dict):
+        yield from walk(template)
+        return
+    for i, argument in enumerate(template):
+        yield from walk(argument, words[i] if i < len(words) else f"input{i}", (i,))

@@ -60,9 +60,9 @@ class Calls:
             shape = tuple(self.arguments.arrays[i].shape)
             one, other = (np.zeros(shape) if x is None else library.numbers(x) for x in (g, w))
             room = times * self._room(i, other)
-            said = difference_of(f"the gradient of {name}", one, other, room)
-            if said:
-                return said
+            sentence = difference_of(f"the gradient of {name}", one, other, room)
+            if sentence:
+                return sentence
         return ""
 
     def _room(self, i: int, wanted: Array) -> Array:
@@ -105,24 +105,24 @@ def upstream_layouts(calls: Calls) -> Iterator[Line]:
     library = calls.arguments.framework
     linear = calls.fresh()
     for word, upstream in calls.layouts(calls.upstream).items():
-        said = calls.difference(linear.pull(upstream), calls.plain.raw)
-        yield f"upstream gradient {word}", said, CONTIGUOUS
+        sentence = calls.difference(linear.pull(upstream), calls.plain.raw)
+        yield f"upstream gradient {word}", sentence, CONTIGUOUS
     spread = [library.spread(u) for u in calls.upstream]
     dense = [library.like(u, np.ones(tuple(u.shape))) for u in calls.upstream]
-    said = calls.difference(linear.pull(spread), linear.pull(dense))
-    yield "upstream gradient of stride 0 (from sum)", said, CONTIGUOUS
+    sentence = calls.difference(linear.pull(spread), linear.pull(dense))
+    yield "upstream gradient of stride 0 (from sum)", sentence, CONTIGUOUS
 
 
 def linearity(calls: Calls) -> Iterator[Line]:
     """A backward pass is linear in the upstream gradient: doubled it doubles, with 0 it is 0."""
     linear = calls.fresh()
     doubled = linear.pull([2 * u for u in calls.upstream])
-    said = calls.difference(doubled, [None if g is None else 2 * g for g in calls.plain.raw], 2)
+    sentence = calls.difference(doubled, [None if g is None else 2 * g for g in calls.plain.raw], 2)
     mend = "each term must hold the upstream gradient exactly once"
-    yield "upstream gradient doubled", said, mend
+    yield "upstream gradient doubled", sentence, mend
     nothing = linear.pull([0 * u for u in calls.upstream])
-    said = calls.difference(nothing, [None] * len(nothing), 0)
-    yield "upstream gradient zero", said, mend
+    sentence = calls.difference(nothing, [None] * len(nothing), 0)
+    yield "upstream gradient zero", sentence, mend
 
 
 def outputs_alone(calls: Calls) -> Iterator[Line]:
@@ -136,13 +136,13 @@ def outputs_alone(calls: Calls) -> Iterator[Line]:
     for i in range(count):
         alone = linear.pull([u if i == k else None for k, u in enumerate(calls.upstream)])
         zeros = linear.pull([u if i == k else 0 * u for k, u in enumerate(calls.upstream)])
-        said = calls.difference(zeros, alone)
-        yield f"output {i} alone, None for the others", said, mend
+        sentence = calls.difference(zeros, alone)
+        yield f"output {i} alone, None for the others", sentence, mend
         total = [
             a if t is None else t if a is None else t + a for t, a in zip(total, alone, strict=True)
         ]
-    said = calls.difference(total, calls.plain.raw, count)
-    yield "the outputs one by one, added up", said, mend
+    sentence = calls.difference(total, calls.plain.raw, count)
+    yield "the outputs one by one, added up", sentence, mend
 
 
 def twice(calls: Calls) -> Iterator[Line]:
@@ -155,17 +155,17 @@ def twice(calls: Calls) -> Iterator[Line]:
         calls.arguments.names[int(w.split()[1])] if w.startswith("input ") else w
         for w in linear.altered()
     ]
-    said = f"{', '.join(names)} has other values after the backward pass" if names else ""
-    yield "inputs and saved arrays unchanged", said, "work on a copy, not in place"
+    sentence = f"{', '.join(names)} has other values after the backward pass" if names else ""
+    yield "inputs and saved arrays unchanged", sentence, "work on a copy, not in place"
     changed = [
         k
         for k, (c, u) in enumerate(zip(copies, calls.upstream, strict=True))
         if not library.equal(c, u)
     ]
-    said = f"the upstream gradient of output {changed[0]} was written to" if changed else ""
-    yield "upstream gradient unchanged", said, "work on a copy, not in place"
-    said = calls.difference(linear.pull(calls.upstream), calls.plain.raw)
-    yield "backward twice", said, "keep what the forward pass saved as it is"
+    sentence = f"the upstream gradient of output {changed[0]} was written to" if changed else ""
+    yield "upstream gradient unchanged", sentence, "work on a copy, not in place"
+    sentence = calls.difference(linear.pull(calls.upstream), calls.plain.raw)
+    yield "backward twice", sentence, "keep what the forward pass saved as it is"
 
 
 def input_layouts(calls: Calls) -> Iterator[Line]:
@@ -179,14 +179,16 @@ def input_layouts(calls: Calls) -> Iterator[Line]:
         return
     for word, arrays in calls.layouts(arguments.arrays).items():
         linear = calls.fresh(arguments.moved(arrays))
-        said = ""
+        sentence = ""
         for k, out in enumerate(linear.outputs):
             if not library.equal(out, calls.plain.linear.outputs[k]):
                 wanted = calls.plain.outputs[k]
                 room = room_of(library.eps(out), wanted)
-                said = said or difference_of(f"output {k}", library.numbers(out), wanted, room)
-        said = said or calls.difference(linear.pull(calls.upstream), calls.plain.raw)
-        yield f"inputs {word}", said, CONTIGUOUS
+                sentence = sentence or difference_of(
+                    f"output {k}", library.numbers(out), wanted, room
+                )
+        sentence = sentence or calls.difference(linear.pull(calls.upstream), calls.plain.raw)
+        yield f"inputs {word}", sentence, CONTIGUOUS
 
 
 WAYS: Sequence[Callable[[Calls], Iterator[Line]]] = (
@@ -204,10 +206,10 @@ def call_parts(calls: Calls) -> list[Part]:
     for way in WAYS:
         lines = way(calls)
         try:
-            for name, said, mend in lines:
+            for name, sentence, mend in lines:
                 parts.append(
-                    Part(name, WRONG, f"wrong so, right otherwise: {said}; {mend}")
-                    if said
+                    Part(name, WRONG, f"wrong so, right otherwise: {sentence}; {mend}")
+                    if sentence
                     else Part(name, RIGHT)
                 )
         except Exception as error:  # whatever somebody's backward raises when called so

@@ -61,19 +61,21 @@ def check_kernel(
     if reference is not None and not callable(reference):
         raise TypeError(f"reference must be a function, not {type(reference).__name__}")
     arguments = arguments_of(fn, inputs, wrt, reference)
-    given = None if upstream is None else _listed(upstream)
+    upstream = None if upstream is None else _listed(upstream)
     with arguments.framework.steady():
-        kernel, used = run(arguments, fn, given, seed)
+        kernel, cotangents = run(arguments, fn, upstream, seed)
         random = arguments.framework.drawn()
         _finite_inputs(arguments)
         if sum(g.size for g in kernel.gradients) > LARGE:
             repeats = min(repeats, 1)
-        scatter = scatter_of(arguments, fn, kernel, used, repeats)
-        report = _compared(arguments, fn, reference, kernel, used, scatter, seed, seconds, progress)
+        scatter = scatter_of(arguments, fn, kernel, cotangents, repeats)
+        report = _compared(
+            arguments, fn, reference, kernel, cotangents, scatter, seed, seconds, progress
+        )
         report.subject = name or f"{arguments.framework.name} {_name(fn)}"
         report.parts = [*report.parts, *scatter.parts]
         if calls:
-            calling = Calls(arguments, fn, kernel, used, scatter.gradients)
+            calling = Calls(arguments, fn, kernel, cotangents, scatter.gradients)
             report.parts = [*report.parts, *call_parts(calling)]
     report.notes = [*report.notes, *scatter.notes, *_missing(kernel, report)]
     if random:
@@ -108,29 +110,32 @@ def _compared(
         report.stopped = work.stopped
         report.J = J
         return report
-    found = against_reference(arguments, kernel, reference, upstream, scatter.gradients, seed)
+    comparison = against_reference(arguments, kernel, reference, upstream, scatter.gradients, seed)
     dtypes = ", ".join(sorted({arguments.framework.dtype(a) for a in arguments.arrays}))
     report = Report(
         subject="",
         J=J,
-        tensors=[*found.outputs, *found.gradients],
-        parts=_hidden(found),
+        tensors=[*comparison.outputs, *comparison.gradients],
+        parts=_hidden(comparison),
         method=f"the reference in float64; measuring stick: the reference in {dtypes}",
         evaluations=4,
-        notes=found.notes,
+        notes=comparison.notes,
     )
-    wrong = [t for t in found.gradients if t.count(WRONG)]
-    report.where = ", ".join(t.name for t in (*found.outputs, *found.gradients) if t.count(WRONG))
-    if wrong and not any(t.count(WRONG) for t in found.outputs):
+    wrong = [t for t in comparison.gradients if t.count(WRONG)]
+    report.where = ", ".join(
+        t.name for t in (*comparison.outputs, *comparison.gradients) if t.count(WRONG)
+    )
+    if wrong and not any(t.count(WRONG) for t in comparison.outputs):
         report.diagnoses = list(diagnoses(wrong, _clues(arguments, upstream)))
     return report
 
 
-def _hidden(found: Comparison) -> list[Part]:
-    if not found.hidden:
+def _hidden(comparison: Comparison) -> list[Part]:
+    if not comparison.hidden:
         return [Part("errors below the bars, taken together", RIGHT)]
     return [
-        Part("errors below the bars, taken together", WRONG, h.sentence) for h in found.hidden[:2]
+        Part("errors below the bars, taken together", WRONG, h.sentence)
+        for h in comparison.hidden[:2]
     ]
 
 
@@ -204,6 +209,6 @@ def _listed(upstream: Any) -> list[Any]:
 
 def _name(fn: Any) -> str:
     owner = getattr(fn, "__self__", None)
-    named = owner if isinstance(owner, type) else fn
-    name = str(getattr(named, "__name__", type(fn).__name__))
+    subject = owner if isinstance(owner, type) else fn
+    name = str(getattr(subject, "__name__", type(fn).__name__))
     return "function" if name == "<lambda>" else name

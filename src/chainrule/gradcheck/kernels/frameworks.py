@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...typing import Array
+from ..pytree import walk
 
 # A function of the checked arrays alone, with every other argument filled in.
 Call = Callable[[Sequence[Any]], Any]
@@ -87,6 +88,20 @@ class Framework(Protocol):
 
     def width(self, on: bool) -> AbstractContextManager[Any]:
         """Let float64 be used inside, where a library has to be asked."""
+
+
+def floating_outputs(framework: Framework, value: Any) -> list[Any]:
+    """Return the floating arrays among what a function returned, in whatever container.
+
+    Raises TypeError, in one sentence, where there is none.
+    """
+    arrays = [leaf for _, _, leaf in walk(value) if framework.floating(leaf)]
+    if not arrays:
+        what = "nothing" if value is None else f"{type(value).__name__} without a floating array"
+        raise TypeError(
+            f"the function returned {what}: it must return {framework.name} arrays of floats"
+        )
+    return arrays
 
 
 KNOWN: Sequence[tuple[str, str]] = (("torch", ".torch"), ("jax", ".jax"))

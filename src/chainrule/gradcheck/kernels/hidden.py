@@ -104,7 +104,7 @@ def _share(
 def _sum(x: Array, y: Array | None, axis: tuple[int, ...]) -> Array:
     """Return the sum of x y over some axes, without an array of the products."""
     letters = "abcdefghijklmnop"[: x.ndim]
-    kept = "".join(c for i, c in enumerate(letters) if i not in axis)
+    rest = "".join(c for i, c in enumerate(letters) if i not in axis)
     if y is None:
         return np.asarray(np.sum(x, axis=axis))
-    return np.asarray(np.einsum(f"{letters},{letters}->{kept}", x, y))
+    return np.asarray(np.einsum(f"{letters},{letters}->{rest}", x, y))

@@ -11,8 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...typing import Array
-from .frameworks import Call
-from .outputs import floating_outputs
+from .frameworks import Call, floating_outputs
 
 
 class JaxLinear:
@@ -22,16 +21,16 @@ class JaxLinear:
         def outputs(*leaves: Any) -> tuple[Any, ...]:
             return tuple(floating_outputs(FRAMEWORK, call(leaves)))
 
-        found, self._pull = jax.vjp(outputs, *arrays)
-        self.outputs = list(found)
+        values, self._pull = jax.vjp(outputs, *arrays)
+        self.outputs = list(values)
 
     def pull(self, upstream: Sequence[Any]) -> list[Any]:
         """Return the gradients; an output without an upstream gradient is given zeros."""
-        given = tuple(
+        cotangents = tuple(
             jnp.zeros_like(out) if u is None else u
             for out, u in zip(self.outputs, upstream, strict=True)
         )
-        return list(self._pull(given))
+        return list(self._pull(cotangents))
 
     def altered(self) -> list[str]:
         """Nothing: arrays of JAX cannot be written to."""

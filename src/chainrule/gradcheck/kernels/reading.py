@@ -20,7 +20,7 @@ from ..verdicts import WRONG, Checked
 MOST = 0.999
 # Where a line is right, its errors are this share of their bars at most: rounding, no mistake.
 QUIET = 0.3
-SAID = tuple[str, str, str]
+Reading = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +60,15 @@ def _snapped(k: float, t: Checked, clues: Clues) -> float:
     return near if abs(k / near - 1) <= min(max(room / 4, 1e-4), 0.02) else k
 
 
-def _constant(t: Checked, clues: Clues) -> SAID | None:
+def _constant(t: Checked, clues: Clues) -> Reading | None:
     k = factor(t)
     if k is None:
         return None
-    bug, said = factor_words(_snapped(k, t, clues), clues.samples, set(t.shape))
-    return bug, f"{t.name}: {said}.".replace("numerical", "reference"), ""
+    bug, sentence = factor_words(_snapped(k, t, clues), clues.samples, set(t.shape))
+    return bug, f"{t.name}: {sentence}.".replace("numerical", "reference"), ""
 
 
-def _zero(t: Checked, clues: Clues) -> SAID | None:
+def _zero(t: Checked, clues: Clues) -> Reading | None:
     if np.any(t.analytic != 0):
         return None
     return (
@@ -78,16 +78,16 @@ def _zero(t: Checked, clues: Clues) -> SAID | None:
     )
 
 
-def _transposed(t: Checked, clues: Clues) -> SAID | None:
+def _transposed(t: Checked, clues: Clues) -> Reading | None:
     if t.analytic.ndim < 2 or t.shape[-1] != t.shape[-2]:
         return None
     if not fits(np.swapaxes(t.analytic, -1, -2), t.numeric, t.bar):
         return None
-    said = f"the gradient of {t.name} is transposed."
-    return "transposed", said, f"d{t.name} = (what it is now).T"
+    sentence = f"the gradient of {t.name} is transposed."
+    return "transposed", sentence, f"d{t.name} = (what it is now).T"
 
 
-def _array_factor(t: Checked, clues: Clues) -> SAID | None:
+def _array_factor(t: Checked, clues: Clues) -> Reading | None:
     """A whole array is a factor too much or too little: upstream twice, a weight forgotten."""
     forms = dict(clues.arrays)
     if clues.upstream is not None:
@@ -109,7 +109,7 @@ def _array_factor(t: Checked, clues: Clues) -> SAID | None:
     return None
 
 
-def _line_term(t: Checked, clues: Clues) -> SAID | None:
+def _line_term(t: Checked, clues: Clues) -> Reading | None:
     """A term that is the same along a row, or follows the argument there: a mean is missing."""
     if t.analytic.ndim < 2 or t.shape[-1] < 4 or not np.isfinite(t.analytic).all():
         return None
@@ -149,7 +149,7 @@ def _line_term(t: Checked, clues: Clues) -> SAID | None:
     return None
 
 
-def _lines(t: Checked, clues: Clues) -> SAID | None:
+def _lines(t: Checked, clues: Clues) -> Reading | None:
     """Some rows or columns wrong and all others right: an index, a block's remainder."""
     if t.analytic.ndim < 1 or t.analytic.size < 4:
         return None
@@ -184,7 +184,7 @@ def _lines(t: Checked, clues: Clues) -> SAID | None:
     return None
 
 
-READINGS: Sequence[Callable[[Checked, Clues], SAID | None]] = (
+READINGS: Sequence[Callable[[Checked, Clues], Reading | None]] = (
     _zero,
     _constant,
     _transposed,
@@ -200,6 +200,6 @@ def diagnoses(tensors: Sequence[Checked], clues: Clues) -> Iterator[Diagnosis]:
         if not t.count(WRONG):
             continue
         with np.errstate(all="ignore"):
-            said = next((s for s in (r(t, clues) for r in READINGS) if s is not None), None)
-        if said is not None:
-            yield Diagnosis(said[0], t.name, said[1], said[2], certain=False)
+            reading = next((s for s in (r(t, clues) for r in READINGS) if s is not None), None)
+        if reading is not None:
+            yield Diagnosis(reading[0], t.name, reading[1], reading[2], certain=False)

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 
 from ...typing import Array
-from .frameworks import Call
-from .outputs import floating_outputs
+from .frameworks import Call, floating_outputs
 
 SEED = 0
 
@@ -43,8 +42,10 @@ class TorchLinear:
         ]
         if not pairs:
             return [None] * len(self.leaves)
-        outs, given = zip(*pairs, strict=True)
-        grads = torch.autograd.grad(outs, self.leaves, given, retain_graph=True, allow_unused=True)
+        outs, cotangents = zip(*pairs, strict=True)
+        grads = torch.autograd.grad(
+            outs, self.leaves, cotangents, retain_graph=True, allow_unused=True
+        )
         return list(grads)
 
     def altered(self) -> list[str]:

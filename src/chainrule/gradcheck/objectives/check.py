@@ -147,16 +147,16 @@ def _order(
     if flat and reads(other):
         words = {"C": "row by row", "F": "class by class"}
         mend = "grad.T.ravel()" if style.order == "F" else "grad as (n, k)"
-        said = (
+        sentence = (
             f"the entries come {words[other]}, and {style.name} reads them {words[style.order]}: "
             f"return {style.example} ({mend} of the array of rows)"
         )
-        return other, [Part("order of rows and classes", WRONG, said)]
-    said = (
+        return other, [Part("order of rows and classes", WRONG, sentence)]
+    sentence = (
         "grad of a row moves with the scores of other rows (a ranking, or a mean over all): hess "
         "is compared with the slope along all rows together"
     )
-    return style.order, [Part("each row depends on its own scores", UNDECIDABLE, said)]
+    return style.order, [Part("each row depends on its own scores", UNDECIDABLE, sentence)]
 
 
 def _resolution(grad: Array) -> float:
@@ -168,9 +168,11 @@ def _resolution(grad: Array) -> float:
 def _diagnoses(
     tensors: list[Checked], grad: Array, y: Array, raw: Array, weight: Array | None
 ) -> list[Diagnosis]:
-    found = []
+    diagnoses = []
     for t in tensors:
         if t.count(WRONG):
-            read = read_hess(t, grad, y, raw) if t.name == "hess" else read_grad(t, y, raw, weight)
-            found += [read] if read is not None else []
-    return found
+            diagnosis = (
+                read_hess(t, grad, y, raw) if t.name == "hess" else read_grad(t, y, raw, weight)
+            )
+            diagnoses += [diagnosis] if diagnosis is not None else []
+    return diagnoses

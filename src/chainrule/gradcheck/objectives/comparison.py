@@ -24,20 +24,20 @@ def slope_of(
     value, bar = np.empty(raw.shape), np.empty(raw.shape)
     full, full_bar = np.empty((rows, classes, classes)), np.empty((rows, classes, classes))
     for c in range(classes):
-        found, _ = slopes(grad, raw, c, resolution)
-        value[:, c], bar[:, c] = found.value[:, c], found.bar[:, c]
-        full[:, :, c], full_bar[:, :, c] = found.value, found.bar
+        slope, _ = slopes(grad, raw, c, resolution)
+        value[:, c], bar[:, c] = slope.value[:, c], slope.bar[:, c]
+        full[:, :, c], full_bar[:, :, c] = slope.value, slope.bar
     gap = np.abs(full - np.swapaxes(full, 1, 2)) - full_bar - np.swapaxes(full_bar, 1, 2)
     off = gap > 1e-4 * max(float(np.max(np.abs(full))), 1e-300)
-    said = ""
+    sentence = ""
     if off.any():
         i, a, b = (int(k) for k in np.argwhere(off)[0])
-        said = (
+        sentence = (
             f"in row {i} dgrad[{a}]/dscore[{b}] = {full[i, a, b]:.5g} and dgrad[{b}]/dscore[{a}] = "
             f"{full[i, b, a]:.5g}: no loss has such a gradient"
         )
     return (value, bar), Part(
-        "grad is a gradient (symmetric slopes)", WRONG if said else RIGHT, said
+        "grad is a gradient (symmetric slopes)", WRONG if sentence else RIGHT, sentence
     )
 
 
@@ -83,19 +83,19 @@ def grad_of(
 
     def value(s: Array) -> Array:
         try:
-            found = np.asarray(loss(y, s.reshape(scores_shape)), np.float64)
+            losses = np.asarray(loss(y, s.reshape(scores_shape)), np.float64)
         except Exception as error:  # whatever somebody's function can raise
             first = (str(error).strip().splitlines() or ["no message"])[0]
             raise ValueError(f"the loss raised {type(error).__name__}: {first}") from error
-        if found.size not in (1, len(raw)):
-            raise ValueError(f"the loss must be one number or one a row, not {found.shape}")
-        return found.reshape(-1)
+        if losses.size not in (1, len(raw)):
+            raise ValueError(f"the loss must be one number or one a row, not {losses.shape}")
+        return losses.reshape(-1)
 
     numeric, bar = np.full(raw.shape, np.nan), np.full(raw.shape, np.inf)
     if value(raw).size == len(raw):
         for c in range(raw.shape[1]):
-            found, _ = slopes(lambda s: value(s) * w, raw, c, 2.0**-52)
-            numeric[:, c], bar[:, c] = found.value, found.bar
+            slope, _ = slopes(lambda s: value(s) * w, raw, c, 2.0**-52)
+            numeric[:, c], bar[:, c] = slope.value, slope.bar
     else:
         _by_entries(value, raw, numeric, bar)
     verdict = decide(grad, numeric, bar, tolerance, others=float(np.max(np.abs(grad), initial=0.0)))
@@ -115,5 +115,5 @@ def _by_entries(value: Callable[[Array], Array], raw: Array, numeric: Array, bar
                 moved[i, c] = s[0, 0]
                 return value(moved)
 
-            found, _ = slopes(one, raw[i : i + 1, c : c + 1], 0, 2.0**-52)
-            numeric[i, c], bar[i, c] = found.value[0], found.bar[0]
+            slope, _ = slopes(one, raw[i : i + 1, c : c + 1], 0, 2.0**-52)
+            numeric[i, c], bar[i, c] = slope.value[0], slope.bar[0]

@@ -46,11 +46,11 @@ def _positive(hess: Array) -> Part:
     below = int(np.count_nonzero(hess < 0))
     if below:
         i = int(np.argmin(hess))
-        said = (
+        sentence = (
             f"{below} of {hess.size} entries are below 0 (the least {hess.flat[i]:.4g} in row "
             f"{i // hess.shape[1]}): a leaf then steps uphill; use np.maximum(hess, 1e-6)"
         )
-        return Part(name, WRONG, said)
+        return Part(name, WRONG, sentence)
     zero = int(np.count_nonzero(hess == 0))
     if zero == hess.size:
         return Part(name, WRONG, "hess is 0 throughout: a leaf's step is -sum(grad) / 0")
@@ -87,5 +87,5 @@ def _large(values: tuple[Array, Array]) -> Part:
     bad = [w for w, v in zip(("grad", "hess"), values, strict=True) if not np.isfinite(v).all()]
     if not bad:
         return Part(f"finite at scores of ±{LARGE:g}", RIGHT)
-    said = f"{' and '.join(bad)} overflow: work with exp(-abs(score)), or cut the scores"
-    return Part(f"finite at scores of ±{LARGE:g}", UNDECIDABLE, said)
+    sentence = f"{' and '.join(bad)} overflow: work with exp(-abs(score)), or cut the scores"
+    return Part(f"finite at scores of ±{LARGE:g}", UNDECIDABLE, sentence)

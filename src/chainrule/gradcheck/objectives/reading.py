@@ -15,13 +15,15 @@ def read_hess(t: Checked, grad: Array, y: Array, raw: Array) -> Diagnosis | None
     one = raw[:, 0] if raw.shape[1] == 1 else None
     k = ratio(t)
     if k is not None:
-        bug, said = factor_words(k, len(y))
+        bug, sentence = factor_words(k, len(y))
         if bug == "sign":
-            said = "hess = -1 × the slope of grad: the sign of grad, or of hess, is turned around"
-        said = said.replace("the gradient", "hess").replace("gradient =", "hess =")
-        said = said.replace("the numerical one", "the slope of grad")
-        said = said.replace("numerical", "the slope of grad")
-        return Diagnosis(bug, "hess", f"{said}.", "", False)
+            sentence = (
+                "hess = -1 × the slope of grad: the sign of grad, or of hess, is turned around"
+            )
+        sentence = sentence.replace("the gradient", "hess").replace("gradient =", "hess =")
+        sentence = sentence.replace("the numerical one", "the slope of grad")
+        sentence = sentence.replace("numerical", "the slope of grad")
+        return Diagnosis(bug, "hess", f"{sentence}.", "", False)
     if one is not None and np.allclose(grad[:, 0], one - y) and not np.allclose(t.analytic, 1):
         return Diagnosis(
             "score taken for a probability",
@@ -56,9 +58,9 @@ def read_grad(t: Checked, y: Array, raw: Array, weight: Array | None) -> Diagnos
     """Explain a gradient that is not the derivative of the loss."""
     k = ratio(t)
     if k is not None:
-        bug, said = factor_words(k, len(y))
-        said = said.replace("the gradient", "grad").replace("gradient =", "grad =")
-        return Diagnosis(bug, "grad", f"{said}.".replace("numerical", "the loss's"), "", False)
+        bug, sentence = factor_words(k, len(y))
+        sentence = sentence.replace("the gradient", "grad").replace("gradient =", "grad =")
+        return Diagnosis(bug, "grad", f"{sentence}.".replace("numerical", "the loss's"), "", False)
     a, n = t.analytic, t.numeric
     if weight is not None and np.allclose(a * weight[:, None], n, rtol=1e-5, atol=1e-9):
         return Diagnosis(
@@ -96,6 +98,8 @@ def side(t: Checked, y: Array, raw: Array) -> Diagnosis | None:
             place = f"for y = {inside[0]:g} alone"
         else:
             continue
-        said = f"{t.name} is wrong {place}, and right elsewhere: that case is missing or cut off."
-        return Diagnosis("one side", t.name, said, "", False)
+        sentence = (
+            f"{t.name} is wrong {place}, and right elsewhere: that case is missing or cut off."
+        )
+        return Diagnosis("one side", t.name, sentence, "", False)
     return None

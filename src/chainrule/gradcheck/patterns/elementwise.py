@@ -95,7 +95,7 @@ def mask(t: Checked, evidence: Evidence) -> Finding | None:
     a, n = t.analytic, t.numeric
     largest = float(np.max(np.abs(n), initial=0.0))
     still = np.abs(n) <= 2 * t.bar + 1e-9 * largest
-    off, kept = still & (t.verdict == WRONG), ~still
+    off, active = still & (t.verdict == WRONG), ~still
     if not off.any() or float(np.max(t.bar)) > 1e-4 * float(np.max(np.abs(a))):
         return None
     if still.all():
@@ -105,10 +105,10 @@ def mask(t: Checked, evidence: Evidence) -> Finding | None:
             "it away (the mean of a normalisation, softmax's sum, dead units, a mask).",
             f"d{t.name} = 0",
         )
-    if off.sum() < 3 or kept.sum() < 3:
+    if off.sum() < 3 or active.sum() < 3:
         return None
-    k = float(np.vdot(a[kept], n[kept])) / float(np.vdot(n[kept], n[kept]))
-    if np.max(np.abs(a - k * n)[kept]) > FITS * np.max(np.abs(a[kept])) or k <= 0:
+    k = float(np.vdot(a[active], n[active])) / float(np.vdot(n[active], n[active]))
+    if np.max(np.abs(a - k * n)[active]) > FITS * np.max(np.abs(a[active])) or k <= 0:
         return None
     scaled = abs(k - 1) > 1e-4
     also = f"; elsewhere gradient = {k:.6g} × numerical: so is a scale" if scaled else ""

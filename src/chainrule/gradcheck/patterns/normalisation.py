@@ -41,11 +41,11 @@ def _lines(t: Checked) -> Iterator[tuple[tuple[int, ...], str, Array, Array, Arr
     assert t.parameter is not None
     for axes, kind in LINES.get(t.analytic.ndim, ()):
         count = int(np.prod([t.shape[k] for k in axes]))
-        kept = [
+        lines = [
             np.moveaxis(v, axes, range(-len(axes), 0)).reshape(-1, count)
             for v in (t.parameter, t.analytic, t.numeric)
         ]
-        yield axes, kind, kept[0], kept[1], kept[2]
+        yield axes, kind, lines[0], lines[1], lines[2]
 
 
 def _axis(t: Checked, axes: tuple[int, ...]) -> str:

@@ -68,12 +68,16 @@ def _cost(model: Any, inputs: Sequence[Any], loss: Any) -> Any:
 
 def _functions(root: Any) -> list[Any]:
     """Return the custom functions of a graph."""
-    found: list[Any] = []
+    functions: list[Any] = []
     for node in _nodes(root):
         owner = getattr(node, "_forward_cls", None)
-        if owner is not None and owner not in found and not owner.__module__.startswith("torch."):
-            found.append(owner)
-    return found
+        if (
+            owner is not None
+            and owner not in functions
+            and not owner.__module__.startswith("torch.")
+        ):
+            functions.append(owner)
+    return functions
 
 
 def _leaves(root: Any) -> list[Any]:
@@ -95,7 +99,7 @@ def _nodes(root: Any) -> Iterator[Any]:
 def _watched(functions: Sequence[Any]) -> Iterator[list[Visit]]:
     """Record every call of these functions while inside; visits come in the backward's order."""
     visits: list[Visit] = []
-    kept = [
+    originals = [
         (function, name, function.__dict__[name])
         for function in functions
         for name in ("forward", "setup_context", "backward")
@@ -110,7 +114,7 @@ def _watched(functions: Sequence[Any]) -> Iterator[list[Visit]]:
     try:
         yield visits
     finally:
-        for function, name, method in kept:
+        for function, name, method in originals:
             setattr(function, name, method)
 
 
