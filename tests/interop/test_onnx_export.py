@@ -211,3 +211,20 @@ def test_activations_far_from_zero(name: str, dtype: str) -> None:
     X = np.array([[-80.0], [-20.0], [-1.0], [0.0], [1.0], [20.0], [80.0]], dtype)
     found = session(export.to_onnx(net, X=X)).run(None, {"X": X})[0]
     np.testing.assert_allclose(found, net.predict(X), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["constant_0", "where_6", "isnan_0", "variable"])
+def test_a_column_called_like_a_node(name: str) -> None:
+    frame = pd.DataFrame({name: [1.0, 2.0, 3.0, None] * 10, "b": [1.0, 2.0, 3.0, 5.0] * 10})
+    fitted = BackpropClassifier(max_iter=1, random_state=0).fit(frame, [0, 1, 1, 0] * 10)
+    probabilities = session(export.to_onnx(fitted)).run(
+        ["probabilities"], {n: frame[n].to_numpy()[:, None] for n in frame}
+    )[0]
+    np.testing.assert_allclose(probabilities, fitted.predict_proba(frame), atol=1e-6)
+
+
+def test_a_column_called_like_an_output_is_refused_in_one_sentence() -> None:
+    frame = pd.DataFrame({"label": [1.0, 2.0, 3.0, None] * 10})
+    fitted = BackpropClassifier(max_iter=1, random_state=0).fit(frame, [0, 1, 1, 0] * 10)
+    with pytest.raises(ValueError, match="cannot name an input 'label', as an output is called so"):
+        export.to_onnx(fitted)

@@ -99,6 +99,11 @@ class TableModel(BaseEstimator):  # type: ignore[misc]
         self._words = _words_of(found, self.encoder_)
         return found, self._encoded(found, quiet=True)
 
+    def read_inputs(self, X: Any) -> Columns | Floats:
+        """Return X by named columns or as a matrix (m, n), as the encoder takes it."""
+        check_is_fitted(self, "ensemble_")
+        return self._read(X, reset=False)
+
     def _read(self, X: Any, reset: bool) -> Columns | Floats:
         if self._by_columns and reset:
             return as_categories(read_columns(self, X, None), self.categorical_features)
@@ -126,8 +131,7 @@ class TableModel(BaseEstimator):  # type: ignore[misc]
 
     def _rows(self, X: Any) -> Rows:
         """Return new rows as the ensemble takes them."""
-        check_is_fitted(self, "ensemble_")
-        inputs = self._read(X, reset=False)
+        inputs = self.read_inputs(X)
         return Rows(self._encoded(inputs), self._word_numbers(inputs))
 
     def _targets(self, y: Any, weights: Floats, m: int) -> tuple[Targets, tuple[float, float]]:

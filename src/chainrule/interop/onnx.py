@@ -15,7 +15,9 @@ from ..files.atomic import write_atomically
 from ..network import Network
 from ..tables.columns import Columns
 from ..tables.model import TableModel
-from .onnx_check import Exported, Meaning, compare
+from ..tabular import TableEnsemble
+from .onnx_check import OUTPUT_NAMES, Exported, Meaning, compare
+from .onnx_ensemble import write_ensemble
 from .onnx_graph import (
     IR_VERSION,
     ML,
@@ -34,9 +36,10 @@ from .onnx_graph import (
 def to_onnx(model: Any, path: str | os.PathLike[str] | None = None, X: Any = None) -> bytes:
     """Return a model as the bytes of an ONNX file, and write it to ``path`` if given.
 
-    ``model``: a fitted ``BackpropClassifier`` or ``BackpropRegressor``, a ``TableModel`` (what
-    ``chainrule train`` saves), or a ``Network``. ``X``: data on which to compare the export with
-    our own prediction, as the model takes it; None: random rows in the range trained on.
+    ``model``: a fitted ``BackpropClassifier``, ``BackpropRegressor``, ``TableClassifier`` or
+    ``TableRegressor``, a ``TableModel`` (what ``chainrule train`` saves), or a ``Network``.
+    ``X``: data on which to compare the export with our own prediction, as the model takes it;
+    None: random rows in the range trained on.
 
     Inputs: "X" (N, n), double where it is standardised, else of the network's dtype; or, where
     columns are encoded, one (N, 1) for each column by its name, numbers and truth values as double
@@ -76,6 +79,8 @@ def exported_of(model: Any) -> Exported:
         ends = (target.low, target.high) if isfinite(target.low) else None
         coding = (target.mean, target.scale, ends)
         return Exported(model.network, model.encoder, True, meaning, classes, *coding)
+    if hasattr(model, "ensemble_"):
+        return _of_table_estimator(model)
     if not hasattr(model, "network_"):
         raise TypeError(
             "to_onnx takes a fitted estimator, a TableModel or a Network, not "
@@ -86,6 +91,13 @@ def exported_of(model: Any) -> Exported:
         return Exported(*parts, "numbers", None, model.y_mean_, model.y_scale_)
     each = model.network_.cost.target == "probability" and model.n_outputs_ > 1
     return Exported(*parts, "labels" if each or model.multilabel_ else "classes", model.classes_)
+
+
+def _of_table_estimator(model: Any) -> Exported:
+    classes, (mean, scale) = getattr(model, "classes_", None), model._scale
+    meaning: Meaning = "numbers" if classes is None else "classes"
+    parts = (model.ensemble_, model.encoder_, model._by_columns)
+    return Exported(*parts, meaning, classes, mean, scale, words=model._words)
 
 
 def _rows(model: Any, X: Any) -> Any:
@@ -103,15 +115,25 @@ def _inputs(g: Graph, exported: Exported) -> tuple[list[Any], str]:
         # What is standardised is given in double: far from 0, float would lose the differences.
         number = helper.np_dtype_to_tensor_dtype(g.dtype)
         kind = number if exported.encoder is None else int(TensorProto.DOUBLE)
-        inputs = [info("X", kind, ["N", exported.network.sizes[0]])]
+        inputs = [info("X", kind, ["N", exported.n_in])]
         return inputs, write_matrix_encoder(g, exported.encoder, "X")
     features = exported.encoder.features
-    names = [f.name for f in features]
-    if "" in names:
-        raise ValueError("ONNX cannot name an input '': give that column of the table a name")
+    names = exported.columns
     kinds = [TensorProto.STRING if f.kind == "category" else TensorProto.DOUBLE for f in features]
     inputs = [info(n, kind, ["N", 1]) for n, kind in zip(names, kinds, strict=True)]
     return inputs, write_column_encoder(g, exported.encoder, names)
+
+
+def _check_names(exported: Exported) -> None:
+    """Raise ValueError for a column whose name the graph's inputs cannot have."""
+    if "" in exported.columns:
+        raise ValueError("ONNX cannot name an input '': give that column of the table a name")
+    for name in exported.columns:
+        if name in OUTPUT_NAMES[exported.meaning]:
+            raise ValueError(
+                f"ONNX cannot name an input {name!r}, as an output is called so: give that column "
+                "of the table another name"
+            )
 
 
 def _outputs(g: Graph, exported: Exported, y: str) -> list[Any]:
@@ -137,9 +159,15 @@ def _model(exported: Exported) -> Any:
 
     from .. import __version__
 
-    g = Graph(exported.network.dtype)
-    inputs, a = _inputs(g, exported)
-    outputs = _outputs(g, exported, write_network(g, exported.network, a))
+    _check_names(exported)
+    g, model = Graph(exported.network.dtype, exported.columns), exported.model
+    if isinstance(model, TableEnsemble):
+        inputs, x = _inputs(g.at(np.float64), exported)
+        y = write_ensemble(g, model, x, exported.words)
+    else:
+        inputs, x = _inputs(g, exported)
+        y = write_network(g, model, x)
+    outputs = _outputs(g, exported, y)
     graph = helper.make_graph(g.nodes, "chainrule", inputs, outputs, g.constants)
     return helper.make_model(
         graph,

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
 from ..network import Network
 from ..tables.columns import Column, Columns, as_numbers, as_text
+from ..tables.word_numbers import word_numbers
+from ..tabular import Rows, TableEnsemble
+from ..typing import Floats
 
 # Largest difference from our own prediction: relative to the larger of 1, the value and its scale.
 TOLERANCE = 1e-5
 ROWS_TO_CHECK = 64
 
 Meaning = Literal["classes", "labels", "numbers", "outputs"]
+OUTPUT_NAMES: Mapping[Meaning, tuple[str, ...]] = {
+    "classes": ("label", "probabilities"),
+    "labels": ("label", "probabilities"),
+    "numbers": ("variable",),
+    "outputs": ("variable",),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What is exported: a network, how its inputs are encoded, what its outputs mean."""
+    """What is exported: a network or an ensemble, how its inputs are encoded, what outputs mean.
 
-    network: Network
+    ``words``: the words of each column with target statistics of an ensemble.
+    """
+
+    model: Network | TableEnsemble
     encoder: Any  # tables.encoder.Encoder, or None
     by_columns: bool
     meaning: Meaning
@@ -29,6 +42,36 @@ class Exported:
     mean: Any = 0.0
     scale: Any = 1.0
     ends: tuple[float, float] | None = None  # of the numbers predicted
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def network(self) -> Network:
+        """Return the network, or one of the ensemble's: all have its outputs and its dtype."""
+        model = self.model
+        return model if isinstance(model, Network) else model.members[0].networks[0]
+
+    @property
+    def columns(self) -> list[str]:
+        """Return the names of the graph's inputs where there is one for each column."""
+        return self.encoder.names if self.by_columns else []
+
+    @property
+    def n_in(self) -> int:
+        """Return the number of columns of the matrix that it takes."""
+        return len(self.encoder.features) if self.encoder else self.network.sizes[0]
+
+    def outputs(self, rows: Columns | Floats) -> Floats:
+        """Return the model's outputs (m, k) of columns, or of a matrix (m, n)."""
+        if self.encoder is None:
+            return self.network.predict(np.asarray(rows, self.network.dtype))
+        if not isinstance(rows, Columns):
+            names = [feature.name for feature in self.encoder.features]
+            each = zip(names, np.asarray(rows, np.float64).T, strict=True)
+            rows = Columns({n: Column(n, "float", values) for n, values in each}, len(rows))
+        if isinstance(self.model, Network):
+            return self.model.predict(self.encoder.encode(rows, self.network.dtype)[0])
+        encoded = self.encoder.encode(rows, np.float64)[0]
+        return self.model.outputs(Rows(encoded, word_numbers(rows, self.words)))
 
 
 def run(data: bytes, rows: Any) -> dict[str, Any]:
@@ -95,17 +138,17 @@ def _random_rows(exported: Exported) -> Any:
     rng = np.random.default_rng(0)
     m = ROWS_TO_CHECK
     if exported.encoder is None:
-        return rng.standard_normal((m, exported.network.sizes[0])).astype(exported.network.dtype)
-    columns = [_random_column(f, m, rng) for f in exported.encoder.features]
+        return rng.standard_normal((m, exported.n_in)).astype(exported.network.dtype)
+    columns = [_random_column(f, m, rng, exported.words) for f in exported.encoder.features]
     if exported.by_columns:
         return Columns({c.name: c for c in columns}, m)
     return np.column_stack([c.values for c in columns])
 
 
-def _random_column(feature: Any, m: int, rng: Any) -> Any:
+def _random_column(feature: Any, m: int, rng: Any, counted: Mapping[str, Any]) -> Any:
     if feature.kind == "category":
-        words = np.empty(m, object)
-        words[:] = rng.choice([*feature.words, "\N{SECTION SIGN}unseen"], m)
+        words, several = np.empty(m, object), counted.get(feature.name, feature.words)
+        words[:] = rng.choice([*filter(None, several), "\N{SECTION SIGN}unseen"], m)
         words[rng.random(m) < 0.1] = None
         return Column(feature.name, "text", words)
     if feature.kind == "boolean":
@@ -120,19 +163,7 @@ def _random_column(feature: Any, m: int, rng: Any) -> Any:
 
 def expected(exported: Exported, rows: Any) -> dict[str, Any]:
     """Return our own outputs for a matrix or for columns, by the names of the ONNX outputs."""
-    net = exported.network
-    if isinstance(rows, Columns):
-        assert exported.encoder is not None
-        X = exported.encoder.encode(rows, net.dtype)[0]
-    elif exported.encoder is None:
-        X = np.asarray(rows, net.dtype)
-    else:
-        one = [
-            Column(f.name, "float", np.asarray(rows[:, j], np.float64))
-            for j, f in enumerate(exported.encoder.features)
-        ]
-        X = exported.encoder.encode(Columns({c.name: c for c in one}, len(rows)), net.dtype)[0]
-    y = net.predict(X)
+    y = exported.outputs(rows)
     if exported.meaning in ("numbers", "outputs"):
         numbers = y.astype(np.float64) * exported.scale + exported.mean
         return {"variable": numbers if exported.ends is None else numbers.clip(*exported.ends)}

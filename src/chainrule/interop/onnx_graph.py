@@ -13,24 +13,36 @@ from typing import Any
 
 import numpy as np
 
+from ..tables.feature_encoding import bounds
+
 # onnxruntime 1.13 and later run these, and so do most other runtimes.
 OPSET, ML_OPSET, IR_VERSION = 17, 3, 8
 ML = "ai.onnx.ml"
 
 
 class Graph:
-    """Nodes and constants on the way to a graph; every method returns the name of its result."""
+    """Nodes and constants on the way to a graph; every method returns the name of its result.
 
-    def __init__(self, dtype: Any) -> None:
+    ``inputs``: names that the graph's inputs have, so that no result is called like a column.
+    """
+
+    def __init__(self, dtype: Any, inputs: Sequence[str] = ()) -> None:
         self.dtype = np.dtype(dtype)
+        self.inputs = frozenset(inputs)
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
+
+    def at(self, dtype: Any) -> Graph:
+        """Return the same graph, to be written to in another dtype."""
+        other = Graph(dtype, tuple(self.inputs))
+        other.nodes, other.constants = self.nodes, self.constants
+        return other
 
     def op(self, kind: str, *inputs: str, name: str = "", domain: str = "", **settings: Any) -> str:
         """Add a node with one output."""
         from onnx import helper
 
-        result = name or f"{kind.lower()}_{len(self.nodes)}"
+        result = name or self._unlike_inputs(f"{kind.lower()}_{len(self.nodes)}")
         node = helper.make_node(kind, list(inputs), [result], domain=domain or None, **settings)
         self.nodes.append(node)
         return result
@@ -39,9 +51,14 @@ class Graph:
         """Add a constant, of the network's dtype unless another is given."""
         from onnx import numpy_helper
 
-        name = f"constant_{len(self.constants)}"
+        name = self._unlike_inputs(f"constant_{len(self.constants)}")
         array = np.asarray(value, self.dtype if dtype is None else dtype)
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
+
+    def _unlike_inputs(self, name: str) -> str:
+        while name in self.inputs:
+            name += "_"
         return name
 
     def cast(self, x: str, dtype: Any, name: str = "") -> str:
@@ -73,9 +90,18 @@ def write_matrix_encoder(g: Graph, encoder: Any, x: str) -> str:
         return x
     means = np.array([f.mean for f in encoder.features])
     scales = np.array([f.scale for f in encoder.features])
-    factors = np.divide(1.0, scales, out=np.zeros_like(scales), where=scales > 0)
-    centred = g.op("Sub", g.cast(x, np.float64), g.constant(means, np.float64))
-    return g.cast(g.op("Mul", centred, g.constant(factors, np.float64)), g.dtype)
+    return g.cast(_standardised(g, g.cast(x, np.float64), means, scales), g.dtype)
+
+
+def _standardised(g: Graph, x: str, mean: Any, scale: Any) -> str:
+    """Add (x - mean) / scale, 0 where the scale is 0, with the encoder's own bits.
+
+    A bin of an ensemble may be so narrow that the last bit matters.
+    """
+    wide = g.at(np.float64)
+    centred = wide.op("Sub", wide.op("Mul", x, wide.constant(0.5)), wide.constant(mean * 0.5))
+    divided = wide.op("Div", centred, wide.constant(np.where(scale > 0, scale, 1.0)))
+    return wide.op("Mul", divided, wide.constant(np.where(scale > 0, 2.0, 0.0)))
 
 
 def write_column_encoder(g: Graph, encoder: Any, inputs: Sequence[str]) -> str:
@@ -93,12 +119,9 @@ def _column(g: Graph, feature: Any, x: str) -> str:
     gaps = g.op("IsNaN", x)
     known = x
     if feature.kind in ("number", "date"):
-        factor = 1 / feature.scale if feature.scale > 0 else 0.0
-        centred = g.op("Sub", x, g.constant(feature.mean, np.float64))
-        known = g.op("Mul", centred, g.constant(factor, np.float64))
+        known = _standardised(g, x, feature.mean, feature.scale)
     if feature.bounded:
-        low, high = ((end - feature.mean) / feature.scale for end in (feature.low, feature.high))
-        ends = (g.constant(end, np.float64) for end in (low, high))
+        ends = (g.constant(end, np.float64) for end in bounds(feature, np.float64))
         known = g.op("Clip", known, *ends)
     fill = feature.mean if feature.kind == "boolean" else 0.0
     values = [g.cast(g.op("Where", gaps, g.constant(fill, np.float64), known), g.dtype)]
