@@ -36,8 +36,8 @@ def check_grads(
     Raises ``GradientError`` with the entry and why; TypeError or ValueError for what cannot be
     checked.
     """
-    wanted = (modes,) if isinstance(modes, str) else tuple(modes)
-    for mode in wanted:
+    modes = (modes,) if isinstance(modes, str) else tuple(modes)
+    for mode in modes:
         if mode not in MODES:
             raise ValueError(f"modes must be 'fwd' or 'rev', not {mode!r}")
     if order < 1:
@@ -59,7 +59,7 @@ def check_grads(
             return tuple(o for o in map(jnp.asarray, out) if jnp.issubdtype(o.dtype, jnp.inexact))
 
         name = getattr(f, "__name__", "f")
-        _all_orders(g, [arrays[i] for i in moving], order, wanted, tolerance, f"jax {name}")
+        _all_orders(g, [arrays[i] for i in moving], order, modes, tolerance, f"jax {name}")
     return True
 
 

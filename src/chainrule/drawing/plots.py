@@ -155,8 +155,8 @@ def gradient_norms(history: History) -> Callable[[Any], None]:
         epochs = np.arange(1, history.epochs + 1)
         for k in range(norms.shape[1]):
             style = {"color": COLOURS[k % 6], "linestyle": DASHES[k % 4]}
-            shown = np.where(norms[:, k] > 0, norms[:, k], np.nan)
-            axes.plot(epochs, shown, label=f"layer {k + 1}", **style)
+            positive = np.where(norms[:, k] > 0, norms[:, k], np.nan)
+            axes.plot(epochs, positive, label=f"layer {k + 1}", **style)
         _logarithmic_if_wide(axes, norms[np.isfinite(norms)].tolist())
         if 0 < norms.shape[1] <= 12:
             axes.legend(ncols=1 + norms.shape[1] // 7)
@@ -170,15 +170,15 @@ def roc(true: Array, scores: Array, classes: Sequence[str]) -> Callable[[Any], N
     """Draw the ROC curve, for several classes one against the rest; scores (m, k)."""
 
     def draw(axes: Any) -> None:
-        wanted = [1] if len(classes) == 2 else list(range(min(len(classes), MOST_CURVES)))
-        for n, c in enumerate(wanted):
+        curves = [1] if len(classes) == 2 else list(range(min(len(classes), MOST_CURVES)))
+        for n, c in enumerate(curves):
             x, y = roc_curve(true == c, scores[:, c])
             name = clip_name(clean(classes[c]), 24)
             axes.plot(x, y, color=COLOURS[n % 6], linestyle=DASHES[n % 4], label=name)
         axes.plot([0, 1], [0, 1], color=_INK, linewidth=0.8, linestyle=":")
         axes.set_xlabel("false positive rate")
         axes.set_ylabel("true positive rate")
-        axes.legend(loc="lower right", ncols=1 + len(wanted) // 7)
+        axes.legend(loc="lower right", ncols=1 + len(curves) // 7)
 
     return draw
 

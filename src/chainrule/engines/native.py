@@ -104,7 +104,7 @@ def run(problem: Problem, theta: Floats, state: Floats, steps: Steps) -> tuple[C
     count = ceil(len(steps.order) / steps.batch_size)
     prepared = _prepare(problem)
     costs, squares = np.empty(count), np.empty((count, prepared.layers))
-    done = prepared.core.run(
+    steps_taken = prepared.core.run(
         _writable("theta", theta),
         _writable("state", state),
         _array("order", steps.order),
@@ -115,7 +115,7 @@ def run(problem: Problem, theta: Floats, state: Floats, steps: Steps) -> tuple[C
         squares,
         threads_of(problem.threads),
     )
-    return costs[:done], squares[:done]
+    return costs[:steps_taken], squares[:steps_taken]
 
 
 def evaluate(problem: Problem, theta: Floats, dtheta: Floats | None = None) -> float:

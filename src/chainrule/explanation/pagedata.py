@@ -65,7 +65,7 @@ def page_data(
     names: Names,
     history: History | None,
 ) -> dict[str, Any]:
-    """Return the page's data as JSON values; ``rows`` are those taken along, ``row`` the first."""
+    """Return the page's data as JSON values; ``rows`` are those it holds, ``row`` the first."""
     wide = net.copy(dtype="float64")
     x = wide.inputs(X)
     Y = smooth(wide.targets(y, len(x)), net.cost.settings.get("smoothing", 0.0))
@@ -113,7 +113,7 @@ def training_settings(settings: Mapping[str, Any] | None, m: int) -> dict[str, A
 def own_values(
     own: Sequence[Sequence[str]] | None, rows: npt.NDArray[np.int64]
 ) -> list[list[str]] | None:
-    """Return the columns' own values of the rows taken along, as texts."""
+    """Return the columns' own values of the rows snapshots along, as texts."""
     return None if own is None else [[clean(str(v)) for v in own[int(row)]] for row in rows]
 
 
@@ -215,11 +215,11 @@ def _numbers(values: Sequence[float]) -> list[float | None]:
 
 def _snapshots(net: Model, history: History) -> dict[str, Any] | None:
     """Pack the recorded epochs, thinned to what a page can hold; the last is the trained theta."""
-    taken = history.snapshots
-    if not taken:
+    snapshots = history.snapshots
+    if not snapshots:
         return None
     P = len(net.theta)
-    for epoch, theta in taken:
+    for epoch, theta in snapshots:
         if theta.shape != (P,):
             raise ValueError(
                 f"the history's theta of epoch {epoch} has {theta.size} parameters, and the "
@@ -227,15 +227,16 @@ def _snapshots(net: Model, history: History) -> dict[str, Any] | None:
             )
     budget = _EPOCHS_SMALL if P <= _SMALL else _EPOCHS_LARGE
     most = max(2, int(budget / (P * _KEPT * 0.9)))
-    keep = np.unique(np.linspace(0, len(taken) - 1, min(most, len(taken))).round().astype(int))
-    chosen = [taken[k] for k in keep]
+    count = len(snapshots)
+    keep = np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int))
+    chosen = [snapshots[k] for k in keep]
     names = [f"epoch {epoch}" for epoch, _ in chosen]
     epochs = [epoch for epoch, _ in chosen]
     thetas = [theta for _, theta in chosen]
     if not np.array_equal(thetas[-1], net.theta, equal_nan=True):
-        kept = history.stop.best_epoch if history.stop else epochs[-1]
-        names.append(f"as trained (epoch {kept} was kept)")
-        epochs.append(kept)
+        best = history.stop.best_epoch if history.stop else epochs[-1]
+        names.append(f"as trained (epoch {best} was kept)")
+        epochs.append(best)
         thetas.append(net.theta)
     with np.errstate(over="ignore"):
         packed = pack(np.stack(thetas).astype(np.float32), _KEPT)

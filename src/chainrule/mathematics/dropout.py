@@ -41,8 +41,7 @@ def dropout_mask(
         u = uniform(key, m * n, first_row * n).reshape(m, n)
     else:
         u = uniform_at(key, rows[:, None] * n + np.arange(n))
-    kept = u >= rate
-    mask: npt.NDArray[np.floating] = kept.astype(dtype)
+    mask: npt.NDArray[np.floating] = (u >= rate).astype(dtype)
     mask *= mask.dtype.type(1.0 / (1.0 - float(rate)))
     return mask
 

@@ -34,8 +34,8 @@ def encode_target(
         values = values[:, None]
     labels = cost.target == "classes" and values.shape[1:] == (1,) and n_out != 1
     if values.ndim != 2 or (values.shape[1] != n_out and not labels):
-        wanted = f"(m, {n_out})" + (" or (m,)" if n_out == 1 or cost.target == "classes" else "")
-        raise ValueError(f"y must have the shape {wanted}, not {np.shape(y)}")
+        shape = f"(m, {n_out})" + (" or (m,)" if n_out == 1 or cost.target == "classes" else "")
+        raise ValueError(f"y must have the shape {shape}, not {np.shape(y)}")
     _refuse(~np.isfinite(values), values, "is not finite")
     if labels:
         return _one_hot(values[:, 0], n_out, dtype)
