@@ -29,12 +29,15 @@ def show(browser: Any, tmp_path: Path) -> Iterator[Open]:
     contexts = []
     number = itertools.count()
 
-    def opened(page: Any, ready: str = "body[data-ready=true]", **settings: Any) -> Any:
+    def opened(
+        page: Any, ready: str = "body[data-ready=true]", before: str = "", **settings: Any
+    ) -> Any:
         path = tmp_path / f"page{next(number)}.html"
         page.save(path)
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}} | settings)
         contexts.append(context)
         context.set_default_timeout(8000)
+        context.add_init_script(before)
         tab = context.new_page()
         tab.on("console", lambda message: heard.append(f"console: {message.text}"))
         tab.on("pageerror", lambda error: heard.append(f"error: {error}"))

@@ -262,11 +262,18 @@ def test_the_update_is_a_step_and_forward_begins_again(show: Open) -> None:
     )
 
 
+@pytest.mark.parametrize("engine", ["kernels", "script"])
 @pytest.mark.parametrize("name", sorted(OPTIMIZERS))
-def test_the_pages_optimizers_are_numpys(show: Open, name: str) -> None:
+def test_the_pages_optimizers_are_numpys(show: Open, name: str, engine: str) -> None:
     net = xor()
     optimizer = resolve_optimizer(name)
-    tab = show(cr.explain(net, *XOR, training={"optimizer": name, "learning_rate": 0.1}))
+    tab = show(
+        cr.explain(net, *XOR, training={"optimizer": name, "learning_rate": 0.1}),
+        ready=f"body[data-engine={engine}]",
+        before="delete WebAssembly" if engine == "script" else "",
+    )
+    words = tab.locator("#engine-words").text_content()
+    assert "differ from the functions shown by at most" in words or engine == "script"
     state = optimizer.init(net.theta)
     theta = net.theta.copy()
     decays = np.concatenate([np.repeat([1.0, 0.0], [4, 2]), np.repeat([1.0, 0.0], [2, 1])])

@@ -20,7 +20,7 @@ from ..files.atomic import write_atomically
 from ..mathematics.costs import smooth
 from ..mathematics.layers import Dropout
 from ..model import Model
-from .assets import asset, embedded_json, template
+from .assets import asset, embedded_json, kernels, template
 from .checks import history_of, model_of, names_of, whole
 from .pagedata import (
     MOST_PARAMETERS,
@@ -47,6 +47,7 @@ SCRIPTS = (
     "faults.js",
     "numerical.js",
     "optimizers.js",
+    "kernels.js",
     "gradient_flow.js",
     "picture.js",
     "steps.js",
@@ -193,6 +194,7 @@ def _render(
         script=script,
         script_hash=f"sha256-{digest}",
         data=embedded_json(data),
+        kernels=kernels(),
         layers_svg=svg(layer_picture(net, False), style=False, name="layers"),
         units_svg=svg(drawn, style=False, name="units"),
         hatch=_HATCH,

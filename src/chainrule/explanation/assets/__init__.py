@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -12,6 +14,13 @@ from typing import Any
 def asset(name: str) -> str:
     """Return the text of a file of this folder."""
     return files(__name__).joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def kernels() -> str:
+    """Return the kernels as WebAssembly, deflated, in base64; src/core/wasm/build compiles them."""
+    compiled = files(__name__).joinpath("kernels.wasm").read_bytes()
+    return base64.b64encode(zlib.compress(compiled, 9)).decode()
 
 
 @cache

@@ -224,7 +224,7 @@ class Page {
   update() {
     if (this.updateFor?.pass === this.pass && this.updateFor.rate === $("rate").value) return this.updateFor;
     const gradient = this.model.gradient(this.theta, this.X, this.Y, [this.row], this.fault);
-    const eta = this.training.eta() ?? this.training.halved(gradient, [this.row]);
+    const eta = this.training.eta() ?? this.training.halved(gradient, [this.row], this.training.script);
     this.updateFor = { pass: this.pass, rate: $("rate").value, eta, updated: this.theta.map((v, k) => v - eta * gradient[k]) };
     return this.updateFor;
   }
@@ -337,8 +337,9 @@ async function start() {
   const names = ["theta", "X", "Y"];
   const arrays = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await unpack(data[name])])));
   if (data.snapshots) arrays.snapshots = await unpack(data.snapshots.theta);
-  new Page(data, FUNCTIONS, arrays);
+  const page = new Page(data, FUNCTIONS, arrays);
   document.body.dataset.ready = "true";
+  setTimeout(() => page.training.compile(), 0);
 }
 
 start().catch((error) => {

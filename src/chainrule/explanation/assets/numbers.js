@@ -1,10 +1,15 @@
 // Numbers: unpacking arrays, spelling numbers.
 
-/** Unpack what pack.py packed: planes of bytes, deflated, in base64. Resolves to a Float64Array. */
-async function unpack(packed) {
-  const bytes = Uint8Array.from(atob(packed.data), (c) => c.charCodeAt(0));
+/** Bytes that were deflated and written in base64. */
+async function inflated(words) {
+  const bytes = Uint8Array.from(atob(words), (c) => c.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const planes = new Uint8Array(await new Response(stream).arrayBuffer());
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+/** Unpack what inline_assets.py packed: planes of bytes, most significant first. */
+async function unpack(packed) {
+  const planes = await inflated(packed.data);
   const count = packed.shape.reduce((p, n) => p * n, 1);
   const view = new DataView(new ArrayBuffer(8));
   const values = new Float64Array(count);

@@ -3,6 +3,8 @@
 const MOST_FRAMES = 200;
 // A frame of the screen leaves this many milliseconds to training; the rest is for drawing.
 const BUDGET = 7;
+// The kernels may differ by so much from the functions shown: rounding in float64, and no more.
+const AGREEMENT = 1e-12;
 
 class Training {
   constructor(page) {
@@ -14,7 +16,8 @@ class Training {
     this.epoch = this.frames[this.at].epoch;
     this.costs = page.data.history.cost.map((J, k) => ({ epoch: k + 1, J }));
     this.running = null;
-    this.reset();
+    this.script = new Script(page.model);
+    this.kernels = null;
     for (const name of Object.keys(page.data.optimizers)) $("optimizer").append(make("option", { value: name }, name.replaceAll("_", " ")));
     const { optimizer, learning_rate: rate, batch_size: batch } = page.data.training;
     $("optimizer").value = optimizer;
@@ -23,6 +26,7 @@ class Training {
       $("batch").append(make("option", { value: size }, size === page.X.length ? `all ${size}` : String(size)));
     }
     $("batch").value = String(Math.min(batch || page.X.length, page.X.length));
+    this.reset();
     $("optimizer").addEventListener("change", () => this.reset());
     $("rate").addEventListener("input", () => this.page.changed());
     $("epoch").addEventListener("input", () => this.show(Number($("epoch").value)));
@@ -32,11 +36,43 @@ class Training {
     $("restore").addEventListener("click", () => this.restore());
   }
 
-  /** Forget what the optimizer remembers: velocities and mean squares. */
+  /** Train by the compiled kernels from the next beginning on, if they agree with what is shown. */
+  async compile() {
+    const { page } = this;
+    let sentence;
+    try {
+      const kernels = await Kernels.compiled(await inflated($("kernels").textContent), page.data);
+      const off = this.difference(kernels);
+      if (!(off <= AGREEMENT)) throw new Error(`the compiled kernels differ from the functions shown by ${spell(off, 2)}`);
+      this.kernels = kernels;
+      if (this.running === null && this.steps === 0) this.reset();
+      sentence = `Training runs on the package's own kernels, compiled to WebAssembly. Their J and gradient of these rows differ from the functions shown by at most ${spell(off, 2)}.`;
+    } catch (error) {
+      sentence = `Training runs on this page's script, which is slower: ${error.message}.`;
+    }
+    $("engine-words").textContent = sentence;
+    document.body.dataset.engine = this.kernels ? "kernels" : "script";
+  }
+
+  /** The largest difference of J and of its gradient over the rows, as a share of what is above 1. */
+  difference(kernels) {
+    const { trained, given } = this.page;
+    const rows = [...given.X.keys()];
+    const [ours, theirs] = [this.script, kernels].map((engine) => {
+      engine.setRows(given.X, given.Y);
+      const { J, gradient } = engine.evaluate(trained, rows, true);
+      return [J, ...gradient];
+    });
+    return ours.reduce((most, v, k) => Math.max(most, Math.abs(v - theirs[k]) / Math.max(1, Math.abs(v))), 0);
+  }
+
+  /** Begin anew: the optimizer remembers no velocities and no mean squares. */
   reset() {
-    this.state = freshState(this.page.theta.length);
+    this.engine = this.kernels ?? this.script;
+    this.engine.setOptimizer($("optimizer").value, this.page.data.optimizers[$("optimizer").value]);
     this.steps = 0;
     this.queue = [];
+    this.pace = 1;
   }
 
   say(words) {
@@ -79,12 +115,24 @@ class Training {
     $("train").setAttribute("aria-pressed", "true");
     const frame = () => {
       this.running = requestAnimationFrame(frame);
-      const start = performance.now();
-      let moved = false;
-      do moved = this.step() || moved; while (this.running !== null && performance.now() - start < BUDGET && this.page.X.length > 1 && this.queue.length);
-      if (moved) this.publish(true);
+      if (this.advance(BUDGET)) this.publish(true);
     };
     this.running = requestAnimationFrame(frame);
+  }
+
+  /** Steps for so many milliseconds, and no further than the end of the epoch. */
+  advance(milliseconds) {
+    const start = performance.now();
+    let moved = false;
+    let spent = 0;
+    do {
+      moved = this.step(Math.floor(this.pace)) || moved;
+      const now = performance.now() - start;
+      // A call is to take about a third of the time: a few calls show how long one step is.
+      this.pace = Math.max(1, (this.pace * milliseconds) / 3 / Math.max(now - spent, 0.1));
+      spent = now;
+    } while (this.running !== null && spent < milliseconds && this.queue.length);
+    return moved;
   }
 
   pause() {
@@ -125,40 +173,47 @@ class Training {
     page.render();
   }
 
-  /** One update of theta on the next batch; false where it would leave the finite numbers. */
-  step() {
+  /** Updates of theta on the next batches, as many as `most`; false where none led to finite numbers. */
+  step(most = 1) {
     const { page } = this;
-    const { model, X, Y } = page;
-    const batch = Number($("batch").value);
-    if (!this.queue.length) {
-      this.queue = batch === X.length ? [...X.keys()] : shuffled(X.length, this.epoch);
-    }
-    const rows = this.queue.splice(0, batch);
-    const gradient = model.gradient(page.theta, X, Y, rows, page.fault);
-    const eta = this.eta() ?? this.halved(gradient, rows);
+    const eta = this.eta();
     if (eta === undefined) return false;
-    const name = $("optimizer").value;
-    this.steps += 1;
+    const batch = Number($("batch").value);
+    if (!this.queue.length) this.queue = batch === page.X.length ? [...page.X.keys()] : shuffled(page.X.length, this.epoch);
+    this.engine.setRows(page.X, page.Y);
+    const byGradient = page.fault !== null || eta === null;
+    const rows = this.queue.splice(0, byGradient ? batch : most * batch);
     this.used = eta;
-    const theta = OPTIMIZERS[name](page.theta, gradient, this.state, eta, this.steps, page.data.optimizers[name], (k) => !model.isBias(k));
-    if (!theta.every(Number.isFinite)) {
+    const { steps, theta } = byGradient ? this.stepFrom(rows, eta) : this.engine.train(page.theta, rows, batch, eta, this.steps);
+    this.steps += steps;
+    if (steps) page.theta = theta;
+    if (steps < Math.ceil(rows.length / batch) || !theta.every(Number.isFinite)) {
       this.say("The step leads to numbers that are not finite: the learning rate is too large here.");
       this.pause();
-      return false;
+      return steps > 0;
     }
-    page.theta = theta;
     if (!this.queue.length) this.epoch += 1;
     return true;
   }
 
+  /** A step from a gradient with a mistake in it, or of a length to be found. */
+  stepFrom(rows, eta) {
+    const { page } = this;
+    const gradient = page.fault
+      ? page.model.gradient(page.theta, page.X, page.Y, rows, page.fault)
+      : this.engine.evaluate(page.theta, rows, true).gradient;
+    this.used = eta ?? this.halved(gradient, rows);
+    return this.engine.step(page.theta, gradient, this.used, this.steps);
+  }
+
   /** A learning rate from 1 on, halved until J of the rows falls as the gradient promises. */
-  halved(gradient, rows) {
-    const { model, X, Y, theta } = this.page;
-    const [x, y] = [rows.map((r) => X[r]), rows.map((r) => Y[r])];
+  halved(gradient, rows, engine = this.engine) {
+    const { X, Y, theta } = this.page;
+    engine.setRows(X, Y);
     const norm2 = gradient.reduce((sum, g) => sum + g * g, 0);
-    const before = model.meanCost(theta, x, y);
+    const before = engine.evaluate(theta, rows).J;
     let eta = 1;
-    const J = () => model.meanCost(theta.map((v, k) => v - eta * gradient[k]), x, y);
+    const J = () => engine.evaluate(theta.map((v, k) => v - eta * gradient[k]), rows).J;
     for (let k = 0; k < 60 && !(J() < before - 0.25 * eta * norm2); k++) eta /= 2;
     return eta;
   }
@@ -179,7 +234,7 @@ class Training {
     else page.setTheta(page.theta, name);
     // Looking at every row each frame would cost more than the training itself.
     if (live && page.live % 5) return;
-    const J = page.meanCost();
+    const J = live ? this.engine.evaluate(page.theta, [...page.X.keys()]).J : page.meanCost();
     $("mean-cost").replaceChildren(shown(J, 6));
     this.costs = this.costs.filter((one) => one.epoch < this.epoch || one.epoch <= page.data.history.cost.length);
     this.costs.push({ epoch: this.epoch, J });
