@@ -113,7 +113,7 @@ def training_settings(settings: Mapping[str, Any] | None, m: int) -> dict[str, A
 def own_values(
     own: Sequence[Sequence[str]] | None, rows: npt.NDArray[np.int64]
 ) -> list[list[str]] | None:
-    """Return the columns' own values of the rows snapshots along, as texts."""
+    """Return the columns' own values of the rows it holds, as texts."""
     return None if own is None else [[clean(str(v)) for v in own[int(row)]] for row in rows]
 
 
