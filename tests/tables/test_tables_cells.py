@@ -12,6 +12,7 @@ pytest.importorskip("pyarrow")
 
 from chainrule.tables.cells import Hints, read_cells
 from chainrule.tables.columns import columns
+from chainrule.tables.lookalikes import meant
 from chainrule.tables.reading import ReadOptions, read, read_all
 
 NUMBERS = [str(i) for i in range(20)]
@@ -35,6 +36,13 @@ def values_of(words: list[str], hints: Hints = Hints()) -> tuple[str, list[Any],
         (["(1,234.5)", "7"], [-1234.5, 7.0]),
         (["1e3", "-2.5E-2", ".5"], [1000.0, -0.025, 0.5]),
         (["08:30", "9:15 PM", "23:59:30"], [8.5, 21.25, 23 + 59.5 / 60]),
+        (["124:30", "0:45"], [124.5, 0.75]),
+        (["1,23,456", "12,34,567.5"], [123456.0, 1234567.5]),
+        (["₹1,200", "₹ 3"], [1200.0, 3.0]),
+        (["1 200 kr", "3,5 kr"], [1200.0, 3.5]),
+        (["−5", "7"], [-5.0, 7.0]),
+        ([*(f"{i}.5 cm" for i in range(12)), "7"], [*(i + 0.5 for i in range(12)), 7.0]),
+        ([f"{i} m²" for i in range(12)], [float(i) for i in range(12)]),
     ],
 )
 def test_read_cells_numbers_in_peoples_spelling(words: list[str], expected: list[float]) -> None:
@@ -53,6 +61,13 @@ def test_read_cells_numbers_in_peoples_spelling(words: list[str], expected: list
         (["Oct 8, 2023", "December 31 1999"], [(2023, 10, 8), (1999, 12, 31)]),
         (["2024/12/31", "2024/1/2"], [(2024, 12, 31), (2024, 1, 2)]),
         (["20231008", "20240229", "19991231"], [(2023, 10, 8), (2024, 2, 29), (1999, 12, 31)]),
+        (["2024-12", "2023-01"], [(2024, 12, 1), (2023, 1, 1)]),
+        (["Dec 2024", "Jan-23"], [(2024, 12, 1), (2023, 1, 1)]),
+        (["12/2024", "1/2023"], [(2024, 12, 1), (2023, 1, 1)]),
+        (["2024Q4", "2023 Q1"], [(2024, 10, 1), (2023, 1, 1)]),
+        (["Mon, 07 Oct 2024", "Friday, 1 March 2024"], [(2024, 10, 7), (2024, 3, 1)]),
+        (["08OCT2023", "1MAR2024"], [(2023, 10, 8), (2024, 3, 1)]),
+        (["31.12.2024", "1.2.2025", "2025-02-03"], [(2024, 12, 31), (2025, 2, 1), (2025, 2, 3)]),
         (["31.12.2024 08:30", "1.2.2025 23:59"], [(2024, 12, 31, 8, 30), (2025, 2, 1, 23, 59)]),
     ],
 )  # fmt: skip
@@ -73,6 +88,9 @@ def test_read_cells_dates_in_peoples_spelling(words: list[str], expected: list[A
         ["12a", "13b", "7"],
         ["3", "K", "1", "2", "K", "K"],
         ["192.168.0.1", "10.0.0.1"],
+        ["1 star", "2 stars", "5 stars"],
+        [f"A{i}" for i in range(20)],
+        [f"{i} PM" for i in range(1, 12)],
     ],
 )
 def test_read_cells_what_is_no_quantity_stays_words(words: list[str]) -> None:
@@ -81,9 +99,9 @@ def test_read_cells_what_is_no_quantity_stays_words(words: list[str]) -> None:
 
 
 def test_read_cells_dates_that_cannot_be_decided_are_told() -> None:
-    kind, _, reading = values_of(["1/2/2023", "2/3/2023", "12/11/2022"])
-    assert kind == "text"
-    assert "day and month cannot be told apart" in reading.notes[0]
+    words = ["1/2/2023", "2/3/2023", "12/11/2022"]
+    assert values_of(words)[0] == "text"
+    assert "day and month cannot be told apart" in meant(words)
 
 
 @pytest.mark.parametrize(
@@ -94,6 +112,21 @@ def test_read_cells_one_stray_word_is_a_gap(stray: str) -> None:
     assert kind == "number"
     assert values == [*map(float, NUMBERS), None]
     assert reading.strays == ([stray] if stray.strip() else [])
+
+
+def test_read_cells_a_unit_is_told_and_kept_for_later_tables() -> None:
+    kind, _, reading = values_of([f"{i},5 km/h" for i in range(12)])
+    assert (kind, reading.style) == ("number", "comma km/h")
+    assert reading.notes == ["column 'c': 'km/h' after its numbers is left out"]
+    assert values_of(["7,25 km/h"], Hints("number", reading.style))[1] == [7.25]
+    assert values_of(["7,25 mph"], Hints("number", reading.style))[0] == "text"
+
+
+def test_read_cells_numbers_among_too_many_words_are_told() -> None:
+    words = [str(i) for i in range(30)] + [f"~{i}" for i in range(15)]
+    kind, _, reading = values_of(words)
+    assert kind == "text"
+    assert "read as words: 30 of 45 rows hold numbers, but not '~0'" in reading.notes[0]
 
 
 def test_read_cells_what_is_known_of_a_column_decides() -> None:
@@ -113,6 +146,9 @@ def write(folder: Path, text: str, name: str = "t.csv") -> Path:
 
 
 FRAMES = {
+    "a title": ("Sales of 2024\n\na,b,c\n1,x,\n2,y,\n", 1),
+    "a padded title": ("Sales, all of them;;\n;;\na;b;c\n1;x;\n2;y;\n", 1),
+    "old Macintosh lines": ("a,b\r1,x\r2,y\r", 0),
     "comments": ("# from a till\n# unit: mm\na,b\n1,x\n2,y\n", 1),
     "sep line": ("sep=;\na;b\n1;x\n2;y\n", 0),
     "bars": ("a|b\n1|x\n2|y\n", 0),
@@ -130,7 +166,7 @@ FRAMES = {
 def test_read_any_frame_gives_the_same_columns(kind: str, tmp_path: Path) -> None:
     text, notes = FRAMES[kind]
     table = read(write(tmp_path, text))
-    assert table.table.to_pydict() == {"a": [1, 2], "b": ["x", "y"]}
+    assert table.table.select(["a", "b"]).to_pydict() == {"a": [1, 2], "b": ["x", "y"]}
     assert len(table.notes) == notes
 
 

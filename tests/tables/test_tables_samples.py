@@ -1,5 +1,6 @@
 """Samples: copies and groups stay together, codes become words, and answers are told."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from chainrule.tables.columns import Column, Columns
+from chainrule.tables.encoder import Encoder
 from chainrule.tables.fit import fit_columns, fit_table
 from chainrule.tables.model import TableModel
 from chainrule.tables.outliers import fences_of, gap_of
@@ -162,6 +164,67 @@ def test_gap_of_takes_nines_far_from_all_others_alone() -> None:
     assert gap_of(np.r_[ages, [-999.0] * 2]) is None
     assert gap_of(np.r_[ages, [-998.0] * 5]) is None
     assert gap_of(np.r_[ages, [99.0] * 5]) is None
+    assert gap_of(np.r_[ages, [-9999.99] * 3]) == -9999.99
+    assert gap_of(np.r_[ages, [-32768.0] * 3]) == -32768
+    assert gap_of(np.r_[ages, [-np.finfo(np.float64).max] * 3]) == -np.finfo(np.float64).max
+
+
+def test_gap_of_days_takes_dates_that_stand_for_none() -> None:
+    days = 19_000.0 + np.arange(100)
+    never = float((datetime(9999, 12, 31) - datetime(1970, 1, 1)).days)
+    assert gap_of(np.r_[days, [never] * 3], days=True) == never
+    assert gap_of(np.r_[days, [0.0] * 3], days=True) == 0
+    assert gap_of(np.r_[days, [never - 5] * 3], days=True) is None
+    assert gap_of(np.r_[days, [0.0] * 3]) is None
+
+
+def test_fences_know_outliers_of_a_tenth_of_the_rows() -> None:
+    x = np.random.default_rng(7).normal(size=300)
+    for far in ([-998.0] * 30, list(1e6 + np.arange(30.0)), [1e5, 1e9]):
+        fences = fences_of(np.r_[x, far])
+        assert sorted(fences.striking) == sorted(far)
+        assert x.min() > fences.low > -50
+        assert x.max() < fences.high < 50
+
+
+def test_fences_leave_heavy_tails_alone() -> None:
+    rng = np.random.default_rng(7)
+    assert fences_of(np.exp(rng.normal(size=2000))).striking == ()
+    assert fences_of(rng.poisson(0.1, 2000).astype(float)).striking == ()
+
+
+def test_target_with_a_number_for_no_value_is_refused_or_left_out() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=100)
+    y = np.where(np.arange(100) % 10 == 0, -999.0, 50 + x)
+    rows = Columns({"x": Column("x", "float", x), "y": Column("y", "float", y)}, 100)
+    with pytest.raises(ValueError, match=r"'y' is -999 in 10 rows \(1, 11, .* --skip-missing"):
+        prepare(rows, "y", Choices(), print)
+    lines: list[str] = []
+    samples = prepare(rows, "y", Choices(skip_missing=True), lines.append)
+    assert samples.features.m == 90
+    assert samples.labels.values.min() > 0
+    assert "read as no value" in lines[0]
+    assert prepare(rows, "y", Choices(number=("y",)), lines.append).labels.values.min() == -999
+
+
+def test_dates_that_stand_for_none_are_gaps_and_outliers_are_cut() -> None:
+    days = 19_000.0 + np.arange(60) * 7 % 41
+    days[:4] = float((datetime(9999, 12, 31) - datetime(1970, 1, 1)).days)
+    days[4] = 90_000.0
+    encoder = Encoder.fit(Columns({"when": Column("when", "date", days)}, 60))
+    X, warnings = encoder.encode(Columns({"when": Column("when", "date", days)}, 60))
+    assert np.abs(X).max() < 10
+    assert X[:, -1].tolist() == [1.0] * 4 + [0.0] * 56
+    assert any("9999-12-31 in 4 rows of 'when'" in note for note in encoder.notes)
+    assert "row 5 is unlike all rows trained on (when 2216-05-31 beyond" in warnings[-1]
+
+
+@pytest.mark.parametrize("name", ["id", "customer_id", "orderId", "Invoice No."])
+def test_whole_numbers_called_a_number_of_each_row_are_left_out(name: str) -> None:
+    values = np.random.default_rng(0).permutation(10**6)[:50].astype(np.float64)
+    columns = {n: Column(n, "integer", values) for n in (name, "income", "valid")}
+    assert Encoder.fit(Columns(columns, 50)).names == ["income", "valid"]
 
 
 def test_fences_leave_a_normal_sample_alone() -> None:

@@ -79,7 +79,7 @@ def read_cells(name: str, counts: Mapping[str, int], hints: Hints = NO_HINTS) ->
             reading = read(name, totals, hints) or reading
             if reading.kind != "text":
                 break
-    notes = list(reading.notes)
+    notes = [*reading.notes, *_mostly_numbers(name, totals, hints, reading)]
     padded = sum(counts[word] for word, bare in stripped.items() if bare != word)
     if padded and reading.kind == "text":
         rows = f"{padded} rows" if padded > 1 else "one row"
@@ -92,18 +92,16 @@ def read_cells(name: str, counts: Mapping[str, int], hints: Hints = NO_HINTS) ->
 def _as_words(name: str, counts: Counter[str], hints: Hints) -> Reading:
     """Read words as they are, and say where they look like numbers or dates."""
     words, notes = list(counts), []
-    if hints.kind != "text" and words:
-        if all(map(str.isdigit, words)) and any(map(number_words.is_code, words)):
-            notes.append(
-                f"column {name!r} has leading zeros: read as words (--number {quoted(name)} for "
-                "numbers)"
-            )
-        elif _undecidable(date_words.styles_of(words[:SAMPLE])):
-            notes.append(
-                f"column {name!r} holds dates such as {shown(words[0])}, of which day and month "
-                "cannot be told apart: read as words; write them as 2024-12-31"
-            )
+    if hints.kind != "text" and _are_codes(words):
+        notes.append(
+            f"column {name!r} has leading zeros: read as words (--number {quoted(name)} for "
+            "numbers)"
+        )
     return Reading("text", dict(zip(words, words, strict=True)), notes=notes)
+
+
+def _are_codes(words: Sequence[str]) -> bool:
+    return all(map(str.isdigit, words)) and any(map(number_words.is_code, words))
 
 
 def _as_numbers(name: str, counts: Counter[str], hints: Hints) -> Reading | None:
@@ -111,7 +109,8 @@ def _as_numbers(name: str, counts: Counter[str], hints: Hints) -> Reading | None
     if not hints.kind and (any(map(number_words.is_code, words)) or _are_days(words)):
         return None
     prefer = number_words.COMMA if hints.comma else number_words.POINT
-    style = number_words.STYLES.get(hints.style) or number_words.style_of(words[:SAMPLE], prefer)
+    known = number_words.style_named(hints.style)
+    style = known or number_words.style_of(words[:SAMPLE], prefer)
     if not _likely(style.value, words):
         return None
     values = {word: style.value(word) for word in words}
@@ -120,7 +119,29 @@ def _as_numbers(name: str, counts: Counter[str], hints: Hints) -> Reading | None
         return None
     if not _nearly_all(values, counts, hints, _class_names(numbers)):
         return None
-    return Reading("number", values, style.name, "numbers", _without(values))
+    notes = [f"column {name!r}: {style.unit!r} after its numbers is left out"] if style.unit else []
+    return Reading("number", values, style.name, "numbers", _without(values), notes)
+
+
+def _mostly_numbers(
+    name: str, counts: Counter[str], hints: Hints, reading: Reading
+) -> Sequence[str]:
+    """Say where most rows hold numbers, and too many others words for these to be gaps."""
+    words = list(counts)
+    if reading.kind != "text" or hints.kind or any(map(number_words.is_code, words[:SAMPLE])):
+        return ()
+    style = number_words.style_of(words[:SAMPLE])
+    if not _likely(style.value, words):
+        return ()
+    others = [word for word in words if style.value(word) is None]
+    rows = counts.total() - sum(counts[word] for word in others)
+    if 2 * rows < counts.total() or len(words) - len(others) < FEWEST_NUMBERS:
+        return ()
+    listed = ", ".join(map(shown, others[:3])) + ", ..." * (len(others) > 3)
+    return [
+        f"column {name!r} is read as words: {rows} of {counts.total()} rows hold numbers, but not "
+        f"{listed}"
+    ]
 
 
 def _likely(value: Callable[[str], Any], words: Sequence[str]) -> bool:
@@ -180,18 +201,17 @@ def _as_dates(name: str, counts: Counter[str], hints: Hints) -> Reading | None:
     words = list(counts)
     chosen = date_words.STYLES.get(hints.style)
     styles = date_words.styles_of(words[:SAMPLE]) if chosen is None else [chosen]
-    if len(words) > SAMPLE and _undecidable(styles):
+    if len(words) > SAMPLE and date_words.undecidable(styles):
         styles = date_words.styles_of(words)
-    if not styles or not _likely(styles[0].value, words) or _undecidable(styles):
+    if not styles or not _likely(styles[0].value, words) or date_words.undecidable(styles):
         return None
     values = {word: styles[0].value(word) for word in words}
+    second = date_words.styles_of(_without(values)[:SAMPLE])
+    if second and not date_words.undecidable(second):
+        values = {word: day or second[0].value(word) for word, day in values.items()}
     if not _nearly_all(values, counts, hints):
         return None
     return Reading("date", values, styles[0].name, "dates", _without(values))
-
-
-def _undecidable(styles: Sequence[date_words.DateStyle]) -> bool:
-    return {style.name for style in styles} >= set(date_words.UNDECIDABLE)
 
 
 def _as_times(name: str, counts: Counter[str], hints: Hints) -> Reading | None:
@@ -200,8 +220,8 @@ def _as_times(name: str, counts: Counter[str], hints: Hints) -> Reading | None:
     values = {word: date_words.hours_of(word) for word in counts}
     if not _nearly_all(values, counts, hints):
         return None
-    note = f"column {name!r} holds times of day: read as hours"
-    return Reading("number", values, "", "times of day", _without(values), [note])
+    note = f"column {name!r} holds times: read as hours"
+    return Reading("number", values, "", "times", _without(values), [note])
 
 
 # How a column is read where it is known what it holds.

@@ -9,6 +9,7 @@ variances", 1979), which loses no digits to a large mean.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,10 @@ from .outliers import fences_of, gap_of
 MOST_WORDS_COUNTED = 1_000_000
 # Different numbers of a stream's target are counted up to this number.
 MOST_NUMBERS_COUNTED = 1000
+# Names of columns that number rows or things: id, customer_id, orderId, OrderID, Nr, invoice no.
+_NUMBER_OF_ROW = re.compile(
+    r"(?i:(?:^|[\W_])(?:id|ids|uid|uuid|guid|idx|index|key|nr|no|number|rowid)\W*$)|[a-z]I[dD]$"
+)
 
 
 @dataclass(slots=True)
@@ -76,9 +81,10 @@ class Summary:
 
     @property
     def counts_rows(self) -> bool:
-        """Whether the values look like a number of each row: different, nearly without gaps."""
+        """Whether the values look like a number of each row: different, and dense or called so."""
         dense = self.high - self.low < 2.0 * self.count
-        return self.distinct and not self.missing and self.count >= 20 and dense
+        named = _NUMBER_OF_ROW.search(self.name) is not None
+        return self.distinct and not self.missing and self.count >= 20 and (dense or named)
 
     def merge(self, other: Summary) -> None:
         """Add the statistics of rows that follow; both summaries have one unit.
@@ -145,7 +151,7 @@ def summarise(
     if not summary.count:
         summary.kind = "empty"
         return summary
-    if robust and column.kind in ("integer", "float"):
+    if robust and column.kind in ("integer", "float", "date"):
         numbers = _without_outliers(summary, numbers, gaps=not target)
     _sum_up(summary, numbers, counts, unit)
     if target and column.exact is not None:
@@ -170,7 +176,7 @@ def _counted(values: list[Any], weights: Array | None) -> Counter[Any]:
 
 def _without_outliers(summary: Summary, numbers: Array, gaps: bool) -> Array:
     """Return numbers without gaps, and with outliers cut; the summary notes both."""
-    summary.gap = gap_of(numbers) if gaps else None
+    summary.gap = gap_of(numbers, summary.kind == "date") if gaps else None
     if summary.gap is not None:
         count = int((numbers == summary.gap).sum())
         summary.count, summary.missing = summary.count - count, summary.missing + count
@@ -195,8 +201,7 @@ def _sum_up(summary: Summary, numbers: Array, weights: Array | None, unit: float
         total = squares.sum() if weights is None else weights @ squares
     summary.unit_mean, summary.unit_squares = float(mean), float(total)
     summary.whole = bool((numbers == np.floor(numbers)).all())
-    dense = summary.high - summary.low < 2.0 * len(numbers)
-    if summary.kind == "integer" and dense:
+    if summary.kind == "integer":
         increasing = bool((np.diff(numbers) > 0).all())
         summary.distinct = increasing or np.unique(numbers).size == len(numbers)
     if summary.kind == "date":

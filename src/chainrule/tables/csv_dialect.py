@@ -1,8 +1,8 @@
 """How a CSV file is written: its encoding, separator, header and quotes.
 
-Lines before the header that begin with # are left out, and a line ``sep=;`` says the separator. A
-column without a name is left out: of row names (a header that is one name short), or after a
-separator at the end of each line.
+Lines before the header that begin with #, or that are a title, are left out, and a line ``sep=;``
+says the separator. A column without a name is left out: of row names (a header that is one name
+short), or after a separator at the end of each line.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import dropwhile
 from typing import Final
 
 SEPARATORS: Final = (",", ";", "\t", "|")
@@ -48,6 +49,8 @@ def dialect_of(name: str, data: bytes) -> Dialect:
         separator = _separator(_sample(data))
     if separator == " ":
         data = b"\n".join(b" ".join(line.split()) for line in data.splitlines()) + b"\n"
+    data, titles = _without_title(name, data, separator, notes)
+    skipped += titles
     check_quotes(name, data, separator, skipped)
     header, end, lines = _header(data, separator)
     body = data[end:]
@@ -79,6 +82,8 @@ def decoded(name: str, data: bytes, encoding: str | None) -> bytes:
             advice = "name another encoding, or leave --encoding out"
         kind = "UTF-8" if encoding is None else encoding
         raise ValueError(f"line {line} of {name} is not {kind} text ({where}): {advice}") from None
+    if b"\n" not in data:
+        data = data.replace(b"\r", b"\n")
     return data.removeprefix(b"\xef\xbb\xbf")
 
 
@@ -102,6 +107,25 @@ def _without_preamble(name: str, data: bytes, notes: list[str]) -> tuple[bytes, 
     return data, skipped, separator
 
 
+def _without_title(name: str, data: bytes, separator: str, notes: list[str]) -> tuple[bytes, int]:
+    """Leave out lines with one field or none above a header of three or more, as reports have."""
+    lines = data[:_SAMPLE].split(b"\n")[:20]
+    fields = (
+        next(csv.reader([line.decode("utf-8", errors="replace").strip()], delimiter=separator), [])
+        for line in lines
+    )
+    filled = [sum(bool(field.strip()) for field in row) for row in fields]
+    if max(filled) < 3 or filled[0] > 1:
+        return data, 0
+    count = next(place for place, number in enumerate(filled) if number > 1)
+    notes.append(
+        f"{count} lines of {name} above the names of the columns are left out"
+        if count > 1
+        else f"the first line of {name}, above the names of the columns, is left out"
+    )
+    return data[sum(len(line) + 1 for line in lines[:count]) :], count
+
+
 def _sample(data: bytes) -> list[str]:
     """Return the first lines, at most 20, whole ones where there are any."""
     lines = data[:_SAMPLE].decode("utf-8", errors="ignore").splitlines()
@@ -114,10 +138,14 @@ def _separator(lines: Sequence[str]) -> str:
     """Find the separator: the one that cuts the lines into equally many fields, and into most."""
 
     def score(separator: str) -> tuple[bool, int, int]:
-        header, *counts = [len(fields) for fields in csv.reader(lines, delimiter=separator)] or [0]
+        lengths = [len(fields) for fields in csv.reader(lines, delimiter=separator)] or [0]
+        # A title above a header of three or more has one field.
+        below = list(dropwhile(lambda length: length == 1, lengths))
+        header, *counts = below = below if len(below) > 2 and below[0] > 2 else lengths
         number = counts[0] if counts else header
         # Where rows have names, or end in a separator, the header is one name short.
         fits = 2 if header == number else 1 if header + 1 == number else 0
+        fits *= len(below) == len(lengths)
         return set(counts or [header]) == {number} and number > 1, fits, number
 
     best = max(SEPARATORS, key=score)

@@ -174,7 +174,7 @@ def _interpret(
     if pa.types.is_time(column.type) and kind != "text":
         seconds = column.cast(pa.time64("us")).cast(pa.int64())
         hours = pa.chunked_array([pa.array(v, pa.float64()) for v in _scaled(seconds)])
-        read.notes.append(f"column {name!r} holds times of day: read as hours")
+        read.notes.append(f"column {name!r} holds times: read as hours")
         _replace(read, name, hours)
         return
     if not pa.types.is_string(column.type):

@@ -15,7 +15,8 @@ import numpy.typing as npt
 from ..typing import Array
 from . import encoder_state
 from .column_summary import Summary, summaries
-from .columns import Column, Columns, as_numbers, require
+from .columns import Column, Columns, as_days, as_numbers, require
+from .dates import written
 from .feature_encoding import beyond, cut, encode_feature
 from .features import Feature, Note, fit_summary, sentences_of
 
@@ -148,8 +149,11 @@ class Encoder:
             far = np.flatnonzero(beyond(feature, column))
             rows[far] = True
             if far.size:
-                value = as_numbers(column)[far[0]]
-                examples.append(f"{feature.name} {value:g} beyond {feature.nearest(value):.6g}")
+                dated = feature.kind == "date"
+                value = float((as_days if dated else as_numbers)(column)[far[0]])
+                write = written if dated else "{:.6g}".format
+                end = write(feature.nearest(value))
+                examples.append(f"{feature.name} {write(value)} beyond {end}")
         if not examples:
             return []
         where = column.where(np.flatnonzero(rows))

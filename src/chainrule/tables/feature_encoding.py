@@ -49,7 +49,7 @@ def encode_feature(feature: Feature, column: Column) -> Encoded:
 
 def beyond(feature: Feature, column: Column) -> npt.NDArray[np.bool_]:
     """Say for each row whether its number is beyond the range known of a feature. Shape (m,)."""
-    values = as_numbers(column)
+    values = as_days(column) if feature.kind == "date" else as_numbers(column)
     rows: npt.NDArray[np.bool_] = (values < feature.low) | (values > feature.high)
     if feature.gap is not None:
         rows &= values != feature.gap

@@ -82,7 +82,8 @@ class Feature:
     @property
     def bounded(self) -> bool:
         """Whether numbers beyond some end are cut."""
-        return self.kind == "number" and self.scale > 0 and (self.low > -inf or self.high < inf)
+        measured = self.kind in ("number", "date") and self.scale > 0
+        return measured and (self.low > -inf or self.high < inf)
 
     def nearest(self, value: float) -> float:
         """Return the number in the range known that is nearest to a value."""
@@ -184,15 +185,6 @@ def _fit_number(summary: Summary, number: bool) -> tuple[Feature | None, list[No
         return Feature(name, "number", summary.low, 0.0, gaps), []
     if summary.counts_rows and not number:
         return Feature(name, "number", summary.mean, summary.deviation), [Note("counting", name)]
-    notes = []
-    if summary.gap is not None:
-        count = _rows(round(summary.missing))
-        notes.append(Note("gap", f"{summary.gap:g} in {count} of {name!r}"))
-    if summary.striking:
-        count = _rows(len(summary.striking))
-        end = summary.high if summary.striking[0] > summary.high else summary.low
-        what = f"{summary.striking[0]:g} in {count} of {name!r} (to {end:.6g})"
-        notes.append(Note("striking", what))
     margin = 0.0 if summary.cut else MARGIN * (summary.high - summary.low)
     low, high = summary.low - margin, summary.high + margin
     feature = Feature(
@@ -205,7 +197,21 @@ def _fit_number(summary: Summary, number: bool) -> tuple[Feature | None, list[No
         high=high if isfinite(high) else summary.high,
         gap=summary.gap,
     )
-    return feature, notes
+    return feature, _outlier_notes(summary)
+
+
+def _outlier_notes(summary: Summary) -> list[Note]:
+    """Say which number stands for a gap, and which are cut."""
+    notes, write = [], dates.written if summary.kind == "date" else "{:.6g}".format
+    if summary.gap is not None:
+        count = _rows(round(summary.missing))
+        notes.append(Note("gap", f"{write(summary.gap)} in {count} of {summary.name!r}"))
+    if summary.striking:
+        count, first = _rows(len(summary.striking)), summary.striking[0]
+        end = summary.high if first > summary.high else summary.low
+        what = f"{write(first)} in {count} of {summary.name!r} (to {write(end)})"
+        notes.append(Note("striking", what))
+    return notes
 
 
 def _rows(count: int) -> str:
@@ -221,10 +227,20 @@ def _fit_date(summary: Summary) -> tuple[Feature, list[Note]]:
     if summary.low == summary.high or summary.deviation == 0:
         return Feature(summary.name, "date", summary.low, 0.0, gaps), []
     cycles = dates.cycles_of(summary.low, summary.high, summary.phases)
+    ends = (summary.low, summary.high) if summary.cut else (-inf, inf)
     feature = Feature(
-        summary.name, "date", summary.mean, summary.deviation, gaps, words=tuple(cycles)
+        summary.name,
+        "date",
+        summary.mean,
+        summary.deviation,
+        gaps,
+        words=tuple(cycles),
+        low=ends[0],
+        high=ends[1],
+        gap=summary.gap,
     )
-    return feature, [Note("date", dates.description(summary.name, cycles))]
+    note = Note("date", dates.description(summary.name, cycles))
+    return feature, [note, *_outlier_notes(summary)]
 
 
 def _fit_category(summary: Summary) -> tuple[Feature | None, list[Note]]:

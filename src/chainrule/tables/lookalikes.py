@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from .date_words import styles_of, undecidable
+
 # How many in 10 of a column's different words must look alike, and how many there must be.
 _IN_TEN: Final = 9
 _FEWEST: Final = 3
@@ -34,6 +36,11 @@ def meant(words: Sequence[str]) -> str:
     if len(words) < _FEWEST:
         return ""
     if _most(_DATE, words):
+        if undecidable(styles_of(words)):
+            return (
+                f"; they look like dates ({words[0]!r}), of which day and month cannot be told "
+                "apart: write them as 2024-12-31"
+            )
         return f"; they look like dates ({words[0]!r}): make them dates, in CSV 2024-12-31"
     if _most(_NUMBER, words) and not all(map(_is_number, words)):
         return f"; they look like numbers ({words[0]!r}): make them numbers, in CSV 1234.5"

@@ -7,7 +7,7 @@ are codes become words, and a column that gives the answer away is told.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from ..training.defaults import validation_share
 from ..typing import Array, Rows
 from .columns import Column, Columns, as_numbers, require
 from .features import quoted
+from .outliers import gap_of
 from .recipe import Say
 from .row_groups import Hashes, copies_count, copies_of, row_hashes
 from .settings import Choices
@@ -90,6 +91,7 @@ def label_rows(
 ) -> LabelledRows:
     """Read a table's target, and leave out rows and columns that say nothing; see ``prepare``."""
     require(rows, target)
+    rows = _without_stand_ins(rows, target, choices, say)
     if choices.skip_missing:
         rows, order, group, weight = _with_target(rows, target, (order, group, weight), say)
     labels = read_target(rows[target], choices.task)
@@ -124,6 +126,25 @@ def _weights(column: Column | None) -> Array | None:
     if not weights.any():
         raise ValueError(f"--weight {column.name!r} is 0 in every row")
     return weights
+
+
+def _without_stand_ins(rows: Columns, target: str, choices: Choices, say: Say) -> Columns:
+    """Refuse a target in which a number stands for no value, or make gaps of it where asked."""
+    column = rows[target]
+    numbers = column.values if column.kind in ("integer", "float") else np.empty(0)
+    present = numbers[~np.isnan(numbers)]
+    gap = gap_of(present) if len(present) and target not in choices.number else None
+    if gap is None:
+        return rows
+    where = f"{gap:g} in {column.where(np.flatnonzero(numbers == gap))}, far from all others"
+    if not choices.skip_missing:
+        raise ValueError(
+            f"target {target!r} is {where}, as if it had no value: leave these rows out with "
+            f"--skip-missing, or keep them with --number {quoted(target)}"
+        )
+    say(f"target {target!r} is {where}: read as no value")
+    values = np.where(numbers == gap, np.nan, numbers)
+    return Columns({**rows.columns, target: replace(column, values=values, exact=None)}, rows.m)
 
 
 def _with_target(
