@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
-from functools import lru_cache, wraps
+from functools import cache, lru_cache, wraps
 from typing import Any, TypeVar
 
 from .checks import plain
@@ -119,11 +119,16 @@ def resolve(kind: str, spec: str, table: Mapping[str, Callable[..., T]]) -> T:
     name, numbers = parse(spec)
     if name not in table:
         raise unknown(kind, name, table)
-    takes = list(inspect.signature(table[name]).parameters)
+    takes = _settings_of(table[name])
     if len(numbers) > len(takes):
         most = f"at most {len(takes)} ({', '.join(takes)})" if takes else "no numbers"
         raise ValueError(f"{kind} {name!r} takes {most}, but {spec!r} gives {len(numbers)}")
     return table[name](*numbers)
+
+
+@cache
+def _settings_of(factory: Callable[..., object]) -> tuple[str, ...]:
+    return tuple(inspect.signature(factory).parameters)
 
 
 def entry(factory: Callable[..., T]) -> Callable[..., T]:
