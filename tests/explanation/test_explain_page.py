@@ -169,3 +169,23 @@ def test_findings_name_what_is_wrong() -> None:
     steep = cr.Network([3, *[4] * 8, 1], hidden="identity", output="identity", seed=0)
     steep.theta *= 12
     assert "exploding" in [f.kind for f in findings(steep, X, y)]
+
+
+def test_a_page_of_a_table_model_moves_through_the_snapshots_of_its_file(tmp_path: Path) -> None:
+    from chainrule.explanation.table_page import table_page
+    from chainrule.tables.columns import Column, Columns
+    from chainrule.tables.fit import fit_columns
+    from chainrule.tables.model import TableModel
+    from chainrule.tables.settings import Choices
+
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    columns = {f"x{i}": Column(f"x{i}", "float", x[:, i]) for i in range(2)}
+    rows = Columns(columns | {"y": Column("y", "float", x @ [2.0, -1.0])}, 60)
+    fit_columns(rows, "y", Choices(hidden=(3,), epochs=9)).model.save(tmp_path / "model")
+    model = TableModel.load(tmp_path / "model")
+    data = data_of(table_page(model, rows, model.encoder.transform(rows, np.float32)))
+    epochs, thetas = data["snapshots"]["epochs"], unpack(data["snapshots"]["theta"])
+    assert epochs[:10] == list(range(10))
+    assert len(data["history"]["cost"]) == 9
+    for theta, (_, recorded) in zip(thetas, model.snapshots, strict=False):
+        np.testing.assert_allclose(theta, recorded, rtol=2.0**-15)

@@ -28,11 +28,14 @@ def table_page(
     net, target = model.network, model.target
     regression = target.task == "regression"
     settings = model.record.get("settings") if isinstance(model.record, dict) else None
+    history = history_of(model.record)
+    if history is not None:
+        history.snapshots[:] = model.snapshots
     return explain(
         net,
         X,
         target.encode(target.values_of(rows[target.name]), net.dtype),
-        history=history_of(model.record),
+        history=history,
         inputs=model.encoder.feature_names,
         outputs=target.classes if target.task == "multiclass" else [output_name(target)],
         row=row,

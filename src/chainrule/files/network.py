@@ -3,12 +3,13 @@
 Beside the network a file can hold the state of an encoder (its arrays under ``encoder.``), a record
 of how it was trained, and where training stands (its arrays under ``checkpoint.``); to this module
 all are JSON values and arrays. A checkpoint is thus a model file that can be predicted with.
+Snapshots of theta during training are one array, ``snapshots.theta``, and the list of their epochs.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,13 +25,14 @@ from .model import read_model, shapes_agree, write_model
 
 ENCODER = "encoder."
 CHECKPOINT = "checkpoint."
+SNAPSHOTS = "snapshots."
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """What a model file holds: architecture and theta, the encoder's state if any, the record.
 
-    ``checkpoint`` is None but for a checkpoint.
+    ``checkpoint`` is None but for a checkpoint. ``snapshots``: (epoch, theta), where there are any.
     """
 
     architecture: Architecture
@@ -40,6 +42,7 @@ class Loaded:
     record: Any
     checkpoint: Any = None
     checkpoint_arrays: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    snapshots: tuple[tuple[int, Floats], ...] = ()
 
 
 def save_network(
@@ -48,9 +51,10 @@ def save_network(
     encoder: tuple[Any, Mapping[str, npt.NDArray[Any]]] | None = None,
     record: Any = None,
     checkpoint: tuple[Any, Mapping[str, npt.NDArray[Any]]] | None = None,
+    snapshots: Sequence[tuple[int, Floats]] = (),
 ) -> None:
     """Write a model file atomically. ``record``: JSON values; ``encoder``, ``checkpoint``: JSON
-    values and arrays.
+    values and arrays; ``snapshots``: (epoch, theta).
 
     Raises ValueError if the network has one's own records or ``path`` cannot be written to.
     """
@@ -59,7 +63,11 @@ def save_network(
         for name, place in named_places(network.architecture)
     }
     metadata = {"network": network.config(), "encoder": None, "record": record}
-    for key, part in ((ENCODER, encoder), (CHECKPOINT, checkpoint)):
+    moments: tuple[Any, Mapping[str, npt.NDArray[Any]]] | None = None
+    if snapshots:
+        thetas = np.stack([theta for _, theta in snapshots])
+        moments = [epoch for epoch, _ in snapshots], {"theta": thetas}
+    for key, part in ((ENCODER, encoder), (CHECKPOINT, checkpoint), (SNAPSHOTS, moments)):
         if part is not None:
             metadata[key.rstrip(".")], arrays = part
             contents.update({key + name: array for name, array in arrays.items()})
@@ -71,7 +79,9 @@ def load_network(path: str | os.PathLike[str]) -> Loaded:
     arrays, metadata = read_model(path)
     try:
         architecture = architecture_of(metadata.get("network"))
-        encoder, checkpoint = (_popped(arrays, key) for key in (ENCODER, CHECKPOINT))
+        parts = (_popped(arrays, key) for key in (ENCODER, CHECKPOINT, SNAPSHOTS))
+        encoder, checkpoint, moments = parts
+        snapshots = _snapshots(metadata.get("snapshots", []), moments, architecture)
         named = list(named_places(architecture))
         shapes_agree(arrays, {name: (place.shape, architecture.dtype) for name, place in named})
         for name, array in arrays.items():
@@ -85,7 +95,20 @@ def load_network(path: str | os.PathLike[str]) -> Loaded:
     layers = architecture.layers
     theta = gather(by_layer, layers, np.empty(size(layers), architecture.dtype))
     state, record, position = (metadata.get(key) for key in ("encoder", "record", "checkpoint"))
-    return Loaded(architecture, theta, state, encoder, record, position, checkpoint)
+    return Loaded(architecture, theta, state, encoder, record, position, checkpoint, snapshots)
+
+
+def _snapshots(
+    epochs: Any, arrays: Mapping[str, npt.NDArray[Any]], architecture: Architecture
+) -> tuple[tuple[int, Floats], ...]:
+    """Return (epoch, theta) of each snapshot; raises ValueError for what does not fit."""
+    if not isinstance(epochs, list) or not all(type(epoch) is int for epoch in epochs):
+        raise ValueError("the epochs of its snapshots are no list of whole numbers")
+    shape = len(epochs), size(architecture.layers)
+    shapes_agree(arrays, {"theta": (shape, architecture.dtype)} if epochs else {})
+    if epochs and not np.isfinite(arrays["theta"]).all():
+        raise ValueError("its snapshots have a number that is not finite")
+    return tuple(zip(epochs, arrays["theta"], strict=True)) if epochs else ()
 
 
 def _popped(arrays: dict[str, npt.NDArray[Any]], key: str) -> dict[str, npt.NDArray[Any]]:

@@ -35,6 +35,7 @@ from .row_groups import kept_hashes, row_hashes
 from .samples import Samples, prepare
 from .score_errors import standard_errors
 from .settings import Choices, check, complete
+from .snapshots import count_for, thinned
 from .splits import Split
 from .target import Target, TargetEncoder
 from .training_table import read_to_train
@@ -128,6 +129,7 @@ def fit_columns(
             checkpoint=checkpoint,
             resume=resume,
             progress=progress,
+            record="explain" if count_for(network) else None,
         ),
         choices,
     )
@@ -138,7 +140,8 @@ def fit_columns(
         "styles": dict(styles or {}),
         "trained_on": _trained_on(samples, encoder, rows[target]),
     }
-    model = TableModel(network, encoder, meaning, record)
+    snapshots = thinned(history.snapshots, count_for(network))
+    model = TableModel(network, encoder, meaning, record, snapshots)
     return Fitted(
         model, history, tested.scores, split.counts, tested.baseline, split, tested.errors
     )

@@ -45,6 +45,7 @@ from .recipe import (
 )
 from .row_cache import AUTO, spool_for
 from .settings import Choices
+from .snapshots import count_for, thinned
 from .stream_plan import StreamPlan, plan_stream
 from .stream_reader import Reader, read_once
 from .stream_samples import Stream
@@ -99,7 +100,9 @@ def fit_data_set(
     scores = _scores(meaning, *held["test"], net, team) if stream.counts["test"] else None
     source = os.path.basename(stream.data.name.rstrip("/"))  # noqa: PTH119
     record = record_of(source, stream.counts, stream.choices, history, scores)
-    return Fitted(TableModel(net, encoder, meaning, record), history, scores, dict(stream.counts))
+    snapshots = thinned(history.snapshots, count_for(net))
+    model = TableModel(net, encoder, meaning, record, snapshots)
+    return Fitted(model, history, scores, dict(stream.counts))
 
 
 def _encoders(stream: StreamPlan, say: Say) -> tuple[Encoder, TargetEncoder]:
@@ -140,7 +143,10 @@ def _training_plan(
     batch_size = ceil((stream.choices.batch_size or 32) / size) * size
     if batch_size > m:
         raise ValueError(f"a batch of {batch_size} rows is more than the {m} to train on")
-    arguments = arguments_of(stream.choices, task) | {"batch_size": batch_size}
+    arguments = arguments_of(stream.choices, task) | {
+        "batch_size": batch_size,
+        "record": "explain" if count_for(net) else None,
+    }
     validated = stream.counts["validation"] > 0
     if not validated:
         arguments["metrics"] = []

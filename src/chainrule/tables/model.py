@@ -18,6 +18,7 @@ from .encoder import Encoder
 from .reading import ReadOptions, read
 from .row_groups import row_hashes, share_known
 from .scores import class_scores, confusion, number_scores, probabilities_of
+from .snapshots import Snapshots
 from .target import TargetEncoder
 from .word_orders import orders_of, with_orders
 
@@ -180,12 +181,13 @@ class EncodedModel(ABC):
 
 @dataclass(frozen=True, slots=True)
 class TableModel(EncodedModel):
-    """A trained network with its encoders."""
+    """A trained network with its encoders, and snapshots of it in training where they are kept."""
 
     network: Network
     encoder: Encoder
     target: TargetEncoder
     record: Any = None
+    snapshots: Snapshots = ()
 
     def outputs(self, rows: Columns) -> tuple[Array, list[str]]:
         """Return the network's outputs (m, n_L) and the encoder's warnings."""
@@ -200,7 +202,8 @@ class TableModel(EncodedModel):
         """Write a model file; raises ValueError if ``path`` cannot be written to."""
         state, arrays = self.encoder.state()
         state["target"] = self.target.state()
-        save_network(path, self.network, (state, arrays), self.record)
+        encoders = state, arrays
+        save_network(path, self.network, encoders, self.record, snapshots=self.snapshots)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TableModel:
@@ -213,7 +216,7 @@ class TableModel(EncodedModel):
             )
         try:
             network = Network.from_architecture(loaded.architecture, loaded.theta)
-            return cls(network, *_encoders(loaded), loaded.record)
+            return cls(network, *_encoders(loaded), loaded.record, loaded.snapshots)
         except ValueError as error:
             raise ValueError(f"{os.fspath(path)} is not a sound model file: {error}") from None
 
