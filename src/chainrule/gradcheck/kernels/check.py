@@ -70,8 +70,9 @@ def check_kernel(
             repeats = min(repeats, 1)
         scatter = scatter_of(arguments, fn, kernel, cotangents, repeats)
         report = _compared(
-            arguments, fn, reference, kernel, cotangents, scatter, seed, seconds, progress
-        )
+            arguments, fn, reference, kernel, cotangents, scatter, seed, seconds, progress,
+            others=upstream is None,
+        )  # fmt: skip
         report.subject = name or f"{arguments.framework.name} {_name(fn)}"
         report.parts = [*report.parts, *scatter.parts]
         if calls:
@@ -99,6 +100,7 @@ def _compared(
     seed: int,
     seconds: float | None,
     progress: bool,
+    others: bool,
 ) -> Report:
     J = sum(
         float(np.vdot(arguments.framework.numbers(u), out))
@@ -106,7 +108,9 @@ def _compared(
     )
     if reference is None:
         with Progress(len(arguments.names), progress, seconds) as work:
-            report = by_directions(arguments, fn, kernel, upstream, scatter.gradients, seed, work)
+            report = by_directions(
+                arguments, fn, kernel, upstream, scatter.gradients, seed, work, others
+            )
         report.stopped = work.stopped
         report.J = J
         return report
