@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "bindings.hpp"
+#include "question.hpp"
 #include "session.hpp"
 
 namespace chainrule {
@@ -56,7 +57,7 @@ class Core {
     }
 
     idx run(Write theta, Write state, Read order, idx batch, Read rates, idx first_step,
-            Write costs, Write squares, int threads) {
+            Write costs, Write squares, int threads, nb::object stop) {
         const Problem& p = session_->problem();
         const std::size_t P = (std::size_t)p.parameters;
         if (batch < 1) refuse("the batch size must be at least 1");
@@ -81,15 +82,14 @@ class Core {
         run.costs = static_cast<double*>(costs.data());
         run.squares = static_cast<double*>(squares.data());
         run.train = run.masked = true;
-        const Unlocked unlocked;
-        return session_->run(run, threads);
+        return run_asking(*session_, run, threads, stop);
     }
 
     // J over the rows that order names (None: all), and its gradient unless dtheta is None.
-    double evaluate(Read theta, nb::object dtheta, nb::object order, int threads) {
+    double evaluate(Read theta, nb::object dtheta, nb::object order, int threads, nb::object stop) {
         Run run = order.is_none() ? Run{} : base(cast<Read>(order, "order"));
         if (order.is_none()) run.k = session_->problem().rows;
-        return pass(run, theta, dtheta, threads);
+        return pass(run, theta, dtheta, threads, stop);
     }
 
     // The sum of weight times J over rows, without penalties, and its gradient. With a step of 0 or
@@ -103,7 +103,7 @@ class Core {
         run.masked = step >= 0;
         run.first_step = step < 0 ? 0 : step;
         run.summed = true;
-        return pass(run, theta, dtheta, threads);
+        return pass(run, theta, dtheta, threads, nb::none());
     }
 
     // A step from the gradient of a batch without penalties, which is overwritten.
@@ -155,7 +155,7 @@ class Core {
 
   private:
     // One pass over the run's rows: returns J, and the gradient in dtheta unless it is None.
-    double pass(Run run, const Read& theta, nb::object dtheta, int threads) {
+    double pass(Run run, const Read& theta, nb::object dtheta, int threads, nb::object stop) {
         const Problem& p = session_->problem();
         checked_threads(threads);
         check(theta, "theta", dtype_, (std::size_t)p.parameters);
@@ -176,8 +176,7 @@ class Core {
         run.costs = &J;
         if (run.k == 0) refuse("there are no rows to evaluate");
         run.batch = run.k;
-        const Unlocked unlocked;
-        session_->run(run, threads);
+        run_asking(*session_, run, threads, stop);
         return J;
     }
 
@@ -273,9 +272,9 @@ NB_MODULE(_core, m) {
             "clip_value"_a, "clip_norm"_a, "X"_a, "Y"_a, "weights"_a.none())
         .def("run", &Core::run, "theta"_a.noconvert(), "state"_a.noconvert(), "order"_a.noconvert(),
              "batch_size"_a, "rates"_a.noconvert(), "first_step"_a, "costs"_a.noconvert(),
-             "squares"_a.noconvert(), "threads"_a)
+             "squares"_a.noconvert(), "threads"_a, "stop"_a.none() = nb::none())
         .def("evaluate", &Core::evaluate, "theta"_a.noconvert(), "dtheta"_a.none(),
-             "order"_a.none(), "threads"_a)
+             "order"_a.none(), "threads"_a, "stop"_a.none() = nb::none())
         .def("sums", &Core::sums, "theta"_a.noconvert(), "dtheta"_a, "order"_a.noconvert(),
              "places"_a.noconvert(), "step"_a, "threads"_a)
         .def("step", &Core::step, "theta"_a.noconvert(), "state"_a.noconvert(),

@@ -41,6 +41,12 @@ struct Problem {
     idx rows;
 };
 
+// Whether a run is to end before its batch in hand is done: asked between slices of a batch, by the
+// thread that called.
+struct Stop {
+    bool (*asked)(Stop*);
+};
+
 // One call: S = ceil(k / batch) steps over the rows that order names, or a pass over them.
 struct Run {
     void* theta;                // (P,), what the steps made of it when the run ends
@@ -59,6 +65,7 @@ struct Run {
                                  // of a larger batch
     bool summed;                 // sums over the rows instead of means, and no penalties
     void* gradient;  // (P,) or null: a step from this gradient, which is overwritten; no rows
+    Stop* stop;      // or null
 };
 
 // A layer as the numerical check of gradients sees it, over all samples: (m, n_out) each but W and

@@ -74,6 +74,34 @@ def parts(file: bytes) -> tuple[dict[str, Any], bytes]:
     return json.loads(file[8:start]), file[start:]
 
 
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        (b'{"a":[' + b"[]," * 2_200_000 + b"[]]}", "values in its metadata"),
+        (b'{"a":"' + b"{" * 4_200_000 + b'"}', "values in its metadata"),
+        (b'{"a":[' + b"0," * 4_200_000 + b"0]}", "values in its metadata"),
+        (
+            b"{" + b",".join(b'"%d":{"data_offsets":0}' % i for i in range(65_537)) + b"}",
+            "65537 arrays, and at most 65536",
+        ),
+    ],
+)
+def test_a_header_of_too_many_values_is_refused_before_it_is_parsed(
+    header: bytes, words: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json, "loads", lambda *_, **__: pytest.fail("the header was parsed"))
+    refused(path, spelt(header), words)
+
+
+def test_write_model_of_too_many_values_is_refused(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chainrule.files.header.MOST_VALUES", 1000)
+    with pytest.raises(ValueError, match="values in its metadata, and at most 1000"):
+        write_model(path, {}, {"words": [0] * 1000})
+    assert not path.exists()
+
+
 def test_a_forged_file_is_read_where_nothing_else_is_wrong(path: Path, sound: bytes) -> None:
     assert forged(*parts(sound)) == sound
 

@@ -274,7 +274,7 @@ def test_metadata_that_are_not_json(
 def test_a_header_longer_than_readers_take_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chainrule.files.model.LONGEST", 1000)
+    monkeypatch.setattr("chainrule.files.header.LONGEST", 1000)
     write_model(tmp_path / "m", {}, {"a": "x" * 500})
     read_model(tmp_path / "m")
     with pytest.raises(ValueError, match="at most 1000"):

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 class Core:
@@ -29,9 +29,15 @@ class Core:
         costs: Any,
         squares: Any,
         threads: int,
+        stop: Callable[[], bool] | None = None,
     ) -> int: ...
     def evaluate(
-        self, theta: Any, dtheta: Any | None, order: Any | None, threads: int
+        self,
+        theta: Any,
+        dtheta: Any | None,
+        order: Any | None,
+        threads: int,
+        stop: Callable[[], bool] | None = None,
     ) -> float: ...
     def sums(
         self, theta: Any, dtheta: Any, order: Any, places: Any, step: int, threads: int

@@ -24,6 +24,8 @@ __all__ = ["predict", "predictor"]
 MOST_THREADS = 1024  # as in src/core/team.hpp
 # Rows of one pass on NumPy: it keeps the values of every layer, which must not fill the memory.
 ROWS_A_PASS = 65536
+# Operations of one call of the core: some tenths of a second, after which Ctrl-C is heard.
+OPERATIONS_A_CALL = 1e10
 
 
 class _Known(NamedTuple):
@@ -49,7 +51,15 @@ def predict(network: Model, X: Floats) -> Floats:
         outputs = None if lacks else native.predictor(network.architecture, network.theta, None)
         known = _Known(network.theta, settings, outputs)
         _known[network] = known
-    return _reference(network, X) if known.outputs is None else known.outputs(X)
+    if known.outputs is None:
+        return _reference(network, X)
+    rows = max(int(OPERATIONS_A_CALL / (2 * network.theta.size)), 1)
+    if len(X) <= rows:
+        return known.outputs(X)
+    out = np.empty((len(X), network.sizes[-1]), X.dtype)
+    for start in range(0, len(X), rows):
+        known.outputs(X[start : start + rows], out[start : start + rows])
+    return out
 
 
 def predictor(network: Model, threads: int | None = None) -> Predictor:

@@ -8,6 +8,7 @@ core knows, and how it takes a network. ``CHAINRULE_ISA`` names the instruction 
 from __future__ import annotations
 
 import os
+import threading
 from math import ceil
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -114,6 +115,7 @@ def run(problem: Problem, theta: Floats, state: Floats, steps: Steps) -> tuple[C
         costs,
         squares,
         threads_of(problem.threads),
+        steps.stop,
     )
     return costs[:steps_taken], squares[:steps_taken]
 
@@ -136,10 +138,17 @@ def gradient(
     """
     out = None if dtheta is None else _writable("dtheta", dtheta)
     order = None if rows is None else _array("rows", rows)
+    # Only the main thread hears signals, and a pass can take long.
+    stop = None if threading.current_thread() is not threading.main_thread() else _on
     J: float = _prepare(problem).core.evaluate(
-        _array("theta", theta), out, order, threads_of(problem.threads)
+        _array("theta", theta), out, order, threads_of(problem.threads), stop
     )
     return J
+
+
+def _on() -> bool:
+    """Say that a pass is to go on: what ends it is the exception of a signal's handler."""
+    return False
 
 
 def sums(

@@ -6,6 +6,7 @@ changed in place, and every random number is a function of seed and step.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -45,13 +46,15 @@ class Steps:
     """Steps to take: one for each batch of ``batch_size`` rows of ``order``; the last may be short.
 
     ``order`` (n,) int64 are numbers of rows. Step s = 0, 1, ... has the learning rate ``rates[s]``,
-    (S,) float64; its number for optimizer and dropout is ``first + s`` from 0.
+    (S,) float64; its number for optimizer and dropout is ``first + s`` from 0. ``stop`` is asked
+    now and then, in the main thread alone: the steps end early where it says so.
     """
 
     order: Rows
     batch_size: int
     rates: Reals
     first: int = 0
+    stop: Callable[[], bool] | None = None
 
 
 class Engine(Protocol):
@@ -68,7 +71,8 @@ class Engine(Protocol):
 
         Returns the costs (S,) of the batches, each before its update, and the squared norms
         (S, L) of each layer's gradient before clipping. Where a cost or a gradient is not finite,
-        the run stops before that step, and the costs end with it.
+        the run stops before that step, and the costs end with it. Where ``steps.stop`` ends it,
+        the costs are those of the steps taken.
         """
 
     def evaluate(self, problem: Problem, theta: Floats, dtheta: Floats | None = None) -> float:

@@ -36,6 +36,8 @@ def run(problem: Problem, theta: Floats, state: Floats, steps: Steps) -> tuple[C
     decay = _decays(problem)
     with np.errstate(all="ignore"):
         for s in range(count):
+            if steps.stop is not None and steps.stop():
+                return costs[:s], squares[:s]
             rows = steps.order[s * batch_size : (s + 1) * batch_size]
             masks = step_masks(net.seed, steps.first + s, net.dtype)
             costs[s] = _gradient(problem, parameters, rows, masks, dtheta)

@@ -132,6 +132,7 @@ class Backprop(FittedNetwork, CallbackSupport, BaseEstimator):  # type: ignore[m
             state.carried = before
             advice = history.stop.message.replace("learning_rate=", "learning_rate_init=")
             history.stop = replace(history.stop, message=advice)
+            warnings.warn(advice, RuntimeWarning, stacklevel=5)
         result = outcome(observer, history.stop, incremental)
         if result.theta is not None:
             net.theta = result.theta

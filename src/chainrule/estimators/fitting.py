@@ -173,6 +173,7 @@ def descend(
             carried=carried,
             evaluations=parameters.max_fun if lbfgs else None,
             certificate=certificate,
+            warn=False,
         )
 
 

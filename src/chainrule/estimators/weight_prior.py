@@ -89,6 +89,7 @@ def noise(
         progress=False,
         engine=parameters.engine,
         certificate=False,
+        warn=False,
     )
     errors = ((net.predict(samples.X[held]) - samples.Y[held]) ** 2).mean(axis=1)
     error = float(np.average(errors, weights=shares))

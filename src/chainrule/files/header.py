@@ -37,6 +37,8 @@ DTYPES = {
 }
 BYTES = dict(zip(DTYPES, (8, 4, 2, 8, 4, 2, 1, 8, 4, 2, 1, 1), strict=True))
 LONGEST = 100_000_000  # bytes of header; safetensors reads no longer one
+MOST_ARRAYS = 65_536
+MOST_VALUES = 4_194_304  # of JSON: parsed, each takes some dozens of bytes
 NO_DIGEST = "0" * 64
 
 _DIMENSIONS = 32  # NumPy 1 has no more
@@ -93,12 +95,32 @@ def digest(header: Mapping[str, Any], body: bytes | memoryview) -> str:
     return sha.hexdigest()
 
 
+def excess(raw: bytes) -> str | None:
+    """Return what there is too much of in a header that is not parsed yet, as words, or None.
+
+    Every value but the first of a list or an object stands behind a comma, and the first behind a
+    bracket; those within texts count as well, which the model itself is.
+    """
+    if len(raw) - 8 > LONGEST:
+        return f"{len(raw) - 8} bytes of metadata, and at most {LONGEST} are allowed"
+    arrays = raw.count(b'"data_offsets"')
+    if arrays > MOST_ARRAYS:
+        return f"{arrays} arrays, and at most {MOST_ARRAYS} are allowed"
+    values = sum(raw.count(sign) for sign in (b",", b"[", b"{"))
+    if values > MOST_VALUES:
+        return f"about {values} values in its metadata, and at most {MOST_VALUES} are allowed"
+    return None
+
+
 def check_header(raw: bytes, n_body: int) -> dict[str, Any]:
     """Return the header of a model file, parsed, if it is sound and ``n_body`` bytes fit to it.
 
     ``raw`` is the file up to the tensors' bytes. Nothing is allocated for tensors, whatever the
     header claims. Raises Refusal.
     """
+    too_much = excess(raw)
+    if too_much:
+        raise Refusal(f"is no sound model file: it has {too_much}")
     try:
         header = strict_json(raw[8:])
     except ValueError as error:

@@ -27,6 +27,7 @@ from .header import (
     canonical_json,
     check_header,
     digest,
+    excess,
     header_bytes,
     strict_json,
 )
@@ -125,8 +126,9 @@ def _serialised(
     header = {**strict_json(plain[8:start]), "__metadata__": texts}
     texts["sha256"] = digest(header, body)
     head = header_bytes(header)
-    if len(head) - 8 > LONGEST:
-        raise ValueError(f"the metadata take {len(head)} bytes, and at most {LONGEST} are allowed")
+    too_much = excess(head)
+    if too_much:
+        raise ValueError(f"the model file would have {too_much}")
     return head, body
 
 

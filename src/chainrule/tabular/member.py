@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,23 +77,21 @@ def train_network(
         l2=design.prior / m,
     )
     averaging = Averaging(network, held, MEMORY if average else 0.0, timer)
-    with warnings.catch_warnings():
-        # A run that diverges has its best parameters from before.
-        warnings.filterwarnings("ignore", message="diverged", category=RuntimeWarning)
-        network.fit(
-            training.X,
-            targets.Y,
-            sample_weight=targets.weights,
-            optimizer="adam",
-            learning_rate=LEARNING_RATE,
-            batch_size=batch_size_of(m),
-            epochs=epochs_of(m),
-            tolerance=None,
-            callbacks=averaging,
-            threads=1,
-            progress=False,
-            engine=engine,
-            certificate=False,
-        )
+    network.fit(
+        training.X,
+        targets.Y,
+        sample_weight=targets.weights,
+        optimizer="adam",
+        learning_rate=LEARNING_RATE,
+        batch_size=batch_size_of(m),
+        epochs=epochs_of(m),
+        tolerance=None,
+        callbacks=averaging,
+        threads=1,
+        progress=False,
+        engine=engine,
+        certificate=False,
+        warn=False,  # a run that diverges has its best parameters from before
+    )
     network.theta = np.nan_to_num(averaging.theta)
     return network

@@ -88,7 +88,7 @@ def _through(run: Run, block: Block, at: Position, interrupt: Interrupt) -> Reas
         if at.average is not None:
             count = min(count, at.average.until_sample(at.done))
         began = time.monotonic()
-        if not _steps(run, block, at, count):
+        if not _steps(run, block, at, count, interrupt):
             return "diverged"
         fitting = _longer(count, time.monotonic() - began, at.chunk)
         stop, at.chunk = _agree(run, interrupt, fitting)
@@ -104,28 +104,37 @@ def _through(run: Run, block: Block, at: Position, interrupt: Interrupt) -> Reas
     return None
 
 
-def _steps(run: Run, block: Block, at: Position, count: int) -> bool:
-    """Take ``count`` steps by one call of the engine; return whether all numbers stayed finite."""
+def _steps(run: Run, block: Block, at: Position, count: int, interrupt: Interrupt) -> bool:
+    """Take ``count`` steps, or fewer if interrupted, by one call of the engine.
+
+    Return whether all numbers stayed finite.
+    """
     plan = run.plan
     planned = plan.epochs * run.batches.steps
     rows = block.rows(at.sums.steps, count)
     factors = [plan.schedule.factor(at.done + s, planned, at.memory) for s in range(count)]
     rates = plan.learning_rate * np.array(factors)
-    steps = Steps(rows, block.batch_size, rates, run.carried.steps + at.done)
+    # A team stops together, between its calls.
+    stop = interrupt.question if run.team.size == 1 else None
+    steps = Steps(rows, block.batch_size, rates, run.carried.steps + at.done, stop)
     costs, squares = run.engine.run(block.problem, run.net.theta, at.state, steps)
-    if len(costs) < count or not (isfinite(costs[-1]) and np.isfinite(squares[-1]).all()):
-        run.fault = _fault(at.sums.steps + len(costs), squares)
+    count = len(costs)
+    if not count:
+        return True
+    if not (isfinite(costs[-1]) and np.isfinite(squares[-1]).all()):
+        run.note = _place(at.sums.steps + count, squares)
         return False
+    rows = rows[: count * block.batch_size]
     if run.first_cost is None:
         run.first_cost = float(costs[0])
     at.sums.add(costs, squares, run.batches.batch_weights(rows, count))
-    at.done, at.rate = at.done + count, float(rates[-1])
+    at.done, at.rate = at.done + count, float(rates[count - 1])
     if at.average is not None:
         at.average.observe(run.net.theta, at.done)
     return True
 
 
-def _fault(batch: int, squares: Array) -> str:
+def _place(batch: int, squares: Array) -> str:
     """Return which batch was the last, and which layer's gradient is not finite, if any."""
     wrong = np.flatnonzero(~np.isfinite(squares[-1:].ravel()))
     layer = f", layer {wrong[-1] + 1}" if len(wrong) else ""

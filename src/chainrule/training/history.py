@@ -16,7 +16,8 @@ class Stop:
 
     ``reason``: gradient (its norm is within tolerance), cost (no longer decreasing), validation (no
     longer improving), epochs (the limit), callback, interrupted (Ctrl-C), diverged.
-    ``gradient_norm``: that of dJ/dtheta over all training samples at the parameters kept.
+    ``gradient_norm``: that of dJ/dtheta over all training samples at the parameters kept; NaN where
+    the run was interrupted.
     ``last_decrease``: ``(cost before - cost) / |cost before|`` of the last two epochs, or None.
     ``best_epoch``: the epoch whose parameters were kept, from 1; 0 are the initial ones.
     """

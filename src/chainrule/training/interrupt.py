@@ -1,10 +1,12 @@
-"""Ctrl-C and SIGTERM while training: the current step is finished first, so theta stays whole."""
+"""Ctrl-C and SIGTERM while training: theta stays that of a whole step."""
 
 from __future__ import annotations
 
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, NoReturn
 
@@ -26,11 +28,14 @@ class Interrupt:
         self.terminated = False
         self._terminate = terminate
         self._terminated_at = 0.0
+        self._raising = False
+        self._hears = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupt:
         if threading.current_thread() is not threading.main_thread():
             return self
+        self._hears = True
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             self._before[signal.SIGINT] = signal.signal(signal.SIGINT, self._on_signal)
         # None: a handler that was not set by Python, and could not be set again.
@@ -49,6 +54,24 @@ class Interrupt:
         elif self.requested and not self.terminated:
             raise KeyboardInterrupt
         self.requested = True
+        if self._raising:
+            raise KeyboardInterrupt
+
+    @property
+    def question(self) -> Callable[[], bool] | None:
+        """What to ask whether a stop was requested; None where no signal is heard here."""
+        return (lambda: self.requested) if self._hears else None
+
+    @contextmanager
+    def raising(self) -> Iterator[None]:
+        """Raise KeyboardInterrupt at the first signal within: for work that changes nothing."""
+        self._raising = True
+        try:
+            if self.requested:
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._raising = False
 
     def end(self) -> NoReturn:
         """Exit after a SIGTERM: by the handler that was there before, or SystemExit(143)."""

@@ -175,7 +175,8 @@ class JointRun:
                 run.net.theta = run.net.theta if at.average is None else at.average.theta
         if reason == "diverged":
             message = advice(self.plan.learning_rate, history.epochs + 1, epoch)
-            warnings.warn(message, RuntimeWarning, stacklevel=4)
+            if self.plan.warn:
+                warnings.warn(message, RuntimeWarning, stacklevel=4)
         else:
             message = MESSAGES[reason].format(epoch=epoch)
         history.stop = Stop(reason, message, nan, last_decrease(history.cost), epoch)

@@ -26,14 +26,16 @@ def minimise(run: Run, interrupt: Interrupt) -> Reason:
     reasons: list[Reason] = []
 
     def J(theta: Reals) -> tuple[float, Reals]:
-        cost = run.batches.evaluate(run.engine, theta.astype(net.dtype), dtheta)
+        with interrupt.raising():
+            cost = run.batches.evaluate(run.engine, theta.astype(net.dtype), dtheta)
         if run.first_cost is None:
             run.first_cost = cost
         return cost, dtheta.astype(np.float64)
 
     def end_iteration(intermediate_result: Any) -> None:
         net.theta = intermediate_result.x
-        cost = run.batches.evaluate(run.engine, net.theta, dtheta)
+        with interrupt.raising():
+            cost = run.batches.evaluate(run.engine, net.theta, dtheta)
         stop = run.end_epoch(cost, _squares(run, dtheta), 1.0)
         if interrupt.requested:
             stop = "interrupted"
@@ -54,14 +56,17 @@ def minimise(run: Run, interrupt: Interrupt) -> Reason:
             "gtol": 0.0,
         },
     )
-    return reasons[0] if reasons else _reason(result)
+    return reasons[0] if reasons else _reason(run, result)
 
 
-def _reason(result: Any) -> Reason:
-    """Return why SciPy stopped of its own accord."""
+def _reason(run: Run, result: Any) -> Reason:
+    """Return why SciPy stopped of its own accord; note what MESSAGES cannot know of it."""
     if not np.isfinite(result.fun):
         return "diverged"
-    # Status 1: the limit of iterations or of evaluations.
+    if result.status == 1 and result.nit < run.plan.epochs:
+        run.note = f"J was evaluated {result.nfev} times, which is the limit"
+    elif result.status == 2:
+        run.note = "the line search finds no lower cost: its precision is exhausted"
     return "epochs" if result.status == 1 else "cost"
 
 

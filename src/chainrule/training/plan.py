@@ -69,6 +69,7 @@ class Plan:
     engine: str
     evaluations: int = 0
     certificate: bool = True
+    warn: bool = True
 
 
 def plan_of(settings: Settings, net: Model, m: int, validated: bool) -> Plan:
@@ -106,6 +107,7 @@ def plan_of(settings: Settings, net: Model, m: int, validated: bool) -> Plan:
         engine=settings.engine,
         evaluations=int(settings.evaluations or 0),
         certificate=bool(settings.certificate),
+        warn=bool(settings.warn),
     )
 
 

@@ -73,7 +73,7 @@ class Run:
         self.carried.check(net.theta, plan.optimizer)
         self.history = History(engine=engine.name)
         self.first_cost: float | None = None
-        self.fault = ""  # where it diverged
+        self.note = ""  # where it diverged; else what is to be said instead of MESSAGES
         self.best = Best(net.theta, EarlyStopping(plan.tolerance or 0.0, plan.patience))
         self.start = time.monotonic()
         self.stride = 1
@@ -185,11 +185,15 @@ class Run:
         elif reason == "diverged":
             self.net.theta, epoch = self._last_good()
         if reason == "diverged":
-            message = advice(self.plan.learning_rate, history.epochs + 1, epoch, self.fault)
-            warnings.warn(message, RuntimeWarning, stacklevel=5)
+            rate = None if self.plan.optimizer is None else self.plan.learning_rate
+            message = advice(rate, history.epochs + 1, epoch, self.note)
+            if self.plan.warn:
+                warnings.warn(message, RuntimeWarning, stacklevel=5)
         else:
-            message = MESSAGES[reason].format(epoch=epoch)
-        norm = self.gradient_norm() if self.plan.certificate else nan
+            message = self.note or MESSAGES[reason].format(epoch=epoch)
+        # The pass over all samples may take longer than who interrupts it waits.
+        wanted = self.plan.certificate and reason != "interrupted"
+        norm = self.gradient_norm() if wanted else nan
         history.stop = Stop(reason, message, norm, last_decrease(history.cost), epoch)
         return history
 

@@ -61,6 +61,7 @@ class Arguments(TypedDict, total=False):
     carried: Carried | None
     evaluations: int | None
     certificate: bool
+    warn: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,6 +106,7 @@ class Settings:
     ``evaluations``: the most evaluations of J for lbfgs.
     ``certificate``: False leaves the gradient's norm in the stop certificate NaN, and saves the
     pass over all samples that it takes.
+    ``warn``: False leaves it to the caller to warn of a divergence, in ``History.stop``'s words.
     """
 
     optimizer: str | Optimizer = "adam"
@@ -135,6 +137,7 @@ class Settings:
     carried: Carried | None = None
     evaluations: int | None = None
     certificate: bool = True
+    warn: bool = True
 
     @classmethod
     def of(cls, **arguments: Unpack[Arguments]) -> Settings:

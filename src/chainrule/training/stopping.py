@@ -77,12 +77,18 @@ def exploded(first: float, cost: float) -> bool:
     return not isfinite(cost) or (isfinite(first) and cost > EXPLOSION * (1 + abs(first)))
 
 
-def advice(learning_rate: float, epoch: int, best: int, fault: str = "") -> str:
-    """Return the sentence that says what divergence means and what to try; ``fault``: where."""
+def advice(learning_rate: float | None, epoch: int, best: int, place: str = "") -> str:
+    """Return the sentence that says what divergence means and what to try; ``place``: where it was.
+
+    ``learning_rate``: None for L-BFGS, which has none.
+    """
+    smaller = (
+        "" if learning_rate is None else f"learning_rate={learning_rate / 10:g}, clip_norm=1, or "
+    )
     parameters = f"the parameters of epoch {best}" if best else "the initial parameters"
     return (
-        f"diverged in epoch {epoch}{fault}: the cost grew without bound; {parameters} were kept; "
-        f"try learning_rate={learning_rate / 10:g}, clip_norm=1, or standardised inputs"
+        f"diverged in epoch {epoch}{place}: the cost grew without bound; {parameters} were kept; "
+        f"try {smaller}standardised inputs"
     )
 
 

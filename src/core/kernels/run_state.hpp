@@ -47,6 +47,7 @@ struct RunState {
     Team* team;
     idx batches, done;
     End why;
+    bool stop;  // see `stops`
     Workspace* workspaces;
     real** da_parts;    // [1, L): da^{l-1} by groups of panels (groups, batch, n_in), or null: see
                         // small_batch.hpp

@@ -16,6 +16,14 @@ INLINE void wait(const RunState& r, int thread) {
     if (r.plan.threads > 1) r.team->barrier(r.team, thread);
 }
 
+// Whether the run is to end here. The first thread asks; what the others know is sure behind a
+// barrier.
+INLINE bool stops(RunState& r, int thread) {
+    if (thread == 0 && r.run.stop && r.run.stop->asked(r.run.stop))
+        __atomic_store_n(&r.stop, true, __ATOMIC_RELAXED);
+    return __atomic_load_n(&r.stop, __ATOMIC_RELAXED);
+}
+
 // A thread's share in a layer's forward product: units of rows, panel by panel.
 void forward_panels(const RunState& r, const Slice& slice, idx l, int thread, int threads) {
     const Layer& layer = r.p.layers[l];

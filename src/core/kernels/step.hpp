@@ -106,6 +106,8 @@ bool squares_of_layers(const RunState& r, double* squares) {
 
 // Notes the cost of a batch. Returns whether a step may follow.
 bool note_cost(RunState& r, const Batch& batch, double J, int thread) {
+    if (r.stop && thread == 0) r.why = End::stopped;
+    if (r.stop) return false;
     J += r.penalty;
     if (thread == 0) {
         r.run.costs[batch.number] = J;
@@ -148,7 +150,7 @@ bool finish_step(RunState& r, const Partition& partition, const StepConstants& c
 }
 
 // Each thread takes its parts, slice by slice, into the parts' gradients.
-void pass_parts(const RunState& r, const Batch& batch, int thread, int threads) {
+void pass_parts(RunState& r, const Batch& batch, int thread, int threads) {
     const Partition& cut = batch.partition;
     const int takers = takers_of(cut, threads);
     if (thread >= takers) return;
@@ -158,6 +160,7 @@ void pass_parts(const RunState& r, const Batch& batch, int thread, int threads) 
         const idx begin = share_of(cut.slices, part, cut.parts).begin;
         const idx end = share_of(cut.slices, next - 1, cut.parts).end;
         for (idx k = begin; k < end; k += cut.block) {
+            if (stops(r, thread)) return;
             const GradientTarget target = {
                 .into = r.gradients + part * r.p.parameters, .add = k > begin, .chain = cut.slice};
             pass_block(r, r.workspaces[thread], slice_of(batch, k, least(cut.block, end - k)),
@@ -193,9 +196,12 @@ bool step_by_slices(RunState& r, const Batch& batch, int thread, int threads) {
     double J = 0;
     for (idx k = 0; k < batch.partition.slices; k++) {
         const Slice slice = slice_of(batch, k);
+        stops(r, thread);
         forward_slice(r, slice, thread, threads);
         if (r.plan.backward) backward_slice(r, slice, thread, threads);
+        stops(r, thread);
         wait(r, thread);
+        if (r.stop) break;
         J += slice_cost(r, slice);
         const GradientTarget target = {.into = r.gradients, .add = k > 0};
         if (r.plan.backward)
@@ -249,6 +255,7 @@ bool step_small_batch(RunState& r, const Batch& batch, int thread, int threads) 
 bool batch_step(RunState& r, idx number, int thread, int threads) {
     const Batch batch = batch_of(r, number);
     if (thread == 0) r.penalty = penalty_value(r);
+    stops(r, thread);
     switch (r.plan.schedule) {
         case Schedule::parts: return step_by_parts(r, batch, thread, threads);
         case Schedule::slices: return step_by_slices(r, batch, thread, threads);
