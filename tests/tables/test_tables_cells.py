@@ -12,6 +12,7 @@ pytest.importorskip("pyarrow")
 
 from chainrule.tables.cells import Hints, read_cells
 from chainrule.tables.columns import columns
+from chainrule.tables.fit import fit_table
 from chainrule.tables.lookalikes import meant
 from chainrule.tables.reading import ReadOptions, read, read_all
 
@@ -243,3 +244,28 @@ def test_rows_are_named_as_in_the_file(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="'a' is infinite in row 7"):
         as_numbers(rows["a"].take(np.array([7, 6, 0])))
+
+
+def test_rows_are_named_with_their_line_where_newlines_shift_it(tmp_path: Path) -> None:
+    text = '# a till\n"a\nb",y\n"one\ntwo",1\n\nthree,2\n"four ""\n4",x\n'
+    text += "".join(f"five,{i}.5\n" for i in range(12))
+    table = read(write(tmp_path, text))
+    assert table.rows is not None
+    assert table.rows.lines is not None
+    assert table.rows.lines.tolist() == [4, 7, 8, *range(10, 22)]
+    assert "'x' in row 3 (line 8) is read as no value" in table.notes[1]
+    with pytest.raises(ValueError, match=r"'y' has no value \(or NaN\) in row 3 \(line 8\)"):
+        fit_table(tmp_path / "t.csv", "y")
+
+
+def test_rows_of_plain_files_need_no_lines(tmp_path: Path) -> None:
+    assert read(write(tmp_path, 'a,b\n1,"x"\n2,y\n')).rows is None
+    assert read(write(tmp_path, "a,b\r\n1,x\r\n2,y")).rows is None
+
+
+def test_rows_of_several_files_are_named_with_their_file(tmp_path: Path) -> None:
+    numbers = "".join(f"{i},{i}.5\n" for i in range(12))
+    one = write(tmp_path, "a,y\n" + numbers, "1.csv")
+    two = write(tmp_path, "a,y\n" + numbers + "inf,1\n", "2.csv")
+    with pytest.raises(ValueError, match=r"'a' is infinite in row 13 of 2\.csv"):
+        fit_table([str(one), str(two)], "y")

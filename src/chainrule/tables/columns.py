@@ -9,7 +9,7 @@ is for the user to say. Rows are counted from 1, without the header.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from .arrow_values import days_of, floats
 from .column_names import require as require
-from .column_names import rows_text as rows_text
 from .dates import day_of, is_date, written
+from .row_numbers import RowNumbers
 
 Kind = Literal["integer", "float", "boolean", "date", "text", "empty"]
 
@@ -27,14 +27,14 @@ Kind = Literal["integer", "float", "boolean", "date", "text", "empty"]
 class Column:
     """One column: its name, what it holds, and its values (m,), float64 or object (str, None).
 
-    ``rows`` (m,): the number of each row in the file, None where they are 1 to m. ``exact`` (m,):
-    whole numbers that float64 does not hold, as words; None where it holds all.
+    ``rows``: where they stand in the file, None where they are 1 to m. ``exact`` (m,): whole
+    numbers that float64 does not hold, as words; None where it holds all.
     """
 
     name: str
     kind: Kind
     values: npt.NDArray[Any]
-    rows: npt.NDArray[np.int64] | None = None
+    rows: RowNumbers | None = None
     exact: npt.NDArray[Any] | None = None
 
     @property
@@ -47,17 +47,16 @@ class Column:
 
     def take(self, places: npt.NDArray[Any]) -> Column:
         """Return the column at some places (counted from 0, or a mask); they keep their numbers."""
-        rows = np.arange(1, len(self.values) + 1) if self.rows is None else self.rows
         exact = None if self.exact is None else self.exact[places]
-        return Column(self.name, self.kind, self.values[places], rows[places], exact)
+        return Column(self.name, self.kind, self.values[places], self._rows.take(places), exact)
 
-    def row(self, place: int) -> int:
-        """Return the number in the file of the row at a place counted from 0."""
-        return place + 1 if self.rows is None else int(self.rows[place])
+    def where(self, places: npt.NDArray[np.int64] | int) -> str:
+        """Write which rows of the file are at some places, or one, counted from 0."""
+        return self._rows.text(np.atleast_1d(np.asarray(places)))
 
-    def where(self, places: npt.NDArray[np.int64]) -> str:
-        """Write which rows of the file are at some places counted from 0."""
-        return rows_text(places if self.rows is None else self.rows[places] - 1)
+    @property
+    def _rows(self) -> RowNumbers:
+        return RowNumbers.counted(len(self.values)) if self.rows is None else self.rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +93,10 @@ class Columns(Mapping[str, Column]):
         return Columns({n: c for n, c in self.columns.items() if n not in left_out}, self.m)
 
 
-def columns(table: Any, drop: Sequence[str] = ()) -> Columns:
+def columns(table: Any, drop: Sequence[str] = (), rows: RowNumbers | None = None) -> Columns:
     """Turn a ``pyarrow.Table`` into columns, without those named in ``drop``.
+
+    ``rows``: where its rows stand in the file, None where they are 1 to m.
 
     Raises ValueError for a column of times without a date, durations, bytes or nested values,
     unless it is dropped.
@@ -103,7 +104,10 @@ def columns(table: Any, drop: Sequence[str] = ()) -> Columns:
     for name in drop:
         require(table.column_names, name)
     kept = [name for name in table.column_names if name not in drop]
-    return Columns({name: _column(name, table.column(name)) for name in kept}, table.num_rows)
+    read = {name: _column(name, table.column(name)) for name in kept}
+    if rows is not None:
+        read = {name: replace(column, rows=rows) for name, column in read.items()}
+    return Columns(read, table.num_rows)
 
 
 def _column(name: str, column: Any) -> Column:
@@ -242,7 +246,7 @@ def _number(column: Column, place: int, word: str | None) -> float:
         return np.nan if word is None else float(word)
     except ValueError:
         raise ValueError(
-            f"column {column.name!r} holds numbers, but row {column.row(place)} has {word!r:.60}: "
+            f"column {column.name!r} holds numbers, but {column.where(place)} has {word!r:.60}: "
             "give a number or leave the field empty"
         ) from None
 
@@ -267,7 +271,7 @@ def _day(column: Column, place: int, word: str | None) -> float:
     except ValueError:
         pass
     raise ValueError(
-        f"column {column.name!r} holds dates, but row {column.row(place)} has {word!r:.60}: "
+        f"column {column.name!r} holds dates, but {column.where(place)} has {word!r:.60}: "
         "write it as 2024-12-31 or leave the field empty"
     )
 

@@ -15,6 +15,10 @@ from dataclasses import dataclass
 from itertools import dropwhile
 from typing import Final
 
+import numpy as np
+
+from ..typing import Rows
+
 SEPARATORS: Final = (",", ";", "\t", "|")
 _SAMPLE: Final = 1 << 16
 _NUMBER: Final = {
@@ -39,6 +43,26 @@ class Dialect:
     comma: bool
     first_line: int
     notes: list[str]
+
+    def lines(self, m: int) -> Rows | None:
+        """Return the line of the file where each of m rows begins. (m,).
+
+        None where no field holds a newline and no line is empty, or quotes are used otherwise.
+        """
+        if not m:
+            return None
+        data = np.frombuffer(self.body, np.uint8)
+        ends = np.flatnonzero(data == ord("\n"))
+        quotes = np.flatnonzero(data == ord('"'))
+        outside = np.searchsorted(quotes, ends) % 2 == 0
+        starts: Rows = np.concatenate([[0], ends[outside] + 1])
+        widths = np.diff(np.r_[starts, len(data) + 1])
+        bare = (widths == 1) | ((widths == 2) & (data[starts.clip(max=len(data) - 1)] == ord("\r")))
+        if outside.all() and not bare[:-1].any():
+            return None
+        starts = starts[~bare]
+        lines: Rows = np.searchsorted(ends, starts) + np.int64(self.first_line)
+        return lines if len(lines) == m else None
 
 
 def dialect_of(name: str, data: bytes) -> Dialect:

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from .cells import Hints, Reading, quoted, read_cells, shown
-from .columns import rows_text
 from .csv_dialect import Dialect, decoded, dialect_of
+from .row_numbers import RowNumbers
 
 MISSING = (
     "",
@@ -61,11 +61,16 @@ class ReadOptions:
 
 @dataclass(slots=True)
 class Read:
-    """A table as it was read, notes for the user, and the styles in which columns are written."""
+    """A table as it was read.
+
+    ``notes`` are for the user, ``styles`` those in which columns are written, and ``rows`` say
+    where the rows stand in the file, None where they are 1 to m.
+    """
 
     table: Any
     notes: list[str] = field(default_factory=list)
     styles: dict[str, str] = field(default_factory=dict)
+    rows: RowNumbers | None = None
 
 
 def read_csv(name: str, data: bytes, options: ReadOptions) -> Read:
@@ -81,7 +86,9 @@ def read_csv(name: str, data: bytes, options: ReadOptions) -> Read:
     doubtful = _doubtful(dialect, table, options)
     if doubtful:
         table = _arrow_table(name, dialect, names, options, doubtful)
-    read = Read(table.drop_columns(left_out), dialect.notes)
+    lines = dialect.lines(table.num_rows)
+    rows = None if lines is None else RowNumbers(np.arange(1, table.num_rows + 1), lines)
+    read = Read(table.drop_columns(left_out), dialect.notes, rows=rows)
     for column in read.table.column_names:
         _interpret(read, column, options, dialect.comma, doubtful)
     return read
@@ -237,10 +244,11 @@ def _note_strays(
     if not reading.strays:
         return
     places = [words.index(word) for word in reading.strays]
-    rows = np.flatnonzero(np.isin(indices, places))
+    rows = read.rows or RowNumbers.counted(len(indices))
+    where = rows.text(np.flatnonzero(np.isin(indices, places)))
     listed = ", ".join(map(shown, reading.strays[:3])) + ", ..." * (len(reading.strays) > 3)
     read.notes.append(
-        f"column {name!r} holds {reading.what}: {listed} in {rows_text(rows)} is read as no value "
+        f"column {name!r} holds {reading.what}: {listed} in {where} is read as no value "
         f"(--category {quoted(name)} keeps words)"
     )
 

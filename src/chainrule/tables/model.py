@@ -115,7 +115,8 @@ class EncodedModel(ABC):
             if extra:
                 listed = ", ".join(extra[:10]) + (", ..." if len(extra) > 10 else "")
                 say(f"not used, since the model was not trained with them: {listed}")
-        rows = columns(known.table.select(wanted)).converted(self.encoder.categories, ())
+        rows = columns(known.table.select(wanted), rows=known.rows)
+        rows = rows.converted(self.encoder.categories, ())
         return with_orders(rows, self._orders)
 
     @property

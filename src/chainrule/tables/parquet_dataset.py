@@ -18,6 +18,7 @@ from typing import Any
 
 from .columns import Columns, columns, require
 from .prefetch import Ahead
+from .row_numbers import RowNumbers
 
 ROWS_AT_ONCE = 16384
 _BATCHES = 2  # decoded ahead of who uses them
@@ -63,9 +64,13 @@ class DataSet:
         """
         import pyarrow as pa
 
+        at = group.first - next(one.first for one in self.groups if one.path == group.path)
         for batch in self.batches(group, names):
+            numbers = RowNumbers.counted(batch.num_rows, at)
+            at += batch.num_rows
             try:
-                yield columns(pa.Table.from_batches([batch]).select(list(names)))
+                table = pa.Table.from_batches([batch]).select(list(names))
+                yield columns(table, rows=numbers)
             except ValueError as error:
                 raise ValueError(f"{group.path}: {error}") from None
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..mathematics.names import nearest
 from .csv_table import MISSING, Read, ReadOptions, check_different, read_csv
+from .row_numbers import RowNumbers, joined
 
 __all__ = ["MISSING", "Read", "ReadOptions", "read", "read_all", "read_table"]
 
@@ -76,7 +77,8 @@ def read_all(paths: Sequence[str | Path], options: ReadOptions = NO_OPTIONS) -> 
         table = pa.concat_tables(tables, promote_options="permissive")
     except pa.ArrowException as error:
         raise ValueError(f"the files cannot be put together: {_one_line(error)}") from None
-    return Read(table, notes, first.styles)
+    rows = [one.rows or RowNumbers.counted(one.table.num_rows) for one in reads]
+    return Read(table, notes, first.styles, joined(rows, [Path(path).name for path in paths]))
 
 
 def _bytes(path: str | Path) -> bytes:

@@ -77,7 +77,7 @@ def numbers_of(column: Column) -> npt.NDArray[np.float64]:
     words = as_text(column).tolist()
     for place, word in enumerate(words):
         if not _is_number(word):
-            raise words_for_regression(column.name, f"{word!r:.60} in row {column.row(place)}")
+            raise words_for_regression(column.name, f"{word!r:.60} in {column.where(place)}")
     return np.array(words, np.float64)
 
 

@@ -6,10 +6,9 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from .columns import Column, Columns, columns, require
-from .reading import ReadOptions, read_all
+from .reading import Read, ReadOptions, read_all
 from .recipe import Say
 from .settings import Choices
 from .word_orders import orders_of, with_orders
@@ -49,14 +48,16 @@ def read_to_train(
     if target in choices.drop:
         raise ValueError(f"the target {target!r} is also given to --drop: leave one of them out")
     aside = {name for name in (choices.group, choices.weight) if name and name != target}
-    rows = columns(table.table, choices.drop).converted(choices.category, choices.number)
+    rows = columns(table.table, choices.drop, table.rows).converted(
+        choices.category, choices.number
+    )
     rows = with_orders(rows, orders_of(choices.order))
     return TrainingTable(
         rows.without(name for name in aside if name in rows),
         Path(paths[0]).name,
-        _other(table.table, target, choices.latest, "--latest", paths[0]),
-        _other(table.table, target, choices.group, "--group", paths[0]),
-        _other(table.table, target, choices.weight, "--weight", paths[0]),
+        _other(table, target, choices.latest, "--latest", paths[0]),
+        _other(table, target, choices.group, "--group", paths[0]),
+        _other(table, target, choices.weight, "--weight", paths[0]),
         table.styles,
     )
 
@@ -68,11 +69,11 @@ def read_options(choices: Choices) -> ReadOptions:
     return ReadOptions(kinds=kinds, missing=choices.missing, encoding=choices.encoding)
 
 
-def _other(table: Any, target: str, name: str | None, option: str, path: str) -> Column | None:
+def _other(table: Read, target: str, name: str | None, option: str, path: str) -> Column | None:
     """Return the column that an option names beside the target, if it names one."""
     if name is None:
         return None
-    require(table.column_names, name, path)
+    require(table.table.column_names, name, path)
     if name == target:
         raise ValueError(f"{option} is the target {target!r} itself: name another column")
-    return columns(table.select([name]))[name]
+    return columns(table.table.select([name]), rows=table.rows)[name]

@@ -46,7 +46,7 @@ def with_orders(rows: Columns, orders: Orders) -> Columns:
         unknown = [place for place, word in enumerate(text) if word not in places]
         if unknown:
             raise ValueError(
-                f"column {name!r} is {text[unknown[0]]!r} in row {column.row(unknown[0])}, which "
+                f"column {name!r} is {text[unknown[0]]!r} in {column.where(unknown[0])}, which "
                 f"its --order does not name ({', '.join(words)})"
             )
         numbers = np.array([places[word] for word in text], np.float64)
