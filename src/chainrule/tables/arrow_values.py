@@ -44,3 +44,13 @@ def copy_numbers(chunk: Any, into: npt.NDArray[np.float64]) -> None:
     if chunk.null_count:
         bits = np.unpackbits(np.frombuffer(valid, np.uint8), bitorder="little")
         into[bits[place] == 0] = np.nan
+
+
+def whole_numbers(array: Any, missing: int) -> npt.NDArray[np.int64]:
+    """Return an Arrow array of whole numbers as int64, ``missing`` where there is none."""
+    import pyarrow as pa
+
+    wide = array.cast(pa.int64()).fill_null(missing)
+    if not len(wide):
+        return np.empty(0, np.int64)
+    return np.frombuffer(wide.buffers()[1], np.int64)[wide.offset :][: len(wide)]

@@ -19,8 +19,8 @@ from ..typing import Array
 # Lengths in days; a year is that of the Gregorian calendar on average.
 CYCLES: Final[Mapping[str, float]] = MappingProxyType({"year": 365.2425, "week": 7.0, "day": 1.0})
 
-_EPOCH: Final = datetime(1970, 1, 1)
-_A_DAY: Final = {"s": 86_400, "ms": 86_400 * 10**3, "us": 86_400 * 10**6, "ns": 86_400 * 10**9}
+EPOCH: Final = datetime(1970, 1, 1)
+A_DAY: Final = {"s": 86_400, "ms": 86_400 * 10**3, "us": 86_400 * 10**6, "ns": 86_400 * 10**9}
 # Phases nearer than this are one: about a second of a week.
 _SAME: Final = 1e-6
 
@@ -39,7 +39,7 @@ def counted(column: Any) -> tuple[Any, int]:
     if pa.types.is_date32(column.type):
         return column.cast(pa.int32()), 1
     unit = "ms" if pa.types.is_date64(column.type) else column.type.unit
-    return column.cast(pa.int64()), _A_DAY[unit]
+    return column.cast(pa.int64()), A_DAY[unit]
 
 
 def day_of(word: str) -> float:
@@ -51,7 +51,7 @@ def day_of(word: str) -> float:
     time = datetime.fromisoformat(word.strip())
     if time.tzinfo is not None:
         time = time.astimezone(UTC).replace(tzinfo=None)
-    return (time - _EPOCH) / timedelta(days=1)
+    return (time - EPOCH) / timedelta(days=1)
 
 
 def written(day: float) -> str:
@@ -61,7 +61,7 @@ def written(day: float) -> str:
     ('1970-01-03', '1970-01-02 06:00:00', '1e+09 days after 1970-01-01')
     """
     try:
-        time = _EPOCH + timedelta(seconds=round(day * 86_400))
+        time = EPOCH + timedelta(seconds=round(day * 86_400))
     except OverflowError:
         return f"{day:g} days after 1970-01-01"
     return str(date(time.year, time.month, time.day)) if day.is_integer() else str(time)

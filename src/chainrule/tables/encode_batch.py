@@ -14,11 +14,11 @@ import numpy as np
 
 from ..engines.native_rows import standardise
 from ..typing import Array, Rows
-from .arrow_values import copy_numbers, days_of
+from .arrow_values import days_of, whole_numbers
 from .columns import Column, columns, spelled
 from .dates import is_date
 from .encoder import Encoder
-from .feature_encoding import bounds, encode_feature
+from .feature_encoding import cut, encode_feature
 from .features import Feature
 
 
@@ -56,21 +56,12 @@ def encode_rows(encoder: Encoder, batch: Any, rows: Rows, out: Array) -> None:
         _encoded(feature, batch.column(feature.name), rows, out[:, place : place + feature.width])
         for feature, place in others
     ):
-        _cut(encoder, out)
+        place = 0
+        for feature in encoder.features:
+            cut(feature, out[:, place])
+            place += feature.width
         return
     out[...] = _as_a_table(encoder, batch, out.dtype)[rows]
-
-
-def _cut(encoder: Encoder, out: Array) -> None:
-    """Cut numbers beyond the ranges known, in place."""
-    low = np.full(encoder.width, -np.inf, out.dtype)
-    high = np.full(encoder.width, np.inf, out.dtype)
-    place = 0
-    for feature in encoder.features:
-        low[place], high[place] = bounds(feature, out.dtype)
-        place += feature.width
-    if np.isfinite(low).any() or np.isfinite(high).any():
-        np.clip(out, low, high, out=out)
 
 
 @cache
@@ -108,18 +99,13 @@ def _encoded(feature: Feature, column: Any, rows: Rows, into: Array) -> bool:
 
 
 def _category(feature: Feature, coded: Any, rows: Rows, into: Array) -> None:
-    """One place for each word; a word or a gap without a place takes the shares."""
+    """One place for each word; a word or a gap without a place, -1, takes the shares."""
     n = len(feature.words)
     place = {word: i for i, word in enumerate(feature.words)}
     unseen = n if feature.other else -1
     gap = n + feature.other if feature.missing else -1
     words = spelled(coded.dictionary.to_pylist())
     place_of = np.array([*(gap if w is None else place.get(w, unseen) for w in words), gap])
-    codes = np.full(len(coded), float(len(words)))
-    copy_numbers(coded.indices, codes)
-    codes[np.isnan(codes)] = len(words)
-    places = place_of[codes[rows].astype(np.int64)]
-    into[...] = 0
-    known = np.flatnonzero(places >= 0)
-    into[known, places[known]] = 1
-    into[places < 0] = feature.shares
+    codes = whole_numbers(coded.indices, len(words))
+    encoded = np.vstack([np.eye(feature.width), feature.shares]).astype(into.dtype)
+    into[...] = encoded.take(place_of[codes[rows]], axis=0)

@@ -66,8 +66,10 @@ def cut(feature: Feature, standard: Array) -> None:
 def bounds(feature: Feature, dtype: Any) -> tuple[Any, Any]:
     """Return the range known of a feature, standardised, as numbers of a dtype."""
     kind = np.dtype(dtype).type
-    ends = np.array([feature.low, feature.high])
-    low, high = _standardised(feature, ends) if feature.bounded else (-np.inf, np.inf)
+    if not feature.bounded:
+        return kind(-np.inf), kind(np.inf)
+    half, scale = feature.mean * 0.5, feature.scale
+    low, high = ((end * 0.5 - half) / scale * 2.0 for end in (feature.low, feature.high))
     return kind(low), kind(high)
 
 

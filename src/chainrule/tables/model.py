@@ -6,6 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -15,7 +16,9 @@ from ..network import Network
 from ..typing import Array
 from .columns import Columns, columns, require
 from .encoder import Encoder
+from .predictor import Predictor, encoded_outputs
 from .reading import ReadOptions, read
+from .row_encoder import RowEncoder
 from .row_groups import row_hashes, share_known
 from .scores import class_scores, confusion, number_scores, probabilities_of
 from .snapshots import Snapshots
@@ -198,6 +201,23 @@ class TableModel(EncodedModel):
     def with_target(self, target: TargetEncoder) -> TableModel:
         """Return the model with another meaning of its outputs."""
         return replace(self, target=target)
+
+    def predictor(self) -> Predictor:
+        """Return ``f(row)``, which predicts a raw row in microseconds; see ``Predictor``."""
+        network, dtype, orders = self.network.predictor(threads=1), self.network.dtype, self._orders
+
+        def table_outputs(table: Any) -> Array:
+            if orders:
+                return self.outputs(with_orders(columns(table), orders))[0]
+            return encoded_outputs(self.encoder, self.network, table)
+
+        return Predictor(
+            RowEncoder(self.encoder, dtype, orders=orders),
+            self.target,
+            lambda row, values: network(row),
+            table_outputs,
+            partial(probabilities_of, self.target.task),
+        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a model file; raises ValueError if ``path`` cannot be written to."""
