@@ -65,11 +65,12 @@ class Kernels {
     throw new Error(`the kernels have no ${name}`);
   }
 
-  /** Take the page's rows over, as they are now. */
+  /** Take the page's rows over, as they are now; a row that was moved is another array. */
   setRows(X, Y) {
     const { sizes } = this.data;
     if (this.rows !== X.length) {
       this.rows = X.length;
+      this.present = { X: [], Y: [] };
       const last = sizes.length - 1;
       for (const [name, count] of [["X", this.rows * sizes[0]], ["Y", this.rows * sizes[last]], ["order", this.rows], ["rates", this.rows], ["costs", this.rows], ["squares", this.rows * last]]) {
         this.places[name] = this.take(count);
@@ -77,7 +78,8 @@ class Kernels {
     }
     for (const [name, rows] of [["X", X], ["Y", Y]]) {
       const into = this.floats(name, this.rows * rows[0].length);
-      rows.forEach((row, r) => into.set(row, r * row.length));
+      rows.forEach((row, r) => row === this.present[name][r] || into.set(row, r * row.length));
+      this.present[name] = [...rows];
     }
     this.wasm.set_rows(this.places.X, this.places.Y, this.rows);
   }

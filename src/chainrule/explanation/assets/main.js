@@ -225,7 +225,9 @@ class Page {
     if (this.updateFor?.pass === this.pass && this.updateFor.rate === $("rate").value) return this.updateFor;
     const gradient = this.model.gradient(this.theta, this.X, this.Y, [this.row], this.fault);
     const eta = this.training.eta() ?? this.training.halved(gradient, [this.row], this.training.script);
-    this.updateFor = { pass: this.pass, rate: $("rate").value, eta, updated: this.theta.map((v, k) => v - eta * gradient[k]) };
+    const updated = Float64Array.from(this.theta);
+    for (let k = 0; k < updated.length; k++) updated[k] -= eta * gradient[k];
+    this.updateFor = { pass: this.pass, rate: $("rate").value, eta, updated };
     return this.updateFor;
   }
 
@@ -291,8 +293,10 @@ class Page {
     this.pass = this.passOf(this.fault);
     this.live += 1;
     this.picture.update(this.pass, this.theta);
-    this.picture.write(true);
-    fill($("sample-words"), ...this.samples.words());
+    // Digits that change with every frame cannot be read.
+    const texts = this.live % 3 === 0;
+    this.picture.write(true, texts);
+    if (texts) fill($("sample-words"), ...this.samples.words());
     $("undo").disabled = false;
     if (this.live % 6 === 0 && this.mode === "read") this.renderStep();
     if (this.live % 6 === 2 && this.mode === "play") this.held.update();

@@ -1,6 +1,7 @@
 // What every unit does over the inputs: heat maps and curves, and the boundary with the points.
 
 const GRID = 24;
+const NOTHING = new Float64Array(0);
 
 class Maps {
   constructor(page) {
@@ -35,14 +36,19 @@ class Maps {
     return [low - margin, high + margin];
   }
 
-  /** The input with the two chosen columns at a place of the grid, the rest at the sample's values. */
-  at(u, v) {
-    const x = Float64Array.from(this.page.X[this.page.row]);
-    const [p, q] = this.columns;
-    const [low, high] = this.spans[0];
-    x[p] = low + u * (high - low);
-    if (p !== q) x[q] = this.spans[1][0] + v * (this.spans[1][1] - this.spans[1][0]);
-    return x;
+  /** a of every layer with the two chosen columns elsewhere, the rest at the sample's values. */
+  outputsAt(u, v, x, z) {
+    const { model, theta } = this.page;
+    const values = this.columns.map((j, axis) => this.spans[axis][0] + (axis ? v : u) * (this.spans[axis][1] - this.spans[axis][0]));
+    // Of z¹ only what the two columns add is another.
+    const first = z.slice();
+    for (const axis of this.columns[0] === this.columns[1] ? [0] : [0, 1]) {
+      const j = this.columns[axis];
+      const by = values[axis] - x[j];
+      const place = model.place(1, 0, j);
+      for (let i = 0; i < first.length; i++) first[i] += by * theta[place + i];
+    }
+    return model.forward(theta, NOTHING, first).a;
   }
 
   update(large) {
@@ -51,10 +57,12 @@ class Maps {
     this.spans = [this.span(this.columns[0]), this.span(this.columns[1])];
     const curve = model.sizes[0] === 1;
     const count = curve ? 60 : GRID * GRID;
+    const x = page.X[page.row];
+    const z = model.weigh(page.theta, 1, x);
     const outputs = [];
     for (let k = 0; k < count; k++) {
-      const x = curve ? this.at(k / (count - 1), 0) : this.at(((k % GRID) + 0.5) / GRID, 1 - (Math.floor(k / GRID) + 0.5) / GRID);
-      outputs.push(model.forward(page.theta, x).a);
+      const [u, v] = curve ? [k / (count - 1), 0] : [((k % GRID) + 0.5) / GRID, 1 - (Math.floor(k / GRID) + 0.5) / GRID];
+      outputs.push(this.outputsAt(u, v, x, z));
     }
     if (this.small) this.thumbs(outputs, curve);
     if (large) this.large(outputs, curve);

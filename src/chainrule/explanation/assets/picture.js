@@ -117,9 +117,9 @@ class Picture {
     this.theta = theta;
   }
 
-  /** Write all numbers; live, that is while training, without the words that only a tooltip has. */
-  write(live = false) {
-    this.live = live;
+  /** Write all numbers; live, that is while training, strokes each time, and without tooltips. */
+  write(live = false, texts = true) {
+    Object.assign(this, { live, texts });
     const { pass, theta, page } = this;
     const { model } = page;
     const values = this.values(pass, theta);
@@ -127,7 +127,7 @@ class Picture {
     if (page.level === "layers") this.boxes(values);
     else {
       for (let l = 0; l <= model.last; l++) {
-        this.shown[l].forEach((unit, k) => this.unit(values, l, k, unit));
+        if (texts) this.shown[l].forEach((unit, k) => this.unit(values, l, k, unit));
         if (l) this.edges(values, l);
       }
     }
@@ -195,18 +195,18 @@ class Picture {
     for (const { key, w, slope, i, j } of pairs) {
       const edge = this.units.get(`e-${key}`);
       const ink = Number.isFinite(w) ? Math.min(Math.abs(w) / top, 1) : 1;
-      edge.setAttribute("stroke-width", (0.8 + 3.4 * ink).toFixed(2));
-      edge.setAttribute("stroke-opacity", (0.25 + 0.65 * ink).toFixed(2));
-      if (w < 0) edge.setAttribute("stroke-dasharray", "1.5 4");
-      else edge.removeAttribute("stroke-dasharray");
+      setOnce(edge, "stroke-width", (0.8 + 3.4 * ink).toFixed(1));
+      setOnce(edge, "stroke-opacity", (0.25 + 0.65 * Math.round(20 * ink) / 20).toFixed(2));
+      setOnce(edge, "stroke-dasharray", w < 0 ? "1.5 4" : "none");
       edge.classList.toggle("cr-negative", w < 0);
       edge.classList.toggle("cr-positive", !(w < 0));
       const back = this.units.get(`d-${key}`);
       back.classList.toggle("cr-hidden", !known);
-      if (known) back.setAttribute("stroke-width", (0.8 + 2.6 * Math.min(Math.abs(slope) / steepest, 1)).toFixed(2));
+      if (known) setOnce(back, "stroke-width", (0.8 + 2.6 * Math.min(Math.abs(slope) / steepest, 1)).toFixed(1));
+      if (!this.texts) continue;
       const [label, slopeLabel] = [this.units.get(`w-${key}`), this.units.get(`dw-${key}`)];
-      if (label) label.textContent = spell(w, 3);
-      if (slopeLabel) slopeLabel.textContent = known ? spell(slope, 3) : "";
+      if (label) setOnce(label, "textContent", spell(w, 3));
+      if (slopeLabel) setOnce(slopeLabel, "textContent", known ? spell(slope, 3) : "");
       if (this.live) continue;
       const name = `W${raised(l)}[${i},${j}] = ${spell(w)}${known ? `, dW${raised(l)}[${i},${j}] = ${spell(slope)}` : ""}`;
       edge.querySelector("title").textContent = name;
@@ -275,6 +275,9 @@ class Picture {
     const words = `${steps[at].title}: ${steps[at].says}`;
     for (const level of ["layers", "units"]) $(`${level}-picture`).firstElementChild.setAttribute("aria-label", words);
     this.mark();
+    const place = `${at} ${this.page.level}`;
+    if (this.followed === place) return;
+    this.followed = place;
     this.follow([...this.layers.keys()].filter((key) => lit.has(key)), "layers");
     this.follow([...this.units.keys()].filter((key) => gives.has(Picture.placeOf(key))), "units");
   }
@@ -326,17 +329,37 @@ class Picture {
   }
 }
 
+// What was last set of an element, by name: drawings are never read, and only what changed is set.
+const PRESENT = new WeakMap();
+
+function setOnce(element, name, value) {
+  if (!PRESENT.has(element)) PRESENT.set(element, {});
+  const present = PRESENT.get(element);
+  if (present[name] === value) return;
+  present[name] = value;
+  if (name === "textContent") element.textContent = value;
+  else element.setAttribute(name, value);
+}
+
 const rms = (values) => Math.sqrt(values.reduce((sum, v) => sum + v * v, 0) / values.length);
 
 /** Set the text of a cell or box, smaller where it would not fit. */
 function setText(element, sentence) {
   const words = sentence.length > 9 ? sentence.replace(" = ", " ") : sentence;
-  const text = element.querySelector("text");
-  if (text.textContent === words) return;
-  text.textContent = words;
-  const shape = element.querySelector("rect, path");
-  const width = Number(shape.getAttribute("width")) || widthOf(shape);
-  text.setAttribute("font-size", Math.min(12, (1.35 * width) / words.length).toPrecision(3));
+  const cell = cellOf(element);
+  setOnce(cell.text, "textContent", words);
+  setOnce(cell.text, "font-size", Math.min(12, (1.35 * cell.width) / words.length).toPrecision(2));
+}
+
+const CELLS = new WeakMap();
+
+/** The text of a cell or box and its room, looked up once. */
+function cellOf(element) {
+  if (!CELLS.has(element)) {
+    const shape = element.querySelector("rect, path");
+    CELLS.set(element, { text: element.querySelector("text"), width: Number(shape.getAttribute("width")) || widthOf(shape) });
+  }
+  return CELLS.get(element);
 }
 
 /** The width of a slanted box, from its path. */

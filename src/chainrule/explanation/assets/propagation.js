@@ -113,11 +113,12 @@ class Model {
     return { a, z };
   }
 
-  forward(theta, x) {
+  /** a and z of every layer; from z¹ on, where that is known already. */
+  forward(theta, x, first = null) {
     const a = [Float64Array.from(x)];
     const z = [null];
     for (let l = 1; l <= this.last; l++) {
-      z.push(this.weigh(theta, l, a[l - 1]));
+      z.push(l === 1 && first !== null ? first : this.weigh(theta, l, a[l - 1]));
       a.push(this.activate(l, z[l]));
     }
     return { a, z };

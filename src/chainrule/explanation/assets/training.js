@@ -187,7 +187,7 @@ class Training {
     const { steps, theta } = byGradient ? this.stepFrom(rows, eta) : this.engine.train(page.theta, rows, batch, eta, this.steps);
     this.steps += steps;
     if (steps) page.theta = theta;
-    if (steps < Math.ceil(rows.length / batch) || !theta.every(Number.isFinite)) {
+    if (steps < Math.ceil(rows.length / batch) || !allFinite(theta)) {
       this.say("The step leads to numbers that are not finite: the learning rate is too large here.");
       this.pause();
       return steps > 0;
@@ -277,6 +277,11 @@ class Training {
     fill(frame, picture);
     frame.title = words + (validation.length ? "; validation is dashed" : "");
   }
+}
+
+function allFinite(values) {
+  for (let k = 0; k < values.length; k++) if (values[k] - values[k] !== 0) return false;
+  return true;
 }
 
 /** The numbers 0 to n - 1 in an order that the epoch decides. */
