@@ -18,6 +18,9 @@ ROWS = "".join(f"{i % 7},{i * i % 11},{'yes' if i % 7 > 3 else 'no'}\n" for i in
 TABLE = "a,b,y\n" + ROWS
 NUMBERS = "a,b,y\n" + "".join(f"{i % 7},{i * i % 11},{i % 7 * 2.5 + i % 3}\n" for i in range(60))
 
+# Any option of one network trains one, with its default here.
+ONE = ("--hidden", "64,32")
+
 Run = Callable[..., Any]
 
 
@@ -33,7 +36,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def test_a_table_becomes_a_model_file(run: Run) -> None:
-    result = run("train", "table.csv", "--target", "y")
+    result = run("train", "table.csv", "--target", "y", *ONE)
     assert result.exit_code == 0, result.stderr
     assert "accuracy" in result.stdout
     assert "always 'no'" in result.stdout
@@ -51,7 +54,7 @@ def test_the_latest_rows_are_held_out_and_it_is_said(run: Run) -> None:
         (("--test-share", "0"), "11 to choose the epoch, none to test, the last by 'b'"),
         (("--test-share", "0", "--validation-share", "0"), "60 rows to train on, none to test;"),
     ):
-        result = run("train", "table.csv", "-t", "y", "--latest", "b", *given)
+        result = run("train", "table.csv", "-t", "y", "--latest", "b", *given, *ONE)
         assert result.exit_code == 0, result.stderr
         assert said in result.stderr
 
@@ -64,7 +67,8 @@ def test_quiet_says_results_alone(run: Run) -> None:
 
 def test_the_same_seed_gives_the_same_bytes_and_another_other_ones(run: Run) -> None:
     for name, seed in (("one", "3"), ("same", "3"), ("other", "4")):
-        assert run("train", "table.csv", "-t", "y", "--seed", seed, "-o", name).exit_code == 0
+        result = run("train", "table.csv", "-t", "y", "--seed", seed, "-o", name, *ONE)
+        assert result.exit_code == 0
     one, same, other = (TableModel.load(name).network.theta for name in ("one", "same", "other"))
     assert one.tobytes() == same.tobytes()
     assert one.tobytes() != other.tobytes()
@@ -181,7 +185,7 @@ BAD = {
     "days.csv -t y --latest dya": "days.csv has no column 'dya', did you mean 'day'?",
     "days.csv -t y --latest y": "--latest is the target 'y' itself",
     "labels.csv -t a --latest y": "wants a column of dates or numbers, and 'y' holds words",
-    "grown.csv -t y --latest a": "class 'old' of target 'y' is only in the latest rows by 'a'",
+    "grown.csv -t y --latest a --l2 0": "class 'old' of target 'y' is only in the latest rows by",
     "tiny.csv -t y": "target 'y' has 2 classes in 2 rows, fewer than two rows for each",
     "table.csv -t y -o no/model": "no/model cannot be written: there is no folder",
     "table.csv -t y -o .": "is a folder",
@@ -234,14 +238,15 @@ def test_an_absurd_learning_rate_diverges_with_exit_code_3(flags: str, run: Run)
 
 
 def test_an_old_model_is_overwritten_and_any_other_file_only_by_force(run: Run) -> None:
-    assert run("train", "table.csv", "-t", "y").exit_code == 0
+    assert run("train", "table.csv", "-t", "y", *ONE).exit_code == 0
     first = Path("model.safetensors").read_bytes()
-    assert run("train", "table.csv", "-t", "y", "--seed", "1").exit_code == 0
+    assert run("train", "table.csv", "-t", "y", "--seed", "1", *ONE).exit_code == 0
     assert Path("model.safetensors").read_bytes() != first
     Path("notes.txt").write_text("mine")
-    assert run("train", "table.csv", "-t", "y", "-o", "notes.txt").exit_code == 2
+    assert run("train", "table.csv", "-t", "y", "-o", "notes.txt", *ONE).exit_code == 2
     assert Path("notes.txt").read_text() == "mine"
-    assert run("train", "table.csv", "-t", "y", "-o", "notes.txt", "--force").exit_code == 0
+    result = run("train", "table.csv", "-t", "y", "-o", "notes.txt", "--force", *ONE)
+    assert result.exit_code == 0
     assert TableModel.load("notes.txt")
 
 
@@ -255,7 +260,7 @@ def test_ctrl_c_keeps_what_was_learnt(run: Run, monkeypatch: pytest.MonkeyPatch)
             signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(Progress, "show", interrupted)
-    result = run("train", "table.csv", "-t", "y")
+    result = run("train", "table.csv", "-t", "y", *ONE)
     assert result.exit_code == 130, result.stderr
     assert "interrupted: model.safetensors holds what" in result.stderr
     assert TableModel.load("model.safetensors").record["history"]["stop"]["reason"] == "interrupted"
@@ -268,7 +273,7 @@ def test_ctrl_c_before_training_writes_nothing(run: Run, monkeypatch: pytest.Mon
         raise KeyboardInterrupt
 
     monkeypatch.setattr(fit, "fit_table", interrupted)
-    result = run("train", "table.csv", "-t", "y")
+    result = run("train", "table.csv", "-t", "y", *ONE)
     assert result.exit_code == 130
     assert "interrupted: nothing was written" in result.stderr
     assert not Path("model.safetensors").exists()
@@ -281,7 +286,7 @@ def test_a_fault_of_ours_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> N
         raise KeyError("lost")
 
     monkeypatch.setattr(fit, "fit_table", broken)
-    result = run("train", "table.csv", "-t", "y")
+    result = run("train", "table.csv", "-t", "y", *ONE)
     assert result.exit_code == 3
     assert (
         "error: internal error (KeyError: 'lost'); rerun with --debug for a traceback"

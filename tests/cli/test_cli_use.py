@@ -41,7 +41,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     numbers = [[line[0], line[1], str(i * 7 % 10 * 3.5 + i % 3)] for i, line in enumerate(LINES)]
     (folder / "numbers.csv").write_text(csv(["a", "city", "y"], numbers))
     for table, model in (("table", "model"), ("numbers", "regression")):
-        result = invoke("train", f"{folder}/{table}.csv", "-t", "y", "-o", f"{folder}/{model}")
+        files = (f"{folder}/{table}.csv", "-o", f"{folder}/{model}")
+        result = invoke("train", *files, "-t", "y", "--hidden", "64,32")
         assert result.exit_code == 0, result.stderr
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 

@@ -58,9 +58,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     three = [[a, c, b, "xyz"[int(a) % 3]] for a, c, b, _ in LINES]
     (folder / "three.csv").write_text(written(HEADER, three))
     for table in ("table", "numbers", "three"):
-        result = invoke(
-            "train", f"{folder}/{table}.csv", "-t", "y", "-o", f"{folder}/{table}.model", "-q"
-        )
+        files = (f"{folder}/{table}.csv", "-o", f"{folder}/{table}.model")
+        result = invoke("train", *files, "-t", "y", "-q", "--hidden", "64,32")
         assert result.exit_code == 0, result.stderr
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 

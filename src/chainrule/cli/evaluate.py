@@ -31,9 +31,9 @@ def evaluate(
     Example:
       chainrule evaluate model.safetensors data/breast_cancer.csv
     """
-    from ..tables.model import TableModel
+    from ..tabular.model import load_model
 
-    loaded = with_threshold(TableModel.load(model), threshold)
+    loaded = with_threshold(load_model(model), threshold)
     voice = Voice(quiet)
     rows = loaded.read(data, with_target=True, say=voice, encoding=encoding)
     scores, warnings = loaded.evaluate(rows)

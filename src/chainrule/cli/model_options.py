@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from ..tables.model import TableModel
+    from ..tables.model import EncodedModel
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,7 +29,7 @@ def reading_options(command: F) -> F:
     return command
 
 
-def with_threshold(model: TableModel, threshold: float | None) -> TableModel:
+def with_threshold(model: EncodedModel, threshold: float | None) -> EncodedModel:
     """Return a model with another threshold; raises ValueError where there are not two classes."""
     if threshold is None:
         return model
@@ -37,4 +37,4 @@ def with_threshold(model: TableModel, threshold: float | None) -> TableModel:
         raise ValueError(f"--threshold needs two classes, and this is {model.target.task}")
     if not 0 < threshold < 1:
         raise ValueError(f"--threshold must be above 0 and below 1, not {threshold:g}")
-    return replace(model, target=replace(model.target, threshold=threshold))
+    return model.with_target(replace(model.target, threshold=threshold))

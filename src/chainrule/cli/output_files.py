@@ -10,6 +10,8 @@ import click
 
 # The column of predictions; each class's probability is in a column named PROBABILITY + class.
 PREDICTION, PROBABILITY = "prediction", "probability_"
+# The columns of the bounds of an interval.
+LOWER, UPPER = "lower", "upper"
 
 F = TypeVar("F", bound=Callable[..., Any])
 

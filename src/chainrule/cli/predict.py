@@ -11,8 +11,10 @@ import click
 from .model_options import reading_options, with_threshold
 from .output import Voice, common, print_json
 from .output_files import (
+    LOWER,
     PREDICTION,
     PROBABILITY,
+    UPPER,
     check_output,
     force_option,
     is_table,
@@ -36,6 +38,12 @@ from .output_files import (
     metavar="COLUMN",
     help="Put a column of DATA beside, such as a number of each row (repeatable).",
 )
+@click.option(
+    "--interval",
+    type=float,
+    metavar="SHARE",
+    help="Give the bounds too between which this share of new numbers lies, as 0.9.",
+)
 @reading_options
 @force_option
 @common
@@ -45,6 +53,7 @@ def predict(
     output: str | None,
     probabilities: bool,
     keep: tuple[str, ...],
+    interval: float | None,
     threshold: float | None,
     encoding: str | None,
     force: bool,
@@ -62,16 +71,16 @@ def predict(
       chainrule predict model.safetensors data/breast_cancer.csv --probabilities
     """
     from ..files.atomic import write_atomically
-    from ..tables.model import TableModel
+    from ..tabular.model import load_model
 
     kind = _kind(output)
     if output is not None:
         check_output("--output", output, (model, data), is_table, force)
-    loaded = with_threshold(TableModel.load(model), threshold)
+    loaded = with_threshold(load_model(model), threshold)
     if probabilities and not loaded.target.classes:
         raise ValueError(f"{model} predicts a number: there are no --probabilities of classes")
     voice = Voice(quiet)
-    predictions = loaded.predict(loaded.read(data, say=voice, encoding=encoding))
+    predictions = loaded.predict(loaded.read(data, say=voice, encoding=encoding), interval)
     for warning in predictions.warnings:
         voice(f"warning: {warning}")
     columns = _columns(predictions, probabilities)
@@ -130,6 +139,9 @@ def _columns(predictions: Any, probabilities: bool) -> dict[str, list[Any]]:
     if probabilities:
         for place, name in enumerate(predictions.target.classes):
             columns[PROBABILITY + name] = predictions.probabilities[:, place].tolist()
+    if predictions.bounds is not None:
+        lower, upper = predictions.bounds.T.tolist()
+        columns |= {LOWER: lower, UPPER: upper}
     return columns
 
 

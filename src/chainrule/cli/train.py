@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from time import monotonic
 from typing import Any
 
 import click
@@ -10,11 +11,11 @@ import click
 from .output import Voice, common
 from .output_files import check_output, is_model
 from .train_job import Job, checkpoints_of
-from .train_options import train_options
-from .train_result import print_result
+from .train_options import network_options, train_options
+from .train_result import print_ensemble, print_result
 
 
-@click.command(short_help="Train a network on a table.")
+@click.command(short_help="Train a model on a table.")
 @click.argument("data", nargs=-1, required=True)
 @train_options
 @common
@@ -33,13 +34,16 @@ def train(
     debug: bool,
     **choices: Any,
 ) -> None:
-    """Train a network on the table DATA (CSV, also gzipped, Parquet, Arrow or Excel).
+    """Train a model on the table DATA (CSV, also gzipped, Parquet, Arrow or Excel).
 
     Several files with the same columns are one table; - is standard input.
 
     What is learnt is the column named by --target; whether that is a class or a number is worked
-    out from it. Everything else has a default that suits most tables. A part of the rows is held
-    out, and the scores on it are the result.
+    out from it. Everything else has a default that suits most tables. The model is an ensemble of
+    networks; the scores are those of each row by networks that did not see it.
+
+    Options marked * are of one network. With any of them one network is trained, and scored on a
+    part of the rows that is held out.
 
     Parquet data of any size are streamed: a folder, a glob, a URI, or with --memory. Under mpiexec
     or srun all ranks train one network together, each on row groups of its own.
@@ -55,15 +59,37 @@ def train(
         raise ValueError(_no_target(data[0]))
     chosen = {name: value for name, value in choices.items() if value is not None}
     policy = checkpoints_of(checkpoint, checkpoint_every, resume)
+    keeping = {"checkpoint": checkpoint, "checkpoint_every": checkpoint_every, "resume": resume}
     job = Job(
-        data, target, Choices(**chosen), output, force, policy, resume, memory, spool, as_json
+        data,
+        target,
+        Choices(**chosen),
+        output,
+        force,
+        policy,
+        resume,
+        memory,
+        spool,
+        as_json,
+        tuple(network_options({**choices, **keeping})),
     )
     voice = Voice(quiet)
     job = _for_engine(job, voice)
     if is_streamed(data[0], memory):
+        _refuse_time_limit(job, "a stream trains")
         train_stream(job, voice)
+    elif job.network:
+        _refuse_time_limit(job, f"{job.network[0]} asks for")
+        _train_network(job, voice)
     else:
-        _train_table(job, voice)
+        _train_ensemble(job, voice)
+
+
+def _refuse_time_limit(job: Job, why: str) -> None:
+    if job.choices.time_limit is not None:
+        raise ValueError(
+            f"--time-limit is for an ensemble, and {why} one network: leave one of them out"
+        )
 
 
 def _for_engine(job: Job, voice: Voice) -> Job:
@@ -76,8 +102,20 @@ def _for_engine(job: Job, voice: Voice) -> Job:
     return replace(job, choices=replace(job.choices, engine="reference"))
 
 
-def _train_table(job: Job, voice: Voice) -> None:
-    """Train on a table in memory, write the model and print its scores."""
+def _train_ensemble(job: Job, voice: Voice) -> None:
+    """Train an ensemble on a table in memory, write the model and print its scores."""
+    from ..tabular.table_fit import fit_table
+
+    check_output("--output", job.output, job.data, is_model, job.force)
+    start = monotonic()
+    fitted = fit_table(job.data, job.target, job.choices, voice, progress=not voice.quiet)
+    _say_replaced(job, voice)
+    fitted.model.save(job.output)
+    print_ensemble(job, fitted, voice, monotonic() - start)
+
+
+def _train_network(job: Job, voice: Voice) -> None:
+    """Train one network on a table in memory, write the model and print its scores."""
     from ..tables.fit import fit_table
     from .app import Stopped
 
@@ -104,10 +142,10 @@ def _train_table(job: Job, voice: Voice) -> None:
 
 def _say_replaced(job: Job, voice: Voice) -> None:
     """Say that a model of another target is replaced."""
-    from ..tables.model import TableModel
+    from ..tabular.model import load_model
 
     try:
-        target = TableModel.load(job.output).target.name
+        target = load_model(job.output).target.name
     except (ValueError, OSError):
         return
     if target != job.target:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What the command line asked for."""
+    """What the command line asked for; ``network``: the options that name one network."""
 
     data: tuple[str, ...]
     target: str
@@ -23,6 +23,7 @@ class Job:
     memory: str | None
     spool: str
     as_json: bool
+    network: tuple[str, ...] = ()
 
 
 def checkpoints_of(folder: str | None, every: str | None, resume: bool) -> Any:

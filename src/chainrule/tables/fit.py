@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ..network import Network
 from ..typing import Array
 from .columns import Column, Columns
 from .encoder import Encoder
 from .features import quoted
-from .model import TableModel, score
+from .model import TableModel
 from .recipe import (
     Callback,
     Diverged,
@@ -31,13 +28,12 @@ from .recipe import (
     silent,
     trained,
 )
-from .row_groups import kept_hashes, row_hashes
+from .row_groups import hashes_of
 from .samples import Samples, prepare
-from .score_errors import standard_errors
 from .settings import Choices, check, complete
 from .snapshots import count_for, thinned
-from .splits import Split
-from .target import Target, TargetEncoder
+from .target import TargetEncoder
+from .testing import score_rows
 from .training_table import read_to_train
 
 if TYPE_CHECKING:
@@ -134,38 +130,18 @@ def fit_columns(
         choices,
     )
     draw_to_mean(network, validation, meaning, say)
-    tested = _tested(network, X, meaning, samples)
+    test = split.test
+    tested = score_rows(meaning, labels, network.predict(X[test]), test, split.train)
     record = record_of(source, split.counts, choices, history, tested.scores) | {
         "baseline": tested.baseline,
         "styles": dict(styles or {}),
-        "trained_on": _trained_on(samples, encoder, rows[target]),
+        "trained_on": hashes_of(samples.features, encoder.names, samples.column, split.train),
     }
     snapshots = thinned(history.snapshots, count_for(network))
     model = TableModel(network, encoder, meaning, record, snapshots)
     return Fitted(
         model, history, tested.scores, split.counts, tested.baseline, split, tested.errors
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Tested:
-    """The scores on the test part, those of the constant guess, and the scores' errors."""
-
-    scores: dict[str, Any] | None = None
-    baseline: dict[str, Any] | None = None
-    errors: dict[str, float] = field(default_factory=dict)
-
-
-def _tested(network: Network, X: Array, meaning: TargetEncoder, samples: Samples) -> Tested:
-    """Score a network on the test part, if there is one."""
-    test = samples.split.test
-    if not len(test):
-        return Tested()
-    true, outputs = samples.labels.values[test], network.predict(X[test])
-    scores = score(meaning, true, outputs)
-    errors = standard_errors(meaning.task, scores, true, meaning.decode(outputs), outputs)
-    guess = _constant(meaning, samples.labels, samples.split)
-    return Tested(scores, score(meaning, true, guess), errors)
 
 
 def _validation(samples: Samples, X: Array, y: Array) -> tuple[tuple[Array, ...] | None, Any]:
@@ -175,12 +151,6 @@ def _validation(samples: Samples, X: Array, y: Array) -> tuple[tuple[Array, ...]
         return ((X[held], y[held]) if len(held) else None), None
     validation = (X[held], y[held], weights[held]) if len(held) else None
     return validation, weights[samples.split.train]
-
-
-def _trained_on(samples: Samples, encoder: Encoder, target: Column) -> list[int]:
-    """Return hashes that stand for the rows trained on."""
-    columns = [*(samples.features[name] for name in encoder.names), target]
-    return kept_hashes(row_hashes(columns, samples.features.m)[samples.split.train])
 
 
 def _encoders(samples: Samples, choices: Choices, say: Say) -> tuple[Encoder, TargetEncoder]:
@@ -212,13 +182,3 @@ def _say_cut(meaning: TargetEncoder, values: Array, say: Say) -> None:
             f"target {meaning.name!r}: {far[0]:g} in {rows} is far from all others, so predictions "
             f"go from {meaning.low:.6g} to {meaning.high:.6g}"
         )
-
-
-def _constant(meaning: TargetEncoder, labels: Target, split: Split) -> Array:
-    """Return the outputs of a network that knows nothing but the target's distribution."""
-    m = len(split.test)
-    if meaning.task == "regression":
-        return np.zeros((m, 1))
-    shares = np.bincount(labels.values[split.train], minlength=len(meaning.classes))
-    shares = shares / shares.sum()
-    return np.tile(shares[1:] if meaning.task == "binary" else shares, (m, 1))

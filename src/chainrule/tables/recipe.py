@@ -21,6 +21,7 @@ from .model import OUTPUTS, TableModel
 from .settings import Choices, as_json, smaller_rate
 from .splits import Split
 from .target import TargetEncoder
+from .testing import Tested
 
 Say = Callable[[str], None]
 Callback = Callable[[Network, History], Any]
@@ -60,6 +61,11 @@ class Fitted:
     baseline: dict[str, Any] | None = None
     split: Split | None = None
     errors: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def tested(self) -> Tested:
+        """The scores with their errors and baseline."""
+        return Tested(self.scores, self.baseline, self.errors)
 
 
 def silent(sentence: str) -> None:

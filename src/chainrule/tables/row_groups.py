@@ -13,7 +13,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from .columns import Column, as_text
+from ..typing import Rows
+from .columns import Column, Columns, as_text
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -83,6 +84,12 @@ def copies_count(groups: Hashes) -> int:
 def kept_hashes(hashes: Hashes) -> list[int]:
     """Return the least hashes, which stand for all in a model file."""
     return [int(h) for h in np.unique(hashes)[:KEPT]]
+
+
+def hashes_of(features: Columns, names: Iterable[str], target: Column, rows: Rows) -> list[int]:
+    """Return hashes that stand for some rows of a table, with their target."""
+    columns = [*(features[name] for name in names), target]
+    return kept_hashes(row_hashes(columns, features.m)[rows])
 
 
 def share_known(hashes: Hashes, kept: list[int]) -> float:

@@ -32,13 +32,14 @@ FEWEST_VALUES = 5
 class LabelledRows:
     """A table's rows with their target, before they are split.
 
-    ``left_out``: names of columns with too few values. ``order``: by which the latest rows are
-    held out. ``groups``: rows of one value stay together. ``weights`` (m,): of rows, None for equal
-    ones.
+    ``column``: the target's own. ``left_out``: names of columns with too few values. ``order``: by
+    which the latest rows are held out. ``groups``: rows of one value stay together. ``weights``
+    (m,): of rows, None for equal ones.
     """
 
     features: Columns
     labels: Target
+    column: Column
     left_out: tuple[str, ...] = ()
     order: Column | None = None
     groups: Hashes | None = None
@@ -51,6 +52,7 @@ class Samples:
 
     features: Columns
     labels: Target
+    column: Column
     split: Split
     left_out: tuple[str, ...]
     weights: Array | None = None
@@ -77,7 +79,7 @@ def prepare(
     features = judge_codes(
         known.features, known.labels, split.train, choices.number, choices.seed, say
     )
-    return Samples(features, known.labels, split, known.left_out, known.weights)
+    return Samples(features, known.labels, known.column, split, known.left_out, known.weights)
 
 
 def label_rows(
@@ -99,7 +101,7 @@ def label_rows(
     _say_rare(labels, say)
     features, left_out = _with_values(rows.without([target]), choices, say)
     groups = None if group is None else row_hashes([group], rows.m)
-    return LabelledRows(features, labels, left_out, order, groups, _weights(weight))
+    return LabelledRows(features, labels, rows[target], left_out, order, groups, _weights(weight))
 
 
 def _say_rare(labels: Target, say: Say) -> None:

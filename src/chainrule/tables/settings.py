@@ -5,7 +5,7 @@ What is None is chosen by the size of the table, see ``training.defaults``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from math import ceil, isfinite
 from typing import Any
@@ -35,7 +35,7 @@ class Choices:
     columns with their ordered words, as ``"size=S,M,L"``. ``missing``: further words
     for no value. ``weight``: the column with each row's weight; ``class_weight``: balanced;
     ``loss``: what is minimised, None for the one that suits the task. ``encoding``: of a CSV file.
-    ``skip_missing``: leave out rows without a target.
+    ``skip_missing``: leave out rows without a target. ``time_limit``: seconds for an ensemble.
     """
 
     task: str | None = None
@@ -63,6 +63,7 @@ class Choices:
     class_weight: str | None = None
     loss: str | None = None
     skip_missing: bool = False
+    time_limit: float | None = None
     seed: int = 0
     dtype: str = "float32"
     threads: int | None = None
@@ -124,6 +125,7 @@ _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "patience": _COUNT,
     "threads": _COUNT,
     "learning_rate": ("a number above 0", _above_zero),
+    "time_limit": ("a number of seconds above 0", _above_zero),
     "dropout": ("at least 0 and below 1", _share),
     "test_share": ("at least 0 and below 1", _share),
     "validation_share": ("at least 0 and below 1", _share),
@@ -176,7 +178,8 @@ def _name(optimizer: str | None) -> str:
     return "adamw" if optimizer is None else optimizer.partition("(")[0].strip()
 
 
-def as_json(choices: Choices) -> dict[str, Any]:
-    """Return the settings as plain JSON values."""
-    values = {f.name: getattr(choices, f.name) for f in fields(choices)}
+def as_json(choices: Choices, names: Iterable[str] | None = None) -> dict[str, Any]:
+    """Return the settings, or those of some names, as plain JSON values."""
+    chosen = [f.name for f in fields(choices)] if names is None else names
+    values = {name: getattr(choices, name) for name in chosen}
     return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..mathematics.random import SPLIT, key, permutation
-from ..typing import Rows
+from ..typing import Reals, Rows
 from .columns import Column, as_measures
 from .lookalikes import meant
 
@@ -95,18 +95,7 @@ def split_latest(column: Column, test: float, validation: float) -> Split:
     Raises ValueError as ``split_rows``, for words and gaps, and for too few different values.
     """
     _check_shares(test, validation)
-    if column.kind == "text":
-        raise ValueError(
-            f"--latest wants a column of dates or numbers, and {column.name!r} holds words"
-            f"{meant(column.values[~column.missing].tolist())}"
-        )
-    values = as_measures(column)
-    gaps = np.flatnonzero(column.missing)
-    if gaps.size:
-        raise ValueError(
-            f"column {column.name!r} has no value in {column.where(gaps)}: which rows are the "
-            "latest is not known"
-        )
+    values = moments_of(column)
     m = len(values)
     order = np.argsort(values, kind="stable")
     cuts = np.flatnonzero(np.diff(values[order])) + 1  # where the next value begins
@@ -123,6 +112,26 @@ def split_latest(column: Column, test: float, validation: float) -> Split:
     tested, validated = ends[1], ends[2]
     parts = (order[:validated], order[validated:tested], order[tested:])
     return Split(*(np.sort(part).astype(np.int64) for part in parts))
+
+
+def moments_of(column: Column) -> Reals:
+    """Return the dates or numbers of the column of --latest, (m,).
+
+    Raises ValueError for words and gaps.
+    """
+    if column.kind == "text":
+        raise ValueError(
+            f"--latest wants a column of dates or numbers, and {column.name!r} holds words"
+            f"{meant(column.values[~column.missing].tolist())}"
+        )
+    values = as_measures(column)
+    gaps = np.flatnonzero(column.missing)
+    if gaps.size:
+        raise ValueError(
+            f"column {column.name!r} has no value in {column.where(gaps)}: which rows are the "
+            "latest is not known"
+        )
+    return values
 
 
 def _check_shares(test: float, validation: float) -> None:
