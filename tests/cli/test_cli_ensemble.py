@@ -118,6 +118,14 @@ def test_train_the_same_seed_writes_the_same_file_by_any_threads(run: Run) -> No
     assert Path("other").read_bytes() != first
 
 
+@pytest.mark.parametrize("line", ["--l2 0", "--hidden none", "--test-share 0", "--dtype float64"])
+def test_train_any_option_of_one_network_trains_one(line: str, run: Run) -> None:
+    result = run("train", "words.csv", "-t", "rich", "-o", "one", "--drop", "day", *line.split())
+    assert result.exit_code == 0, result.stderr
+    assert f"one network, as {line.split()[0]} asks for" in result.stderr
+    assert isinstance(load_model("one"), TableModel)
+
+
 def test_load_model_gives_an_ensemble_or_one_network(run: Run) -> None:
     assert isinstance(load_model("words"), EnsembleModel)
     result = run("train", "words.csv", "-t", "rich", "--epochs", "2", "-o", "one")

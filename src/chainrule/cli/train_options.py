@@ -195,4 +195,5 @@ def train_options(command: F) -> F:
 def network_options(choices: Mapping[str, Any]) -> list[str]:
     """Return the options among those chosen that name one network, as ``--hidden``."""
     flags = [option.flags[0] for option in OPTIONS if option.network]
-    return [flag for flag in flags if choices.get(flag[2:].replace("-", "_")) not in (None, False)]
+    values = {flag: choices.get(flag[2:].replace("-", "_")) for flag in flags}
+    return [flag for flag, value in values.items() if value is not None and value is not False]
