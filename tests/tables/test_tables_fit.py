@@ -47,13 +47,13 @@ def test_what_can_be_learnt_is_learnt(kind: str) -> None:
     fitted = fit_columns(table(400, kind), "y")
     assert fitted.model.target.task == kind
     assert fitted.scores is not None
-    assert fitted.baseline is not None
+    assert fitted.tested.baseline is not None
     if kind == "regression":
         assert fitted.scores["r2"] > 0.95
-        assert fitted.scores["rmse"] < fitted.baseline["rmse"] / 4
-        assert abs(fitted.baseline["r2"]) < 0.1
+        assert fitted.scores["rmse"] < fitted.tested.baseline["rmse"] / 4
+        assert abs(fitted.tested.baseline["r2"]) < 0.1
     else:
-        assert fitted.scores["accuracy"] > 0.9 > fitted.baseline["accuracy"]
+        assert fitted.scores["accuracy"] > 0.9 > fitted.tested.baseline["accuracy"]
 
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])

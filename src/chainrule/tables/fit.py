@@ -139,9 +139,7 @@ def fit_columns(
     }
     snapshots = thinned(history.snapshots, count_for(network))
     model = TableModel(network, encoder, meaning, record, snapshots)
-    return Fitted(
-        model, history, tested.scores, split.counts, tested.baseline, split, tested.errors
-    )
+    return Fitted(model, history, split.counts, tested, split)
 
 
 def _validation(samples: Samples, X: Array, y: Array) -> tuple[tuple[Array, ...] | None, Any]:

@@ -50,6 +50,7 @@ from .stream_plan import StreamPlan, plan_stream
 from .stream_reader import Reader, read_once
 from .stream_samples import Stream
 from .target import TargetEncoder, fit_target
+from .testing import Tested
 
 # A buffer of more rows shuffles no better.
 MOST_BUFFERED = 1 << 20
@@ -102,7 +103,7 @@ def fit_data_set(
     record = record_of(source, stream.counts, stream.choices, history, scores)
     snapshots = thinned(history.snapshots, count_for(net))
     model = TableModel(net, encoder, meaning, record, snapshots)
-    return Fitted(model, history, scores, dict(stream.counts))
+    return Fitted(model, history, dict(stream.counts), Tested(scores))
 
 
 def _encoders(stream: StreamPlan, say: Say) -> tuple[Encoder, TargetEncoder]:

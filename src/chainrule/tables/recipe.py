@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -47,25 +47,22 @@ class Diverged(ArithmeticError):
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A model, how its training went, and its scores on the test part (None without one).
+    """A model, how its training went, and its scores on the test part (none without one).
 
-    ``rows``: how many there are to train on, to validate and to test. ``baseline``: the
-    same scores of always predicting the most frequent class, or the mean. ``split``: the rows of
-    each part, of a table in memory. ``errors``: the standard error of each score.
+    ``rows``: how many there are to train on, to validate and to test. ``split``: the rows of each
+    part, of a table in memory.
     """
 
     model: TableModel
     history: History
-    scores: dict[str, Any] | None
     rows: dict[str, int]
-    baseline: dict[str, Any] | None = None
+    tested: Tested
     split: Split | None = None
-    errors: dict[str, float] = field(default_factory=dict)
 
     @property
-    def tested(self) -> Tested:
-        """The scores with their errors and baseline."""
-        return Tested(self.scores, self.baseline, self.errors)
+    def scores(self) -> dict[str, Any] | None:
+        """The scores on the test part."""
+        return self.tested.scores
 
 
 def silent(sentence: str) -> None:
