@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..mathematics.names import nearest
+from . import number_words
 from .csv_table import MISSING, Read, ReadOptions, check_different, read_csv
 from .row_numbers import RowNumbers, joined
 
@@ -50,7 +51,9 @@ def read(path: str | Path, options: ReadOptions = NO_OPTIONS) -> Read:
         raise ValueError(f"{name} is empty: a table needs a line of column names and rows below it")
     for magic, read_format in _FORMATS.items():
         if data.startswith(magic):
-            return _checked(name, read_format(name, data, options))
+            one = read_format(name, data, options)
+            one.table = with_gaps(one.table, options.missing)
+            return _checked(name, one)
     return _checked(name, read_csv(name, data, options))
 
 
@@ -79,6 +82,28 @@ def read_all(paths: Sequence[str | Path], options: ReadOptions = NO_OPTIONS) -> 
         raise ValueError(f"the files cannot be put together: {_one_line(error)}") from None
     rows = [one.rows or RowNumbers.counted(one.table.num_rows) for one in reads]
     return Read(table, notes, first.styles, joined(rows, [Path(path).name for path in paths]))
+
+
+def with_gaps(table: Any, words: Sequence[str]) -> Any:
+    """Return a table in which further words, and numbers that they mean, are gaps."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not words:
+        return table
+    numbers = [value for value in map(number_words.POINT.value, words) if value is not None]
+    for place, name in enumerate(table.column_names):
+        column = table.column(name)
+        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+        if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+            gaps = pc.is_in(column.cast(pa.float64(), safe=False), pa.array(numbers, pa.float64()))
+        elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            gaps = pc.is_in(column.cast(pa.string()), pa.array(words, pa.string()))
+        else:
+            continue
+        empty = pa.scalar(None, column.type)
+        table = table.set_column(place, name, pc.if_else(gaps, empty, column))
+    return table
 
 
 def _bytes(path: str | Path) -> bytes:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..training.defaults import validation_share
 from ..typing import Array, Rows
@@ -26,6 +26,12 @@ from .target import Target, TargetEncoder, read_target
 
 # A column with fewer values than this, in a larger table, cannot help.
 FEWEST_VALUES = 5
+
+
+Mask = npt.NDArray[np.bool_]
+# The columns of --latest, --group and --weight, and a table's rows with them.
+Others = tuple[Column | None, Column | None, Column | None]
+Selection = tuple[Columns, Column | None, Column | None, Column | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,7 @@ def label_rows(
 ) -> LabelledRows:
     """Read a table's target, and leave out rows and columns that say nothing; see ``prepare``."""
     require(rows, target)
+    rows, order, group, weight = _without_empty(rows, (order, group, weight), say)
     rows = _without_stand_ins(rows, target, choices, say)
     if choices.skip_missing:
         rows, order, group, weight = _with_target(rows, target, (order, group, weight), say)
@@ -149,16 +156,27 @@ def _without_stand_ins(rows: Columns, target: str, choices: Choices, say: Say) -
     return Columns({**rows.columns, target: replace(column, values=values, exact=None)}, rows.m)
 
 
-def _with_target(
-    rows: Columns, target: str, others: tuple[Column | None, ...], say: Say
-) -> tuple[Any, ...]:
-    """Leave out the rows without a target, of the table and of other columns."""
-    present = np.flatnonzero(~rows[target].missing)
-    if len(present) == rows.m:
+def _without_empty(rows: Columns, others: Others, say: Say) -> Selection:
+    """Leave out the rows without any value, as between the parts of a sheet."""
+    present = np.zeros(rows.m, np.bool_)
+    for column in rows.values():
+        present |= ~column.missing
+    return _at(present, "without any value", rows, others, say)
+
+
+def _with_target(rows: Columns, target: str, others: Others, say: Say) -> Selection:
+    """Leave out the rows without a target."""
+    return _at(~rows[target].missing, f"without a value of target {target!r}", rows, others, say)
+
+
+def _at(present: Mask, why_not: str, rows: Columns, others: Others, say: Say) -> Selection:
+    """Return the rows of a mask, of the table and of other columns."""
+    count = rows.m - int(present.sum())
+    if not count:
         return rows, *others
-    count = rows.m - len(present)
-    say(f"{count} row{'s' * (count > 1)} without a value of target {target!r} left out")
-    return rows.take(present), *(None if one is None else one.take(present) for one in others)
+    say(f"{count} row{'s' * (count > 1)} {why_not} left out")
+    order, group, weight = (None if one is None else one.take(present) for one in others)
+    return rows.take(np.flatnonzero(present)), order, group, weight
 
 
 def _with_values(features: Columns, choices: Choices, say: Say) -> tuple[Columns, tuple[str, ...]]:
