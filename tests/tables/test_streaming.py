@@ -47,6 +47,45 @@ def made(m: int = M, seed: int = 0) -> Any:
     )
 
 
+def test_stream_with_sentinels_and_outliers_is_robust_and_told(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    a, b, y = rng.normal(50, 9, M), rng.normal(size=M), rng.normal(size=M)
+    a[::10], b[[5, 2900]] = -999.0, 1e12
+    table = pa.table({"a": a, "b": b, "y": y + 3 * b.clip(-9, 9)})
+    pq.write_table(table, tmp_path / "t.parquet", row_group_size=300)
+    lines: list[str] = []
+    fitted = fit_data_set(tmp_path / "t.parquet", "y", CHOICES, say=lines.append)
+    number, outlying = fitted.model.encoder.features
+    assert number.gap == -999
+    assert number.missing
+    assert 40 < number.mean < 60
+    assert outlying.high < 100
+    assert outlying.scale < 2
+    assert any("-999 in 2" in line and "rows of 'a'" in line for line in lines)
+    assert any("1e+12 in" in line and "of 'b'" in line for line in lines)
+    assert fitted.scores is not None
+    assert fitted.scores["r2"] > 0.7
+    low, high = fitted.model.predict(columns(table)).values[[0, 5]]
+    assert abs(low) < 30
+    assert abs(high) < 30
+
+
+def test_stream_with_a_target_for_no_value_is_refused(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    y = np.where(np.arange(M) % 9 == 0, -999.0, rng.normal(size=M))
+    pq.write_table(pa.table({"a": rng.normal(size=M), "y": y}), tmp_path / "t.parquet")
+    with pytest.raises(ValueError, match=r"target 'y' is -999 in \d+ rows, far from all others"):
+        fit_data_set(tmp_path / "t.parquet", "y", CHOICES)
+
+
+@pytest.mark.parametrize("option", ["category", "number", "missing", "group", "skip_missing"])
+def test_stream_refuses_what_it_would_not_do(option: str, folder: Path) -> None:
+    value: Any = {"group": "c", "skip_missing": True}.get(option, ("c",))
+    words = rf"--{option.replace('_', '-')} needs the table in memory"
+    with pytest.raises(ValueError, match=words):
+        fit_data_set(folder, "y", Choices(**{option: value}))
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     whole, found = made(), tmp_path / "data"

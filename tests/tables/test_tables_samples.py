@@ -11,7 +11,7 @@ from chainrule.tables.columns import Column, Columns
 from chainrule.tables.encoder import Encoder
 from chainrule.tables.fit import fit_columns, fit_table
 from chainrule.tables.model import TableModel
-from chainrule.tables.outliers import fences_of, gap_of
+from chainrule.tables.outliers import gap_of, usual_of
 from chainrule.tables.row_groups import copies_of, kept_hashes, row_hashes, share_known
 from chainrule.tables.samples import prepare
 from chainrule.tables.score_errors import standard_errors
@@ -181,16 +181,16 @@ def test_gap_of_days_takes_dates_that_stand_for_none() -> None:
 def test_fences_know_outliers_of_a_tenth_of_the_rows() -> None:
     x = np.random.default_rng(7).normal(size=300)
     for far in ([-998.0] * 30, list(1e6 + np.arange(30.0)), [1e5, 1e9]):
-        fences = fences_of(np.r_[x, far])
-        assert sorted(fences.striking) == sorted(far)
-        assert x.min() > fences.low > -50
-        assert x.max() < fences.high < 50
+        usual = usual_of(np.r_[x, far])
+        assert sorted(usual.far(np.r_[x, far])) == sorted(far)
+        assert x.min() > usual.fences[0] > -50
+        assert x.max() < usual.fences[1] < 50
 
 
 def test_fences_leave_heavy_tails_alone() -> None:
     rng = np.random.default_rng(7)
-    assert fences_of(np.exp(rng.normal(size=2000))).striking == ()
-    assert fences_of(rng.poisson(0.1, 2000).astype(float)).striking == ()
+    for x in (np.exp(rng.normal(size=2000)), rng.poisson(0.1, 2000).astype(float)):
+        assert not usual_of(x).far(x).size
 
 
 def test_target_with_a_number_for_no_value_is_refused_or_left_out() -> None:
@@ -231,10 +231,11 @@ def test_fences_leave_a_normal_sample_alone() -> None:
     rng = np.random.default_rng(7)
     for m in (30, 1000):
         x = rng.normal(size=m)
-        fences = fences_of(x)
-        assert fences.low < x.min()
-        assert x.max() < fences.high
-    assert fences_of(np.r_[x, 1e300]).striking == (1e300,)
+        low, high = usual_of(x).fences
+        assert low < x.min()
+        assert x.max() < high
+    x = np.r_[x, 1e300]
+    assert usual_of(x).far(x).tolist() == [1e300]
 
 
 def test_standard_errors_are_those_of_repeated_samples() -> None:

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf, sqrt
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ import numpy.typing as npt
 from ..typing import Array
 from .columns import Column, Columns, as_measures
 from .dates import phases
-from .outliers import fences_of, gap_of
+from .outliers import Usual, usual_of
 
 # Different words of a stream's column are counted up to this number.
 MOST_WORDS_COUNTED = 1_000_000
@@ -43,8 +44,8 @@ class Summary:
     that unit. ``values``: how often each word of a text column, and each number of a target, is
     there; None where they are not counted. ``phases``: the extremes of a date's places in its
     cycles. ``distinct``: all values are whole numbers of which none is there twice. ``gap``: the
-    number that stands for no value; ``cut``: some numbers were, and ``striking``
-    are those that a line tells of, see ``outliers``.
+    number that stands for no value, in ``gaps`` rows; ``cut``: some numbers were, and ``far`` rows
+    are so far from all others that a line tells of the first, ``striking``; see ``outliers``.
     """
 
     name: str
@@ -59,8 +60,10 @@ class Summary:
     whole: bool = True
     distinct: bool = False
     gap: float | None = None
+    gaps: int = 0
     cut: bool = False
-    striking: tuple[float, ...] = ()
+    striking: float | None = None
+    far: int = 0
     values: Counter[Any] | None = field(default_factory=Counter)
     phases: dict[str, tuple[float, float]] = field(default_factory=dict)
 
@@ -105,6 +108,10 @@ class Summary:
             self.unit_squares += other.unit_squares
             self.unit_squares += delta * delta * (self.count * (other.count / m))
         self.count, self.missing = m, self.missing + other.missing
+        self.gap = self.gap if other.gap is None else other.gap
+        self.gaps += other.gaps
+        self.cut, self.far = self.cut or other.cut, self.far + other.far
+        self.striking = other.striking if self.striking is None else self.striking
         self.low, self.high = min(self.low, other.low), max(self.high, other.high)
         self.whole = self.whole and other.whole
         for cycle, (low, high) in other.phases.items():
@@ -127,12 +134,11 @@ def summarise(
     target: bool = False,
     weights: npt.NDArray[np.float64] | None = None,
     unit: float | None = None,
-    robust: bool = False,
+    usual: Usual | None = None,
 ) -> Summary:
     """Sum up a column. Raises ValueError for infinity, naming the column and the rows.
 
-    ``robust``: leave out the number that stands for a gap, and cut outliers, see ``outliers``.
-
+    ``usual``: leave out the number that stands for a gap, and cut outliers, see ``outliers``.
     ``target``: count different numbers too. ``weights`` (m,): how often each row counts.
     ``unit``: see ``Summary``; by default the greatest number, so that no square overflows.
     """
@@ -151,8 +157,10 @@ def summarise(
     if not summary.count:
         summary.kind = "empty"
         return summary
-    if robust and column.kind in ("integer", "float", "date"):
-        numbers = _without_outliers(summary, numbers, gaps=not target)
+    if usual is not None:
+        numbers = _without_outliers(summary, numbers, usual)
+        if not summary.count:
+            return summary
     _sum_up(summary, numbers, counts, unit)
     if target and column.exact is not None:
         summary.values = _counted(column.exact[present].tolist(), counts)
@@ -174,19 +182,21 @@ def _counted(values: list[Any], weights: Array | None) -> Counter[Any]:
     return counter
 
 
-def _without_outliers(summary: Summary, numbers: Array, gaps: bool) -> Array:
+def _without_outliers(summary: Summary, numbers: Array, usual: Usual) -> Array:
     """Return numbers without gaps, and with outliers cut; the summary notes both."""
-    summary.gap = gap_of(numbers, summary.kind == "date") if gaps else None
-    if summary.gap is not None:
-        count = int((numbers == summary.gap).sum())
-        summary.count, summary.missing = summary.count - count, summary.missing + count
-        numbers = numbers[numbers != summary.gap]
-    fences = fences_of(numbers)
-    summary.striking = fences.striking
-    if numbers.min() < fences.low or numbers.max() > fences.high:
-        summary.cut = True
-        numbers = numbers.clip(fences.low, fences.high)
-    return numbers
+    summary.gap = usual.gap
+    if usual.gap is not None:
+        summary.gaps = int((numbers == usual.gap).sum())
+        summary.count, summary.missing = (
+            summary.count - summary.gaps,
+            summary.missing + summary.gaps,
+        )
+        numbers = numbers[numbers != usual.gap]
+    far = usual.far(numbers)
+    summary.striking, summary.far = float(far[0]) if len(far) else None, len(far)
+    low, high = usual.fences
+    summary.cut = bool(len(numbers)) and bool(numbers.min() < low or numbers.max() > high)
+    return numbers.clip(low, high) if summary.cut else numbers
 
 
 def _sum_up(summary: Summary, numbers: Array, weights: Array | None, unit: float | None) -> None:
@@ -209,12 +219,26 @@ def _sum_up(summary: Summary, numbers: Array, weights: Array | None, unit: float
 
 
 def summaries(
-    rows: Columns, target: str = "", unit: float | None = None, robust: bool = False
+    rows: Columns,
+    target: str = "",
+    unit: float | None = None,
+    usual: Mapping[str, Usual] = MappingProxyType({}),
 ) -> dict[str, Summary]:
     """Sum up every column; see ``summarise``."""
     return {
-        name: summarise(column, name == target, None, unit, robust) for name, column in rows.items()
+        name: summarise(column, name == target, None, unit, usual.get(name))
+        for name, column in rows.items()
     }
+
+
+def usual_values(rows: Columns) -> dict[str, Usual]:
+    """Return what is usual of each column of numbers or dates."""
+    usual = {}
+    for name, column in rows.items():
+        if column.kind in ("integer", "float", "date"):
+            finite = column.values[np.isfinite(column.values)]
+            usual[name] = usual_of(finite, column.kind == "date")
+    return usual
 
 
 def merged(pieces: Iterable[Mapping[str, Summary]]) -> dict[str, Summary]:

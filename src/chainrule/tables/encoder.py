@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ..typing import Array
 from . import encoder_state
-from .column_summary import Summary, summaries
+from .column_summary import Summary, summaries, usual_values
 from .columns import Column, Columns, as_days, as_numbers, require
 from .dates import written
 from .feature_encoding import beyond, cut, encode_feature
@@ -42,7 +42,7 @@ class Encoder:
         ``numbers``: columns that the user calls numbers, even if they look like a number of each
         row. Raises ValueError for a table without a column that can help, and for infinity.
         """
-        return cls.of_summaries(summaries(columns, robust=True), numbers=numbers)
+        return cls.of_summaries(summaries(columns, usual=usual_values(columns)), numbers=numbers)
 
     @classmethod
     def of_summaries(

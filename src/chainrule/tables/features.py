@@ -204,10 +204,10 @@ def _outlier_notes(summary: Summary) -> list[Note]:
     """Say which number stands for a gap, and which are cut."""
     notes, write = [], dates.written if summary.kind == "date" else "{:.6g}".format
     if summary.gap is not None:
-        count = _rows(round(summary.missing))
+        count = _rows(summary.gaps)
         notes.append(Note("gap", f"{write(summary.gap)} in {count} of {summary.name!r}"))
-    if summary.striking:
-        count, first = _rows(len(summary.striking)), summary.striking[0]
+    if summary.striking is not None:
+        count, first = _rows(summary.far), summary.striking
         end = summary.high if first > summary.high else summary.low
         what = f"{write(first)} in {count} of {summary.name!r} (to {write(end)})"
         notes.append(Note("striking", what))

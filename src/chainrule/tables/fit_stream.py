@@ -28,10 +28,8 @@ from ..training.progress import Progress
 from ..training.run import Run
 from ..training.settings import Settings
 from ..typing import Array
-from .column_summary import Summary, merged, summaries
 from .encoder import Encoder
 from .model import TableModel, score
-from .parquet_dataset import Group
 from .recipe import (
     Callback,
     Fitted,
@@ -49,6 +47,7 @@ from .snapshots import count_for, thinned
 from .stream_plan import StreamPlan, plan_stream
 from .stream_reader import Reader, read_once
 from .stream_samples import Stream
+from .stream_statistics import stream_statistics
 from .target import TargetEncoder, fit_target
 from .testing import Tested
 
@@ -108,32 +107,12 @@ def fit_data_set(
 
 def _encoders(stream: StreamPlan, say: Say) -> tuple[Encoder, TargetEncoder]:
     """Fit both encoders on the statistics of all ranks' training rows."""
-    statistics = _statistics(stream)
+    statistics = stream_statistics(stream)
     target, sentence = fit_target(statistics.pop(stream.target), stream.choices.task)
     encoder = Encoder.of_summaries(statistics, stream.choices.drop)
     for line in (sentence, *encoder.notes):
         say(line)
     return encoder, target
-
-
-def _statistics(stream: StreamPlan) -> dict[str, Summary]:
-    """Return the summary of every column over all ranks' training rows."""
-    names = [name for name in stream.data.names if name not in stream.choices.drop]
-    part = stream.parts["train"]
-
-    def of_group(group: Group) -> dict[str, Summary]:
-        mask, at, pieces = part.mask(group), 0, []
-        for rows in stream.data.read(group, names):
-            keep = np.flatnonzero(mask[at : at + rows.m])
-            at += rows.m
-            # One unit for all pieces, so that they can be merged.
-            chosen = rows if len(keep) == rows.m else rows.take(keep)
-            pieces.append(summaries(chosen, stream.target, unit=1.0))
-        return merged(pieces)
-
-    here = agreed(stream.team, lambda: [(group.first, of_group(group)) for group in stream.groups])
-    gathered = (pair for rank in stream.team.gather(here) for pair in rank)
-    return merged(piece for _, piece in sorted(gathered, key=lambda pair: pair[0]))
 
 
 def _training_plan(

@@ -41,12 +41,36 @@ _NO_DAYS: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Fences:
-    """The range of usual numbers; ``striking`` are those far beyond it."""
+class Usual:
+    """What is usual of a column: the ends of its bulk, and the number that stands for a gap."""
 
     low: float = -inf
     high: float = inf
-    striking: tuple[float, ...] = ()
+    gap: float | None = None
+
+    @property
+    def fences(self) -> tuple[float, float]:
+        """The range beyond which numbers are cut."""
+        return self._beyond(CUT)
+
+    def far(self, numbers: Array) -> Array:
+        """Return the numbers of which a line tells."""
+        low, high = self._beyond(STRIKING)
+        return numbers[(numbers < low) | (numbers > high)]
+
+    def _beyond(self, widths: float) -> tuple[float, float]:
+        width = self.high - self.low
+        if not 0 < width < inf:
+            return -inf, inf
+        return self.low - widths * width, self.high + widths * width
+
+
+def usual_of(numbers: Array, days: bool = False, gaps: bool = True) -> Usual:
+    """Return what is usual of numbers, or of ``days``; without ``gaps`` none stands for a gap."""
+    gap = gap_of(numbers, days) if gaps and len(numbers) else None
+    others = numbers if gap is None else numbers[numbers != gap]
+    ends = _bulk(others) if len(others) >= FEWEST_NUMBERS else (-inf, inf)
+    return Usual(*ends, gap)
 
 
 def gap_of(numbers: Array, days: bool = False) -> float | None:
@@ -77,18 +101,6 @@ def _apart(value: float, others: Array) -> float:
     with np.errstate(over="ignore"):
         distance, width = max(low / 2 - value / 2, value / 2 - high / 2), high / 2 - low / 2
     return distance / width if width else inf
-
-
-def fences_of(numbers: Array) -> Fences:
-    """Return the range beyond which a column's numbers are cut."""
-    if len(numbers) < FEWEST_NUMBERS:
-        return Fences()
-    low, high = _bulk(numbers)
-    width = high - low
-    if not 0 < width < inf:
-        return Fences()
-    far = numbers[(numbers < low - STRIKING * width) | (numbers > high + STRIKING * width)]
-    return Fences(low - CUT * width, high + CUT * width, tuple(far.tolist()))
 
 
 def _bulk(numbers: Array) -> tuple[float, float]:

@@ -10,7 +10,7 @@ import glob
 import hashlib
 import os
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,7 +74,7 @@ class DataSet:
             except ValueError as error:
                 raise ValueError(f"{group.path}: {error}") from None
 
-    def batches(self, group: Group, names: Sequence[str], skip: int = 0) -> Iterator[Any]:
+    def batches(self, group: Group, names: Sequence[str], skip: int = 0) -> Generator[Any]:
         """Yield a row group's rows after the first ``skip`` as Arrow's batches; see ``read``."""
         import pyarrow as pa
 

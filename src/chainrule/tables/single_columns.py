@@ -16,7 +16,7 @@ import numpy as np
 from ..mathematics.random import SPLIT, key, permutation
 from ..typing import Array
 from .columns import Column, Columns, as_measures, as_text
-from .outliers import fences_of
+from .outliers import usual_of
 from .target_encoder import TargetEncoder
 
 FOLDS: Final = 5
@@ -97,8 +97,7 @@ def _judge(column: Column, Y: Array, folds: Array) -> Alone:
 
 def _polynomial(numbers: Array, degree: int) -> Array:
     """Return 1, x, ..., x^degree and whether there is no x, with x scaled to -1 to 1. (m, n)."""
-    fences = fences_of(numbers[~np.isnan(numbers)])
-    numbers = numbers.clip(fences.low, fences.high)
+    numbers = numbers.clip(*usual_of(numbers[~np.isnan(numbers)], gaps=False).fences)
     low, high = np.nanmin(numbers), np.nanmax(numbers)
     x = (numbers / 2 - (low / 4 + high / 4)) / (high / 4 - low / 4)
     gaps = np.isnan(x)

@@ -17,6 +17,8 @@ from .stream_parts import Part, rows_of
 
 # The most rows held out for validation, and for the test: they are in memory.
 MOST_HELD = 100_000
+# What a stream is not read by.
+IN_MEMORY = ("category", "number", "order", "missing", "group", "weight", "skip_missing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,11 @@ def _opened(data: str | os.PathLike[str], target: str, choices: Choices) -> Data
         raise ValueError(
             "--latest needs the table in memory: a stream's rows are held out at random"
         )
+    for option in IN_MEMORY:
+        if getattr(choices, option):
+            raise ValueError(
+                f"--{option.replace('_', '-')} needs the table in memory, and this one is streamed"
+            )
     if target in choices.drop:
         raise ValueError(f"the target {target!r} is also given to --drop: leave one of them out")
     return dataset

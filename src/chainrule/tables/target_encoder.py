@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from .column_summary import Summary, summarise
 from .columns import Column, as_text
+from .outliers import usual_of
 
 if TYPE_CHECKING:
     from .target import Target
@@ -120,7 +121,8 @@ class TargetEncoder:
         if target.task != "regression":
             return cls(target.name, target.task, target.classes)
         column = Column(target.name, "float", target.values[rows])
-        return cls.of_summary(summarise(column, target=True, robust=True))
+        usual = usual_of(column.values, gaps=False)
+        return cls.of_summary(summarise(column, target=True, usual=usual))
 
     @classmethod
     def of_summary(cls, summary: Summary) -> TargetEncoder:
