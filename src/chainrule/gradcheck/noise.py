@@ -78,7 +78,9 @@ def noise_level(subject: Subject, rng: np.random.Generator) -> float:
             if level is not None:
                 levels.append(level)
                 break
-        if level is None:
+        if level is None and all(J(k * 1e-2) == subject.J0 for k in range(7)):
+            levels.append(0.0)  # J stands still far and wide: dead units, no stairs
+        elif level is None:
             # J stands still close by: saturated, or a staircase. The first tread bounds the noise.
             treads = (abs(J(side * t) - subject.J0) for t in (0.1, 0.5) for side in (1, -1))
             levels.append(max(treads) / SAFETY)

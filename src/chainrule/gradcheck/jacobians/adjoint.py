@@ -96,8 +96,7 @@ def _report(
             np.abs(right), np.abs(left), rtol=1e-6, atol=float(np.max(bar))
         )
         if k is not None:
-            sentence = factor_words(k, None)[1].replace("the gradient", "vjp's side")
-            sentence = sentence.replace("gradient =", "vjp's side =").replace("numerical", "jvp's")
+            sentence = factor_words(k, None, sides=("vjp's side", "jvp's"))[1]
             report.diagnoses = [Diagnosis("constant factor", NAME, f"{sentence}.", "", False)]
         elif conjugate and not np.array_equal(np.sign(left), np.sign(right)):
             sentence = "the two sides agree but for a sign: a conjugate is missing or too much."

@@ -14,6 +14,8 @@ from .vector_function import VectorFunction
 
 # Steps beside the size of an entry; the first settles most columns.
 STEPS = (2.0**-13, 2.0**-17, 2.0**-9, 2.0**-21)
+# An entry that much smaller than its array has a scale of its own.
+SMALL = 2.0**-8
 SIDES = (2.0**-14, 2.0**-19)
 
 
@@ -25,6 +27,9 @@ def column(
     unit = float(f.scales.flat[j])
     base = max(2.0**-13, float(f.resolution**0.25) / 4)
     steps = STEPS if base == STEPS[0] else (base, base * 8, base / 8)
+    entry = abs(float(f.x.flat[j]))
+    if 0 < entry < SMALL * unit:
+        unit = entry
     for step in steps:
         h = float(power_of_two(np.array(step * unit)))
         best = _shorter(best, estimate(_values(f, j, h, STENCIL), f.f0, h, noise))

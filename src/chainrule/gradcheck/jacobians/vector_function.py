@@ -91,7 +91,8 @@ class VectorFunction:
         """Return how far off each component of one value of f can be."""
         floor = 2 * self.resolution * np.abs(self.f0)
         floor = np.maximum(floor, 1e-3 * float(np.max(floor, initial=0.0)))
-        direction = self.scales * rng.standard_normal(self.x.shape)
+        entries = np.where(self.x != 0, np.abs(self.x), self.scales)
+        direction = entries * rng.standard_normal(self.x.shape)
         if self.f0.size > 4096:
             return SAFETY * floor
         tables = [

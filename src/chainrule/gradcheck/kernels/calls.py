@@ -48,6 +48,10 @@ class Calls:
         large = sum(g.size for g in self.plain.gradients) > LARGE
         return dict(list(ways.items())[: 1 if large else None])
 
+    def pulled(self, linear: Linear) -> list[Any]:
+        """Run the plain backward pass, on copies of the upstream gradients."""
+        return linear.pull([1 * u for u in self.upstream])
+
     def difference(self, gradients: Sequence[Any], wanted: Sequence[Any], times: float = 1) -> str:
         """Say how gradients differ from those wanted; "" if they do not."""
         library = self.arguments.framework
@@ -119,6 +123,8 @@ def linearity(calls: Calls) -> Iterator[Line]:
     doubled = linear.pull([2 * u for u in calls.upstream])
     sentence = calls.difference(doubled, [None if g is None else 2 * g for g in calls.plain.raw], 2)
     mend = "each term must hold the upstream gradient exactly once"
+    if sentence and not calls.difference(doubled, calls.plain.raw):
+        sentence = "the gradients are the same, so the upstream gradient is left out"
     yield "upstream gradient doubled", sentence, mend
     nothing = linear.pull([0 * u for u in calls.upstream])
     sentence = calls.difference(nothing, [None] * len(nothing), 0)
@@ -136,7 +142,7 @@ def outputs_alone(calls: Calls) -> Iterator[Line]:
     for i in range(count):
         alone = linear.pull([u if i == k else None for k, u in enumerate(calls.upstream)])
         zeros = linear.pull([u if i == k else 0 * u for k, u in enumerate(calls.upstream)])
-        sentence = calls.difference(zeros, alone)
+        sentence = calls.difference(alone, zeros)
         yield f"output {i} alone, None for the others", sentence, mend
         total = [
             a if t is None else t if a is None else t + a for t, a in zip(total, alone, strict=True)
@@ -164,7 +170,7 @@ def twice(calls: Calls) -> Iterator[Line]:
     ]
     sentence = f"the upstream gradient of output {changed[0]} was written to" if changed else ""
     yield "upstream gradient unchanged", sentence, "work on a copy, not in place"
-    sentence = calls.difference(linear.pull(calls.upstream), calls.plain.raw)
+    sentence = calls.difference(calls.pulled(linear), calls.plain.raw)
     yield "backward twice", sentence, "keep what the forward pass saved as it is"
 
 
@@ -187,7 +193,7 @@ def input_layouts(calls: Calls) -> Iterator[Line]:
                 sentence = sentence or difference_of(
                     f"output {k}", library.numbers(out), wanted, room
                 )
-        sentence = sentence or calls.difference(linear.pull(calls.upstream), calls.plain.raw)
+        sentence = sentence or calls.difference(calls.pulled(linear), calls.plain.raw)
         yield f"inputs {word}", sentence, CONTIGUOUS
 
 
@@ -200,15 +206,18 @@ WAYS: Sequence[Callable[[Calls], Iterator[Line]]] = (
 )
 
 
-def call_parts(calls: Calls) -> list[Part]:
-    """Return one line for each way to call the backward pass, right or wrong."""
-    parts = []
+def call_parts(calls: Calls, right: bool = True) -> list[Part]:
+    """Return one line for each way to call the backward pass, right or wrong.
+
+    ``right``: whether the plain way is right.
+    """
+    parts, head = [], "wrong so, right otherwise" if right else "not as in the plain call"
     for way in WAYS:
         lines = way(calls)
         try:
             for name, sentence, mend in lines:
                 parts.append(
-                    Part(name, WRONG, f"wrong so, right otherwise: {sentence}; {mend}")
+                    Part(name, WRONG, f"{head}: {sentence}; {mend}")
                     if sentence
                     else Part(name, RIGHT)
                 )

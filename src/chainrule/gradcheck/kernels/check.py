@@ -77,7 +77,8 @@ def check_kernel(
         report.parts = [*report.parts, *scatter.parts]
         if calls:
             calling = Calls(arguments, fn, kernel, cotangents, scatter.gradients)
-            report.parts = [*report.parts, *call_parts(calling)]
+            right = not any(t.count(WRONG) for t in report.tensors)
+            report.parts = [*report.parts, *call_parts(calling, right)]
     report.notes = [*report.notes, *scatter.notes, *_missing(kernel, report)]
     if random:
         report.notes = [*report.notes, "the function draws random numbers: the same in every pass"]

@@ -87,9 +87,12 @@ def run(
 def pulled(
     arguments: Arguments, function: Any, linear: Linear, upstream: Sequence[Any]
 ) -> list[Any]:
-    """Run a backward pass. Raises ValueError, in one sentence, for whatever it raises."""
+    """Run a backward pass on copies of the upstream gradients, which it may write to.
+
+    Raises ValueError, in one sentence, for whatever it raises.
+    """
     try:
-        return linear.pull(upstream)
+        return linear.pull([1 * u for u in upstream])
     except Exception as error:  # whatever somebody's backward can raise
         raise failed(function, "backward pass", error) from error
 

@@ -64,8 +64,10 @@ def _constant(t: Checked, clues: Clues) -> Reading | None:
     k = factor(t)
     if k is None:
         return None
-    bug, sentence = factor_words(_snapped(k, t, clues), clues.samples, set(t.shape))
-    return bug, f"{t.name}: {sentence}.".replace("numerical", "reference"), ""
+    bug, sentence = factor_words(
+        _snapped(k, t, clues), clues.samples, set(t.shape), ("gradient", "reference")
+    )
+    return bug, f"{t.name}: {sentence}.", ""
 
 
 def _zero(t: Checked, clues: Clues) -> Reading | None:
@@ -167,7 +169,8 @@ def _lines(t: Checked, clues: Clues) -> Reading | None:
         which = np.flatnonzero(lines)
         word = {0: "rows", t.analytic.ndim - 1: "columns"}.get(axis, f"slices of axis {axis}")
         word = "entries" if t.analytic.ndim == 1 else word
-        if count > 1 and which[-1] == len(lines) - 1 and which[-1] - which[0] + 1 == count:
+        at_end = which[-1] == len(lines) - 1 and which[-1] - which[0] + 1 == count
+        if 1 < count < len(lines) / 2 and at_end:
             return (
                 "block's remainder",
                 f"wrong are just the last {count} {word} of {t.name} (from {which[0]} on): what is "

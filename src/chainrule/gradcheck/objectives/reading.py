@@ -15,14 +15,11 @@ def read_hess(t: Checked, grad: Array, y: Array, raw: Array) -> Diagnosis | None
     one = raw[:, 0] if raw.shape[1] == 1 else None
     k = ratio(t)
     if k is not None:
-        bug, sentence = factor_words(k, len(y))
+        bug, sentence = factor_words(k, len(y), sides=("hess", "the slope of grad"))
         if bug == "sign":
             sentence = (
                 "hess = -1 × the slope of grad: the sign of grad, or of hess, is turned around"
             )
-        sentence = sentence.replace("the gradient", "hess").replace("gradient =", "hess =")
-        sentence = sentence.replace("the numerical one", "the slope of grad")
-        sentence = sentence.replace("numerical", "the slope of grad")
         return Diagnosis(bug, "hess", f"{sentence}.", "", False)
     if one is not None and np.allclose(grad[:, 0], one - y) and not np.allclose(t.analytic, 1):
         return Diagnosis(
@@ -58,9 +55,8 @@ def read_grad(t: Checked, y: Array, raw: Array, weight: Array | None) -> Diagnos
     """Explain a gradient that is not the derivative of the loss."""
     k = ratio(t)
     if k is not None:
-        bug, sentence = factor_words(k, len(y))
-        sentence = sentence.replace("the gradient", "grad").replace("gradient =", "grad =")
-        return Diagnosis(bug, "grad", f"{sentence}.".replace("numerical", "the loss's"), "", False)
+        bug, sentence = factor_words(k, len(y), sides=("grad", "the loss's slope"))
+        return Diagnosis(bug, "grad", f"{sentence}.", "", False)
     a, n = t.analytic, t.numeric
     if weight is not None and np.allclose(a * weight[:, None], n, rtol=1e-5, atol=1e-9):
         return Diagnosis(

@@ -128,7 +128,7 @@ def _mask_words(off: Array) -> str:
         return usual
     T, S = off.shape[-2:]
     if np.array_equal(off, np.broadcast_to(~np.tri(T, S).astype(bool), off.shape)) and T > 2:
-        return "the causal mask (the entries above the diagonal)"
+        return "what takes the entries above the diagonal away (a causal mask, a triangular matrix)"
     columns = np.asarray(off.all(axis=-2))
     padded = np.array_equal(off, np.broadcast_to(columns[..., None, :], off.shape))
     ends = np.all(np.diff(columns.astype(int), axis=-1) >= 0)

@@ -38,38 +38,43 @@ def _is(k: float, value: float) -> bool:
     return abs(k - value) <= 1e-4 * abs(value)
 
 
-def factor_words(k: float, samples: int | None, sizes: Set[int] = frozenset()) -> tuple[str, str]:
-    """Name a constant factor: (bug, sentence). ``sizes``: those of the arrays' axes."""
+def factor_words(
+    k: float,
+    samples: int | None,
+    sizes: Set[int] = frozenset(),
+    sides: tuple[str, str] = ("gradient", "numerical"),
+) -> tuple[str, str]:
+    """Name a constant factor: (bug, sentence).
+
+    ``sizes``: those of the arrays' axes. ``sides``: what is checked, and what it is k times of.
+    """
+    this, that = sides
     if _is(k, -1):
-        return "sign", "the sign is turned around: gradient = -1 × numerical"
-    if samples is not None and samples > 2 and _is(k, samples):
+        return "sign", f"the sign is turned around: {this} = -1 × {that}"
+    if samples is not None and samples > 2 and (_is(k, samples) or _is(k, 1 / samples)):
+        if k > 1:
+            return "missing 1/m", f"{this} is m = {samples} times {that}: 1/m is missing"
         return (
-            "missing 1/m",
-            f"the gradient is m = {samples} times the numerical one: 1/m is missing",
+            "doubled 1/m",
+            f"{this} = 1/m of {that}, m = {samples}: averaged where it should be summed, or 1/m is "
+            "there twice",
         )
-    if samples is not None and samples > 2 and _is(k, 1 / samples):
-        return "doubled 1/m", f"the gradient is 1/m of the numerical one (m = {samples}): 1/m twice"
     if _is(k, 2) or _is(k, 0.5):
-        return "factor 2", f"gradient = {k:.3g} × numerical"
+        return "factor 2", f"{this} = {k:.3g} × {that}"
     whole = k if k > 1 else 1 / k if k > 0 else 0.0
     if whole > 2.5 and abs(whole - round(whole)) < 1e-4 * whole:
-        bug = "missing 1/m" if k > 1 else "doubled 1/m"
-        sentence = f"gradient = {round(whole) if k > 1 else f'1/{round(whole)}'} × numerical"
+        n = round(whole)
+        bug, how = ("missing 1/m", "missing") if k > 1 else ("doubled 1/m", "there once too often")
+        ratio = f"{this} = {n if k > 1 else f'1/{n}'} × {that}"
         if samples is not None:
-            how = "missing" if k > 1 else "there twice"
-            n = round(whole)
-            return (
-                bug,
-                f"{sentence}: if J is a mean over {n} (outputs, batches), 1/{n} is {how}",
-            )
-        how = "missing" if k > 1 else "doubled"
-        return bug, f"{sentence}: if that is the number of samples, 1/m is {how}"
+            return bug, f"{ratio}: if J is a mean over {n} (outputs, batches), 1/{n} is {how}"
+        return bug, f"{ratio}: if that is the number of samples, 1/m is {how}"
     d = round(whole * whole)
     if d > 1 and d in sizes and _is(whole, d**0.5):
         how = "missing" if k > 1 else "there twice"
         root = f"√{d}" if k > 1 else f"1/√{d}"
-        return "1/√d", f"gradient = {root} × numerical: 1/√d is {how}, d = {d} as in the shape"
-    return "constant factor", f"gradient = {k:.6g} × numerical throughout"
+        return "1/√d", f"{this} = {root} × {that}: 1/√d is {how}, d = {d} as in the shape"
+    return "constant factor", f"{this} = {k:.6g} × {that} throughout"
 
 
 def _transposed(t: Checked, evidence: Evidence) -> Finding | None:
@@ -223,6 +228,8 @@ def precision_only(wrong: Sequence[Checked]) -> Diagnosis | None:
     # Rounding spares no entry: where most are right, it is something else.
     if sum(t.count(WRONG) for t in wrong) < 0.2 * sum(int(known(t).sum()) for t in wrong):
         return None
+    if not all(map(_scattered, wrong)):
+        return None
     rounded = _short_float(np.concatenate([t.analytic.ravel() for t in wrong]))
     gap, n = np.concatenate(gaps), np.concatenate(sizes)
     # A common factor is a mistake, however small, unless the numbers themselves are short.
@@ -239,6 +246,22 @@ def precision_only(wrong: Sequence[Checked]) -> Diagnosis | None:
         "the same formula in float64",
         False,
     )
+
+
+def _scattered(t: Checked) -> bool:
+    """Whether the errors of an array could be rounding: none far above all, nor few columns' worth.
+
+    A term that is left out of a product of matrices leaves an error of small rank.
+    """
+    gap = np.where(known(t), t.analytic - t.numeric, 0.0)
+    if gap.size < 8:
+        return True
+    if np.max(np.abs(gap)) > 6 * np.sqrt(np.mean(gap * gap)):
+        return False
+    if gap.ndim != 2 or min(gap.shape) < 3:
+        return True
+    squares = np.linalg.svd(gap, compute_uv=False) ** 2
+    return bool(squares[0] < (0.97 if min(gap.shape) == 3 else 0.9) * np.sum(squares))
 
 
 def _short_float(a: Array) -> str | None:

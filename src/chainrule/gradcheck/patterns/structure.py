@@ -89,8 +89,8 @@ def permuted(t: Checked, evidence: Evidence) -> Finding | None:
 def _orders(n: Array) -> Iterator[tuple[str, Array]]:
     if n.ndim > 1:
         by_columns = np.reshape(n.ravel(order="F"), n.shape)
-        yield ": by columns where the parameter has rows", by_columns
-        yield ": by rows where the parameter has columns", np.reshape(n.ravel(), n.shape, order="F")
+        yield ": by columns where rows belong", by_columns
+        yield ": by rows where columns belong", np.reshape(n.ravel(), n.shape, order="F")
     for axis in range(n.ndim):
         along = f" along axis {axis}" if n.ndim > 1 else ""
         yield f": turned around{along}", np.flip(n, axis)

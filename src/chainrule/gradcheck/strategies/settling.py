@@ -154,7 +154,7 @@ def reason(a: float, best: Estimate, sides: Sequence[Estimate]) -> str:
         return "J is infinite or NaN within the smallest step"
     if not np.isfinite(a):
         return "the gradient is not finite, and the numerical one is not known"
-    if sides:
+    if sides and apart(*sides):
         right, left = (float(e.value[0]) for e in sides)
         return (
             "a kink lies here, or nearer than rounding lets see: the slope is "
