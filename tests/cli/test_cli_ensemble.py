@@ -158,3 +158,38 @@ def test_bad_input_is_answered_with_one_sentence_and_exit_code_2(line: str, run:
     assert result.stdout == ""
     assert "Traceback" not in result.stderr
     assert {path.name: path.read_bytes() for path in Path().iterdir()} == before
+
+
+@pytest.mark.parametrize("name", ["numbers", "words"])
+def test_export_of_an_ensemble_runs_in_onnxruntime_on_the_columns(name: str, run: Run) -> None:
+    ort = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    done = run("export", name, "-o", "model.onnx", "--data", f"{name}.csv")
+    assert done.exit_code == 0, done.stderr
+    days = (pd.to_datetime(FRAME["day"]) - pd.Timestamp(0)) / pd.Timedelta(days=1)
+    feed = {
+        "size": FRAME[["size"]].to_numpy(),
+        "city": FRAME[["city"]].to_numpy(object),
+        "day": days.to_numpy()[:, None],
+    }
+    model = load_model(name)
+    own = model.predict(model.read(f"{name}.csv"))
+    first, *rest = ort.InferenceSession("model.onnx").run(None, feed)
+    if own.probabilities is None:
+        np.testing.assert_allclose(first[:, 0], own.values, atol=1e-5)
+        return
+    np.testing.assert_allclose(rest[0], own.probabilities, atol=2e-6)
+    assert first.tolist() == own.words
+
+
+@pytest.mark.parametrize("name", ["numbers", "words"])
+def test_predictor_of_an_ensemble_has_the_bits_of_predict(name: str, run: Run) -> None:
+    model = load_model(name)
+    rows, predict = model.read(f"{name}.csv"), model.predictor()
+    for i, row in enumerate(FRAME[["size", "city", "day"]].to_dict("records")[:40]):
+        one = model.predict(rows.take(np.array([i])))
+        assert predict(row) == one.words[0]
+        if one.probabilities is not None:
+            assert predict.probabilities(row) == tuple(one.probabilities[0].tolist())
+    columns = pa.table({n: rows[n].values for n in ("size", "city")} | {"day": FRAME["day"]})
+    assert np.asarray(predict.predict(columns)).tolist() == model.predict(rows).words

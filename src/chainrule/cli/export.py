@@ -59,23 +59,31 @@ def export(
 
 def _loaded(model: str, data: str | None) -> tuple[Any, Any]:
     """Return the model in a file, of a table or an estimator, and the rows to compare it on."""
+    if not _is_estimator(model):
+        from ..tabular.model import load_model
+
+        table_model = load_model(model)
+        return table_model, None if data is None else table_model.read(data)
+    try:
+        from ..estimators import load
+    except ImportError as error:
+        raise ValueError(str(error)) from None
+    from ..tables.reading import read_table
+
+    loaded, rows = load(model), None if data is None else read_table(data)
+    if rows is not None:
+        names = list(getattr(loaded, "feature_names_in_", rows.column_names))
+        rows = rows.select(names).to_pandas()
+    return loaded, rows
+
+
+def _is_estimator(model: str) -> bool:
+    """Return whether a model file is of an estimator of ``chainrule.estimators``."""
+    from ..files.model import read_model
     from ..files.network import load_network
 
+    metadata = read_model(model)[1]
+    if "ensemble" in metadata:
+        return "table" in metadata
     record = load_network(model).record
-    if isinstance(record, dict) and "estimator" in record:
-        try:
-            from ..estimators import load
-        except ImportError as error:
-            raise ValueError(str(error)) from None
-        from ..tables.reading import read_table
-
-        rows = None if data is None else read_table(data)
-        loaded = load(model)
-        if rows is not None:
-            names = list(getattr(loaded, "feature_names_in_", rows.column_names))
-            rows = rows.select(names).to_pandas()
-        return loaded, rows
-    from ..tables.model import TableModel
-
-    table_model = TableModel.load(model)
-    return table_model, None if data is None else table_model.read(data)
+    return isinstance(record, dict) and "estimator" in record

@@ -15,10 +15,14 @@ from sklearn.utils.validation import check_is_fitted
 from ..mathematics.random import key, permutation
 from ..tables.columns import Columns, as_text
 from ..tables.encoder import Encoder
+from ..tables.predictor import Predictor
+from ..tables.row_encoder import RowEncoder
+from ..tables.target_encoder import TargetEncoder
 from ..tables.word_numbers import word_numbers
 from ..tabular import Fitted, Rows, Table, TableEnsemble, Targets, Task, fit_ensemble
 from ..tabular.designs import Recipe
 from ..tabular.folds import folds_of
+from ..tabular.row_outputs import row_outputs
 from ..typing import Floats
 from .constraints import check
 from .encoding import encode, fit_columns, fit_matrix
@@ -165,6 +169,31 @@ class TableModel(BaseEstimator):  # type: ignore[misc]
         if names is None:
             names = [f"x{j}" for j in range(self.n_features_in_)]
         return [str(name) for name in names]
+
+    def predictor(self) -> Predictor:
+        """Return ``f(row)``, which predicts a raw row, a mapping of names or a tuple of values.
+
+        It gives the bits of ``predict`` without a DataFrame in between, and no warning of words or
+        gaps that training never saw; see ``chainrule.tables.predictor.Predictor``.
+        """
+        check_is_fitted(self, "ensemble_")
+        rows = RowEncoder(
+            self.encoder_, np.float64, names=self._column_names(), gaps=self._by_columns
+        )
+        classes = tuple(self.classes_.tolist()) if hasattr(self, "classes_") else ()
+        return Predictor(
+            rows,
+            TargetEncoder("y", self.ensemble_.task, classes, *self._scale),
+            row_outputs(self.ensemble_, rows.taken, self._words),
+            self._table_outputs,
+            self._predictions,
+        )
+
+    def _table_outputs(self, table: Any) -> Floats:
+        """Return the ensemble's outputs of an Arrow table with the columns of X."""
+        inputs = self._read(table.select(self._column_names()), reset=False)
+        X = self._encoded(inputs, quiet=True)
+        return self.ensemble_.outputs(Rows(X, self._word_numbers(inputs)))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one model file, which ``load`` reads.

@@ -6,6 +6,7 @@ What is written is run by onnxruntime and compared with our own prediction befor
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
@@ -14,8 +15,9 @@ import numpy as np
 from ..files.atomic import write_atomically
 from ..network import Network
 from ..tables.columns import Columns
-from ..tables.model import TableModel
+from ..tables.model import EncodedModel, TableModel
 from ..tabular import TableEnsemble
+from ..tabular.model import EnsembleModel
 from .onnx_check import OUTPUT_NAMES, Exported, Meaning, compare
 from .onnx_ensemble import write_ensemble
 from .onnx_graph import (
@@ -37,7 +39,8 @@ def to_onnx(model: Any, path: str | os.PathLike[str] | None = None, X: Any = Non
     """Return a model as the bytes of an ONNX file, and write it to ``path`` if given.
 
     ``model``: a fitted ``BackpropClassifier``, ``BackpropRegressor``, ``TableClassifier`` or
-    ``TableRegressor``, a ``TableModel`` (what ``chainrule train`` saves), or a ``Network``.
+    ``TableRegressor``, a ``TableModel`` or ``EnsembleModel`` (what ``chainrule train`` saves), or
+    a ``Network``.
     ``X``: data on which to compare the export with our own prediction, as the model takes it;
     None: random rows in the range trained on.
 
@@ -73,12 +76,9 @@ def exported_of(model: Any) -> Exported:
     if isinstance(model, Network):
         return Exported(model, None, False, "outputs")
     if isinstance(model, TableModel):
-        target = model.target
-        meaning: Meaning = "numbers" if target.task == "regression" else "classes"
-        classes = np.array(target.classes, object)
-        ends = (target.low, target.high) if isfinite(target.low) else None
-        coding = (target.mean, target.scale, ends)
-        return Exported(model.network, model.encoder, True, meaning, classes, *coding)
+        return _of_table_model(model, model.network, {})
+    if isinstance(model, EnsembleModel):
+        return _of_table_model(model, model.ensemble, model.words)
     if hasattr(model, "ensemble_"):
         return _of_table_estimator(model)
     if not hasattr(model, "network_"):
@@ -91,6 +91,24 @@ def exported_of(model: Any) -> Exported:
         return Exported(*parts, "numbers", None, model.y_mean_, model.y_scale_)
     each = model.network_.cost.target == "probability" and model.n_outputs_ > 1
     return Exported(*parts, "labels" if each or model.multilabel_ else "classes", model.classes_)
+
+
+def _of_table_model(
+    model: EncodedModel, outputs: Network | TableEnsemble, words: Mapping[str, tuple[str, ...]]
+) -> Exported:
+    target = model.target
+    return Exported(
+        outputs,
+        model.encoder,
+        by_columns=True,
+        meaning="numbers" if target.task == "regression" else "classes",
+        classes=np.array(target.classes, object),
+        mean=target.mean,
+        scale=target.scale,
+        ends=(target.low, target.high) if isfinite(target.low) else None,
+        words=words,
+        threshold=target.threshold,
+    )
 
 
 def _of_table_estimator(model: Any) -> Exported:
@@ -143,7 +161,7 @@ def _outputs(g: Graph, exported: Exported, y: str) -> list[Any]:
     info, k = helper.make_tensor_value_info, exported.network.sizes[-1]
     number = helper.np_dtype_to_tensor_dtype(g.dtype)
     if exported.meaning == "classes":
-        write_classes(g, y, exported.classes, k > 1)
+        write_classes(g, y, exported.classes, k > 1, exported.threshold)
         kind = _tensor_type(exported.classes)
         return [info("label", kind, ["N"]), info("probabilities", number, ["N", max(k, 2)])]
     if exported.meaning == "labels":

@@ -43,6 +43,7 @@ class Exported:
     scale: Any = 1.0
     ends: tuple[float, float] | None = None  # of the numbers predicted
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    threshold: float = 0.5  # of the probability of the second of two classes
 
     @property
     def network(self) -> Network:
@@ -120,15 +121,17 @@ def compare(exported: Exported, data: bytes, rows: Any) -> None:
                 "not written"
             )
     if "label" in predictions:
-        sure = _sure(predictions["probabilities"], exported.meaning)
+        sure = _sure(predictions["probabilities"], exported)
         if not (outputs["label"][sure] == predictions["label"][sure]).all():
             raise ValueError("the ONNX export gives other labels than our own: it was not written")
 
 
-def _sure(p: Any, meaning: str) -> Any:
+def _sure(p: Any, exported: Exported) -> Any:
     """Return which labels are no toss-up within the tolerance."""
-    if meaning == "labels":
+    if exported.meaning == "labels":
         return np.abs(p - 0.5) > TOLERANCE
+    if p.shape[1] == 2:
+        return np.abs(p[:, 1] - exported.threshold) > TOLERANCE
     top = np.sort(p, axis=1)
     return top[:, -1] - top[:, -2] > 2 * TOLERANCE
 
@@ -169,6 +172,7 @@ def expected(exported: Exported, rows: Any) -> dict[str, Any]:
         return {"variable": numbers if exported.ends is None else numbers.clip(*exported.ends)}
     if exported.meaning == "labels":
         return {"label": (y > 0.5).astype(np.int64), "probabilities": y}
-    p = np.column_stack([1 - y[:, 0], y[:, 0]]) if y.shape[1] == 1 else y
-    places = (y[:, 0] > 0.5).astype(int) if y.shape[1] == 1 else np.argmax(y, axis=1)
+    one = y.shape[1] == 1
+    p = np.column_stack([1 - y[:, 0], y[:, 0]]) if one else y
+    places = (y[:, 0] > exported.threshold).astype(int) if one else np.argmax(y, axis=1)
     return {"label": np.asarray(exported.classes)[places], "probabilities": p}

@@ -171,13 +171,18 @@ def _category(g: Graph, feature: Any, x: str) -> str:
     return g.op("Gather", g.constant(rows), flat, axis=0)
 
 
-def write_classes(g: Graph, p: str, classes: Any, several: bool) -> tuple[str, str]:
-    """Add the choice of the class; return the names of label (N,) and probabilities (N, k)."""
+def write_classes(
+    g: Graph, p: str, classes: Any, several: bool, threshold: float = 0.5
+) -> tuple[str, str]:
+    """Add the choice of the class; return the names of label (N,) and probabilities (N, k).
+
+    ``threshold``: the probability above which a row is of the second of two classes.
+    """
     names = g.constant(classes, _dtype_of(classes))
     if several:
         place = g.op("ArgMax", p, axis=1, keepdims=0)
         return g.op("Gather", names, place, name="label"), g.op("Identity", p, name="probabilities")
-    yes = g.cast(g.op("Greater", p, g.constant(0.5)), np.int64)
+    yes = g.cast(g.op("Greater", p, g.constant(threshold)), np.int64)
     place = g.op("Reshape", yes, g.constant([-1], np.int64))
     no = g.op("Sub", g.constant(1), p)
     label = g.op("Gather", names, place, name="label")

@@ -80,6 +80,10 @@ class EncodedModel(ABC):
         """Return the model with another meaning of its outputs, such as another threshold."""
 
     @abstractmethod
+    def predictor(self) -> Predictor:
+        """Return ``f(row)``, which predicts a raw row in microseconds; see ``Predictor``."""
+
+    @abstractmethod
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a model file; raises ValueError if ``path`` cannot be written to."""
 
@@ -212,7 +216,7 @@ class TableModel(EncodedModel):
             return encoded_outputs(self.encoder, self.network, table)
 
         return Predictor(
-            RowEncoder(self.encoder, dtype, orders=orders),
+            RowEncoder(self.encoder, dtype, orders=orders, others=(self.target.name,)),
             self.target,
             lambda row, values: network(row),
             table_outputs,

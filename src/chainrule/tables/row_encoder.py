@@ -30,7 +30,8 @@ class RowEncoder:
     """An encoder for one row at a time: a mapping of names to values, or a sequence of values.
 
     ``names``: the columns of a sequence in their order; a mapping may leave out those that the
-    encoder does not take. ``orders``: the words of ordered columns, whose places are the numbers.
+    encoder does not take, and have ``others`` beside them. ``orders``: the words of ordered
+    columns, whose places are the numbers. ``gaps``: whether a value may be missing.
     """
 
     def __init__(
@@ -39,15 +40,20 @@ class RowEncoder:
         dtype: Any,
         names: Sequence[str] | None = None,
         orders: Orders | None = None,
+        others: Sequence[str] = (),
+        gaps: bool = True,
     ) -> None:
         self.taken = tuple(encoder.names)
         self.names = self.taken if names is None else tuple(names)
-        self._known = frozenset((*self.names, *encoder.left_out))
+        self._known = frozenset((*self.names, *encoder.left_out, *others))
         self._width, self._dtype = encoder.width, np.dtype(dtype)
         self._of_mapping = _picked(self.taken)
         places = {name: place for place, name in enumerate(self.names)}
         self._of_sequence = _picked([places[name] for name in self.taken])
-        self._writers = tuple(_writers(encoder, self._dtype, orders or {}))
+        writers = _writers(encoder, self._dtype, orders or {})
+        if not gaps:
+            writers = [_required(*pair) for pair in zip(self.taken, writers, strict=True)]
+        self._writers = tuple(writers)
 
     def values(self, row: Any) -> Sequence[Any]:
         """Return the values of a row in the order of the encoder's columns.
@@ -228,3 +234,17 @@ def _ordered(name: str, words: Sequence[str], write: Write) -> Write:
         write(places[word], cells)
 
     return write_place
+
+
+def _required(name: str, write: Write) -> Write:
+    """Return a writer that refuses a gap."""
+
+    def write_value(value: Any, cells: Cells) -> None:
+        if value is None or value != value:
+            raise ValueError(
+                f"column {name!r} has no value in the row, and gaps were not trained on: give the "
+                "value"
+            )
+        write(value, cells)
+
+    return write_value

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..typing import Floats
+from .inputs import Integers
 
 # At most so many bins a column, and at least so many rows in each on average.
 MOST_BINS, ROWS_A_BIN = 16, 20
@@ -27,6 +28,20 @@ class Bins:
     columns: tuple[int, ...]
     edges: tuple[Floats, ...]
     means: Floats
+    # Of each place: its column, where its bin begins, and how long the bin is.
+    _column: Integers = field(init=False, repr=False)
+    _lower: Floats = field(init=False, repr=False)
+    _length: Floats = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        counts = [len(beta) - 1 for beta in self.edges]
+        of_places = {
+            "_column": np.repeat(np.array(self.columns, np.int64), counts),
+            "_lower": np.concatenate([np.zeros(0), *(beta[:-1] for beta in self.edges)]),
+            "_length": np.concatenate([np.zeros(0), *(np.diff(beta) for beta in self.edges)]),
+        }
+        for name, values in of_places.items():
+            object.__setattr__(self, name, values)
 
     @classmethod
     def fit(cls, X: Floats, columns: Sequence[int]) -> Bins:
@@ -46,10 +61,11 @@ class Bins:
 
     def encode(self, X: Floats) -> Floats:
         """Return the places of X (m, n): (m, width), float64."""
-        places = [
-            np.clip((X[:, j, None] - beta[:-1]) / np.diff(beta), 0.0, 1.0)
-            for j, beta in zip(self.columns, self.edges, strict=True)
-        ]
-        if not places:
+        if not self.columns:
             return np.zeros((len(X), 0))
-        return np.concatenate(places, axis=1) - self.means
+        places = X.take(self._column, axis=1)
+        places -= self._lower
+        places /= self._length
+        np.clip(places, 0.0, 1.0, out=places)
+        places -= self.means
+        return places

@@ -28,12 +28,22 @@ class Member:
 
     def outputs(self, designs: tuple[Design, ...], rows: Rows, bins: Bins) -> list[Floats]:
         """Return each network's outputs (m, k), float64."""
+        return self.outputs_at(designs, rows, places_of(designs, rows, bins))
+
+    def outputs_at(
+        self, designs: tuple[Design, ...], rows: Rows, places: Floats | None
+    ) -> list[Floats]:
+        """Return the same of rows whose places in bins are known."""
         statistics = None if self.statistics is None else self.statistics.encode(rows.words)
-        places = bins.encode(rows.X) if any(design.bins for design in designs) else None
         return [
             network.predict(joined(design, rows.X, places, statistics)).astype(np.float64)
             for design, network in zip(designs, self.networks, strict=True)
         ]
+
+
+def places_of(designs: tuple[Design, ...], rows: Rows, bins: Bins) -> Floats | None:
+    """Return the rows' places in bins (m, width), None where no design takes them."""
+    return bins.encode(rows.X) if any(design.bins for design in designs) else None
 
 
 def joined(design: Design, X: Floats, places: Floats | None, statistics: Floats | None) -> Floats:
@@ -70,6 +80,8 @@ class TableEnsemble:
 
     def outputs(self, rows: Rows) -> Floats:
         """Return probabilities (m, k) or standardised numbers (m, 1), float64."""
+        if len(rows) <= ROWS_A_PASS:
+            return self._pass(rows)
         parts = [
             self._pass(rows.take(np.arange(start, min(start + ROWS_A_PASS, len(rows)))))
             for start in range(0, len(rows), ROWS_A_PASS)
@@ -77,7 +89,8 @@ class TableEnsemble:
         return np.concatenate(parts)
 
     def _pass(self, rows: Rows) -> Floats:
-        each = [member.outputs(self.designs, rows, self.bins) for member in self.members]
+        places = places_of(self.designs, rows, self.bins)
+        each = [member.outputs_at(self.designs, rows, places) for member in self.members]
         means = [sum(several) / len(self.members) for several in zip(*each, strict=True)]
         return self.finished(means)
 

@@ -5,20 +5,26 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..files.model import read_model, write_model
-from ..tables.columns import Columns
+from ..tables.columns import Columns, columns
 from ..tables.encoder import Encoder
 from ..tables.model import EncodedModel, TableModel
+from ..tables.predictor import Predictor
+from ..tables.row_encoder import RowEncoder
+from ..tables.scores import probabilities_of
 from ..tables.target import TargetEncoder
 from ..tables.word_numbers import word_numbers
+from ..tables.word_orders import with_orders
 from ..typing import Array, Floats
 from .ensemble import TableEnsemble
 from .files import from_state, state_of
 from .inputs import Integers, Rows
+from .row_outputs import row_outputs
 
 # Arrays of a model file that are the encoder's, the ensemble's, and of the rows trained on.
 ENCODER, ENSEMBLE, KEPT = "encoder.", "ensemble.", "kept."
@@ -76,6 +82,23 @@ class EnsembleModel(EncodedModel):
     def with_target(self, target: TargetEncoder) -> EnsembleModel:
         """Return the model with another meaning of its outputs."""
         return replace(self, target=target)
+
+    def predictor(self) -> Predictor:
+        """Return ``f(row)``, which predicts a raw row without a table; see ``Predictor``."""
+        orders = self._orders
+        rows = RowEncoder(self.encoder, np.float64, orders=orders, others=(self.target.name,))
+
+        def table_outputs(table: Any) -> Array:
+            several = columns(table.select(list(rows.taken)))
+            return self.outputs(with_orders(several, orders))[0]
+
+        return Predictor(
+            rows,
+            self.target,
+            row_outputs(self.ensemble, rows.taken, self.words),
+            table_outputs,
+            partial(probabilities_of, self.target.task),
+        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a model file; raises ValueError if ``path`` cannot be written to."""

@@ -1,0 +1,36 @@
+"""The outputs of an ensemble for one raw row, as ``tables.predictor`` takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..tables.row_values import word_of
+from ..typing import Array
+from .ensemble import TableEnsemble
+from .inputs import Rows
+
+
+def row_outputs(
+    ensemble: TableEnsemble, names: Sequence[str], words: Mapping[str, tuple[str, ...]]
+) -> Callable[[Array, Sequence[Any]], Array]:
+    """Return ``f(X, values)``: the outputs (1, k) of an encoded row (1, n) and its raw values.
+
+    ``names``: the columns of the values. ``words``: of each column with target statistics the list
+    of its words, "" being a gap.
+    """
+    numbered = [
+        (names.index(name), name, {word: i for i, word in enumerate(several)})
+        for name, several in words.items()
+    ]
+
+    def outputs(X: Array, values: Sequence[Any]) -> Array:
+        numbers = [
+            numbers_of.get(word_of(name, values[place]) or "", -1)
+            for place, name, numbers_of in numbered
+        ]
+        return ensemble.outputs(Rows(X, np.array([numbers], np.int64)))
+
+    return outputs
