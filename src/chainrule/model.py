@@ -110,8 +110,7 @@ class Model:
 
     @theta.setter
     def theta(self, value: npt.ArrayLike) -> None:
-        if np.shape(value) != self._theta.shape:
-            raise ValueError(f"theta has the shape {self._theta.shape}, not {np.shape(value)}")
+        _check_theta(value, self._theta.size)
         self._theta[...] = value
 
     @property
@@ -236,8 +235,8 @@ class Model:
         if theta is None:
             model._hold(architecture, initial_theta(architecture))
         else:
-            model._hold(architecture, np.empty(size(architecture.layers), architecture.dtype))
-            model.theta = theta
+            _check_theta(theta, size(architecture.layers))  # before so much is allocated
+            model._hold(architecture, np.array(theta, architecture.dtype))
         return model
 
     def copy(self, dtype: npt.DTypeLike | None = None) -> Self:
@@ -263,3 +262,8 @@ class Model:
         shape = "-".join(map(str, self.sizes))
         kind, P = type(self).__name__, len(self._theta)
         return f"<{kind} {shape}, {fs}, cost {self.cost.spec}, {P} parameters>"
+
+
+def _check_theta(theta: npt.ArrayLike, count: int) -> None:
+    if np.shape(theta) != (count,):
+        raise ValueError(f"theta has the shape {(count,)}, not {np.shape(theta)}")

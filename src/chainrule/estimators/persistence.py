@@ -16,7 +16,7 @@ from ..tables.encoder import Encoder
 from .classifier import BackpropClassifier
 from .constraints import checked
 from .fitting import TrainingState
-from .record import attributes_of, number, target_of, value_of
+from .record import attributes_of, classes_of, number, target_of, value_of
 from .regressor import BackpropRegressor
 
 CLASSES: Mapping[str, type[Any]] = {
@@ -112,18 +112,11 @@ def _set_classes(estimator: Any, record: Any) -> None:
 
 
 def _classes_of(record: Any) -> npt.NDArray[Any]:
-    types = {"text": str, "bool": bool, "int64": int, "float64": float}
     if not isinstance(record, dict) or set(record) != {"kind", "values", "multilabel"}:
         raise ValueError("its classes must have kind, values and multilabel")
-    kind, values = record["kind"], record["values"]
-    if not isinstance(kind, str) or kind not in types or not isinstance(values, list):
-        raise ValueError(f"its classes are of kind {kind!r:.60}")
     if not isinstance(record["multilabel"], bool):
         raise ValueError(f"its multilabel is {record['multilabel']!r:.60}")
-    for value in values:
-        if type(value) is not types[kind] or (kind == "float64" and not number(value)):
-            raise ValueError(f"{value!r:.60} is no class of kind {kind}")
-    return np.array(values) if kind == "text" else np.array(values, kind)
+    return classes_of(record["kind"], record["values"])
 
 
 def _set_scale(estimator: Any, record: Any) -> None:

@@ -12,6 +12,7 @@ from math import inf, isfinite
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..files.network import save_network
 from ..tables.target import TargetEncoder
@@ -57,16 +58,31 @@ def record_of(estimator: Any) -> dict[str, Any]:
     if names is not None:
         record["feature_names"] = [str(n) for n in names]
     if hasattr(estimator, "classes_"):
-        classes = np.asarray(estimator.classes_)
-        words = classes.dtype.kind in "OU" and all(isinstance(c, str) for c in classes.tolist())
-        kind = "text" if words else KINDS.get(classes.dtype.kind)
-        if kind is None:
-            raise ValueError(f"a model file holds classes of words or numbers, not {classes.dtype}")
         several = estimator.multilabel_
-        record["classes"] = {"kind": kind, "values": classes.tolist(), "multilabel": several}
+        record["classes"] = {**plain_classes(estimator.classes_), "multilabel": several}
     else:
         record["y"] = {"mean": estimator.y_mean_.tolist(), "scale": estimator.y_scale_.tolist()}
     return record
+
+
+def plain_classes(classes: npt.NDArray[Any]) -> dict[str, Any]:
+    """Return classes as JSON values. Raises ValueError for what is neither words nor numbers."""
+    words = classes.dtype.kind in "OU" and all(isinstance(c, str) for c in classes.tolist())
+    kind = "text" if words else KINDS.get(classes.dtype.kind)
+    if kind is None:
+        raise ValueError(f"a model file holds classes of words or numbers, not {classes.dtype}")
+    return {"kind": kind, "values": classes.tolist()}
+
+
+def classes_of(kind: Any, values: Any) -> npt.NDArray[Any]:
+    """Return the classes that ``plain_classes`` wrote. Raises ValueError for anything else."""
+    types = {"text": str, "bool": bool, "int64": int, "float64": float}
+    if not isinstance(kind, str) or kind not in types or not isinstance(values, list):
+        raise ValueError(f"its classes are of kind {kind!r:.60}")
+    for value in values:
+        if type(value) is not types[kind] or (kind == "float64" and not number(value)):
+            raise ValueError(f"{value!r:.60} is no class of kind {kind}")
+    return np.array(values) if kind == "text" else np.array(values, kind)
 
 
 def plain_of(name: str, value: Any) -> Any:

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from sklearn.base import is_regressor
 
 from ..files.model import read_model, write_model
 from ..tables.encoder import Encoder
 from ..tabular.files import from_state, state_of
-from .record import KINDS, plain_of, value_of
+from .constraints import check
+from .record import classes_of, count, number, plain_classes, plain_of, value_of
 
 ENCODER, ENSEMBLE, KEPT = "encoder.", "ensemble.", "kept."
-# Fitted attributes that are arrays, and those that are plain values.
+# Fitted attributes that are arrays, and those that are plain values, with what each may be.
 ARRAYS = ("out_of_fold_predictions_", "feature_importances_", "fold_of_row_")
-VALUES = ("n_features_in_", "out_of_fold_loss_", "_by_columns", "_scale")
+VALUES: Mapping[str, Callable[[Any], bool]] = {
+    "n_features_in_": count,
+    "out_of_fold_loss_": number,
+    "_by_columns": lambda x: isinstance(x, bool),
+    "_scale": lambda x: isinstance(x, tuple) and len(x) == 2 and all(map(number, x)) and x[1] > 0,
+}
+FIELDS = {"class", "parameters", "attributes", "words", "feature_names", "classes"}
 
 
 def save_table_model(path: str | os.PathLike[str], estimator: Any) -> None:
@@ -37,7 +46,7 @@ def save_table_model(path: str | os.PathLike[str], estimator: Any) -> None:
     if hasattr(estimator, "feature_names_in_"):
         record["feature_names"] = [str(name) for name in estimator.feature_names_in_]
     if hasattr(estimator, "classes_"):
-        record["classes"] = _classes(estimator.classes_)
+        record["classes"] = plain_classes(estimator.classes_)
     arrays = {
         **{ENCODER + name: array for name, array in encoder_arrays.items()},
         **{ENSEMBLE + name: array for name, array in ensemble_arrays.items()},
@@ -57,34 +66,107 @@ def load_table_model(path: str | os.PathLike[str], kind: Any) -> Any:
         raise ValueError(f"{os.fspath(path)} holds no {kind.__name__}")
     try:
         return _built(record, metadata, arrays, kind)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError, ValueError) as error:
         raise ValueError(f"{os.fspath(path)} is not a sound estimator's file: {error}") from None
 
 
 def _built(record: Any, metadata: Any, arrays: Any, kind: Any) -> Any:
-    estimator = kind(**{name: value_of(value) for name, value in record["parameters"].items()})
+    if set(record) != FIELDS:
+        raise ValueError(f"its record must have the fields {', '.join(sorted(FIELDS))}")
+    parameters = record["parameters"]
+    if not isinstance(parameters, dict) or set(parameters) != set(kind().get_params()):
+        raise ValueError(f"its parameters are not those of {kind.__name__}")
+    estimator = kind(**{name: value_of(value) for name, value in parameters.items()})
+    check(kind.__name__, estimator.get_params(deep=False))
+    encoder = estimator.encoder_ = Encoder.from_state(metadata["encoder"], _part(arrays, ENCODER))
+    estimator.ensemble_ = from_state(metadata["ensemble"], _part(arrays, ENSEMBLE))
+    if is_regressor(estimator) != (estimator.ensemble_.task == "regression"):
+        raise ValueError(f"its ensemble is for {estimator.ensemble_.task!r}")
+    known = [*encoder.names, *encoder.left_out]
+    _set_attributes(estimator, record["attributes"], len(known))
+    _set_arrays(estimator, arrays, len(known))
+    estimator._words = _words_of(record["words"], encoder)
+    _check_statistics(estimator)
+    _set_names(estimator, record["feature_names"], known)
+    _set_classes(estimator, record["classes"])
+    return estimator
+
+
+def _set_attributes(estimator: Any, record: Any, n_features: int) -> None:
+    if not isinstance(record, dict) or set(record) != set(VALUES):
+        raise ValueError(f"its attributes must be {', '.join(VALUES)}")
     for name in VALUES:
-        setattr(estimator, name, value_of(record["attributes"][name]))
+        value = value_of(record[name])
+        if not VALUES[name](value):
+            raise ValueError(f"its {name} cannot be {value!r:.60}")
+        setattr(estimator, name, value)
+    if estimator.n_features_in_ != n_features:
+        raise ValueError(
+            f"it has {estimator.n_features_in_} features, and its encoder {n_features}"
+        )
+
+
+def _set_arrays(estimator: Any, arrays: Any, n_features: int) -> None:
+    """Set what is known of the training rows, and of the columns."""
+    predictions, importances, folds = (arrays[KEPT + name] for name in ARRAYS)
+    m = len(folds)
+    if folds.shape != (m,) or folds.dtype.kind != "i" or len(predictions) != m:
+        raise ValueError("it has no fold and no prediction for each row")
+    if importances.shape != (n_features,):
+        raise ValueError(f"it has importances of {len(importances)} columns, not {n_features}")
+    if not np.isfinite(predictions).all() or not np.isfinite(importances).all():
+        raise ValueError("it has a prediction or an importance that is not finite")
     for name in ARRAYS:
         setattr(estimator, name, arrays[KEPT + name])
-    estimator._words = {name: tuple(words) for name, words in record["words"]}
-    estimator.encoder_ = Encoder.from_state(metadata["encoder"], _part(arrays, ENCODER))
-    estimator.ensemble_ = from_state(metadata["ensemble"], _part(arrays, ENSEMBLE))
-    if record["feature_names"] is not None:
-        estimator.feature_names_in_ = np.array(record["feature_names"], object)
-    if record["classes"] is not None:
-        values, of = record["classes"]["values"], record["classes"]["kind"]
-        estimator.classes_ = np.array(values) if of == "text" else np.array(values, of)
-    return estimator
+
+
+def _words_of(record: Any, encoder: Encoder) -> dict[str, tuple[str, ...]]:
+    """Return the words of some columns of words, in order."""
+    columns = {f.name for f in encoder.features if f.kind == "category"}
+    if not isinstance(record, list) or not all(isinstance(e, list) and len(e) == 2 for e in record):
+        raise ValueError("its words are no list of columns with theirs")
+    for name, words in record:
+        if not isinstance(name, str) or name not in columns or not isinstance(words, list):
+            raise ValueError(f"it has words of {name!r:.60}, which is no column of words")
+        if not all(isinstance(w, str) for w in words) or sorted(set(words)) != words:
+            raise ValueError(
+                f"the words of its column {name!r:.60} are not different ones in order"
+            )
+    return {name: tuple(words) for name, words in record}
+
+
+def _check_statistics(estimator: Any) -> None:
+    sizes = [len(words) + 1 for words in estimator._words.values()]  # one place for other words
+    for member in estimator.ensemble_.members:
+        if member.statistics and [len(table) for table in member.statistics.tables] != sizes:
+            raise ValueError("its words and its target statistics are of different sizes")
+
+
+def _set_names(estimator: Any, names: Any, known: list[str]) -> None:
+    if names is None:
+        return
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("its feature_names are no list of names")
+    if sorted(names) != sorted(known):
+        raise ValueError("its feature_names are not those of its encoder")
+    estimator.feature_names_in_ = np.array(names, object)
+
+
+def _set_classes(estimator: Any, record: Any) -> None:
+    outputs = estimator.ensemble_.members[0].networks[0].sizes[-1]
+    if estimator.ensemble_.task == "regression":
+        if record is not None or outputs != 1:
+            raise ValueError(f"it predicts numbers, and has {outputs} outputs or classes")
+        return
+    if not isinstance(record, dict) or set(record) != {"kind", "values"}:
+        raise ValueError("its classes must have kind and values")
+    classes = classes_of(record["kind"], record["values"])
+    if len(classes) < 2 or outputs != (1 if len(classes) == 2 else len(classes)):
+        raise ValueError(f"it has {len(classes)} classes, and networks of {outputs} outputs")
+    if not np.array_equal(np.unique(classes), classes):
+        raise ValueError("its classes are not different ones in order")
+    estimator.classes_ = classes
 
 
 def _part(arrays: Any, prefix: str) -> dict[str, Any]:
     return {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
-
-
-def _classes(classes: Any) -> dict[str, Any]:
-    words = classes.dtype.kind in "OU" and all(isinstance(c, str) for c in classes.tolist())
-    kind = "text" if words else KINDS.get(classes.dtype.kind)
-    if kind is None:
-        raise ValueError(f"a model file holds classes of words or numbers, not {classes.dtype}")
-    return {"kind": kind, "values": classes.tolist()}

@@ -147,7 +147,9 @@ class EncodedModel(ABC):
         missing = settings.get("missing") if isinstance(settings, dict) else None
         return ReadOptions(
             kinds=kinds,
-            styles=styles if isinstance(styles, dict) else {},
+            styles={name: style for name, style in styles.items() if isinstance(style, str)}
+            if isinstance(styles, dict)
+            else {},
             missing=tuple(map(str, missing)) if isinstance(missing, list) else (),
             encoding=encoding,
         )
@@ -171,7 +173,7 @@ class EncodedModel(ABC):
     def share_trained_on(self, rows: Columns) -> float:
         """Return the share of rows, with their target, that the model was trained on."""
         kept = self.record.get("trained_on") if isinstance(self.record, dict) else None
-        if not isinstance(kept, list) or not all(type(one) is int for one in kept):
+        if not isinstance(kept, list) or not all(_is_hash(one) for one in kept):
             return 0.0
         columns = [rows[name] for name in (*self.encoder.names, self.target.name)]
         return share_known(row_hashes(columns, rows.m), kept)
@@ -244,6 +246,10 @@ class TableModel(EncodedModel):
             return cls(network, *_encoders(loaded), loaded.record, loaded.snapshots)
         except ValueError as error:
             raise ValueError(f"{os.fspath(path)} is not a sound model file: {error}") from None
+
+
+def _is_hash(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**64
 
 
 def _require_all(wanted: Sequence[str], present: Sequence[str], where: str) -> None:
