@@ -37,7 +37,7 @@ def units(net: cr.Network, names: Names | None = None, most: int = 8) -> Picture
 @pytest.mark.parametrize("sizes", [(2, 1), (2, 3, 2, 1), (3, *[4] * 29, 2), (7, 5000, 10)])
 def test_nothing_overlaps_and_nothing_leaves_the_picture(sizes: tuple[int, ...]) -> None:
     net = network(*sizes)
-    for picture in (layer_picture(net), units(net)):
+    for picture in (layer_picture(net.architecture), units(net)):
         boxes = picture.boxes
         for box in boxes:
             assert box.width / 2 <= box.x <= picture.width - box.width / 2
@@ -54,7 +54,7 @@ def test_nothing_overlaps_and_nothing_leaves_the_picture(sizes: tuple[int, ...])
 
 
 def test_the_layer_level_has_every_box_of_the_notes_in_its_role() -> None:
-    picture = layer_picture(network(2, 3, 2, 1))
+    picture = layer_picture(network(2, 3, 2, 1).architecture)
     roles = {box.key: box.role for box in picture.boxes}
     for l in (1, 2, 3):
         assert roles[f"f-{l}"] == roles[f"g-{l}"] == "function"
@@ -214,7 +214,7 @@ def test_in_the_dark_the_cached_z_has_a_ground_of_its_own() -> None:
 
 def test_layers_without_a_drawing_are_a_box_with_their_formula() -> None:
     net = cr.Network.from_layers([Scale(3), *network(3, 4, 1).layers], cost="squared_error", seed=0)
-    (box,) = [box for box in layer_picture(net).boxes if box.key.startswith("kind-")]
+    (box,) = [box for box in layer_picture(net.architecture).boxes if box.key.startswith("kind-")]
     assert box.lines == ("scale", "s x")
     assert box.key == "kind-0"
     with pytest.raises(ValueError, match="layers of the kind scale"):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..architecture import Architecture
 from ..mathematics.layers import Layer, kinds_beyond_the_notes
-from ..model import Model
 from .notation import layered
 from .picture import MEANINGS, Box, Label, Line, Picture, entries, legend
 from .render_text import text
@@ -21,7 +21,7 @@ _FUNCTION = (96.0, 54.0)
 _VALUE = (72.0, 44.0)
 
 
-def layer_picture(net: Model, with_legend: bool = True) -> Picture:
+def layer_picture(net: Architecture, with_legend: bool = True) -> Picture:
     """Lay out both passes of a network at the level of layers."""
     last = len(net.sizes) - 1
     boxes = [*_forward(net, last), *_cost(net, last), *_backward(net, last), *_other_kinds(net)]
@@ -58,7 +58,7 @@ def _value(key: str, role: str, l: float, y: float, lines: tuple[str, ...], titl
     return Box(key, role, _at(l), y, *_VALUE, lines, title)  # type: ignore[arg-type]
 
 
-def _forward(net: Model, last: int) -> list[Box]:
+def _forward(net: Architecture, last: int) -> list[Box]:
     sizes, boxes = net.sizes, []
     boxes.append(
         _value("a-0", "input", 0, FORWARD, (f"x = {_name('a', 0)}", f"{sizes[0]}"), "the inputs x")
@@ -99,9 +99,9 @@ def _forward(net: Model, last: int) -> list[Box]:
     return boxes
 
 
-def _other_kinds(net: Model) -> list[Box]:
+def _other_kinds(net: Architecture) -> list[Box]:
     """Return a labelled box with its formula for each place with layers that have no drawing."""
-    ends = [view.at + 1 for view in net.architecture.numbered]
+    ends = [view.at + 1 for view in net.numbered]
     beyond: dict[int, list[Layer]] = {}
     for at, layer in enumerate(net.layers):
         if kinds_beyond_the_notes([layer]):
@@ -121,7 +121,7 @@ def _other_kinds(net: Model) -> list[Box]:
     ]
 
 
-def _cost(net: Model, last: int) -> list[Box]:
+def _cost(net: Architecture, last: int) -> list[Box]:
     x = last + 0.5
     return [
         Box("y", "input", _at(x), WEIGHTS, *_VALUE, ("y", f"{net.sizes[-1]}"), "the targets y"),
@@ -138,7 +138,7 @@ def _cost(net: Model, last: int) -> list[Box]:
     ]
 
 
-def _backward(net: Model, last: int) -> list[Box]:
+def _backward(net: Architecture, last: int) -> list[Box]:
     sizes, boxes = net.sizes, []
     title = "dJ/da of the output: what the way back starts from"
     boxes.append(

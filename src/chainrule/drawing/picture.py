@@ -39,7 +39,10 @@ def clean(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A shape around (x, y) with lines of text; ``key`` names it, ``title`` explains it."""
+    """A shape around (x, y) with lines of text; ``key`` names it, ``title`` explains it.
+
+    A ``marked`` one is hatched: what it gives is wrong.
+    """
 
     key: str
     role: Role
@@ -49,6 +52,7 @@ class Box:
     height: float
     lines: tuple[str, ...]
     title: str = ""
+    marked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ FONT = "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif"
 STYLE = """
 .cr-ink{stroke:#2d3436;fill:none}.cr-arrow{fill:#2d3436}.cr-label{fill:#2d3436;paint-order:stroke;stroke:#fff;stroke-width:3px;stroke-opacity:.8}
 .cr-box text{fill:#1b1f21}.cr-more text{fill:#2d3436}
+.cr-wrong>rect:first-of-type,.cr-wrong>path{fill:url(#hatch);stroke:#b3261e;stroke-width:4px}
 .cr-positive{stroke:#0b66c3}.cr-negative{stroke:#b3261e}.cr-back{stroke:#8a4b00}.cr-back-arrow{fill:#8a4b00}
 @media screen and (prefers-color-scheme:dark){
 .cr-ink{stroke:#cfd6da}.cr-label,.cr-more text{fill:#e6eaec}
@@ -18,6 +19,12 @@ STYLE = """
 .cr-cache rect{fill:#14181b;stroke:#cfd6da}.cr-cache text{fill:#e6eaec}}
 """
 _EDGE = "#2d3436"
+# The filling of a marked box, by the id that the styles of pictures and pages have.
+HATCH = (
+    '<pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse" '
+    'patternTransform="rotate(45)"><rect width="7" height="7" fill="#fff"/>'
+    '<rect width="3" height="7" fill="#ff7675"/></pattern>'
+)
 
 
 def svg(picture: Picture, style: bool = True, name: str = "cr") -> str:
@@ -35,7 +42,7 @@ def svg(picture: Picture, style: bool = True, name: str = "cr") -> str:
     ]
     if style:
         parts.append(f"<style>{STYLE}</style>")
-    parts.append(_marker(name))
+    parts.append(_definitions(name, any(box.marked for box in picture.boxes)))
     parts += [_line(line, name) for line in picture.lines]
     parts += [_box(box) for box in picture.boxes]
     parts += [_label(label) for label in picture.labels]
@@ -57,14 +64,14 @@ def _text(value: str) -> str:
     return escape(clean(value))
 
 
-def _marker(name: str) -> str:
+def _definitions(name: str, hatched: bool) -> str:
     markers = "".join(
         f'<marker id="{name}-{kind}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="{size}" '
         f'markerHeight="{size}" markerUnits="userSpaceOnUse" orient="auto-start-reverse">'
         f'<path d="M0 1 9 5 0 9z" class="cr-{kind}"/></marker>'
         for kind, size in (("arrow", 11), ("back-arrow", 9))
     )
-    return f"<defs>{markers}</defs>"
+    return f"<defs>{markers}{HATCH if hatched else ''}</defs>"
 
 
 def _line(line: Line, name: str) -> str:
@@ -90,7 +97,8 @@ def _line(line: Line, name: str) -> str:
 def _box(box: Box) -> str:
     title = f"<title>{_text(box.title)}</title>" if box.title else ""
     kind = "cr-more" if box.role == "more" else "cr-box"
-    opening = f'<g class="{kind} cr-{box.role}" data-key="{box.key}">{title}'
+    wrong = " cr-wrong" if box.marked else ""
+    opening = f'<g class="{kind} cr-{box.role}{wrong}" data-key="{box.key}">{title}'
     return f"{opening}{_SHAPES[box.role](box)}{_lines(box)}</g>"
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from ..drawing.layer_level import layer_picture
 from ..drawing.picture import MEANINGS, Picture, clean, entries
-from ..drawing.svg import icon, svg
+from ..drawing.svg import HATCH, icon, svg
 from ..files.atomic import write_atomically
 from ..mathematics.costs import smooth
 from ..mathematics.layers import Dropout
@@ -66,11 +66,10 @@ SCRIPTS = (
 )
 # Deep networks show fewer units of each layer, to keep the picture readable and the page small.
 _DEEP, _MOST, _MOST_DEEP = 4, 8, 5
+# Of no size, so that both pictures of the page can fill a box with it, whichever is in sight.
 _HATCH = (
-    '<svg width="0" height="0" aria-hidden="true" style="position:absolute"><defs>'
-    '<pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse" '
-    'patternTransform="rotate(45)"><rect width="7" height="7" fill="#fff"/>'
-    '<rect width="3" height="7" fill="#ff7675"/></pattern></defs></svg>'
+    '<svg width="0" height="0" aria-hidden="true" style="position:absolute">'
+    f"<defs>{HATCH}</defs></svg>"
 )
 
 
@@ -195,7 +194,7 @@ def _render(
         script_hash=f"sha256-{digest}",
         data=embedded_json(data),
         kernels=kernels(),
-        layers_svg=svg(layer_picture(net, False), style=False, name="layers"),
+        layers_svg=svg(layer_picture(net.architecture, False), style=False, name="layers"),
         units_svg=svg(drawn, style=False, name="units"),
         hatch=_HATCH,
         legend=[(icon(e), e.meaning) for e in entries(tuple(MEANINGS), weights=True)],

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..model import Model
 from ..typing import Array
+from .chain import chain_of
 from .cost_functions import Subject
 from .diagnosis_text import fill
 from .mistakes.backward import Edit, Mistake, backward
@@ -52,6 +53,7 @@ def _diagnose(report: ReportRecord, model: UserNetwork | None, evidence: Evidenc
     ):
         model = None
     if model is not None:
+        report.chain = chain_of(model)
         right = model.named(backward(model)[0])
         for t in report.tensors:
             t.ours = right.get(t.name)

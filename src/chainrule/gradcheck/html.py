@@ -8,6 +8,7 @@ from math import ceil, isfinite, log10
 
 import numpy as np
 
+from .chain import chain_picture
 from .render import HEAD, lines_after, lines_before, reasons, row
 from .report_record import ReportRecord
 from .side_by_side import STYLE as SIDE_STYLE
@@ -21,6 +22,8 @@ STYLE = """
 .cr-check td,.cr-check th{padding:.15rem .7rem .15rem 0;text-align:left;white-space:nowrap}
 .cr-check .wrong{color:#c0392b}.cr-check .undecidable{color:#b7791f}
 .cr-check figure{display:inline-block;margin:.6rem 1.2rem .2rem 0;vertical-align:top}
+.cr-check .cr-chain{display:block;max-width:60rem}
+.cr-check .cr-chain svg{border:0;width:100%;height:auto}
 .cr-check figcaption{font-size:12px;color:#666}.cr-check svg{border:1px solid #bbb}
 """
 # Errors are shown from 1e-12 (white) to 1 (red).
@@ -43,7 +46,7 @@ def page(report: ReportRecord) -> str:
         f'<div class="cr-check"><style>{STYLE}{SIDE_STYLE}</style>'
         f'<p style="color:{colour}"><b>{escape(before[0])}</b></p>'
         + "".join(f"<div>{escape(line)}</div>" for line in before[1:])
-        + f"<table><tr>{head}</tr>{rows}</table>{sides}{maps}{curves}"
+        + f"<table><tr>{head}</tr>{rows}</table>{chain_picture(report)}{sides}{maps}{curves}"
         + "".join(f"<div><small>{escape(line)}</small></div>" for line in after)
         + "</div>"
     )

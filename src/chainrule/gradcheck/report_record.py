@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from ..architecture import Architecture
 from .verdicts import RIGHT, UNCHECKED, UNDECIDABLE, WORDS, WRONG, Checked
 
 
@@ -36,12 +37,21 @@ class Part:
     sentence: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A chain of layers that was found in what was checked, and the names of each W and b there."""
+
+    architecture: Architecture
+    names: tuple[tuple[str, str], ...]
+
+
 @dataclass(slots=True)
 class ReportRecord:
     """The results of a check: arrays with their verdicts, the place, the diagnoses, the method.
 
     ``tensors``: one ``Checked`` for each array of parameters. ``where``: the first wrong layer
-    going backwards, "" if none. ``diagnoses``: the most likely first.
+    going backwards, "" if none. ``diagnoses``: the most likely first. ``chain``: the layers, where
+    something is wrong and they are known.
     """
 
     subject: str
@@ -60,6 +70,7 @@ class ReportRecord:
     seconds: float = 0.0
     stopped: str = ""
     notes: Sequence[str] = ()
+    chain: Chain | None = None
     # J with one entry of one array moved by a step: (name, flat index, step) -> J.
     probe: Callable[[str, int, float], float] | None = field(default=None, repr=False)
 
