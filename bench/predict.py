@@ -2,7 +2,8 @@
 
 Batches of 1 and of 10 000 rows, float32, on 30-64-32-1 and 784-128-10; the same parameters for all,
 and their outputs are compared. Each peer runs in processes of its own, with 1 and with 2 threads,
-and counts with the better median; the timings of all are interleaved.
+and counts with the better median; the timings of all are interleaved. Afterwards come raw rows
+and raw columns of a table's model, see ``predict_tables.py``.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+import predict_tables
 from step import Worker
 
 import chainrule as cr
@@ -208,6 +210,7 @@ def main() -> None:
             name: {"seconds": seconds, "threads": threads, "differs": off[name]}
             for name, (seconds, threads) in best.items()
         }
+    found["tables"] = predict_tables.main()
     if given.json:
         given.json.write_text(json.dumps(found, indent=1))
     for worker in workers:

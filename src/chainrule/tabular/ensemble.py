@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -18,6 +19,10 @@ from .target_statistics import TargetStatistics
 # Rows encoded and predicted at a time, so that memory does not grow with the table.
 ROWS_A_PASS = 16384
 
+# Of a network, X (m, n) to outputs (m, k); and those of each member's networks.
+Function: TypeAlias = Callable[[Floats], Floats]
+Networks: TypeAlias = Sequence[Sequence[Function]]
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -28,16 +33,21 @@ class Member:
 
     def outputs(self, designs: tuple[Design, ...], rows: Rows, bins: Bins) -> list[Floats]:
         """Return each network's outputs (m, k), float64."""
-        return self.outputs_at(designs, rows, places_of(designs, rows, bins))
+        functions = [network.predict for network in self.networks]
+        return self.outputs_by(functions, designs, rows, places_of(designs, rows, bins))
 
-    def outputs_at(
-        self, designs: tuple[Design, ...], rows: Rows, places: Floats | None
+    def outputs_by(
+        self,
+        functions: Sequence[Function],
+        designs: tuple[Design, ...],
+        rows: Rows,
+        places: Floats | None,
     ) -> list[Floats]:
-        """Return the same of rows whose places in bins are known."""
+        """Return the same by the networks' functions and by places in bins that are known."""
         statistics = None if self.statistics is None else self.statistics.encode(rows.words)
         return [
-            network.predict(joined(design, rows.X, places, statistics)).astype(np.float64)
-            for design, network in zip(designs, self.networks, strict=True)
+            f(joined(design, rows.X, places, statistics)).astype(np.float64)
+            for design, f in zip(designs, functions, strict=True)
         ]
 
 
@@ -80,17 +90,26 @@ class TableEnsemble:
 
     def outputs(self, rows: Rows) -> Floats:
         """Return probabilities (m, k) or standardised numbers (m, 1), float64."""
+        networks = [[network.predict for network in m.networks] for m in self.members]
         if len(rows) <= ROWS_A_PASS:
-            return self._pass(rows)
+            return self._pass(networks, rows)
         parts = [
-            self._pass(rows.take(np.arange(start, min(start + ROWS_A_PASS, len(rows)))))
+            self._pass(networks, rows.take(np.arange(start, min(start + ROWS_A_PASS, len(rows)))))
             for start in range(0, len(rows), ROWS_A_PASS)
         ]
         return np.concatenate(parts)
 
-    def _pass(self, rows: Rows) -> Floats:
+    def predictor(self) -> Callable[[Rows], Floats]:
+        """Return ``outputs`` for few rows, by one thread, with the parameters of this moment."""
+        networks = [[n.predictor(threads=1) for n in member.networks] for member in self.members]
+        return lambda rows: self._pass(networks, rows)
+
+    def _pass(self, networks: Networks, rows: Rows) -> Floats:
         places = places_of(self.designs, rows, self.bins)
-        each = [member.outputs_at(self.designs, rows, places) for member in self.members]
+        each = [
+            member.outputs_by(functions, self.designs, rows, places)
+            for member, functions in zip(self.members, networks, strict=True)
+        ]
         means = [sum(several) / len(self.members) for several in zip(*each, strict=True)]
         return self.finished(means)
 

@@ -26,11 +26,13 @@ def row_outputs(
         for name, several in words.items()
     ]
 
+    predict = ensemble.predictor()
+
     def outputs(X: Array, values: Sequence[Any]) -> Array:
         numbers = [
             numbers_of.get(word_of(name, values[place]) or "", -1)
             for place, name, numbers_of in numbered
         ]
-        return ensemble.outputs(Rows(X, np.array([numbers], np.int64)))
+        return predict(Rows(X, np.array([numbers], np.int64)))
 
     return outputs
