@@ -63,7 +63,7 @@ def run(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 def test_train_says_what_was_trained_and_scores_every_row(run: Run) -> None:
     for name in ("numbers", "words"):
         output = Path(f"{name}.out").read_text()
-        assert "an ensemble, as no option asks for one network: 15 networks" in output
+        assert "an ensemble, as no option asks for one network: 10 networks" in output
         assert "on 5 folds of 120 rows" in output
         assert "120 rows out of fold" in output
         assert "what columns are worth" in output

@@ -12,7 +12,10 @@ from ..mathematics.names import unknown
 from .inputs import Task
 
 # Constants were chosen on the tables of ``CHOSEN_ON`` in bench/tables_data.py, and on no other.
-HIDDEN: Final = (128, 128)
+# With one wide design a table that wants more units, as weather does, takes it. Against 128 units
+# throughout and three designs kept: 1.001 times the error, 0.47 times the time (12 tables).
+NARROW: Final = (64, 64)
+WIDE: Final = (128, 128)
 LEARNING_RATE: Final = 0.003
 # A run takes at most so many updates, but at least so many epochs, in batches of a twelfth of the
 # rows within these limits. Few runs get there: the held-out rows say when to stop.
@@ -23,7 +26,7 @@ PATIENCE: Final = 16
 # The parameters looked at are a mean over epochs: each step keeps this share of the mean so far.
 MEMORY: Final = 0.8
 # All designs are tried on the first fold; so many of them go on to the others.
-KEPT: Final = 3
+KEPT: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Design:
     prior: float
     sparsity: float
     dropout: float
-    hidden: tuple[int, ...] = HIDDEN
+    hidden: tuple[int, ...] = NARROW
 
 
 # Whether for numbers -> name, bins, activation, prior, sparsity, dropout. Numbers mostly have less
@@ -51,14 +54,14 @@ _DESIGNS: Final[Mapping[bool, tuple[Design, ...]]] = MappingProxyType(
             Design("bent", False, "relu", 1.0, 0.0, 0.05),
             Design("bent_held", False, "relu", 10.0, 0.0, 0.0),
             Design("smooth", False, "silu", 0.3, 0.0, 0.0),
-            Design("binned", True, "relu", 1.0, 0.0, 0.05),
+            Design("binned", True, "relu", 1.0, 0.0, 0.05, WIDE),
             Design("binned_smooth", True, "silu", 0.3, 0.0, 0.05),
             Design("additive", True, "relu", 1.0, 0.0, 0.0, ()),
         ),
         False: (
             Design("bent", False, "relu", 6.0, 0.0, 0.3),
             Design("sparse", False, "relu", 0.0, 1.5, 0.1),
-            Design("binned", True, "relu", 4.0, 0.0, 0.2),
+            Design("binned", True, "relu", 4.0, 0.0, 0.2, WIDE),
             Design("binned_held", True, "relu", 20.0, 0.0, 0.3),
             Design("binned_sparse", True, "relu", 0.0, 2.0, 0.2),
             Design("additive", True, "relu", 3.0, 0.0, 0.0, ()),
