@@ -32,11 +32,16 @@ def words_of(X: pd.DataFrame) -> list[str]:
     return [name for name in X if X[name].dtype.kind not in "biuf"]
 
 
-def ours(task: str, X: pd.DataFrame, y: np.ndarray, test: pd.DataFrame, **more: Any) -> Answer:
+def fit_ours(task: str, X: pd.DataFrame, y: np.ndarray, **more: Any) -> Any:
+    """Return ``TableClassifier`` or ``TableRegressor``, fitted."""
     from chainrule.estimators import TableClassifier, TableRegressor
 
     kind = TableRegressor if task == "regression" else TableClassifier
-    return _answer(kind(random_state=0, n_threads=1, **more).fit(X, y), test)
+    return kind(random_state=0, n_threads=1, **more).fit(X, y)
+
+
+def ours(task: str, X: pd.DataFrame, y: np.ndarray, test: pd.DataFrame, **more: Any) -> Answer:
+    return answer_of(fit_ours(task, X, y, **more), test)
 
 
 def single(task: str, X: pd.DataFrame, y: np.ndarray, test: pd.DataFrame) -> Answer:
@@ -44,7 +49,7 @@ def single(task: str, X: pd.DataFrame, y: np.ndarray, test: pd.DataFrame) -> Ans
     from chainrule.estimators import BackpropClassifier, BackpropRegressor
 
     kind = BackpropRegressor if task == "regression" else BackpropClassifier
-    return _answer(kind(random_state=0, n_threads=1).fit(X, y), test)
+    return answer_of(kind(random_state=0, n_threads=1).fit(X, y), test)
 
 
 def catboost(task: str, X: pd.DataFrame, y: np.ndarray, test: pd.DataFrame) -> Answer:
@@ -59,7 +64,7 @@ def catboost(task: str, X: pd.DataFrame, y: np.ndarray, test: pd.DataFrame) -> A
     kind = CatBoostRegressor if task == "regression" else CatBoostClassifier
     settings: dict[str, Any] = {"thread_count": 1, "verbose": 0, "allow_writing_files": False}
     X, test = ready(X), ready(test)
-    return _answer(kind(**settings, cat_features=words_of(X)).fit(X, y), test)
+    return answer_of(kind(**settings, cat_features=words_of(X)).fit(X, y), test)
 
 
 def _categories(X: pd.DataFrame, test: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -75,7 +80,7 @@ def lightgbm(task: str, X: pd.DataFrame, y: np.ndarray, test: pd.DataFrame) -> A
 
     kind = LGBMRegressor if task == "regression" else LGBMClassifier
     X, test = _categories(X, test)
-    return _answer(kind(n_jobs=1, verbose=-1).fit(X, y), test)
+    return answer_of(kind(n_jobs=1, verbose=-1).fit(X, y), test)
 
 
 def xgboost(task: str, X: pd.DataFrame, y: np.ndarray, test: pd.DataFrame) -> Answer:
@@ -98,7 +103,7 @@ def hgb(task: str, X: pd.DataFrame, y: np.ndarray, test: pd.DataFrame) -> Answer
     for name in many:
         codes = X[name].cat.codes.astype(float)
         X[name], test[name] = codes, test[name].cat.codes.astype(float)
-    return _answer(kind(random_state=0).fit(X, y), test)
+    return answer_of(kind(random_state=0).fit(X, y), test)
 
 
 def mlp(task: str, X: pd.DataFrame, y: np.ndarray, test: pd.DataFrame) -> Answer:
@@ -118,8 +123,8 @@ def mlp(task: str, X: pd.DataFrame, y: np.ndarray, test: pd.DataFrame) -> Answer
         scaled = TransformedTargetRegressor(
             MLPRegressor(random_state=0), transformer=StandardScaler()
         )
-        return _answer(make_pipeline(ready, scaled).fit(X, y), test)
-    return _answer(make_pipeline(ready, MLPClassifier(random_state=0)).fit(X, y), test)
+        return answer_of(make_pipeline(ready, scaled).fit(X, y), test)
+    return answer_of(make_pipeline(ready, MLPClassifier(random_state=0)).fit(X, y), test)
 
 
 def realmlp(task: str, X: pd.DataFrame, y: np.ndarray, test: pd.DataFrame) -> Answer:
@@ -128,10 +133,10 @@ def realmlp(task: str, X: pd.DataFrame, y: np.ndarray, test: pd.DataFrame) -> An
     X, test = _filled(X, test)
     settings: dict[str, Any] = {"n_threads": 1, "device": "cpu", "random_state": 0}
     if task == "regression":
-        return _answer(RealMLP_TD_Regressor(**settings).fit(X, y), test)
+        return answer_of(RealMLP_TD_Regressor(**settings).fit(X, y), test)
     # Its authors' advice for log loss.
     settings |= {"use_ls": False, "val_metric_name": "cross_entropy"}
-    return _answer(RealMLP_TD_Classifier(**settings).fit(X, y), test)
+    return answer_of(RealMLP_TD_Classifier(**settings).fit(X, y), test)
 
 
 def tabm(task: str, X: pd.DataFrame, y: np.ndarray, test: pd.DataFrame) -> Answer:
@@ -139,7 +144,7 @@ def tabm(task: str, X: pd.DataFrame, y: np.ndarray, test: pd.DataFrame) -> Answe
 
     X, test = _filled(X, test)
     kind = TabM_D_Regressor if task == "regression" else TabM_D_Classifier
-    return _answer(kind(n_threads=1, device="cpu", random_state=0).fit(X, y), test)
+    return answer_of(kind(n_threads=1, device="cpu", random_state=0).fit(X, y), test)
 
 
 def _filled(X: pd.DataFrame, test: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -153,7 +158,8 @@ def _filled(X: pd.DataFrame, test: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataF
     return X, test.fillna({n: 0 for n in test if test[n].dtype.kind == "f"})
 
 
-def _answer(model: Any, test: pd.DataFrame) -> Answer:
+def answer_of(model: Any, test: pd.DataFrame) -> Answer:
+    """Return a fitted model's predictions for a frame, probabilities for classes."""
     if hasattr(model, "classes_") and hasattr(model, "predict_proba"):
         return model.predict_proba(test), model.classes_
     return np.ravel(model.predict(test)), None
