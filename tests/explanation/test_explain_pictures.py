@@ -221,3 +221,26 @@ def test_layers_without_a_drawing_are_a_box_with_their_formula() -> None:
         cr.expand(net, *data(net))
     with pytest.raises(ValueError, match="layers of the kind scale"):
         cr.explain(net, *data(net))
+
+
+def test_equal_layers_of_a_deep_network_are_folded() -> None:
+    net = network(2, *[8] * 21, 1)
+    folded = layer_picture(net.architecture, fold=True)
+    keys = {box.key for box in folded.boxes}
+    for l in (1, 2, 21, 22):
+        assert {f"{kind}-{l}" for kind in ("W", "f", "z", "a", "g", "dW", "db", "da")} <= keys
+    assert not {f"f-{l}" for l in range(3, 21)} & keys
+    assert "… 18 more …" in {label.text for label in folded.labels}
+    assert folded.width < 1300
+    whole = layer_picture(net.architecture)
+    # Nothing but the strip is another: what is left and right of it stands as it stood.
+    for box in folded.boxes:
+        (before,) = [one for one in whole.boxes if one.key == box.key]
+        moved = before.x - box.x
+        assert before.y == box.y or box.key.startswith("legend")
+        assert box.key.startswith("legend") or moved in (0, whole.width - folded.width)
+    left, right = min(b.x for b in folded.boxes), folded.width
+    assert all(left <= x <= right for line in folded.lines for x, _ in line.points)
+    assert layer_picture(network(2, 8, 8, 8, 8, 1).architecture, fold=True) == layer_picture(
+        network(2, 8, 8, 8, 8, 1).architecture
+    )

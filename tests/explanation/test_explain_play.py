@@ -505,3 +505,61 @@ def test_axe_finds_nothing_in_any_mode(show: Open, mode: str, scheme: str) -> No
     tab.wait_for_selector("#mean-cost data")
     shot(tab, f"{mode}-{scheme}")
     assert serious(tab) == []
+
+
+def test_panels_are_hidden_by_the_address_and_by_hand(show: Open) -> None:
+    tab = show(cr.explain(xor(), *XOR, at="hide=card.training"))
+    assert not tab.is_visible("#card")
+    assert not tab.is_visible("#train")
+    assert tab.is_visible("#next")
+    wide = tab.locator("#layers-picture").bounding_box()["width"]
+    tab.click(".info summary")
+    tab.check("#panel-of-card")
+    assert tab.is_visible("#card")
+    assert tab.locator("#layers-picture").bounding_box()["width"] < wide
+    tab.uncheck("#panel-of-steps")
+    assert not tab.is_visible("#next")
+    sync_api.expect(tab).to_have_url(re.compile("hide=steps.training"))
+    alone = cr.explain(xor(), *XOR, at="only=picture&level=units")
+    assert "aspect-ratio:" in alone._repr_html_()
+    tab = show(alone)
+    assert [tab.is_visible(one) for one in ("#units-picture", "header", "footer", "#card")] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+
+
+def test_the_weight_under_the_pointer_follows_training_and_can_be_saved(show: Open) -> None:
+    net = xor()
+    tab = show(
+        cr.explain(net, *XOR, training={"optimizer": "gradient_descent", "learning_rate": 2}),
+        ready="body[data-engine=kernels]",
+    )
+    tab.click("#show-units")
+    tab.locator("#units-picture .cr-hit[data-key='e-1-0-1']").hover(force=True)
+    first = tab.inner_text("#hover")
+    assert first.startswith("W¹[0,1] = ")
+    tab.evaluate("document.getElementById('train').click()")
+    sync_api.expect(tab.locator("#hover")).not_to_have_text(first)
+    tab.evaluate("document.getElementById('train').click()")
+    tab.click(".info summary")
+    with tab.expect_download() as download:
+        tab.click("#weights")
+    saved = json.loads(download.value.path().read_text())
+    theta = tab.inner_text("#hover").split(" = ")[1].replace("−", "-")
+    assert saved["layers"][0]["W"][0][1] == pytest.approx(float(theta.split(",")[0]), rel=1e-3)
+    assert np.shape(saved["layers"][1]["W"]) == (1, 2)
+    assert saved["layers"][0]["activation"] == "sigmoid"
+
+
+def test_the_edges_of_the_unit_held_stand_out(show: Open) -> None:
+    tab = show(cr.explain(xor(), *XOR))
+    tab.click("#show-units")
+    tab.click("#units-picture [data-key='b-1-0']")
+    aside = tab.evaluate(
+        "[...document.querySelectorAll('#units-picture path.cr-aside')]"
+        ".map(e => e.dataset.key).filter(key => key.startsWith('e-'))"
+    )
+    assert set(aside) == {"e-1-1-0", "e-1-1-1", "e-2-0-1"}

@@ -387,3 +387,22 @@ def test_the_rows_predicted_worst_are_those_of_the_largest_cost() -> None:
         (41, "<b>yes</b>", "no"),
     ]
     np.testing.assert_allclose([row.J for row in rows], np.log1p(np.exp([2.0, 1.0])), rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("counts", "least", "groups"),
+    [
+        ([40, 1, 1, 2, 3, 3, 4, 8, 2, 50], 10, [0, 1, 1, 1, 1, 1, 2, 2, 3, 3]),
+        ([3, 0, 0, 0, 0, 0, 0, 0, 0, 2], 10, [0] * 10),
+        ([10, 10, 1, 0, 0, 0, 0, 0, 0, 0], 10, [0, 1, 1, 1, 1, 1, 1, 1, 1, 1]),
+    ],
+)
+def test_tenths_of_few_rows_are_one_point_of_the_calibration(
+    counts: list[int], least: int, groups: list[int]
+) -> None:
+    found = plots._merged(np.array(counts), least).tolist()
+    sums = np.bincount(found, counts)
+    assert (sums >= least).all() or len(sums) == 1
+    assert sums.sum() == sum(counts)
+    assert found == sorted(found)
+    assert found == groups

@@ -10,26 +10,34 @@ from dataclasses import replace
 
 from ..architecture import Architecture
 from ..mathematics.layers import Layer, kinds_beyond_the_notes
+from .folding import Cut, cut_out, equal_layers
 from .notation import layered
 from .picture import MEANINGS, Box, Label, Line, Picture, entries, legend
 from .render_text import text
 
 PITCH = 210.0
+GAP = 130.0
 LEFT = 56.0
 WEIGHTS, FORWARD, CACHE, BACKWARD, GRADIENTS = 36.0, 116.0, 200.0, 284.0, 364.0
 _FUNCTION = (96.0, 54.0)
 _VALUE = (72.0, 44.0)
 
 
-def layer_picture(net: Architecture, with_legend: bool = True) -> Picture:
-    """Lay out both passes of a network at the level of layers."""
+def layer_picture(net: Architecture, with_legend: bool = True, fold: bool = False) -> Picture:
+    """Lay out both passes of a network at the level of layers.
+
+    ``fold``: of equal layers in a row draw the first and the last, and say how many are between.
+    """
     last = len(net.sizes) - 1
     boxes = [*_forward(net, last), *_cost(net, last), *_backward(net, last), *_other_kinds(net)]
-    lines = _lines(last)
     width = LEFT * 2 + PITCH * (last + 0.5)
-    key, height = legend(LEFT - 36, GRADIENTS + 62, width - 40, entries(tuple(MEANINGS)))
+    drawn = Picture(width, 0, "", "", tuple(_lines(last)), tuple(boxes), ())
+    if fold:
+        drawn = cut_out(drawn, _cuts(net), GAP, CACHE)
+    key, height = legend(LEFT - 36, GRADIENTS + 62, drawn.width - 40, entries(tuple(MEANINGS)))
     labels = (
         *key.labels,
+        *drawn.labels,
         Label("row-forward", 16, FORWARD - 36, "forward →", "start", 14),
         Label("row-backward", 16, BACKWARD - 38, "← backward", "start", 14),
     )
@@ -43,7 +51,24 @@ def layer_picture(net: Architecture, with_legend: bool = True) -> Picture:
     top = GRADIENTS + 62 + height
     if not with_legend:
         top, key, labels = GRADIENTS + 30, replace(key, boxes=()), labels[len(key.labels) :]
-    return Picture(width, top, title, description, tuple(lines), (*boxes, *key.boxes), labels)
+    shapes = (*drawn.boxes, *key.boxes)
+    return Picture(drawn.width, top, title, description, drawn.lines, shapes, labels)
+
+
+def _cuts(net: Architecture) -> list[Cut]:
+    """Return the strips of equal layers between the first and the last of each run."""
+    half = _VALUE[0] / 2
+    return [
+        Cut(
+            _at(first) + half,
+            _at(last - 1) + half,
+            (
+                f"… {last - first - 1} more …",
+                f"as layer {first}: {net.activations[first - 1].name}",
+            ),
+        )
+        for first, last in equal_layers(net)
+    ]
 
 
 def _at(l: float) -> float:

@@ -31,7 +31,9 @@ def network_html(net: Model) -> str:
     body = "".join(f"<tr>{row}</tr>" for row in rows)
     picture = ""
     if len(net.sizes) <= _MOST_LAYERS:
-        drawn = svg(layer_picture(net.architecture, with_legend=False), name=f"network-{id(net)}")
+        drawn = svg(
+            layer_picture(net.architecture, with_legend=False, fold=True), name=f"network-{id(net)}"
+        )
         picture = f'<div style="overflow-x:auto">{drawn}</div>'
     return (
         f"<p>{escape(repr(net)[1:-1])}</p><table><thead><tr>{head}</tr></thead>"

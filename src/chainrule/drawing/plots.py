@@ -196,11 +196,28 @@ def roc_curve(true: Array, score: Array) -> tuple[Array, Array]:
     )
 
 
+def _merged(counts: Array, least: int) -> Array:
+    """Return which group each bin is in: bins in a row join until a group has ``least`` rows."""
+    groups = np.zeros(len(counts), np.int64)
+    group, size = 0, 0
+    for place, count in enumerate(counts):
+        if size >= least:
+            group, size = group + 1, 0
+        groups[place], size = group, size + int(count)
+    if size < least and group:
+        groups[groups == group] = group - 1
+    return groups
+
+
 def calibration(true: Array, probabilities: Array) -> Callable[[Any], None]:
-    """Draw how often what was predicted with probability p was so; true (m,) is 0 or 1."""
+    """Draw how often what was predicted with probability p was so; true (m,) is 0 or 1.
+
+    In tenths of p; neighbouring ones are one point until it has a twentieth of the rows, and 10.
+    """
 
     def draw(axes: Any) -> None:
         place = np.minimum((probabilities * 10).astype(int), 9)
+        place = _merged(np.bincount(place, minlength=10), max(10, len(true) // 20))[place]
         counts = np.bincount(place, minlength=10)
         seen = np.flatnonzero(counts)
         predicted = np.bincount(place, probabilities, 10)[seen] / counts[seen]

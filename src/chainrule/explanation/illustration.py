@@ -86,7 +86,7 @@ def illustrate(
     """
     model_of(net)
     if level == "layers":
-        return Illustration(layer_picture(net.architecture))
+        return Illustration(layer_picture(net.architecture, fold=True))
     if level != "units":
         raise ValueError(f"level must be 'layers' or 'units', not {level!r}")
     if X is None or y is None:

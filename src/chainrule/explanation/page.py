@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 import numpy as np
 import numpy.typing as npt
@@ -75,17 +76,21 @@ _HATCH = (
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A self-contained HTML page; a notebook shows it, ``save`` writes it."""
+    """A self-contained HTML page; a notebook shows it, ``save`` writes it.
+
+    ``style`` gives the height of a notebook's frame: the drawing's own where it is shown alone.
+    """
 
     html: str
     title: str
+    style: str = "height:min(720px,92vh)"
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the page atomically; it opens from disk and asks the network for nothing."""
         write_atomically(path, self.html.encode())
 
     def _repr_html_(self) -> str:
-        frame = 'sandbox="allow-scripts" width="100%" height="720" style="border:0"'
+        frame = f'sandbox="allow-scripts" style="border:0;width:100%;{self.style}"'
         return (
             f'<iframe title="{escape(self.title)}" srcdoc="{escape(self.html)}" {frame}></iframe>'
         )
@@ -154,7 +159,12 @@ def explain(
     data["rows"] = [number + first_row for number in data["rows"]]
     title = str(title or "") or f"Both passes of a {'-'.join(map(str, net.sizes))} network"
     words = [*notes_on(net, data["rows"], len(np.asarray(X))), *map(clean, notes)]
-    return Page(_render(net, title, words, data, drawn), title)
+    html = _render(net, title, words, data, drawn)
+    state = dict(parse_qsl(data["at"]))
+    if state.get("only") != "picture":
+        return Page(html, title)
+    alone = drawn if state.get("level") == "units" else layer_picture(net.architecture, False)
+    return Page(html, title, f"aspect-ratio:{alone.width:g}/{alone.height:g}")
 
 
 def _refuse_large(net: Model) -> None:
@@ -197,7 +207,10 @@ def _render(
         layers_svg=svg(layer_picture(net.architecture, False), style=False, name="layers"),
         units_svg=svg(drawn, style=False, name="units"),
         hatch=_HATCH,
-        legend=[(icon(e), e.meaning) for e in entries(tuple(MEANINGS), weights=True)],
+        legend=[
+            (icon(e), e.meaning, "units" if e.line else "layers")
+            for e in entries(tuple(MEANINGS), weights=True)
+        ],
         version=__version__,
     )
     return html

@@ -1,6 +1,9 @@
 // The state in the address, so that a link or a reload leads to the same screen.
 
 const MOST_IN_ADDRESS = 64;
+// What can be hidden, and what `only` leaves.
+const PANELS = ["header", "levels", "card", "steps", "training"];
+const ONLY = { picture: PANELS, stage: ["header", "card"] };
 
 /** Numbers as text that an address can hold, with every bit. */
 function packed(values) {
@@ -29,7 +32,7 @@ function addressOf(page) {
   if (page.theta !== page.trained && page.theta.length <= MOST_IN_ADDRESS) state.set("theta", packed(page.theta));
   if (page.X[page.row] !== page.given.X[page.row] && page.X[page.row].length <= MOST_IN_ADDRESS) state.set("x", packed(page.X[page.row]));
   if (page.Y[page.row] !== page.given.Y[page.row] && page.Y[page.row].length <= MOST_IN_ADDRESS) state.set("y", packed(page.Y[page.row]));
-  if (page.only) state.set("only", page.only);
+  if (page.hidden.size) state.set("hide", PANELS.filter((name) => page.hidden.has(name)).join("."));
   return state.toString();
 }
 
@@ -73,8 +76,16 @@ function applyAddress(page, words) {
   page.fault = page.debug.places.find((place) => place.kind === kind && place.layer === Number(layer)) ?? null;
   page.exercise = page.fault !== null && state.has("exercise");
   if (state.has("chapter")) page.reader.open(bounded(state.get("chapter"), 1, CHAPTERS.length, 1) - 1, !state.has("step"));
-  if (["picture", "stage"].includes(state.get("only"))) page.only = state.get("only");
-  document.body.dataset.only = page.only ?? "";
+  const hidden = ONLY[state.get("only")] ?? (state.get("hide") ?? "").split(".");
+  if (state.has("hide") || state.has("only")) page.hidden = new Set(PANELS.filter((name) => hidden.includes(name)));
+  showPanels(page);
+}
+
+/** Show all panels but the hidden ones; the drawing takes their room. */
+function showPanels(page) {
+  document.body.dataset.hide = [...page.hidden].join(" ");
+  for (const name of PANELS) if ($(`panel-of-${name}`)) $(`panel-of-${name}`).checked = !page.hidden.has(name);
+  page.picture.fit();
 }
 
 /** Keep the address up to date, where the place allows it (a frame in a notebook does not). */

@@ -28,8 +28,13 @@ class Hold {
 
   /** Say at once, without a tooltip's delay, what lies under the pointer. */
   hover(event) {
-    const element = this.page.picture.units.get(Hold.key(event));
-    $("hover").textContent = element?.querySelector("title")?.textContent ?? "";
+    this.under = Hold.key(event);
+    $("hover").textContent = this.page.picture.words(this.under);
+  }
+
+  /** The same once the numbers have changed, as they do in training. */
+  hoverAgain() {
+    if (this.under) $("hover").textContent = this.page.picture.words(this.under);
   }
 
   down(event) {

@@ -14,7 +14,7 @@ class Page {
       ? data.snapshots.epochs.map((epoch, k) => ({ epoch, name: data.snapshots.names[k], theta: arrays.snapshots.subarray(k * this.theta.length, (k + 1) * this.theta.length) }))
       : [];
     if (this.snapshots.length) this.snapshots[this.snapshots.length - 1].theta = this.trained;
-    Object.assign(this, { row: data.start, at: 0, level: "layers", mode: "read", timer: null, survey: null, marks: [], before: null, undone: [], fault: null, exercise: false, wrongBox: null, only: null, live: 0 });
+    Object.assign(this, { row: data.start, at: 0, level: "layers", mode: "read", timer: null, survey: null, marks: [], before: null, undone: [], fault: null, exercise: false, wrongBox: null, hidden: new Set(), live: 0 });
     unitTable.page = this;
     this.steps = stepsOf(data);
     this.pick = this.firstPick();
@@ -53,6 +53,10 @@ class Page {
     for (const mode of ["read", "play", "debug"]) on(`tab-${mode}`, () => this.showMode(mode));
     on("handout", () => this.print(false));
     on("worksheet", () => this.print(true));
+    on("weights", () => saveWeights(this));
+    for (const name of PANELS) {
+      if ($(`panel-of-${name}`)) on(`panel-of-${name}`, () => this.hide(name, !$(`panel-of-${name}`).checked), "change");
+    }
     $("layers-picture").addEventListener("click", (event) => this.jump(Hold.key(event)));
     leaveFields();
     document.addEventListener("keydown", (event) => pressKey(this, event));
@@ -63,6 +67,13 @@ class Page {
       applyAddress(this, location.hash.slice(1));
       this.show();
     });
+  }
+
+  hide(name, hidden) {
+    if (hidden) this.hidden.add(name);
+    else this.hidden.delete(name);
+    showPanels(this);
+    this.changed();
   }
 
   print(worksheet) {
@@ -87,6 +98,7 @@ class Page {
 
   showLevel(level) {
     this.level = level;
+    document.body.dataset.level = level;
     for (const name of ["layers", "units"]) {
       $(`${name}-picture`).hidden = name !== level;
       $(`show-${name}`).setAttribute("aria-pressed", String(name === level));
@@ -283,6 +295,7 @@ class Page {
     fill($("sample-words"), ...this.samples.words());
     this.held.update();
     this.renderStep();
+    this.held.hoverAgain();
     if (this.maps.small) this.maps.update(this.mode === "play");
     $("undo").disabled = !this.undone.length;
     this.later();
@@ -296,7 +309,10 @@ class Page {
     // Digits that change with every frame cannot be read.
     const texts = this.live % 3 === 0;
     this.picture.write(true, texts);
-    if (texts) fill($("sample-words"), ...this.samples.words());
+    if (texts) {
+      fill($("sample-words"), ...this.samples.words());
+      this.held.hoverAgain();
+    }
     $("undo").disabled = false;
     if (this.live % 6 === 0 && this.mode === "read") this.renderStep();
     if (this.live % 6 === 2 && this.mode === "play") this.held.update();

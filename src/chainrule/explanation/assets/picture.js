@@ -81,6 +81,16 @@ class Picture {
     return quantity ? { quantity, layer, unit, input: null } : null;
   }
 
+  /** What lies at a key, with its number as it is now. */
+  words(key) {
+    const pick = this.pickOf(key);
+    const title = this.units.get(key)?.querySelector("title")?.textContent ?? "";
+    if (!pick || pick.quantity !== "dW" || !this.theta) return title;
+    const { layer: l, unit: i, input: j } = pick;
+    const slope = this.computed.has(`dW-${l}`) ? `, d${nameOf(pick)} = ${spell(this.pass.dW(l, i, j))}` : "";
+    return `${nameOf(pick)} = ${spell(this.theta[this.page.model.place(l, i, j)])}${slope}`;
+  }
+
   /** The key of what is picked, where it is drawn. */
   keyOf({ quantity, layer, unit, input }) {
     const k = this.shown[layer].indexOf(unit);
@@ -296,7 +306,10 @@ class Picture {
     const { pick, page } = { pick: this.page.pick, page: this.page };
     const held = this.keyOf(pick);
     const label = held.replace(/^e/, "w");
-    for (const [key, element] of this.units) element.classList.toggle("cr-picked", page.picked && (key === held || key === label));
+    for (const [key, element] of this.units) {
+      element.classList.toggle("cr-picked", page.picked && (key === held || key === label));
+      if (/^[ed]-/.test(key)) element.classList.toggle("cr-aside", page.picked && !this.leadsTo(key, pick));
+    }
     const wrong = page.wrongBox;
     for (const level of [this.layers, this.units]) {
       for (const [key, element] of level) {
@@ -304,6 +317,14 @@ class Picture {
         element.classList.toggle("cr-wrong", Boolean(spoilt));
       }
     }
+  }
+
+  /** Whether an edge leads to or from the unit that is held, or is the weight held. */
+  leadsTo(key, { quantity, layer, unit, input }) {
+    const edge = this.pickOf(key);
+    if (!edge) return true;
+    const ends = [[layer, unit], ...(quantity === "dW" ? [[layer - 1, input]] : [])];
+    return ends.some(([l, i]) => (edge.layer === l && edge.unit === i) || (edge.layer - 1 === l && edge.input === i));
   }
 
   /** dz has no box of its own in the picture of layers: it is computed in the function's box. */

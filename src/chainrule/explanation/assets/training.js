@@ -279,6 +279,20 @@ class Training {
   }
 }
 
+/** Save theta as it is now, layer by layer, as JSON: W (n_l rows of n_{l-1}) and b. */
+function saveWeights(page) {
+  const { model, theta } = page;
+  const layers = page.data.layers.map(({ spec }, k) => {
+    const [n, m] = [model.sizes[k + 1], model.sizes[k]];
+    const row = (i, count) => Array.from({ length: count }, (_, j) => theta[model.place(k + 1, i, j)]);
+    return { activation: spec, W: Array.from({ length: n }, (_, i) => row(i, m)), b: Array.from({ length: n }, (_, i) => theta[model.place(k + 1, i, m)]) };
+  });
+  const words = JSON.stringify({ sizes: model.sizes, cost: page.data.cost.spec, layers }, null, 1);
+  const link = make("a", { href: URL.createObjectURL(new Blob([words], { type: "application/json" })), download: "weights.json" });
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
 function allFinite(values) {
   for (let k = 0; k < values.length; k++) if (values[k] - values[k] !== 0) return false;
   return true;
