@@ -116,7 +116,8 @@ def test_out_of_fold_predictions_are_of_the_member_that_left_the_row_out() -> No
     fitted = TableClassifier(**QUICK, without=["blend", "temperature"]).fit(X, y)
     for number, member in enumerate(fitted.ensemble_.members):
         out = fitted.fold_of_row_ == number
-        own = member.outputs(fitted.ensemble_.designs, fitted._rows(X[out]), fitted.ensemble_.bins)
+        rows = fitted._model.encoded(fitted._read(X[out], reset=False))[0]
+        own = member.outputs(fitted.ensemble_.designs, rows, fitted.ensemble_.bins)
         np.testing.assert_allclose(
             fitted.out_of_fold_predictions_[out], sum(own) / len(own), rtol=1e-6
         )
@@ -207,6 +208,8 @@ def test_predictions_stay_in_the_range_seen() -> None:
     X, y = DIABETES
     fitted = TableRegressor(**QUICK).fit(X, y)
     far = fitted.predict(100 * X)
+    assert fitted.unlike(100 * X).mean() > 0.9
+    assert not fitted.unlike(X).any()
     assert far.min() >= y.min() - 1e-9
     assert far.max() <= y.max() + 1e-9
 

@@ -83,7 +83,5 @@ def _is_estimator(model: str) -> bool:
     from ..files.network import load_network
 
     metadata = read_model(model)[1]
-    if "ensemble" in metadata:
-        return "table" in metadata
-    record = load_network(model).record
+    record = metadata.get("record") if "ensemble" in metadata else load_network(model).record
     return isinstance(record, dict) and "estimator" in record

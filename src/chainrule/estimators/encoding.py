@@ -17,13 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..network import Network
-from ..tables.columns import Column, Columns, as_measures
+from ..tables.columns import Columns, as_measures
 from ..tables.encoder import Encoder
 from ..tables.features import Feature, fit_feature
+from ..tables.row_weights import by_weight, repeats, weighted_moments
 from ..typing import Floats
-from .holdout import repeats
 from .inputs import Inputs
-from .moments import FEW, Moments, same, weighted_moments
+from .moments import FEW, Moments, same
 
 Numbers = npt.NDArray[np.float64]
 Weights = Numbers | None
@@ -57,7 +57,7 @@ def fit_columns(inputs: Columns, standardize: bool, weights: Weights = None) -> 
                 warnings.warn(note, UserWarning, stacklevel=4)
         if feature is not None:
             if weights is not None:
-                feature = _by_weight(feature, column, weights)
+                feature = by_weight(feature, column, weights)
             if feature.kind == "number" and not standardize:
                 feature = replace(feature, mean=0.0, scale=1.0)
             features.append(feature)
@@ -65,23 +65,6 @@ def fit_columns(inputs: Columns, standardize: bool, weights: Weights = None) -> 
         raise ValueError("no column of X says anything: each word is in one row only")
     encoded = {feature.name for feature in features}
     return Encoder(tuple(features), tuple(n for n in inputs if n not in encoded))
-
-
-def _by_weight(feature: Feature, column: Column, weights: Numbers) -> Feature:
-    """Return a feature with the mean, the scale or the shares of its words by sample weights."""
-    gaps = column.missing
-    if feature.kind == "category":
-        place = {word: i for i, word in enumerate(feature.words)}
-        other = len(feature.words)
-        gap = other + feature.other
-        places = [gap if w is None else place.get(w, other) for w in column.values.tolist()]
-        totals = np.bincount(np.array(places, np.int64), weights, feature.width)
-        return replace(feature, shares=tuple((totals / weights.sum()).tolist()))
-    values = column.values if feature.kind == "boolean" else as_measures(column)
-    mean, scale = weighted_moments(values[~gaps, None], weights[~gaps])
-    if feature.kind == "boolean" or feature.scale == 0:
-        return replace(feature, mean=float(mean[0]))
-    return replace(feature, mean=float(mean[0]), scale=float(scale[0]))
 
 
 def fit_matrix(X: Floats, names: Sequence[str], weights: Weights) -> Encoder:

@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..tables.row_weights import repeats
 from ..typing import Rows
 
 Weights = npt.NDArray[np.float64] | None
-
-# Whole weights are rows repeated, where that makes at most so many times the rows.
-MOST_REPEATED = 10
 
 
 @dataclass(slots=True)
@@ -88,19 +86,6 @@ def _rows_of(X: Any, rows: Rows) -> Any:
     if hasattr(X, "tocsr"):
         return X.tocsr()[rows]
     return _safe_indexing(np.asarray(X) if isinstance(X, (list, tuple)) else X, rows)
-
-
-def repeats(weights: Weights) -> Rows | None:
-    """Return the rows that whole weights repeat, or None where they are better used as weights.
-
-    >>> repeats(np.array([2.0, 1.0, 0.0])).tolist()
-    [0, 0, 1]
-    """
-    if weights is None or not (weights == np.floor(weights)).all():
-        return None
-    if weights.sum() > MOST_REPEATED * len(weights):
-        return None
-    return np.repeat(np.arange(len(weights)), weights.astype(np.int64))
 
 
 def repeated(samples: Samples) -> Samples:

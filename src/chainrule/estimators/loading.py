@@ -19,7 +19,11 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Raises ValueError, in one sentence, for any other file and for a damaged one.
     """
-    record = read_model(path)[1].get("table")
-    if isinstance(record, dict) and record.get("class") in TABLE_MODELS:
-        return load_table_model(path, TABLE_MODELS[record["class"]])
+    metadata = read_model(path)[1]
+    record = metadata.get("record")
+    described = record.get("estimator") if isinstance(record, dict) else None
+    if "ensemble" in metadata and isinstance(described, dict):
+        kind = TABLE_MODELS.get(str(described.get("class")))
+        if kind is not None:
+            return load_table_model(path, kind)
     return load_estimator(path)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..tables.row_weights import ROUNDING, weighted_moments
 from ..typing import Floats
 
 Numbers = npt.NDArray[np.float64]
@@ -15,8 +16,6 @@ Numbers = npt.NDArray[np.float64]
 FEW = 10.0
 # Scales that differ by less than this share are the same but for rounding.
 SAME = 1e-12
-# A column of equal numbers has a deviation of rounding errors only: of this share of the numbers.
-ROUNDING = 1e-14
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +60,6 @@ def _of_present(x: Floats, weights: Numbers) -> tuple[float, float, float]:
         return 0.0, 0.0, 0.0
     mean, deviation = weighted_moments(x[:, None], weights)
     return float(weights.sum()), float(mean[0]), float(deviation[0])
-
-
-def weighted_moments(X: Floats, weights: Numbers | None) -> tuple[Numbers, Numbers]:
-    """Return mean and standard deviation of each column (n,); 0 for a column without a spread.
-
-    Columns are divided by their largest value first, so that no square overflows.
-    """
-    top = np.abs(X).max(axis=0).astype(np.float64)
-    top[top == 0] = 1.0
-    unit = X / top
-    shares = np.full(len(X), 1 / len(X)) if weights is None else weights / weights.sum()
-    mean = shares @ unit
-    deviation = np.sqrt(shares @ (unit - mean) ** 2)
-    deviation[deviation <= ROUNDING] = 0.0
-    return mean * top, deviation * top
 
 
 def same(mean: Numbers, scale: Numbers, other_mean: Numbers, other_scale: Numbers) -> bool:

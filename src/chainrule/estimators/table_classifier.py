@@ -9,12 +9,17 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
-from ..tabular import Targets
-from ..typing import Floats
+from ..tables.columns import Kind, spelled_as
+from ..tables.target import Target, Task
+from ..tabular.class_weights import balanced
+from ..typing import Floats, Reals
+from .sample_weights import Weights
 from .table_base import TableModel
+
+# Kinds of classes, as columns of a table know them.
+_KIND: Mapping[str, Kind] = {"b": "boolean", "i": "integer", "u": "integer", "f": "float"}
 
 
 class TableClassifier(ClassifierMixin, TableModel):  # type: ignore[misc]
@@ -61,7 +66,7 @@ class TableClassifier(ClassifierMixin, TableModel):  # type: ignore[misc]
         self.verbose = verbose
         self.engine = engine
 
-    def _targets(self, y: Any, weights: Floats, m: int) -> tuple[Targets, tuple[float, float]]:
+    def _target(self, y: Any, weights: Weights, m: int) -> tuple[Target, Weights]:
         labels = column_or_1d(y, warn=True)
         check_classification_targets(labels)
         if len(labels) != m:
@@ -75,28 +80,28 @@ class TableClassifier(ClassifierMixin, TableModel):  # type: ignore[misc]
                 f"y has one class only, {self.classes_.tolist()[0]!r}: a classifier needs two or "
                 "more classes to learn"
             )
-        if self.class_weight is not None:
-            weights = weights * compute_sample_weight(self._factors(), labels)
+        if isinstance(self.class_weight, str) and self.class_weight == "balanced":
+            weights = balanced(places, weights)
+        elif self.class_weight is not None:
+            weights = self._factors()[places] * (1.0 if weights is None else weights)
             if not weights.sum() > 0:
                 raise ValueError("class_weight leaves no row a weight: there is nothing to learn")
-            weights = weights * (m / weights.sum())
-        if count == 2:
-            return Targets("binary", places[:, None].astype(np.float64), weights), (0.0, 1.0)
-        return Targets("multiclass", np.eye(count)[places], weights), (0.0, 1.0)
+        words = tuple(spelled_as(_KIND.get(labels.dtype.kind, "text"), self.classes_.tolist()))
+        task: Task = "binary" if count == 2 else "multiclass"
+        return Target("y", task, words, places, ""), weights
 
-    def _factors(self) -> Any:
-        given = self.class_weight
-        if given == "balanced":
-            return given
-        if not isinstance(given, Mapping):
-            raise ValueError(f"class_weight must be None, 'balanced' or a dict, not {given!r}")
+    def _factors(self) -> Reals:
+        """Return the weight of each class."""
+        factors = self.class_weight
+        if not isinstance(factors, Mapping):
+            raise ValueError(f"class_weight must be None, 'balanced' or a dict, not {factors!r}")
         known = self.classes_.tolist()
-        for label, weight in given.items():
+        for label, weight in factors.items():
             if label not in known:
                 raise ValueError(f"class_weight names the class {label!r}, which y does not have")
             if not (np.isfinite(weight) and weight >= 0):
                 raise ValueError(f"class_weight of {label!r} must be 0 or above, not {weight!r}")
-        return {label: given.get(label, 1.0) for label in known}
+        return np.array([factors.get(label, 1.0) for label in known], np.float64)
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """Return the most probable class of each row, (m,)."""
@@ -105,8 +110,7 @@ class TableClassifier(ClassifierMixin, TableModel):  # type: ignore[misc]
 
     def predict_proba(self, X: Any) -> Floats:
         """Return the probability of each class, (m, n_classes), in the order of ``classes_``."""
-        rows = self._rows(X)
-        return self._predictions(self.ensemble_.outputs(rows))
+        return self._predictions(self._outputs(X))
 
     def _predictions(self, outputs: Floats) -> Floats:
         p = np.concatenate([1 - outputs, outputs], axis=1) if outputs.shape[1] == 1 else outputs

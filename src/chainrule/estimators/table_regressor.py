@@ -10,8 +10,9 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.validation import _check_y
 
 from ..mathematics.checks import INSIDE_ONE, setting
-from ..tabular import Targets
+from ..tables.target import Target
 from ..typing import Floats
+from .sample_weights import Weights
 from .table_base import TableModel
 
 
@@ -31,8 +32,6 @@ class TableRegressor(RegressorMixin, TableModel):  # type: ignore[misc]
     >>> bool(((bounds[:, 0] <= y) & (y <= bounds[:, 1])).mean() > 0.85)
     True
     """
-
-    _task = "regression"
 
     def __init__(
         self,
@@ -55,16 +54,13 @@ class TableRegressor(RegressorMixin, TableModel):  # type: ignore[misc]
         self.verbose = verbose
         self.engine = engine
 
-    def _targets(self, y: Any, weights: Floats, m: int) -> tuple[Targets, tuple[float, float]]:
+    def _target(self, y: Any, weights: Weights, m: int) -> tuple[Target, Weights]:
         numbers = np.asarray(_check_y(column_or_1d(y, warn=True), y_numeric=True), np.float64)
         if len(numbers) != m:
             raise ValueError(
                 f"Found input variables with inconsistent numbers of samples: {m}, {len(numbers)}"
             )
-        mean = float(weights @ numbers / weights.sum())
-        spread = float(np.sqrt(weights @ (numbers - mean) ** 2 / weights.sum()))
-        scale = spread if spread > 0 else 1.0
-        return Targets("regression", ((numbers - mean) / scale)[:, None], weights), (mean, scale)
+        return Target("y", "regression", (), numbers, ""), weights
 
     def predict(self, X: Any, interval: float | None = None) -> Any:
         """Return the predicted numbers (m,); with ``interval`` their bounds (m, 2) too.
@@ -74,15 +70,11 @@ class TableRegressor(RegressorMixin, TableModel):  # type: ignore[misc]
 
         Raises ValueError for a share outside (0, 1).
         """
-        rows = self._rows(X)
-        outputs = self.ensemble_.outputs(rows)
+        outputs = self._outputs(X)
         if interval is None:
             return self._predictions(outputs)
         share = float(setting("predict", "interval", interval, INSIDE_ONE))
-        mean, scale = self._scale
-        bounds = self.ensemble_.interval(outputs, share) * scale + mean
-        return self._predictions(outputs), bounds
+        return self._predictions(outputs), self._model.bounds(outputs, share)
 
     def _predictions(self, outputs: Floats) -> Floats:
-        mean, scale = self._scale
-        return np.asarray(outputs[:, 0] * scale + mean)
+        return self._meaning.original(outputs)

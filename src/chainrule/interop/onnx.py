@@ -115,7 +115,8 @@ def _of_table_estimator(model: Any) -> Exported:
     classes, (mean, scale) = getattr(model, "classes_", None), model._scale
     meaning: Meaning = "numbers" if classes is None else "classes"
     parts = (model.ensemble_, model.encoder_, model._by_columns)
-    return Exported(*parts, meaning, classes, mean, scale, words=model._words)
+    names = () if model._by_columns else model._column_names()
+    return Exported(*parts, meaning, classes, mean, scale, words=model._words, names=names)
 
 
 def _rows(model: Any, X: Any) -> Any:
@@ -134,7 +135,7 @@ def _inputs(g: Graph, exported: Exported) -> tuple[list[Any], str]:
         number = helper.np_dtype_to_tensor_dtype(g.dtype)
         kind = number if exported.encoder is None else int(TensorProto.DOUBLE)
         inputs = [info("X", kind, ["N", exported.n_in])]
-        return inputs, write_matrix_encoder(g, exported.encoder, "X")
+        return inputs, write_matrix_encoder(g, exported.encoder, "X", exported.names)
     features = exported.encoder.features
     names = exported.columns
     kinds = [TensorProto.STRING if f.kind == "category" else TensorProto.DOUBLE for f in features]

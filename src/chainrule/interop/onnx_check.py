@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -44,6 +44,7 @@ class Exported:
     ends: tuple[float, float] | None = None  # of the numbers predicted
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     threshold: float = 0.5  # of the probability of the second of two classes
+    names: Sequence[str] = ()  # of a matrix's columns, where the encoder may take some of them
 
     @property
     def network(self) -> Network:
@@ -59,6 +60,8 @@ class Exported:
     @property
     def n_in(self) -> int:
         """Return the number of columns of the matrix that it takes."""
+        if self.names:
+            return len(self.names)
         return len(self.encoder.features) if self.encoder else self.network.sizes[0]
 
     def outputs(self, rows: Columns | Floats) -> Floats:
@@ -66,7 +69,7 @@ class Exported:
         if self.encoder is None:
             return self.network.predict(np.asarray(rows, self.network.dtype))
         if not isinstance(rows, Columns):
-            names = [feature.name for feature in self.encoder.features]
+            names = self.names or self.encoder.names
             each = zip(names, np.asarray(rows, np.float64).T, strict=True)
             rows = Columns({n: Column(n, "float", values) for n, values in each}, len(rows))
         if isinstance(self.model, Network):
@@ -145,7 +148,9 @@ def _random_rows(exported: Exported) -> Any:
     columns = [_random_column(f, m, rng, exported.words) for f in exported.encoder.features]
     if exported.by_columns:
         return Columns({c.name: c for c in columns}, m)
-    return np.column_stack([c.values for c in columns])
+    known = {c.name: c.values for c in columns}
+    names = exported.names or list(known)
+    return np.column_stack([np.nan_to_num(known.get(name, np.zeros(m))) for name in names])
 
 
 def _random_column(feature: Any, m: int, rng: Any, counted: Mapping[str, Any]) -> Any:

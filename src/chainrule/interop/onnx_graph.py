@@ -84,10 +84,17 @@ def write_network(g: Graph, network: Any, a: str) -> str:
     return a
 
 
-def write_matrix_encoder(g: Graph, encoder: Any, x: str) -> str:
-    """Add the standardisation of a matrix (N, n): (x - mean) / scale, 0 for constant columns."""
+def write_matrix_encoder(g: Graph, encoder: Any, x: str, names: Sequence[str] = ()) -> str:
+    """Add the standardisation of a matrix (N, n): (x - mean) / scale, 0 for constant columns.
+
+    ``names``: of the matrix's columns; each that the encoder takes is then encoded by itself.
+    """
     if encoder is None:
         return x
+    if names:
+        places = [list(names).index(name) for name in encoder.names]
+        each = [g.op("Gather", x, g.constant([j], np.int64), axis=1) for j in places]
+        return write_column_encoder(g, encoder, each)
     means = np.array([f.mean for f in encoder.features])
     scales = np.array([f.scale for f in encoder.features])
     return g.cast(_standardised(g, g.cast(x, np.float64), means, scales), g.dtype)

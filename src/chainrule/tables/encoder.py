@@ -6,7 +6,7 @@ It is fitted on the rows trained on alone, and later finds its columns by name, 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +19,7 @@ from .columns import Column, Columns, as_days, as_numbers, require
 from .dates import written
 from .feature_encoding import beyond, cut, encode_feature
 from .features import Feature, Note, fit_summary, sentences_of
+from .row_weights import Weights, by_weight
 
 _SENTENCES: Final = {
     "number": "x is standardised: numbers are shifted and scaled to mean 0, deviation 1.",
@@ -36,13 +37,21 @@ class Encoder:
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
-    def fit(cls, columns: Columns, numbers: Collection[str] = ()) -> Encoder:
+    def fit(
+        cls, columns: Columns, numbers: Collection[str] = (), weights: Weights = None
+    ) -> Encoder:
         """Work out the encoding from the rows trained on (``columns`` without the target).
 
         ``numbers``: columns that the user calls numbers, even if they look like a number of each
-        row. Raises ValueError for a table without a column that can help, and for infinity.
+        row. ``weights`` (m,): of rows, above 0; in means, deviations and shares of words.
+        Raises ValueError for a table without a column that can help, and for infinity.
         """
-        return cls.of_summaries(summaries(columns, usual=usual_values(columns)), numbers=numbers)
+        usual = usual_values(columns)
+        encoder = cls.of_summaries(summaries(columns, usual=usual), numbers=numbers)
+        if weights is None:
+            return encoder
+        features = [by_weight(one, columns[one.name], weights) for one in encoder.features]
+        return replace(encoder, features=tuple(features))
 
     @classmethod
     def of_summaries(
@@ -108,10 +117,12 @@ class Encoder:
         """Encode a table: (m, n), C-contiguous, of ``dtype``; see ``encode``."""
         return self.encode(columns, dtype)[0]
 
-    def encode(self, columns: Columns, dtype: Any = np.float64) -> tuple[Array, list[str]]:
+    def encode(
+        self, columns: Columns, dtype: Any = np.float64, unlike: bool = True
+    ) -> tuple[Array, list[str]]:
         """Encode a table: (m, n), C-contiguous, of ``dtype``; and the warnings to show.
 
-        Numbers beyond all those trained on are cut, see ``Feature``, with a warning.
+        Numbers beyond all those trained on are cut, see ``Feature``, with a warning if ``unlike``.
         Raises ValueError for a column that is not there (with the nearest name), for text in place
         of a number, and for infinity.
         """
@@ -127,7 +138,7 @@ class Encoder:
             _check_finite(out[:, place : place + feature.width], column)
             place += feature.width
             warnings += encoded.warnings
-        return out, warnings + self._unlike_warnings(columns)
+        return out, warnings + (self._unlike_warnings(columns) if unlike else [])
 
     def unlike(self, columns: Columns) -> npt.NDArray[np.bool_]:
         """Say for each row whether a number in it is beyond all those trained on. Shape (m,)."""

@@ -82,8 +82,9 @@ def prepare(
     if groups is None and order is None:
         groups = copies_together(known.features, say)
     split = _split(known.labels, choices, known.order, groups)
+    meaning = TargetEncoder.fit(known.labels, split.train)
     features = judge_codes(
-        known.features, known.labels, split.train, choices.number, choices.seed, say
+        known.features, known.labels, meaning, split.train, choices.number, choices.seed, say
     )
     return Samples(features, known.labels, known.column, split, known.left_out, known.weights)
 
@@ -238,13 +239,18 @@ def _check_classes(labels: Target, split: Split, where: str, option: str) -> Non
 
 
 def judge_codes(
-    features: Columns, labels: Target, rows: Rows, numbers: Collection[str], seed: int, say: Say
+    features: Columns,
+    labels: Target,
+    meaning: TargetEncoder,
+    rows: Rows,
+    numbers: Collection[str],
+    seed: int,
+    say: Say,
 ) -> Columns:
     """Return the columns with codes as words, and say which column gives the answer away.
 
     They are judged on ``rows``. Those of ``numbers`` stay numbers.
     """
-    meaning = TargetEncoder.fit(labels, rows)
     judged = judge_columns(features.take(rows), labels.values[rows], meaning, seed)
     answers = [one.name for one in judged if one.is_answer]
     if answers:

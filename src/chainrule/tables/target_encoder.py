@@ -116,13 +116,21 @@ class TargetEncoder:
     threshold: float = 0.5
 
     @classmethod
-    def fit(cls, target: Target, rows: npt.NDArray[np.int64]) -> TargetEncoder:
-        """Take mean and deviation from the rows trained on; raises ValueError if constant there."""
+    def fit(
+        cls,
+        target: Target,
+        rows: npt.NDArray[np.int64],
+        weights: npt.NDArray[np.float64] | None = None,
+    ) -> TargetEncoder:
+        """Take mean and deviation from the rows trained on; raises ValueError if constant there.
+
+        ``weights``: of these rows, above 0.
+        """
         if target.task != "regression":
             return cls(target.name, target.task, target.classes)
         column = Column(target.name, "float", target.values[rows])
         usual = usual_of(column.values, gaps=False)
-        return cls.of_summary(summarise(column, target=True, usual=usual))
+        return cls.of_summary(summarise(column, True, weights, usual=usual))
 
     @classmethod
     def of_summary(cls, summary: Summary) -> TargetEncoder:

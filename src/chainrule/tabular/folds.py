@@ -23,13 +23,13 @@ def folds_of(
     """Return the fold of each row, (m,): each of ``count`` members holds out one.
 
     At random, with each class, and rows with a weight, in every fold alike. ``groups``: rows of one
-    group stay together, the largest groups placed first. ``time``: folds are blocks of time, of
+    group stay together, classes shared out. ``time``: folds are blocks of time, of
     equal numbers of rows; rows of one moment stay together.
 
     Raises ValueError for fewer groups or moments than two.
     """
     if groups is not None:
-        return _by_group(groups, count)
+        return _by_group(groups, targets, count, seed)
     if time is not None:
         return _by_time(time, count)
     m = len(targets.Y)
@@ -42,16 +42,30 @@ def folds_of(
     return folds
 
 
-def _by_group(groups: npt.NDArray[Any], count: int) -> Integers:
-    names, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    if len(names) < 2:
+def _by_group(groups: npt.NDArray[Any], targets: Targets, count: int, seed: int) -> Integers:
+    """Place groups, the largest first, each where its class has the fewest rows.
+
+    What groups are called changes nothing: they are known by the order of their first rows.
+    """
+    _, first, place = np.unique(groups, return_index=True, return_inverse=True)
+    k = len(first)
+    if k < 2:
         raise ValueError("groups must name two groups or more: a member holds out whole groups")
-    held = np.zeros(min(count, len(names)))
-    fold = np.empty(len(names), np.int64)
-    for group in np.argsort(-sizes, kind="stable"):
+    order_of = np.empty(k, np.int64)
+    order_of[np.argsort(first)] = np.arange(k)
+    place = order_of[place.ravel()]
+    sizes = np.bincount(place)
+    classed = targets.task != "regression"
+    strata = targets.classes[np.sort(first)] if classed else np.zeros(k, np.int64)
+    rows = np.zeros((int(strata.max()) + 1, min(count, k)))
+    fold = np.empty(k, np.int64)
+    order = permutation(k, key(seed, PURPOSE, 1))
+    for group in order[np.argsort(-sizes[order], kind="stable")].tolist():
+        # Among folds with equally few rows of the class, the one with the fewest rows.
+        held = rows[strata[group]] + rows.sum(axis=0) / (len(place) + 1)
         fold[group] = np.argmin(held)
-        held[fold[group]] += sizes[group]
-    return np.asarray(fold[place.ravel()])
+        rows[strata[group], fold[group]] += sizes[group]
+    return np.asarray(fold[place])
 
 
 def _by_time(time: npt.NDArray[Any], count: int) -> Integers:

@@ -35,11 +35,12 @@ class OutOfFold:
     """What the members say of the rows trained on.
 
     ``outputs`` (m, k): of the member that did not see the row. ``folds`` (m,): its number, -1 where
-    no member saw it. ``importances`` (n,): the rise of the loss as a column is shuffled.
+    no member saw it. ``loss``: theirs. ``importances`` (n,): its rise as a column is shuffled.
     """
 
     outputs: Floats
     folds: Integers
+    loss: float
     importances: Floats
 
 
@@ -57,9 +58,9 @@ class EnsembleModel(EncodedModel):
     out_of_fold: OutOfFold
     record: Any = None
 
-    def encoded(self, rows: Columns) -> tuple[Rows, list[str]]:
-        """Return rows as the ensemble takes them, and the encoder's warnings."""
-        X, warnings = self.encoder.encode(rows, np.float64)
+    def encoded(self, rows: Columns, unlike: bool = True) -> tuple[Rows, list[str]]:
+        """Return rows as the ensemble takes them, and the warnings; see ``Encoder.encode``."""
+        X, warnings = self.encoder.encode(rows, np.float64, unlike)
         return Rows(X, word_numbers(rows, self.words)), warnings
 
     def outputs(self, rows: Columns) -> tuple[Array, list[str]]:
@@ -110,6 +111,7 @@ class EnsembleModel(EncodedModel):
             **{ENSEMBLE + name: array for name, array in ensemble_arrays.items()},
             KEPT + "outputs": kept.outputs,
             KEPT + "folds": kept.folds,
+            KEPT + "loss": np.array(kept.loss),
             KEPT + "importances": kept.importances,
         }
         metadata = {
@@ -131,7 +133,7 @@ def load_model(path: str | os.PathLike[str]) -> EncodedModel:
         return TableModel.load(path)
     try:
         return _ensemble_model(arrays, metadata)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError, ValueError) as error:
         raise ValueError(f"{os.fspath(path)} is not a sound model file: {error}") from None
 
 
@@ -150,9 +152,45 @@ def _ensemble_model(arrays: Mapping[str, Array], metadata: Mapping[str, Any]) ->
     ensemble = from_state(metadata["ensemble"], _part(arrays, ENSEMBLE))
     if ensemble.task != target.task:
         raise ValueError(f"its ensemble is for {ensemble.task}, and its target for {target.task}")
-    words = {str(name): tuple(map(str, several)) for name, several in metadata["words"]}
-    kept = OutOfFold(*(arrays[KEPT + name] for name in ("outputs", "folds", "importances")))
+    n_out = ensemble.members[0].networks[0].sizes[-1]
+    if n_out != target.n_out:
+        raise ValueError(f"it has {n_out} outputs, and its target wants {target.n_out}")
+    words = _words_of(metadata["words"], encoder)
+    sizes = [len(several) + 1 for several in words.values()]  # one place for other words
+    for member in ensemble.members:
+        if member.statistics and [len(table) for table in member.statistics.tables] != sizes:
+            raise ValueError("its words and its target statistics are of different sizes")
+    kept = _out_of_fold(_part(arrays, KEPT), n_out, len(encoder.features))
     return EnsembleModel(ensemble, encoder, target, words, kept, metadata["record"])
+
+
+def _words_of(record: Any, encoder: Encoder) -> dict[str, tuple[str, ...]]:
+    """Return the words of some columns of words, in order."""
+    columns = encoder.categories
+    if not isinstance(record, list) or not all(isinstance(e, list) and len(e) == 2 for e in record):
+        raise ValueError("its words are no list of columns with theirs")
+    for name, words in record:
+        if not isinstance(name, str) or name not in columns or not isinstance(words, list):
+            raise ValueError(f"it has words of {name!r:.60}, which is no column of words")
+        if not all(isinstance(w, str) for w in words) or sorted(set(words)) != words:
+            raise ValueError(
+                f"the words of its column {name!r:.60} are not different ones in order"
+            )
+    return {name: tuple(words) for name, words in record}
+
+
+def _out_of_fold(arrays: Mapping[str, Array], n_out: int, columns: int) -> OutOfFold:
+    outputs, folds, loss, importances = (
+        arrays[name] for name in ("outputs", "folds", "loss", "importances")
+    )
+    m = len(folds)
+    shapes = {(m, n_out): outputs, (): loss, (columns,): importances}
+    for shape, array in shapes.items():
+        if array.shape != shape or array.dtype.kind != "f" or not np.isfinite(array).all():
+            raise ValueError(f"what it keeps of the rows trained on is not of the shape {shape}")
+    if folds.shape != (m,) or folds.dtype.kind != "i":
+        raise ValueError("it has no fold for each row")
+    return OutOfFold(outputs, folds, float(loss), importances)
 
 
 def _part(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:

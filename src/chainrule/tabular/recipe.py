@@ -7,13 +7,14 @@ seed and choices give the same bits.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..tables.columns import Columns, as_text
 from ..tables.encoder import Encoder
 from ..tables.recipe import Say, silent
+from ..tables.row_weights import repeats
 from ..tables.samples import copies_together, judge_codes
 from ..tables.target import Target, TargetEncoder
 from ..tables.word_numbers import word_numbers
@@ -35,8 +36,8 @@ MEMBERS = 5
 class Labelled:
     """Rows to train on (m): columns, target, and what stands beside them.
 
-    ``weights`` (m,), above 0: None for equal ones. ``groups`` (m,): rows of one label are never on
-    both sides of a fold. ``time`` (m,): folds are blocks of time. Not both.
+    ``weights`` (m,), 0 or above: None for equal ones. ``groups`` (m,): rows of one label are never
+    on both sides of a fold. ``time`` (m,): folds are blocks of time. Not both.
     """
 
     features: Columns
@@ -44,6 +45,15 @@ class Labelled:
     weights: Array | None = None
     groups: Array | None = None
     time: Array | None = None
+
+    def take(self, places: Integers, whole: bool) -> Labelled:
+        """Return some rows; ``whole``: their weights are said by how often each is there."""
+        target = replace(self.target, values=self.target.values[places])
+        beside = (self.weights, self.groups, self.time)
+        weights, groups, time = (None if one is None else one[places] for one in beside)
+        return Labelled(
+            self.features.take(places), target, None if whole else weights, groups, time
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +77,50 @@ class Options:
 def fit_model(rows: Labelled, options: Options, say: Say = silent) -> EnsembleModel:
     """Train the best model for a table; its record is left to the caller.
 
+    A weight of 0 is no row, and a whole weight k is k rows, in so far as ``repeats`` repeats them.
     ``say`` hears of columns that are read in another way, cut or left out.
 
     Raises ValueError, in one sentence, for rows that cannot be learnt from.
     """
-    features, target = rows.features, rows.target
+    if rows.weights is None:
+        return _fit_rows(rows, options, say)
+    places = repeats(rows.weights)
+    whole = places is not None
+    places = np.flatnonzero(rows.weights > 0) if places is None else places
+    model = _fit_rows(rows.take(places, whole), options, say)
+    return replace(model, out_of_fold=_of_every_row(model, rows, places))
+
+
+def _of_every_row(model: EnsembleModel, rows: Labelled, places: Integers) -> OutOfFold:
+    """Return the out-of-fold outputs of rows, where ``places`` of them were trained on.
+
+    A row that is trained on several times has those of the first; one that never is those of all.
+    """
+    kept = model.out_of_fold
+    outputs = model.outputs(rows.features)[0] if len(np.unique(places)) < rows.features.m else None
+    known, first = np.unique(places, return_index=True)
+    folds = np.full(rows.features.m, -1)
+    folds[known] = kept.folds[first]
+    if outputs is None:
+        return replace(kept, outputs=kept.outputs[first], folds=folds)
+    outputs[known] = kept.outputs[first]
+    return replace(kept, outputs=outputs, folds=folds)
+
+
+def _fit_rows(rows: Labelled, options: Options, say: Say) -> EnsembleModel:
+    """Train on rows that all count."""
+    features, target, weights = rows.features, rows.target, rows.weights
     every = np.arange(features.m)
     groups = rows.groups
     if groups is None and rows.time is None:
         groups = copies_together(features, say)
     numbers = frozenset(features) if options.numbers is None else options.numbers
-    features = judge_codes(features, target, every, numbers, options.seed, say)
-    encoder = Encoder.fit(features, numbers)
+    meaning = _meaning(target, weights)
+    features = judge_codes(features, target, meaning, every, numbers, options.seed, say)
+    encoder = Encoder.fit(features, numbers, weights)
     for note in encoder.notes:
         say(note)
-    meaning = TargetEncoder.fit(target, every)
-    targets = targets_of(target, meaning, rows.weights)
+    targets = targets_of(target, meaning, weights)
     folds = folds_of(targets, min(options.members, features.m), options.seed, groups, rows.time)
     _warn_of_folds(target, folds, say)
     words = words_of(features, encoder)
@@ -99,14 +137,24 @@ def fit_model(rows: Labelled, options: Options, say: Say = silent) -> EnsembleMo
         progress=options.progress,
     )
     importances = importances_of(fitted.ensemble, table, _places(encoder, words), options.seed)
-    kept = OutOfFold(fitted.out_of_fold, folds, importances)
+    loss = targets.loss(fitted.out_of_fold)
+    kept = OutOfFold(fitted.out_of_fold, folds, loss, importances)
     return EnsembleModel(fitted.ensemble, encoder, meaning, words, kept)
+
+
+def _meaning(target: Target, weights: Array | None) -> TargetEncoder:
+    """Return the target's encoder; numbers that are all equal are predicted as they are."""
+    values = target.values
+    if target.task == "regression" and values.min() == values.max():
+        value = float(values[0])
+        return TargetEncoder(target.name, "regression", (), value, 1.0, value, value)
+    return TargetEncoder.fit(target, np.arange(len(values)), weights)
 
 
 def _warn_of_folds(target: Target, folds: Integers, say: Say) -> None:
     """Say which class is in one fold only: whoever is tested on it has not learnt it."""
     for place, name in enumerate(target.classes):
-        if np.ptp(folds[target.values == place]) == 0:
+        if len(set(folds[target.values == place].tolist())) == 1:
             say(
                 f"warning: all rows of class {name!r} are in one fold, so out of fold it is never "
                 "predicted"
