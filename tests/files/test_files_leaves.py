@@ -18,6 +18,7 @@ from chainrule.files.model import read_model, write_model
 from chainrule.tables.fit import fit_table
 from chainrule.tables.model import TableModel
 from chainrule.tables.settings import Choices
+from chainrule.tabular import model as ensemble_file
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 2))
@@ -36,7 +37,7 @@ def sound_elsewhere(leaf: tuple[Any, ...], value: Any) -> bool:
     return number and (
         leaf[:2] == ("encoder", "target")
         or leaf[-1] == "temperature"
-        or leaf[:3] == ("table", "attributes", "_scale")
+        or leaf[:3] == ("record", "estimator", "importances")
     )
 
 
@@ -49,7 +50,7 @@ def test_every_leaf_of_a_table_estimators_file_is_checked(
     arrays, metadata = read_model(tmp_path / "m")
 
     def predictions_of(changed: Any) -> Any:
-        monkeypatch.setattr(table_files, "read_model", lambda path: (arrays, changed))
+        monkeypatch.setattr(ensemble_file, "read_model", lambda path: (arrays, changed))
         model = table_files.load_table_model("m", kind)
         repr(model)
         return model.predict_proba(FRAME[:9]) if kind is TableClassifier else model.predict(FRAME)

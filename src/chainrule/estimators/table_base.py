@@ -96,12 +96,13 @@ class TableModel(BaseEstimator):  # type: ignore[misc]
         raise NotImplementedError
 
     def _keep(self, model: EnsembleModel, features: Columns) -> None:
-        """Write the attributes of a fit; warn of columns that are of no use."""
+        """Write the attributes of a fit; warn of columns left out that are not constant."""
         self._set(model)
         worth = dict(zip(model.encoder.names, model.out_of_fold.importances, strict=True))
         self.feature_importances_ = np.array([worth.get(name, 0.0) for name in features])
-        if model.encoder.left_out:
-            listed = ", ".join(map(repr, model.encoder.left_out[:10]))
+        left_out = [name for name in model.encoder.left_out if not _constant(features[name])]
+        if left_out:
+            listed = ", ".join(map(repr, left_out[:10]))
             warnings.warn(
                 f"columns of X that cannot help are left out: {listed}", UserWarning, stacklevel=3
             )
@@ -125,10 +126,12 @@ class TableModel(BaseEstimator):  # type: ignore[misc]
         """The mean and the scale of the target."""
         return self._meaning.mean, self._meaning.scale
 
-    def read_inputs(self, X: Any) -> Columns:
-        """Return X by named columns, as the encoder takes it."""
+    def read_inputs(self, X: Any) -> Columns | Floats:
+        """Return X by named columns, or as a matrix (m, n) where it was fitted with one."""
         check_is_fitted(self, "ensemble_")
-        return self._read(X, reset=False)
+        if self._by_columns:
+            return self._read(X, reset=False)
+        return read_matrix(self, X, False, np.float64)
 
     def predictor(self) -> Predictor:
         """Return ``f(row)``, which predicts a raw row, a mapping of names or a tuple of values.
@@ -156,7 +159,7 @@ class TableModel(BaseEstimator):  # type: ignore[misc]
 
     def _outputs(self, X: Any) -> Floats:
         """Return the ensemble's outputs (m, k) of new rows; warns of what it does not know."""
-        rows, notes = self._model.encoded(self.read_inputs(X), unlike=False)
+        rows, notes = self._model.encoded(self._read(X, reset=False), unlike=False)
         for note in notes:
             warnings.warn(note, UserWarning, stacklevel=3)
         return self.ensemble_.outputs(rows)
@@ -166,7 +169,7 @@ class TableModel(BaseEstimator):  # type: ignore[misc]
 
         It is cut to the range known, and the prediction is a guess.
         """
-        return self.encoder_.unlike(self.read_inputs(X))
+        return self._model.encoder.unlike(self._read(X, reset=False))
 
     def _predictions(self, outputs: Floats) -> Floats:
         raise NotImplementedError
@@ -202,6 +205,10 @@ def _seed(random_state: Any) -> int:
     if isinstance(random_state, (int, np.integer)) and random_state >= 0:
         return int(random_state)
     return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+
+
+def _constant(column: Column) -> bool:
+    return len(set(column.values[~column.missing].tolist())) == 1
 
 
 def _labels(name: str, values: Any, m: int) -> npt.NDArray[Any] | None:
