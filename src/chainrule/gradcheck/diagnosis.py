@@ -7,7 +7,7 @@ diagnosis. Otherwise the pattern of the error is read: see ``patterns``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,11 +23,18 @@ from .patterns.entries import few_entries, from_patterns, precision_only
 from .patterns.evidence import Evidence
 from .perturbation import Perturbation
 from .report_record import Diagnosis, ReportRecord
+from .traces.changes import diagnose_program
+from .traces.steps import Program
 from .user_network.identification import identify
 from .user_network.model import UserLayer, UserNetwork, number_of
 from .verdicts import UNCHECKED, WRONG, Checked
 
 FITS = 1e-6
+# Patterns that say how an error looks, and not what was forgotten.
+LOOKS = ("constant factor", "factor 2", "a factor for each line", "whole rows", "approximation")
+# Mistakes in a program of which a factor says more.
+AMOUNTS = ("part of the other sign", "counted twice", "by half")
+FindProgram = Callable[[], Program | None]
 
 
 def diagnose(
@@ -36,17 +43,24 @@ def diagnose(
     samples: int | None = None,
     X: Array | None = None,
     upstream: Array | None = None,
+    program: FindProgram | None = None,
 ) -> None:
     """Fill in ``where`` and ``diagnoses`` of a report that has wrong entries.
 
     ``X``: the data as they are given, where they are known; the network's own if there is one.
-    ``upstream``: dJ/d(output) where that is known.
+    ``upstream``: dJ/d(output) where that is known. ``program()`` returns the record of the
+    program's operations, or None.
     """
     with np.errstate(all="ignore"):
-        _diagnose(report, model, Evidence(report.tensors, samples, X, upstream))
+        _diagnose(report, model, Evidence(report.tensors, samples, X, upstream), program)
 
 
-def _diagnose(report: ReportRecord, model: UserNetwork | None, evidence: Evidence) -> None:
+def _diagnose(
+    report: ReportRecord,
+    model: UserNetwork | None,
+    evidence: Evidence,
+    program: FindProgram | None,
+) -> None:
     wrong = [t for t in report.tensors if t.count(WRONG)]
     if model is not None and not agrees(
         report.tensors, model.named(backward(model)[0]), numeric=True
@@ -59,6 +73,11 @@ def _diagnose(report: ReportRecord, model: UserNetwork | None, evidence: Evidenc
             t.ours = right.get(t.name)
     diagnoses = list(_mistakes_made(report.tensors, model)) if model is not None else []
     rounding, patterns = precision_only(wrong), [] if diagnoses else list(from_patterns(evidence))
+    if not diagnoses and not _explained(wrong, patterns) and program is not None:
+        record = program()
+        mistake = None if record is None else diagnose_program(record, report.tensors)
+        if mistake is not None and not (patterns and mistake.bug in AMOUNTS):
+            diagnoses, rounding = [mistake], None
     # Rounding fits no pattern, but by chance in a short vector: what does throughout is none.
     explained = {d.place for d in patterns}
     if rounding is not None and any(t.name not in explained for t in wrong):
@@ -71,6 +90,12 @@ def _diagnose(report: ReportRecord, model: UserNetwork | None, evidence: Evidenc
     report.diagnoses = diagnoses
     if not report.where:
         report.where = _where(report, model, wrong)
+
+
+def _explained(wrong: Sequence[Checked], patterns: Sequence[Diagnosis]) -> bool:
+    """Whether the patterns say of every wrong array what was forgotten."""
+    places = {p for d in patterns if d.bug not in LOOKS for p in d.place.split(", ")}
+    return "every parameter" in places or all(t.name in places for t in wrong)
 
 
 def agrees(

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from ..diagnosis import AMOUNTS, LOOKS, diagnose
 from ..progress import Progress
-from ..report import Part, Report
-from ..verdicts import RIGHT, UNDECIDABLE, WORDS, WRONG
+from ..report import Diagnosis, Part, Report
+from ..traces.steps import Program
+from ..verdicts import RIGHT, UNDECIDABLE, WORDS, WRONG, Checked
 from .arguments import Arguments, arguments_of
 from .calls import LARGE, Calls, call_parts
 from .directions import by_directions
@@ -131,8 +133,31 @@ def _compared(
         t.name for t in (*comparison.outputs, *comparison.gradients) if t.count(WRONG)
     )
     if wrong and not any(t.count(WRONG) for t in comparison.outputs):
-        report.diagnoses = list(diagnoses(wrong, _clues(arguments, upstream)))
+        report.diagnoses = _explained(arguments, reference, upstream, comparison, report.tensors)
     return report
+
+
+def _explained(
+    arguments: Arguments,
+    reference: Any,
+    upstream: Sequence[Any],
+    comparison: Comparison,
+    tensors: Sequence[Checked],
+) -> list[Diagnosis]:
+    """Name the mistakes: by the numbers alone, and what is left by patterns and the reference."""
+    wrong = [t for t in comparison.gradients if t.count(WRONG)]
+    clues = _clues(arguments, upstream)
+    readings = list(diagnoses(wrong, clues))
+    if {d.place for d in readings if d.bug not in LOOKS} == {t.name for t in wrong}:
+        return readings
+    record = Report(subject="", J=0.0, tensors=comparison.gradients)
+    diagnose(
+        record, None, clues.samples, None, clues.upstream,
+        lambda: program_of(arguments, reference, upstream),
+    )  # fmt: skip
+    certain = [d for d in record.diagnoses if d.certain and not (readings and d.bug in AMOUNTS)]
+    places = {d.place for d in readings}
+    return certain or [*readings, *(d for d in record.diagnoses if d.place not in places)]
 
 
 def _hidden(comparison: Comparison) -> list[Part]:
@@ -142,6 +167,16 @@ def _hidden(comparison: Comparison) -> list[Part]:
         Part("errors below the bars, taken together", WRONG, h.sentence)
         for h in comparison.hidden[:2]
     ]
+
+
+def program_of(arguments: Arguments, reference: Any, upstream: Sequence[Any]) -> Program | None:
+    """Return the reference as a program of steps, where its library records one."""
+    if arguments.framework.name != "torch":
+        return None
+    from ..traces.torch_graph import torch_program
+
+    wide = arguments.double()
+    return torch_program(wide.call(reference), wide.arrays, arguments.names, upstream)
 
 
 def _clues(arguments: Arguments, upstream: Sequence[Any]) -> Clues:

@@ -14,7 +14,14 @@ from .elementwise import POINTWISE, slope
 from .evidence import FITS, Evidence, Finding, Pattern, known
 from .inside import NORMS_INSIDE
 from .normalisation import NORMS, each_line
-from .ratios import approximated, by_argument, by_logarithm, by_upstream, log_parameters
+from .ratios import (
+    approximated,
+    by_argument,
+    by_logarithm,
+    by_upstream,
+    log_parameters,
+    same_number,
+)
 from .structure import PLACES, conjugate, swapped
 
 # Errors this small beside the gradient, without any common factor, are those of a short float.
@@ -151,6 +158,7 @@ PATTERNS: Sequence[Pattern] = (
     *ATTENTION,
     *PLACES,
     *POINTWISE,
+    same_number,
     approximated,
     each_line,
 )

@@ -155,6 +155,25 @@ def _approximations(name: str, x: Array) -> Iterator[Claim]:
                 )  # fmt: skip
 
 
+def same_number(t: Checked, evidence: Evidence) -> Finding | None:
+    """Every entry is off by one and the same number, as by a term that is forgotten."""
+    if not known(t).all() or not np.isfinite(t.analytic).all() or t.analytic.size < 4:
+        return None
+    gap = t.analytic - t.numeric
+    off = float(np.mean(gap))
+    room = FITS * float(np.max(np.abs(t.numeric))) + 2 * float(np.max(t.bar))
+    if abs(off) < 20 * room or float(np.max(np.abs(gap - off))) > room:
+        return None
+    if float(np.ptp(t.numeric)) <= 20 * room:
+        return None  # a factor would do as well
+    return (
+        "off by one number",
+        f"every entry of {t.name}'s gradient is off by the same number, {off:.6g}: a term that is "
+        f"the same for all, as of a constant, a mean or a smoothed target, is missing or wrong.",
+        f"d{t.name} = (what it is now) - {off:.6g}",
+    )
+
+
 def approximated(t: Checked, evidence: Evidence) -> Finding | None:
     """A small relative error that is a smooth function of the parameter: a fit, not rounding."""
     entries = _entries(t)

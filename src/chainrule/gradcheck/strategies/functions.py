@@ -19,6 +19,7 @@ from ..progress import Progress
 from ..pytree import Leaf, Names
 from ..report import Report
 from ..settings import CheckSettings
+from ..traces.tape import numpy_program
 from ..user_network.model import UserNetwork, data_rows
 from ..verdicts import TOLERANCE, UNCHECKED, WRONG, Checked
 from .directions import along_directions
@@ -98,7 +99,7 @@ def check_pair(
         data = data_of(subject, X)
         rows = None if data is None else data_rows(data)
         m = samples if network is None else len(network.x)
-        diagnose(report, network, m, rows, upstream)
+        diagnose(report, network, m, rows, upstream, lambda: numpy_program(subject))
     elif report.ok and method == "all":
         report.notes = (*report.notes, *filter(None, map(vanishing_term, report.tensors)))
     report.seconds = time.monotonic() - start
