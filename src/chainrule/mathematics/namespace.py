@@ -196,7 +196,7 @@ def _symbolic(name: str) -> Any:
     return np.frompyfunc(function, 1, 1)
 
 
-for _name in ("exp", "log", "sqrt", "tanh", "erfc"):
+for _name in ("exp", "log", "sqrt", "tanh", "erfc", "sin", "cos"):
     setattr(_Exact, _name, staticmethod(_symbolic(_name)))
 
 

@@ -17,6 +17,8 @@ from .activation import ActivationLayer
 from .affine import Affine
 from .dropout import Dropout
 from .layer import Layer, Parameter, Parameters
+from .periodic import Periodic
+from .piecewise_linear import PiecewiseLinear
 from .scale import Scale
 
 __all__ = [
@@ -28,6 +30,8 @@ __all__ = [
     "Numbered",
     "Parameter",
     "Parameters",
+    "Periodic",
+    "PiecewiseLinear",
     "Scale",
     "kinds_beyond_the_notes",
     "layer_config",
@@ -35,7 +39,14 @@ __all__ = [
     "numbered",
 ]
 
-_KINDS: tuple[type[Layer], ...] = (Affine, ActivationLayer, Dropout, Scale)
+_KINDS: tuple[type[Layer], ...] = (
+    Affine,
+    ActivationLayer,
+    Dropout,
+    Scale,
+    PiecewiseLinear,
+    Periodic,
+)
 LAYERS: Mapping[str, type[Layer]] = {cls.kind: cls for cls in _KINDS}
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 from ..activations import OnnxGraph
@@ -95,3 +96,26 @@ def text(config: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{name} of a layer must be text, not {value!r:.80}")
     return value
+
+
+def positive_number(config: Mapping[str, Any], name: str) -> float:
+    """Return a finite number above 0 of a layer's config; raises ValueError naming it."""
+    value = config[name]
+    if type(value) is not float or not 0 < value < inf:
+        raise ValueError(f"{name} of a layer must be a number above 0, not {value!r:.80}")
+    return value
+
+
+def block_diagonal(blocks: Sequence[Sequence[Sequence[float]]]) -> list[list[float]]:
+    """Return the rows of a matrix with blocks along its diagonal and 0 elsewhere.
+
+    >>> block_diagonal([[[1.0, 2.0]], [[3.0], [4.0]]])
+    [[1.0, 2.0, 0.0], [0.0, 0.0, 3.0], [0.0, 0.0, 4.0]]
+    """
+    width = sum(len(block[0]) for block in blocks)
+    rows, start = [], 0
+    for block in blocks:
+        stop = start + len(block[0])
+        rows += [[*[0.0] * start, *row, *[0.0] * (width - stop)] for row in block]
+        start = stop
+    return rows
