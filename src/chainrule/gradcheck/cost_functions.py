@@ -17,6 +17,7 @@ from ..typing import Array
 from .differences import EPS
 from .gradient_tree import gradients_of
 from .pytree import Leaf, Names, Path, leaves, rebuild
+from .user_functions import error_from
 
 COST_KEYS = ("loss", "J", "cost", "Loss", "Cost")
 # J may differ this much from call to call: sums in another order do, in float32. More is random.
@@ -72,8 +73,11 @@ class Subject:
     def output_at(self, arrays: Mapping[Path, Array]) -> Any:
         """Return what the cost returns for these arrays."""
         point = rebuild(self.template, arrays)
-        with np.errstate(all="ignore"):
-            return self._cost(point, *self._args, **self._kwargs)
+        try:
+            with np.errstate(all="ignore"):
+                return self._cost(point, *self._args, **self._kwargs)
+        except Exception as error:  # whatever somebody's function can raise
+            raise error_from("the cost", error) from error
 
     def at(self, values: Mapping[Path, Array]) -> tuple[float, Any]:
         """Return J and the cache (what the cost returned beside it) with some arrays replaced."""
@@ -136,20 +140,25 @@ class Subject:
         first, second = ([np.asarray(g, np.float64) for g in gs] for gs in (raw, again))
         scatter = [_scatter_of(a, b) for a, b in zip(first, second, strict=True)]
         for leaf, a, s in zip(self.leaves, first, scatter, strict=True):
-            if s > 1e-13 * float(np.max(np.abs(np.nan_to_num(a)), initial=0.0)):
+            size = float(np.max(np.abs(np.nan_to_num(a)), initial=0.0))
+            if s > 1e-13 * size:
+                why = "more than sums in another order explain: a race, or random numbers"
+                why = why if s > UNSTEADY * size else "sums in another order, or a race"
                 self.notes.append(
-                    f"the gradient of {leaf.name} differs by up to {s:.1e} from call to call (sums "
-                    "in another order, or a race)"
+                    f"the gradient of {leaf.name} differs by up to {s:.1e} from call to call: {why}"
                 )
         return first, raw, scatter
 
     def _gradient_call(self, gradients: Callable[..., Any]) -> Any:
-        with np.errstate(all="ignore"):
-            if isinstance(self.cache, Mapping):
-                return gradients(_copied(self.cache))
-            arrays = {leaf.path: leaf.value.copy() for leaf in self.leaves}
-            point = rebuild(self.template, arrays)
-            container = gradients(point, *self._args, **self._kwargs)
+        arrays = {leaf.path: leaf.value.copy() for leaf in self.leaves}
+        point = rebuild(self.template, arrays)
+        try:
+            with np.errstate(all="ignore"):
+                if isinstance(self.cache, Mapping):
+                    return gradients(_copied(self.cache))
+                container = gradients(point, *self._args, **self._kwargs)
+        except Exception as error:  # whatever somebody's function can raise
+            raise error_from("the gradient", error) from error
         self._unchanged(arrays, "the gradient")
         return container
 

@@ -12,6 +12,7 @@ from ..differences import EPS
 from ..patterns.entries import factor_words, ratio
 from ..report import Part, Report
 from ..report_record import Diagnosis
+from ..user_functions import error_from, surroundings_restored
 from ..verdicts import RIGHT, UNDECIDABLE, WRONG, Checked
 
 NAME = "⟨w, Jv⟩"
@@ -20,6 +21,7 @@ ROUNDING = 32.0
 COARSE = 1e-3
 
 
+@surroundings_restored
 def check_adjoint(
     jvp: Callable[[Array], Any],
     vjp: Callable[[Array], Any],
@@ -124,8 +126,7 @@ def _value(map_: Any, vector: Array, word: str) -> Array:
     try:
         value = np.asarray(map_(vector.copy()))
     except Exception as error:  # whatever somebody's function can raise
-        first = (str(error).strip().splitlines() or ["no message"])[0]
-        raise ValueError(f"{word} raised {type(error).__name__}: {first}") from error
+        raise error_from(word, error) from error
     if value.dtype.kind not in "biufc":
         raise TypeError(f"{word} must return an array of numbers")
     if not np.isfinite(value).all():

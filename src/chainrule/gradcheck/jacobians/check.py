@@ -12,11 +12,13 @@ from ...typing import Array
 from ..diagnosis import diagnose
 from ..report import Part, Report
 from ..report_record import Diagnosis
+from ..user_functions import error_from, require_same, surroundings_restored
 from ..verdicts import RIGHT, TOLERANCE, WRONG, Checked
 from .numeric import numeric_jacobian
 from .vector_function import VectorFunction
 
 
+@surroundings_restored
 def check_jacobian(
     f: Callable[..., Any],
     jac: Any,
@@ -104,16 +106,25 @@ def _rows(tensor: Checked) -> list[Diagnosis]:
 
 
 def _matrix(jac: Any, f: VectorFunction, args: Any, kwargs: Any) -> Array:
-    value = jac
-    if callable(jac):
-        passed = f.x.copy()
-        try:
-            value = jac(passed, *args, **dict(kwargs or {}))
-        except Exception as error:  # whatever somebody's function can raise
-            first = (str(error).strip().splitlines() or ["no message"])[0]
-            raise ValueError(f"jac raised {type(error).__name__}: {first}") from error
-        if not np.array_equal(passed, f.x):
-            raise ValueError("jac changes its argument: work on a copy of it")
+    if not callable(jac):
+        return _dense(jac, f)
+    first, again = (_dense(_called(jac, f, args, kwargs), f) for _ in range(2))
+    require_same("jac", first, again)
+    return first
+
+
+def _called(jac: Any, f: VectorFunction, args: Any, kwargs: Any) -> Any:
+    passed = f.x.copy()
+    try:
+        value = jac(passed, *args, **dict(kwargs or {}))
+    except Exception as error:  # whatever somebody's function can raise
+        raise error_from("jac", error) from error
+    if not np.array_equal(passed, f.x):
+        raise ValueError("jac changes its argument: work on a copy of it")
+    return value
+
+
+def _dense(value: Any, f: VectorFunction) -> Array:
     if value is None:
         raise TypeError("jac returned nothing: it must return the derivatives")
     value = value.toarray() if hasattr(value, "toarray") else value
@@ -138,6 +149,7 @@ def _squeezed(shape: Iterable[int]) -> tuple[int, ...]:
     return tuple(n for n in shape if n != 1)
 
 
+@surroundings_restored
 def check_hessian(
     cost: Callable[..., Any] | None,
     grad: Callable[..., Any],

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...typing import Array
 from ..differences import EPS, SAFETY, noise_of
+from ..user_functions import error_from, require_same
 
 # Spacings, beside the size of x, at which values are so close that they differ by noise alone.
 SPACINGS = (1e-10, 1e-8, 1e-6, 1e-4)
@@ -40,12 +41,7 @@ class VectorFunction:
         self.f0 = self(self.x)
         if not np.isfinite(self.f0).all():
             raise ValueError(f"{name}(x) is not finite: a derivative needs a point where it is")
-        again = self(self.x)
-        if not np.allclose(again, self.f0, rtol=1e-6, atol=1e-12 * float(np.max(np.abs(again)))):
-            raise ValueError(
-                f"{name} is not deterministic: it gave other values the second time; fix the seed "
-                "of the random numbers inside it"
-            )
+        require_same(name, self.f0, self(self.x))
 
     def __call__(self, x: Array) -> Array:
         """Return f at x as a flat vector."""
@@ -55,8 +51,7 @@ class VectorFunction:
             with np.errstate(all="ignore"):
                 value = self.f(passed, *self.args, **self.kwargs)
         except Exception as error:  # whatever somebody's function can raise
-            first = (str(error).strip().splitlines() or ["no message"])[0]
-            raise ValueError(f"{self.name} raised {type(error).__name__}: {first}") from error
+            raise error_from(self.name, error) from error
         if not np.array_equal(passed, x, equal_nan=True):
             raise ValueError(f"{self.name} changes its argument: work on a copy of it")
         return self._flat(value)

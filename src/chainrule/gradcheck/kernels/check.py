@@ -12,6 +12,7 @@ from ..diagnosis import AMOUNTS, LOOKS, diagnose
 from ..progress import Progress
 from ..report import Diagnosis, Part, Report
 from ..traces.steps import Program
+from ..user_functions import surroundings_restored
 from ..verdicts import RIGHT, UNDECIDABLE, WORDS, WRONG, Checked
 from .arguments import Arguments, arguments_of
 from .calls import LARGE, Calls, call_parts
@@ -22,6 +23,7 @@ from .reference import Comparison, against_reference
 from .scatter import Scatter, scatter_of
 
 
+@surroundings_restored
 def check_kernel(
     fn: Callable[..., Any],
     inputs: Any,

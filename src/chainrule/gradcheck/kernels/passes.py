@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...typing import Array
+from ..user_functions import error_from
 from .arguments import Arguments
 from .frameworks import Linear
 
@@ -54,9 +55,8 @@ def linearise(arguments: Arguments, function: Callable[..., Any], watch: bool = 
 
 def failed(function: Any, what: str, error: Exception) -> ValueError:
     """Build the error for a function that raised one, in one sentence."""
-    first = str(error).strip().splitlines()[0] if str(error).strip() else "no message"
     name = getattr(function, "__name__", type(function).__name__)
-    return ValueError(f"the {what} of {name} raised {type(error).__name__}: {first}")
+    return error_from(f"the {what} of {name}", error)
 
 
 def run(

@@ -11,6 +11,7 @@ import numpy as np
 from ...typing import Array
 from ..report import Part, Report
 from ..report_record import Diagnosis
+from ..user_functions import error_from, require_same, surroundings_restored
 from ..verdicts import RIGHT, TOLERANCE, UNDECIDABLE, WRONG, Checked
 from .comparison import grad_of, hess_of, notes_of, slope_of
 from .conventions import Convention, Objective, convention_of, objective_of, unordered
@@ -19,6 +20,7 @@ from .reading import read_grad, read_hess
 from .slopes import separable
 
 
+@surroundings_restored
 def check_objective(
     fobj: Any,
     y: Any,
@@ -59,7 +61,10 @@ def check_objective(
         )
 
     grad, hess = (np.asarray(a, np.float64) for a in both(scores))
-    resolution = _resolution(both(scores)[0])
+    again = both(scores)
+    for first, second in zip((grad, hess), again, strict=True):
+        require_same("the objective", first, second)
+    resolution = _resolution(again[0])
     relative = max(tolerance, 100 * resolution)
     slope, asymmetry = slope_of(lambda s: both(s)[0], scores, resolution)
     tensors = [hess_of(hess, slope, relative, bound)]
@@ -112,16 +117,11 @@ def _quiet(call: Objective) -> Objective:
         except (TypeError, ValueError) as error:
             if str(error).startswith(("the objective", "grad ", "hess ", "calc_")):
                 raise
-            raise _failed(error) from error
+            raise error_from("the objective", error) from error
         except Exception as error:  # whatever somebody's function can raise
-            raise _failed(error) from error
+            raise error_from("the objective", error) from error
 
     return run
-
-
-def _failed(error: Exception) -> ValueError:
-    first = (str(error).strip().splitlines() or ["no message"])[0]
-    return ValueError(f"the objective raised {type(error).__name__}: {first}")
 
 
 def _order(

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...typing import Array
 from ..report import Part
+from ..user_functions import error_from
 from ..verdicts import RIGHT, UNCHECKED, UNDECIDABLE, WRONG, Checked, decide
 from .slopes import slopes
 
@@ -85,8 +86,7 @@ def grad_of(
         try:
             losses = np.asarray(loss(y, s.reshape(scores_shape)), np.float64)
         except Exception as error:  # whatever somebody's function can raise
-            first = (str(error).strip().splitlines() or ["no message"])[0]
-            raise ValueError(f"the loss raised {type(error).__name__}: {first}") from error
+            raise error_from("the loss", error) from error
         if losses.size not in (1, len(raw)):
             raise ValueError(f"the loss must be one number or one a row, not {losses.shape}")
         return losses.reshape(-1)

@@ -20,6 +20,7 @@ from ..pytree import Leaf, Names
 from ..report import Report
 from ..settings import CheckSettings
 from ..traces.tape import numpy_program
+from ..user_functions import surroundings_restored
 from ..user_network.model import UserNetwork, data_rows
 from ..verdicts import TOLERANCE, UNCHECKED, WRONG, Checked
 from .directions import along_directions
@@ -38,6 +39,7 @@ STEP, LONGEST_STEP = 2.0**-13, 2.0**-6
 MAX_TOLERANCE = 1e-2
 
 
+@surroundings_restored
 def check_pair(
     cost: Callable[..., Any],
     gradients: Any,
