@@ -61,10 +61,7 @@ def check_objective(
         )
 
     grad, hess = (np.asarray(a, np.float64) for a in both(scores))
-    again = both(scores)
-    for first, second in zip((grad, hess), again, strict=True):
-        require_same("the objective", first, second)
-    resolution = _resolution(again[0])
+    resolution = _resolution((grad, hess), both(scores))
     relative = max(tolerance, 100 * resolution)
     slope, asymmetry = slope_of(lambda s: both(s)[0], scores, resolution)
     tensors = [hess_of(hess, slope, relative, bound)]
@@ -159,8 +156,11 @@ def _order(
     return style.order, [Part("each row depends on its own scores", UNDECIDABLE, sentence)]
 
 
-def _resolution(grad: Array) -> float:
-    dtype = grad.dtype
+def _resolution(first: tuple[Array, Array], again: tuple[Array, Array]) -> float:
+    """Return the rounding of grad's floats; two calls must give the same."""
+    for one, other in zip(first, again, strict=True):
+        require_same("the objective", one, other)
+    dtype = again[0].dtype
     short = dtype.kind == "f" and dtype.itemsize < 8
     return float(np.finfo(dtype).eps) if short else float(np.finfo(np.float64).eps)
 
