@@ -290,3 +290,54 @@ def test_ordered_words_are_numbers_in_training_and_later(tmp_path: Path) -> None
         again.read(tmp_path / "new.csv")
     with pytest.raises(ValueError, match="--order 'size' must be a column and its words"):
         fit_table(tmp_path / "t.csv", "y", Choices(order=("size",)))
+
+
+def test_standard_errors_of_copies_are_those_of_the_rows_copied() -> None:
+    rng = np.random.default_rng(9)
+    y = (rng.random(200) < 0.4).astype(np.int64)
+    p = 1 / (1 + np.exp(-(rng.normal(size=200) + 2 * y - 1)))[:, None]
+    said, four = (p[:, 0] > 0.5).astype(np.int64), np.repeat(np.arange(200), 4)
+    scores = class_scores("binary", y, said, p)
+    once = standard_errors("binary", scores, y, said, p)
+    copied = standard_errors("binary", scores, y[four], said[four], p[four], four)
+    assert copied == pytest.approx(once, rel=1e-12)
+    x = rng.normal(size=200)
+    scores = number_scores(x, x / 2)
+    once = standard_errors("regression", scores, x, x / 2, p)
+    copied = standard_errors("regression", scores, x[four], x[four] / 2, p[four], four)
+    assert copied == pytest.approx(once, rel=1e-12)
+
+
+def test_standard_errors_of_perfect_scores_are_not_zero() -> None:
+    y = np.arange(20) % 2
+    p = np.where(y == 1, 0.9, 0.1)[:, None]
+    errors = standard_errors("binary", class_scores("binary", y, y, p), y, y, p)
+    # One miss in 22 rows would be a share of 1/22, whose error is sqrt(21) / 22 / sqrt(20).
+    assert errors["accuracy"] == pytest.approx(np.sqrt(21 / 20) / 22)
+    assert 0.01 < errors["roc_auc"] < 0.1
+    assert errors["balanced_accuracy"] > errors["accuracy"]
+
+
+KINDS_OF_WHOLE_NUMBERS = {
+    "shops": (True, (1, 13), lambda x, e: e[x]),
+    "many shops": (True, (1, 61), lambda x, e: e[x]),
+    "zip-like codes": (True, (80, 99), lambda x, e: e[x]),
+    "months": (False, (1, 13), lambda x, e: 20 * np.cos(np.pi * (x - 7) / 6)),
+    "rooms": (False, (1, 9), lambda x, e: 30.0 * x),
+    "rooms that matter less and less": (False, (1, 9), lambda x, e: 100 * (1 - np.exp(-x / 2))),
+    "ages": (False, (18, 90), lambda x, e: -((x - 45.0) ** 2) / 20),
+    "years": (False, (2000, 2024), lambda x, e: 2.0 * (x - 2000)),
+    "noise": (False, (1, 30), lambda x, e: 0 * e[x]),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_WHOLE_NUMBERS)
+@pytest.mark.parametrize("m", [250, 2000])
+def test_whole_numbers_are_codes_or_quantities_by_what_they_explain(kind: str, m: int) -> None:
+    code, ends, effect = KINDS_OF_WHOLE_NUMBERS[kind]
+    rng = np.random.default_rng(11)
+    x = rng.integers(*ends, m)
+    y = effect(x, 20 * rng.normal(size=3000)) + rng.normal(size=m) * 3
+    samples, said = prepared(table(x=x, z=rng.normal(size=m), y=y))
+    assert (samples.features["x"].kind == "text") == code
+    assert any("'x' is read as words: alone it explains" in line for line in said) == code

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from chainrule.tables.column_summary import summarise
 from chainrule.tables.columns import Column
+from chainrule.tables.recipe import network_of
+from chainrule.tables.settings import Choices
 from chainrule.tables.target import TargetEncoder, read_target
 
 
@@ -215,3 +217,17 @@ def test_moments_are_those_of_exact_arithmetic(values: list[float]) -> None:
     assert abs(Fraction(found_scale) ** 2 - square) <= Fraction(1e-14) * Fraction(top) ** 2 + (
         Fraction(5e-324) ** 2
     )
+
+
+def test_counts_are_told_to_look_like_counts() -> None:
+    goals = np.random.default_rng(0).poisson(1.5, 600).clip(0, 9).astype(float)
+    words = "look like counts, and --task regression takes them for numbers"
+    assert words in read_target(Column("goals", "integer", goals)).sentence
+    grades = np.arange(600) % 5 + 1.0
+    assert "counts" not in read_target(Column("grade", "integer", grades)).sentence
+
+
+def test_loss_that_does_not_suit_the_task_is_refused_in_its_own_words() -> None:
+    target = TargetEncoder("y", "regression")
+    with pytest.raises(ValueError, match="--loss poisson does not suit regression: leave it out"):
+        network_of(3, target, Choices(loss="poisson"))

@@ -131,7 +131,9 @@ def fit_columns(
     )
     draw_to_mean(network, validation, meaning, say)
     test = split.test
-    tested = score_rows(meaning, labels, network.predict(X[test]), test, split.train)
+    tested = score_rows(
+        meaning, labels, network.predict(X[test]), test, split.train, samples.groups
+    )
     record = record_of(source, split.counts, choices, history, tested.scores) | {
         "baseline": tested.baseline,
         "styles": dict(styles or {}),

@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from ..files.json_values import finite
+from ..mathematics.costs import resolve_cost
 from ..network import Network
 from ..training.history import History
 from .encoder import Encoder
@@ -70,7 +71,16 @@ def silent(sentence: str) -> None:
 
 
 def network_of(n_in: int, target: TargetEncoder, choices: Choices) -> Network:
-    """Return the untrained network for ``n_in`` inputs and a target."""
+    """Return the untrained network for ``n_in`` inputs and a target.
+
+    Raises ValueError for a loss that does not suit the task.
+    """
+    outputs = resolve_cost(choices.loss).outputs if choices.loss else ()
+    if outputs and OUTPUTS[target.task] not in outputs:
+        raise ValueError(
+            f"--loss {choices.loss} does not suit {target.task}: leave it out"
+            + (", or use squared_error or absolute_error" * (target.task == "regression"))
+        )
     return Network(
         [n_in, *choices.hidden, target.n_out],
         hidden=choices.activation,

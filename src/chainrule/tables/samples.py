@@ -62,6 +62,7 @@ class Samples:
     split: Split
     left_out: tuple[str, ...]
     weights: Array | None = None
+    groups: Hashes | None = None
 
 
 def prepare(
@@ -86,7 +87,9 @@ def prepare(
     features = judge_codes(
         known.features, known.labels, meaning, split.train, choices.number, choices.seed, say
     )
-    return Samples(features, known.labels, known.column, split, known.left_out, known.weights)
+    return Samples(
+        features, known.labels, known.column, split, known.left_out, known.weights, groups
+    )
 
 
 def label_rows(

@@ -7,6 +7,7 @@ in sorted order (numbers by size, words by their letters) and are named as a CSV
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -133,12 +134,20 @@ def _judge(summary: Summary) -> tuple[Task, str]:
     if not summary.whole:
         return "regression", f"it has {number} different values in {m} rows, not all whole numbers"
     if count <= MOST_NUMBERED_CLASSES and m >= ROWS_PER_NUMBERED_CLASS * count:
+        counts = " they look like counts, and" if _are_counts(summary) else ""
         return "multiclass", (
-            f"it has only {number} different whole numbers in {m} rows; --task regression takes "
-            "them for numbers"
+            f"it has only {number} different whole numbers in {m} rows;{counts} --task regression "
+            "takes them for numbers"
         )
     few = "; --task multiclass takes them for classes" if count <= 2 * MOST_NUMBERED_CLASSES else ""
     return "regression", f"it has {number} different whole numbers in {m} rows{few}"
+
+
+def _are_counts(summary: Summary) -> bool:
+    """Say whether classes look like counts: from 0 or 1 up, the greatest by far the rarest."""
+    values: Mapping[float, float] = summary.values or {}
+    few = max(values.values()) / 10
+    return summary.low in (0, 1) and len(values) > 4 and values[summary.high] < few
 
 
 def _check_classes(summary: Summary, task: str) -> None:

@@ -23,17 +23,25 @@ class Tested:
 
 
 def score_rows(
-    meaning: TargetEncoder, labels: Target, outputs: Array, rows: Rows, known: Rows
+    meaning: TargetEncoder,
+    labels: Target,
+    outputs: Array,
+    rows: Rows,
+    known: Rows,
+    groups: Array | None = None,
 ) -> Tested:
     """Score outputs (n, n_L) for some rows of a table, beside the guess that knows others.
 
-    ``known``: the rows by which the constant guess is made. No row, no scores.
+    ``known``: the rows by which the constant guess is made. ``groups`` of all rows: those of one
+    err together. No row, no scores.
     """
     if not len(rows):
         return Tested()
     true = labels.values[rows]
     scores = score(meaning, true, outputs)
-    errors = standard_errors(meaning.task, scores, true, meaning.decode(outputs), outputs)
+    predicted = meaning.decode(outputs)
+    together = None if groups is None else groups[rows]
+    errors = standard_errors(meaning.task, scores, true, predicted, outputs, together)
     guess = constant_guess(meaning, labels.values[known], len(rows))
     return Tested(scores, score(meaning, true, guess), errors)
 

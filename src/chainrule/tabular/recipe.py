@@ -152,13 +152,19 @@ def _meaning(target: Target, weights: Array | None) -> TargetEncoder:
 
 
 def _warn_of_folds(target: Target, folds: Integers, say: Say) -> None:
-    """Say which class is in one fold only: whoever is tested on it has not learnt it."""
-    for place, name in enumerate(target.classes):
-        if len(set(folds[target.values == place].tolist())) == 1:
-            say(
-                f"warning: all rows of class {name!r} are in one fold, so out of fold it is never "
-                "predicted"
-            )
+    """Say which classes are in one fold only: what is tested on them has not learnt them."""
+    alone = [
+        repr(name)
+        for place, name in enumerate(target.classes)
+        if len(set(folds[target.values == place].tolist())) == 1
+    ]
+    if alone:
+        classes = "class" if len(alone) == 1 else "each of the classes"
+        listed = ", ".join(alone[:5]) + (", ..." if len(alone) > 5 else "")
+        say(
+            f"warning: all rows of {classes} {listed} are in one fold, so out of fold it is never "
+            "predicted"
+        )
 
 
 def targets_of(target: Target, meaning: TargetEncoder, weights: Array | None) -> Targets:

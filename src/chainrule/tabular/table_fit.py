@@ -13,7 +13,7 @@ from ..files.json_values import finite
 from ..tables.encoder import Encoder
 from ..tables.features import quoted
 from ..tables.recipe import Say, silent
-from ..tables.row_groups import hashes_of
+from ..tables.row_groups import copies_of, hashes_of
 from ..tables.samples import LabelledRows, label_rows
 from ..tables.settings import Choices, as_json, check
 from ..tables.splits import moments_of
@@ -136,7 +136,11 @@ def _tested(model: EnsembleModel, rows: Labelled) -> tuple[Rows, Tested]:
     last = kept.folds == kept.folds.max() if rows.time is not None else kept.folds >= 0
     scored, rest = np.flatnonzero(last), np.flatnonzero(~last)
     known = rest if len(rest) else scored
-    return scored, score_rows(model.target, rows.target, kept.outputs[scored], scored, known)
+    groups = rows.groups
+    if groups is None:
+        groups = copies_of(rows.features.values(), rows.features.m)
+    outputs = kept.outputs[scored]
+    return scored, score_rows(model.target, rows.target, outputs, scored, known, groups)
 
 
 def _trained_on(encoder: Encoder, known: LabelledRows) -> list[int]:
