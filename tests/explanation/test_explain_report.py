@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -406,3 +407,38 @@ def test_tenths_of_few_rows_are_one_point_of_the_calibration(
     assert sums.sum() == sum(counts)
     assert found == sorted(found)
     assert found == groups
+
+
+@pytest.mark.slow
+def test_report_of_a_large_table_fits_in_memory(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    lines = [
+        ",".join([*map(str, row), word, answer])
+        for row, word, answer in zip(
+            rng.normal(size=(24_000, 20)).round(3).tolist(),
+            rng.choice(list("abcdefgh"), 24_000).tolist(),
+            rng.choice(["yes", "no"], 24_000).tolist(),
+            strict=True,
+        )
+    ]
+    header = ",".join([*(f"x{i}" for i in range(20)), "c", "y"])
+    files = {"small.csv": (1, 0.3e9), "large.csv": (11, 1e9)}
+    for name, (copies, _) in files.items():
+        (tmp_path / name).write_text("\n".join([header, *lines * copies]) + "\n")
+    program = (
+        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True); "
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)"
+    )
+    model = str(tmp_path / "m.safetensors")
+    chainrule = [sys.executable, "-m", "chainrule"]
+    train = [*chainrule, "train", str(tmp_path / "small.csv"), "-t", "y", "-o", model]
+    subprocess.run([*train, "--epochs", "1", "-q"], check=True)
+    for name, (_, most) in files.items():
+        report = [*chainrule, "report", model, str(tmp_path / name), "-o", f"{tmp_path}/r.html"]
+        run = subprocess.run(
+            [sys.executable, "-c", program, *report, "--force"],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        assert int(run.stdout.split()[-1]) < most, name

@@ -55,7 +55,8 @@ def findings(net: Model, X: npt.ArrayLike, y: npt.ArrayLike) -> list[Finding]:
     row_of(0, len(x))
     with np.errstate(all="ignore"):
         trace = wide.forward(x)
-        grads = wide.backward(trace, y, per_sample=True)
+        # That of one sample's own J; J is the mean over them. Gradients of theta are summed.
+        dz_own = [len(x) * np.asarray(dz) for dz in wide.backward(trace, y).dz[1:]]
     troubles: list[Finding] = []
     if not np.isfinite(net.theta).all():
         text = (
@@ -64,14 +65,13 @@ def findings(net: Model, X: npt.ArrayLike, y: npt.ArrayLike) -> list[Finding]:
         )
         troubles.append(Finding("broken", (), (), text))
     elif not all(
-        np.isfinite(np.asarray(v, np.float64)).all()
-        for v in (wide.J(x, y), *trace.z[1:], *grads.dz[1:])
+        np.isfinite(np.asarray(v, np.float64)).all() for v in (wide.J(x, y), *trace.z[1:], *dz_own)
     ):
         troubles.append(Finding("broken", (), (), _OVERFLOW))
     with np.errstate(all="ignore"):
         for l in range(1, len(net.sizes) - 1):
             troubles += _units(net, l, np.asarray(trace.z[l]), np.asarray(trace.a[l]))
-        sizes = [float(np.sqrt((np.asarray(dz) ** 2).mean())) for dz in grads.dz[1:]]
+        sizes = [float(np.sqrt((dz**2).mean())) for dz in dz_own]
     return troubles + _flow(sizes)
 
 

@@ -27,6 +27,7 @@ from .scoring import (
     rows_held_out,
     score_lines,
     scored,
+    thinned,
     which_rows,
     worst_rows,
 )
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from ..tables.model import TableModel
 
 _CHECKED_ROWS, _CHECK_SECONDS = 32, 5.0
+# Units and gradients are surveyed on so many rows: their passes are held in memory.
+_SURVEYED_ROWS = 10_000
 _SHOWN_COLUMNS, _MOST_CLASSES = 20, 30
 
 
@@ -92,6 +95,7 @@ def report(
     importance = importances(model, scored_rows, true) if scored_rows.m > 1 else ()
     X, y = model.encoder.transform(scored_rows, np.float64), model.target.encode(true, np.float64)
     check = gradient_check(model, X, y)
+    some = thinned(len(X), _SURVEYED_ROWS)
     from .. import __version__
 
     title = f"Report on a model of {model.target.name}"
@@ -110,7 +114,7 @@ def report(
         importance=_importance(importance[:_SHOWN_COLUMNS]),
         columns=len(importance),
         worst=worst_rows(model, X, true, held),
-        findings=[str(finding) for finding in findings(model.network, X, y)],
+        findings=[str(finding) for finding in findings(model.network, X[some], y[some])],
         check=clean(check),
         checked=_checked(scored_rows.m),
         version=__version__,

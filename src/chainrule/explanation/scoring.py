@@ -10,7 +10,7 @@ import numpy as np
 
 from ..mathematics.costs import cost_of
 from ..mathematics.random import key
-from ..typing import Array
+from ..typing import Array, Rows
 
 if TYPE_CHECKING:
     from ..tables.columns import Columns
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # Columns are shuffled so many times each; large tables are thinned to so many rows first.
 REPEATS = 5
 MOST_ROWS = 2000
+# Passes over all rows hold so many at once.
+ROWS_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +133,15 @@ def worst_rows(
 ) -> list[WorstRow]:
     """Return the rows of the largest cost; ``held`` are the places in the table of those scored."""
     net, target = model.network.copy("float64"), model.target
-    trace = net.forward(X)
     Y = net.targets(target.encode(true, np.float64), len(X))
-    with np.errstate(all="ignore"):
-        J = cost_of(trace.z[-1], trace.a[-1], Y, net.activations[-1], net.cost)
+    J = np.empty(len(X))
+    for at in range(0, len(X), ROWS_AT_ONCE):
+        rows = slice(at, at + ROWS_AT_ONCE)
+        with np.errstate(all="ignore"):
+            trace = net.forward(X[rows])
+            J[rows] = cost_of(trace.z[-1], trace.a[-1], Y[rows], net.activations[-1], net.cost)
     order = np.argsort(-np.nan_to_num(J, nan=np.inf), kind="stable")[:most]
-    predicted = target.decode(trace.a[-1][order])
+    predicted = target.decode(net.forward(X[order]).a[-1])
 
     def written(value: Any) -> str:
         return f"{value:.6g}" if target.task == "regression" else target.classes[int(value)]
@@ -148,13 +153,18 @@ def worst_rows(
     ]
 
 
+def thinned(m: int, most: int) -> Rows:
+    """Return at most so many of m rows, evenly spread."""
+    return np.linspace(0, m - 1, min(m, most)).round().astype(np.int64)
+
+
 def importances(model: TableModel, rows: Columns, true: Array) -> tuple[Importance, ...]:
     """Shuffle each column in turn and see the cost rise; the most important column first.
 
     Source: Breiman, "Random forests", Machine Learning 45, 2001, section 10.
     """
     net = model.network
-    sampled = np.linspace(0, rows.m - 1, min(rows.m, MOST_ROWS)).round().astype(np.int64)
+    sampled = thinned(rows.m, MOST_ROWS)
     X = model.encoder.transform(rows, net.dtype)[sampled]
     y = model.target.encode(true[sampled], net.dtype)
     before = _cost(net, X, y)

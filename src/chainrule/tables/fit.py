@@ -130,10 +130,8 @@ def fit_columns(
         choices,
     )
     draw_to_mean(network, validation, meaning, say)
-    test = split.test
-    tested = score_rows(
-        meaning, labels, network.predict(X[test]), test, split.train, samples.groups
-    )
+    outputs = network.predict(X[split.test])
+    tested = score_rows(meaning, labels, outputs, split.test, split.train, samples.groups)
     record = record_of(source, split.counts, choices, history, tested.scores) | {
         "baseline": tested.baseline,
         "styles": dict(styles or {}),
