@@ -230,6 +230,7 @@ nb::dict tables() {
     all["activations"] = settings_by_name(ACTIVATIONS);
     all["costs"] = settings_by_name(COSTS);
     all["optimizers"] = settings_by_name(OPTIMIZERS);
+    all["ops"] = settings_by_name(OPS);
     return all;
 }
 

@@ -174,27 +174,36 @@ inline std::size_t times(std::size_t a, std::size_t b) {
     return product;
 }
 
-// Of (n_in, n_out, f, settings of f, rate) each; how many parameters they have.
+// Of (op, n_in, n_out, f, settings of f, rate, place of dropout) each; how many parameters they
+// have.
 inline std::vector<Layer> layers_of(nb::list items, std::size_t* parameters) {
     std::vector<Layer> layers;
     std::size_t at = 0;
     for (nb::handle item : items) {
-        const nb::tuple t = checked_tuple(item, 5, "a layer");
+        const nb::tuple t = checked_tuple(item, 7, "a layer");
         Layer layer = {};
-        layer.n_in = nb::cast<idx>(t[0]);
-        layer.n_out = nb::cast<idx>(t[1]);
+        double none;
+        layer.op = (Op)checked_entry(t[0], nb::tuple(), OPS, "op", &none);
+        layer.n_in = nb::cast<idx>(t[1]);
+        layer.n_out = nb::cast<idx>(t[2]);
         if (layer.n_in < 1 || layer.n_out < 1) refuse("a layer's sizes must be at least 1");
         if (!layers.empty() && layer.n_in != layers.back().n_out)
             refuse("a layer's inputs must be the outputs of the layer before");
-        layer.f = checked_entry(t[2], t[3], ACTIVATIONS, "activation", &layer.setting);
-        layer.rate = checked_rate(nb::cast<double>(t[4]));
+        layer.f = checked_entry(t[3], t[4], ACTIVATIONS, "activation", &layer.setting);
+        if (layer.op != Op::affine &&
+            (layer.n_in != layer.n_out || (Activation)layer.f != Activation::identity))
+            refuse("an op of columns keeps their number and has no activation");
+        layer.rate = checked_rate(nb::cast<double>(t[5]));
+        layer.place = nb::cast<idx>(t[6]);
         layer.w = (idx)at;
-        at += times((std::size_t)layer.n_in, (std::size_t)layer.n_out);
+        times((std::size_t)layer.n_in, (std::size_t)layer.n_out);  // refuses what overflows
+        at += (std::size_t)size_of_W(layer);
         layer.b = (idx)at;
-        at = times(at + (std::size_t)layer.n_out, 1);
+        at = times(at + (std::size_t)column_numbers(layer), 1);
         layers.push_back(layer);
     }
-    if (layers.empty()) refuse("a network needs at least one layer");
+    if (layers.empty() || layers.back().op != Op::affine)
+        refuse("a network needs at least one layer, and an affine one at the end");
     *parameters = at;
     return layers;
 }

@@ -101,7 +101,8 @@ class Predictor {
 
     std::string repr() const {
         std::string sizes = std::to_string(n_0_);
-        for (const Layer& layer : outputs_->layers()) sizes += "-" + std::to_string(layer.n_out);
+        for (const Layer& layer : outputs_->layers())
+            if (layer.op == Op::affine) sizes += "-" + std::to_string(layer.n_out);
         return "<Predictor " + sizes + (single_ ? ", float32" : ", float64") + ", native engine>";
     }
 

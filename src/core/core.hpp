@@ -11,14 +11,25 @@
 
 namespace chainrule {
 
-// One Dense layer: W^T (n_in, n_out) row-major at theta[w], b (n_out) at theta[b].
+// One op, with what is fused with it. The numbers of each column, b (n_out) of an affine layer, s
+// of a scale, lie at theta[b]; W^T (n_in, n_out), row-major, at theta[w], of an affine layer alone.
 struct Layer {
+    Op op;
     idx n_in, n_out;
     idx w, b;
-    int f;           // its activation, an Activation
+    int f;           // its activation, an Activation: identity of all but affine layers
     double setting;  // the activation's setting, if it has one
-    double rate;     // dropout of its activations
+    double rate;     // dropout of what it gives
+    idx place;       // of the dropout's masks
 };
+
+// Rows of W^T, none where there is no W; numbers of W; numbers of all columns. Static, as in
+// splitmix.hpp.
+static inline idx rows_of_W(const Layer& layer) { return layer.op == Op::affine ? layer.n_in : 0; }
+static inline idx size_of_W(const Layer& layer) { return rows_of_W(layer) * layer.n_out; }
+static inline idx column_numbers(const Layer& layer) {
+    return OPS[(int)layer.op].slots * layer.n_out;
+}
 
 // What is to be trained: everything but the parameters.
 struct Problem {

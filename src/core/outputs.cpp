@@ -36,7 +36,7 @@ Outputs::Outputs(std::vector<Layer> layers, const Kernels* kernels, std::size_t 
     : layers_(std::move(layers)), kernels_(kernels), real_size_(real_size) {
     std::size_t widest = 1;
     for (const Layer& layer : layers_) {
-        operations_ += 2.0 * (double)layer.n_in * (double)layer.n_out;
+        operations_ += 2.0 * (double)size_of_W(layer);
         widest = std::max(widest, (std::size_t)std::max(layer.n_in, layer.n_out));
     }
     const std::size_t rows = BLOCK_BYTES / (2 * widest * real_size);

@@ -22,20 +22,24 @@ using idx = std::ptrdiff_t;
 //   rows       tiles; threads share rows
 //   panels     tiles; threads share panels of columns: their part of W^T is in their own cache
 //   few_units  dot products with rows of W: a last layer of one to four units
+//   columns    each column by its own numbers: see kernels/elementwise.hpp
 //   registers  see kernels/single_sample.hpp, as in the lists below
-#define CHAINRULE_FORWARDS(X) X(rows) X(panels) X(few_units) X(registers)
+#define CHAINRULE_FORWARDS(X) X(rows) X(panels) X(few_units) X(columns) X(registers)
 
 // How da^{l-1} and dz^{l-1} are computed: by a product with W, which is made from W^T after every
-// step; or from W^T as it lies (wide). Threads share rows, or units of the layer below.
+// step; from W^T as it lies (wide); or column by column. Threads share rows, or units of the layer
+// below.
 #define CHAINRULE_BACKWARDS(X) \
-    X(none) X(product) X(product_by_units) X(wide) X(wide_by_units) X(registers)
+    X(none) X(product) X(product_by_units) X(wide) X(wide_by_units) X(columns) X(registers)
 
-// How dW^T is computed.
+// How dW^T is computed, or the gradient of each column's numbers.
 //   across            tiles with the outputs along the lanes
 //   across_with_bias  the same, and the first of them sums db
 //   along             tiles with the inputs along the lanes: few outputs leave most empty
 //   panels            tiles of a wide layer, panel by panel
-#define CHAINRULE_GRADIENTS(X) X(none) X(across) X(across_with_bias) X(along) X(panels) X(registers)
+//   columns           sums over the rows of a column
+#define CHAINRULE_GRADIENTS(X) \
+    X(none) X(across) X(across_with_bias) X(along) X(panels) X(columns) X(registers)
 
 // When the optimizer takes its step.
 //   whole     once the whole gradient is there: clipping, or a gradient in several slices

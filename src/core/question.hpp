@@ -49,8 +49,8 @@ class Question : public Stop {
     std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now() + EVERY;
 };
 
-// Takes a run's steps; returns how many were taken or tried, fewer where `question` ended it. Raises
-// what a handler of signals raised.
+// Takes a run's steps; returns how many were taken or tried, fewer where `question` ended it.
+// Raises what a handler of signals raised.
 inline idx run_asking(Session& session, Run run, int threads, nb::object question) {
     const double rows = (double)std::min(run.batch, run.k);
     Question asked(question, 6.0 * (double)session.problem().parameters * rows);

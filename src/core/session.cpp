@@ -26,7 +26,7 @@ const Kernels& Session::kernels_for(const Run& run) const {
 // operations some tens of them. Moving W takes about as long as the operations of some samples do.
 int Session::sensible_threads(const Run& run) const {
     double weights = 0;
-    for (const Layer& layer : layers_) weights += (double)layer.n_in * (double)layer.n_out;
+    for (const Layer& layer : layers_) weights += (double)size_of_W(layer);
     constexpr double WORTH_A_THREAD = 1.5e6, MOVING_W = 4;
     const double samples = (double)std::min(run.batch, run.k) + MOVING_W;
     const double threads =

@@ -40,6 +40,13 @@
     X(adam, "beta1 beta2 epsilon", 2) \
     X(adamw, "beta1 beta2 epsilon weight_decay", 2)
 
+// Kinds of layers. An affine layer has W as well, and is the only one that changes the width; a
+// further kind is one line, and its formula in a file of kernels/.
+//                                name              numbers of each column
+#define CHAINRULE_OPS(X) \
+    X(affine, "", 1)     \
+    X(scale, "", 1)
+
 // Pairs of which dz = a - y, as mathematics/costs.py lists them: (output activation, cost).
 #define CHAINRULE_CANONICAL_PAIRS(X) \
     X(sigmoid, logistic)             \
@@ -53,12 +60,13 @@ namespace chainrule {
 enum class Activation : int { CHAINRULE_ACTIVATIONS(CHAINRULE_NAME) };
 enum class Cost : int { CHAINRULE_COSTS(CHAINRULE_NAME) };
 enum class Optimizer : int { CHAINRULE_OPTIMIZERS(CHAINRULE_NAME) };
+enum class Op : int { CHAINRULE_OPS(CHAINRULE_NAME) };
 #undef CHAINRULE_NAME
 
 // An entry of a table; the names of its settings stand apart by one blank.
 struct Entry {
     const char *name, *settings;
-    int slots;  // numbers that an optimizer keeps for each parameter
+    int slots;  // numbers that an optimizer keeps for each parameter, an op for each column
 
     constexpr int setting_count() const {
         int count = *settings != 0;
@@ -72,6 +80,7 @@ constexpr int MOST_SETTINGS = 4;
 constexpr Entry ACTIVATIONS[] = {CHAINRULE_ACTIVATIONS(CHAINRULE_ENTRY)};
 constexpr Entry COSTS[] = {CHAINRULE_COSTS(CHAINRULE_ENTRY)};
 constexpr Entry OPTIMIZERS[] = {CHAINRULE_OPTIMIZERS(CHAINRULE_ENTRY)};
+constexpr Entry OPS[] = {CHAINRULE_OPS(CHAINRULE_ENTRY)};
 #undef CHAINRULE_ENTRY
 
 template <std::size_t N>

@@ -25,7 +25,15 @@ Result trained(const Case& c, const Data& data, const Kernels* kernels, double r
     for (std::size_t l = 1; l < c.sizes.size(); l++) {
         const Activation f = l + 1 == c.sizes.size() ? c.output : c.hidden;
         const idx n_in = c.sizes[l - 1], n_out = c.sizes[l];
-        layers.push_back({n_in, n_out, at, at + n_in * n_out, (int)f, setting_of(f), 0});
+        layers.push_back({.op = Op::affine,
+                          .n_in = n_in,
+                          .n_out = n_out,
+                          .w = at,
+                          .b = at + n_in * n_out,
+                          .f = (int)f,
+                          .setting = setting_of(f),
+                          .rate = 0,
+                          .place = (idx)l});
         at += (n_in + 1) * n_out;
     }
     Problem p = {};

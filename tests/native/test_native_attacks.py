@@ -28,13 +28,20 @@ def number(table: str, entry: str) -> int:
     return list(native.settings_of(table)).index(entry)
 
 
+def op(
+    n_in: Any, n_out: Any, f: int, settings: Any = (), rate: float = 0.0, kind: int | None = None
+) -> tuple[Any, ...]:
+    """Return an op as the core takes it, an affine one unless ``kind`` says otherwise."""
+    return (number("ops", "affine") if kind is None else kind, n_in, n_out, f, settings, rate, 0)
+
+
 def network() -> Arguments:
     """What makes a core of 5-7-2, tanh, squared error, Adam."""
     return {
         "isa": ISA,
         "layers": [
-            (5, 7, number("activations", "tanh"), (), 0.0),
-            (7, 2, number("activations", "identity"), (), 0.0),
+            op(5, 7, number("activations", "tanh")),
+            op(7, 2, number("activations", "identity")),
         ],
         "input_rate": 0.0,
         "cost": (number("costs", "squared_error"), (), True),
@@ -283,33 +290,37 @@ def test_functions_that_are_not_there(function: int) -> None:
     refused(lambda: call("elementwise", given), given)
 
 
-TANH, IDENTITY = 2, 0
+TANH, IDENTITY, SCALE = 2, 0, number("ops", "scale")
 NETWORKS: dict[str, Arguments] = {
     "no layers": {"layers": []},
-    "a layer of nothing": {"layers": [(5, 0, TANH, (), 0.0)]},
-    "a layer below nothing": {"layers": [(5, -7, TANH, (), 0.0)]},
-    "layers that do not meet": {"layers": [(5, 7, TANH, (), 0.0), (8, 2, IDENTITY, (), 0.0)]},
+    "a layer of nothing": {"layers": [op(5, 0, TANH)]},
+    "a layer below nothing": {"layers": [op(5, -7, TANH)]},
+    "layers that do not meet": {"layers": [op(5, 7, TANH), op(8, 2, IDENTITY)]},
     "a layer too short": {"layers": [(5, 7, TANH)]},
-    "a layer of strings": {"layers": [("5", "7", TANH, (), 0.0)]},
-    "a product that overflows": {"layers": [(5, HUGE, TANH, (), 0.0), (HUGE, 2, 0, (), 0.0)]},
-    "a product that wraps to little": {
-        "layers": [(5, 2**32, TANH, (), 0.0), (2**32, 2**32, TANH, (), 0.0)]
-    },
-    "a sum that overflows": {"layers": [(5, 2**56, TANH, (), 0.0), (2**56, 4, 0, (), 0.0)]},
-    "a number of no machine": {"layers": [(5, 2**64, TANH, (), 0.0)]},
-    "an unknown activation": {"layers": [(5, 2, 99, (), 0.0)]},
-    "an activation below": {"layers": [(5, 2, -1, (), 0.0)]},
-    "a dropout of one": {"layers": [(5, 7, TANH, (), 1.0), (7, 2, IDENTITY, (), 0.0)]},
-    "a dropout of NaN": {"layers": [(5, 7, TANH, (), np.nan), (7, 2, IDENTITY, (), 0.0)]},
+    "a layer of strings": {"layers": [op("5", "7", TANH)]},
+    "a product that overflows": {"layers": [op(5, HUGE, TANH), op(HUGE, 2, IDENTITY)]},
+    "a product that wraps to little": {"layers": [op(5, 2**32, TANH), op(2**32, 2**32, TANH)]},
+    "a sum that overflows": {"layers": [op(5, 2**56, TANH), op(2**56, 4, IDENTITY)]},
+    "a number of no machine": {"layers": [op(5, 2**64, TANH)]},
+    "an unknown activation": {"layers": [op(5, 2, 99)]},
+    "an activation below": {"layers": [op(5, 2, -1)]},
+    "a dropout of one": {"layers": [op(5, 7, TANH, (), 1.0), op(7, 2, IDENTITY)]},
+    "a dropout of NaN": {"layers": [op(5, 7, TANH, (), np.nan), op(7, 2, IDENTITY)]},
+    "an unknown op": {"layers": [op(5, 5, IDENTITY, kind=99), op(5, 2, IDENTITY)]},
+    "an op below": {"layers": [op(5, 2, IDENTITY, kind=-1)]},
+    "a scale of another width": {"layers": [op(5, 7, IDENTITY, kind=SCALE), op(7, 2, IDENTITY)]},
+    "a scale with an activation": {"layers": [op(5, 5, TANH, kind=SCALE), op(5, 2, IDENTITY)]},
+    "a scale at the end": {"layers": [op(5, 2, IDENTITY), op(2, 2, IDENTITY, kind=SCALE)]},
+    "a scale that is huge": {"layers": [op(HUGE, HUGE, IDENTITY, kind=SCALE)]},
     "a dropout of inputs below": {"input_rate": -0.1},
     "an unknown cost": {"cost": (99, (), False)},
     "a cost below": {"cost": (-1, (), False)},
     "a pair that is none": {"cost": (number("costs", "absolute_error"), (), True)},
     "a pair with another output": {"cost": (number("costs", "logistic"), (), True)},
     "a cost too short": {"cost": (0,)},
-    "a setting too many": {"layers": [(5, 2, TANH, (0.5,), 0.0)]},
-    "a setting too few": {"layers": [(5, 2, number("activations", "elu"), (), 0.0)]},
-    "a setting that is no tuple": {"layers": [(5, 2, number("activations", "elu"), 1.0, 0.0)]},
+    "a setting too many": {"layers": [op(5, 2, TANH, (0.5,), 0.0)]},
+    "a setting too few": {"layers": [op(5, 2, number("activations", "elu"))]},
+    "a setting that is no tuple": {"layers": [op(5, 2, number("activations", "elu"), 1.0, 0.0)]},
     "a cost's setting too many": {"cost": (number("costs", "huber"), (1.0, 2.0), False)},
     "an optimizer's setting too few": {"optimizer": (number("optimizers", "adam"), (0.9, 0.9), 2)},
     "an unknown optimizer": {"optimizer": (99, (), 0)},

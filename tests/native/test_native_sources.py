@@ -32,9 +32,10 @@ def test_header_compiles_alone(header: Path, tmp_path: Path) -> None:
     options = ["-std=gnu++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wno-unused-function"]
     if header.parent.name == "kernels":
         options += ["-DREAL=double", "-DREAL_IS_FLOAT=0", "-DCHAINRULE_PORTABLE", "-Wno-psabi"]
-    elif header.name == "bindings.hpp":
+    elif "bindings.hpp" in [path.name for path in (header, *includes(header))]:
         nanobind = pytest.importorskip("nanobind", reason="nanobind is not installed")
-        options += ["-isystem", nanobind.include_dir(), "-isystem", sysconfig.get_path("include")]
+        paths = (nanobind.include_dir(), sysconfig.get_path("include"))
+        options += ["-fvisibility=hidden", *(f"-isystem{path}" for path in paths)]
     source = tmp_path / "alone.cpp"
     source.write_text(f'#include "{header}"\n#include "{header}"\n')
     done = subprocess.run(

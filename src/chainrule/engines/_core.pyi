@@ -5,7 +5,7 @@ class Core:
     def __init__(
         self,
         isa: str,
-        layers: Sequence[tuple[int, int, int, tuple[float, ...], float]],
+        layers: Sequence[tuple[int, int, int, int, tuple[float, ...], float, int]],
         input_rate: float,
         cost: tuple[int, tuple[float, ...], bool],
         l1: float,
@@ -60,7 +60,7 @@ class Predictor:
     def __init__(
         self,
         isa: str,
-        layers: Sequence[tuple[int, int, int, tuple[float, ...], float]],
+        layers: Sequence[tuple[int, int, int, int, tuple[float, ...], float, int]],
         theta: Any,
         threads: int,
     ) -> None: ...

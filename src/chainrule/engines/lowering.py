@@ -1,8 +1,8 @@
 """Lowering: what the native core knows, and networks as it takes them.
 
 The core knows one list, src/core/tables.hpp: names and settings come from there, and a record that
-is not the table's own entry is one that the core lacks. It has one op, the affine layer with its
-activation and dropout: ``lower`` fuses layers into such ops.
+is not the table's own entry is one that the core lacks. ``lower`` turns layers into its ops: a kind
+that the list has is one op, and an affine layer takes its activation and dropout with it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 from ..architecture import Architecture
 from ..mathematics.activations import ACTIVATIONS
 from ..mathematics.costs import COSTS, canonical_pair
-from ..mathematics.layers import ActivationLayer, Affine, Dropout, Layer
+from ..mathematics.layers import LAYERS, ActivationLayer, Affine, Dropout, Layer
 from ..mathematics.names import listed
 from . import _core
 
 __all__ = [
     "Lowered",
     "Op",
+    "Unsupported",
     "entry",
     "knows",
     "lacks_cost",
@@ -34,21 +35,35 @@ _NUMBERS = {
 }
 
 
-class Op(NamedTuple):
-    """A layer l of the notes: z = a_prev W^T + b, a = f(z), and dropout of a."""
+class Unsupported(ValueError):
+    """A layer that the core has no op for; the message names it, as in ``layer 'periodic'``."""
 
+
+class Op(NamedTuple):
+    """One op of the core, with what is fused with it.
+
+    An affine op is a layer l of the notes: z = a_prev W^T + b, a = f(z), and dropout of a. Others
+    keep the number of columns and have the identity as f.
+    """
+
+    kind: int  # its number in the core's table, as that of f
     n_in: int
     n_out: int
-    f: int  # its number in the core's table
+    f: int
     settings: tuple[float, ...]
-    rate: float
+    rate: float = 0.0
+    place: int = 0
 
 
 class Lowered(NamedTuple):
-    """An architecture's layers as the core takes them: dropout of the inputs, then ops."""
+    """An architecture's layers as the core takes them: dropout of the inputs, then ops.
+
+    ``names``: ``layer 1`` of an op of the notes; of others the kind and its place, ``scale0``.
+    """
 
     input_rate: float
     ops: list[Op]
+    names: list[str]
 
 
 def settings_of(table: str) -> dict[str, tuple[str, ...]]:
@@ -63,21 +78,11 @@ def knows(table: str, record: Any, entries: Any) -> bool:
 
 
 def lacks_layers(architecture: Architecture) -> str | None:
-    """Say which layer or activation the core does not know; None if it knows all.
-
-    It knows affine layers, each with its activation and then dropout, if any.
-    """
-    below: Layer | None = None
-    for layer in architecture.layers:
-        if isinstance(layer, ActivationLayer):
-            if not knows("activations", layer.f, ACTIVATIONS):
-                return f"activation {layer.f.name!r}"
-        elif not isinstance(layer, Affine | Dropout):
-            return f"layer {layer.kind!r}"
-        follows = isinstance(below, Affine) == isinstance(layer, ActivationLayer)
-        if not follows or (isinstance(below, Dropout) and isinstance(layer, Dropout)):
-            return f"layer {layer.kind!r} after {'the inputs' if below is None else below.kind!r}"
-        below = layer
+    """Say which layer or activation the core does not know; None if it knows all."""
+    try:
+        lower(architecture)
+    except Unsupported as missing:
+        return str(missing)
     return None
 
 
@@ -98,19 +103,47 @@ def lower_cost(architecture: Architecture) -> tuple[int, tuple[float, ...], bool
 
 
 def lower(architecture: Architecture) -> Lowered:
-    """Return an architecture's layers as the core takes them, of which ``lacks_layers`` says None.
+    """Return an architecture's layers as the core takes them.
 
     An affine layer, its activation and the dropout after it are one op: activation and mask are the
-    epilogue of the affine layer's own tiles.
+    epilogue of the affine layer's own tiles. Raises Unsupported for a layer that the core has no op
+    for, or not in that place.
     """
-    first = architecture.layers[0]
-    ops = [
-        Op(
-            view.affine.n_in,
-            view.affine.n_out,
-            *entry("activations", view.activation),
-            view.dropout,
-        )
-        for view in architecture.numbered
-    ]
-    return Lowered(first.rate if isinstance(first, Dropout) else 0.0, ops)
+    numbers = {view.at: view.l for view in architecture.numbered}
+    input_rate = 0.0
+    ops: list[Op] = []
+    names: list[str] = []
+    below: Layer | None = None
+    for at, layer in enumerate(architecture.layers):
+        _check_support(layer, below)
+        if isinstance(layer, ActivationLayer):
+            f, settings = entry("activations", layer.f)
+            ops[-1] = ops[-1]._replace(f=f, settings=settings)
+        elif not isinstance(layer, Dropout):
+            kind, identity = _NUMBERS["ops"][layer.kind], _NUMBERS["activations"]["identity"]
+            ops.append(Op(kind, layer.n_in, layer.n_out, identity, ()))
+            names.append(f"layer {numbers[at]}" if at in numbers else f"{layer.kind}{at}")
+        elif ops:
+            ops[-1] = ops[-1]._replace(rate=layer.rate, place=layer.place)
+        else:
+            input_rate = layer.rate
+        below = layer
+    return Lowered(input_rate, ops, names)
+
+
+def _check_support(layer: Layer, below: Layer | None) -> None:
+    """Raise Unsupported for a layer without an op, or where the core has none for it."""
+    if isinstance(layer, ActivationLayer):
+        if not knows("activations", layer.f, ACTIVATIONS):
+            raise Unsupported(f"activation {layer.f.name!r}")
+    elif not isinstance(layer, Dropout) and not (
+        layer.kind in _NUMBERS["ops"] and LAYERS.get(layer.kind) is type(layer)
+    ):
+        raise Unsupported(f"layer {layer.kind!r}")
+    follows = isinstance(below, Affine) == isinstance(layer, ActivationLayer)
+    if isinstance(layer, Dropout):
+        first_mask = below is None and layer.place == 0
+        follows &= first_mask or not (below is None or isinstance(below, Dropout))
+    if not follows:
+        place = "the inputs" if below is None else repr(below.kind)
+        raise Unsupported(f"layer {layer.kind!r} after {place}")

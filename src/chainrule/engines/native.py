@@ -20,7 +20,16 @@ from ..mathematics.names import unknown
 from ..mathematics.optimizers import OPTIMIZERS
 from ..typing import Floats, Rows
 from . import _core
-from .lowering import entry, knows, lacks_cost, lacks_layers, lower, lower_cost, settings_of
+from .lowering import (
+    Lowered,
+    entry,
+    knows,
+    lacks_cost,
+    lacks_layers,
+    lower,
+    lower_cost,
+    settings_of,
+)
 from .protocol import Costs, Problem, Steps
 
 __all__ = [
@@ -49,11 +58,11 @@ _ISAS: tuple[str, ...] = tuple(_core.available_isas())
 
 
 class _Prepared(NamedTuple):
-    """The core's memory and threads for a problem, its instruction set, the number of layers."""
+    """The core's memory and threads for a problem, its instruction set, the names of its ops."""
 
     level: str
     core: Any
-    layers: int
+    ops: list[str]
 
 
 # For as long as the problem lives.
@@ -104,7 +113,7 @@ def run(problem: Problem, theta: Floats, state: Floats, steps: Steps) -> tuple[C
         raise ValueError(f"batch_size must be at least 1, not {steps.batch_size}")
     count = ceil(len(steps.order) / steps.batch_size)
     prepared = _prepare(problem)
-    costs, squares = np.empty(count), np.empty((count, prepared.layers))
+    costs, squares = np.empty(count), np.empty((count, len(prepared.ops)))
     steps_taken = prepared.core.run(
         _writable("theta", theta),
         _writable("state", state),
@@ -176,7 +185,7 @@ def step(
 ) -> Costs:
     """Take a step from a gradient; see ``reference.step``."""
     prepared = _prepare(problem)
-    squares = np.empty(prepared.layers)
+    squares = np.empty(len(prepared.ops))
     prepared.core.step(
         _writable("theta", theta),
         _writable("state", state),
@@ -190,16 +199,17 @@ def step(
 
 
 def plan(problem: Problem, batch_size: int, threads: int = 1, *, train: bool = True) -> list[str]:
-    """Return which way a run goes through the core, in words: the schedule, then each layer.
+    """Return which way a run goes through the core, in words: the schedule, then each op.
 
     For training in batches of ``batch_size`` on this many threads, or for J and its gradient over
     so many rows where ``train`` is False. src/core/plan.hpp says what the words mean.
     """
-    schedule, layers = _prepare(problem).core.plan(batch_size, threads, train, gradient=True)
-    kinds = ("forward", "backward", "gradient", "update")
+    prepared = _prepare(problem)
+    schedule, layers = prepared.core.plan(batch_size, threads, train, gradient=True)
+    passes = ("forward", "backward", "gradient", "update")
     return [f"schedule {schedule}"] + [
-        f"layer {l}: " + ", ".join(f"{kind} {way}" for kind, way in zip(kinds, ways, strict=True))
-        for l, ways in enumerate(layers, 1)
+        f"{name}: " + ", ".join(f"{one} {way}" for one, way in zip(passes, ways, strict=True))
+        for name, ways in zip(prepared.ops, layers, strict=True)
     ]
 
 
@@ -218,7 +228,7 @@ def checker(architecture: Architecture, stages: list[tuple[Any, ...]], Y: Floats
     ``stages``: (W^T, b, z, a, mask or None, kinked, bends) of each numbered layer; Y (m, n_L) is
     smoothed already. For a network of which ``lacks_layers`` and ``lacks_cost`` say None.
     """
-    activations = [op[2:4] for op in lower(architecture).ops]
+    activations = [(op.f, op.settings) for op in lower(architecture).ops]
     passes = [
         (*(None if x is None else _array("a stage", x) for x in stage[:5]), *activation, *stage[5:])
         for stage, activation in zip(stages, activations, strict=True)
@@ -233,15 +243,14 @@ def _prepare(problem: Problem) -> _Prepared:
     level = isa()
     prepared = _prepared.get(problem)
     if prepared is None or prepared.level != level:
-        layers = len(problem.architecture.numbered)
-        prepared = _Prepared(level, _new_core(problem, level), layers)
+        lowered = lower(problem.architecture)
+        prepared = _Prepared(level, _new_core(problem, lowered, level), lowered.names)
         _prepared[problem] = prepared
     return prepared
 
 
-def _new_core(problem: Problem, level: str) -> Any:
+def _new_core(problem: Problem, lowered: Lowered, level: str) -> Any:
     net, optimizer = problem.architecture, problem.optimizer
-    lowered = lower(net)
     return _core.Core(
         level,
         lowered.ops,

@@ -6,6 +6,7 @@
 #include "../core.hpp"
 #include "../plan.hpp"
 #include "affine_gradient.hpp"
+#include "affine_outputs.hpp"
 #include "backward_wide.hpp"
 #include "dropout.hpp"
 #include "few_units.hpp"
@@ -26,7 +27,7 @@ void forward_tiles(const RunState& r, const Workspace& ws, const Slice& slice, i
     const bool last = l == r.p.depth - 1, mixed = buffers.slope == Slope::mixed;
     const bool in_tile = buffers.slope == Slope::one || buffers.slope == Slope::of_relu;
     const bool dropped = r.run.masked && layer.rate > 0;
-    const Mask mask = dropped ? mask_of(r.p.seed, slice.step, l + 1, layer.rate) : Mask{};
+    const Mask mask = dropped ? mask_of(r.p.seed, slice.step, layer.place, layer.rate) : Mask{};
     const ActivatedRegion region = {.buffers = &buffers,
                                     .r0 = at.r0,
                                     .c0 = at.c0,
@@ -53,17 +54,6 @@ void forward_tiles(const RunState& r, const Workspace& ws, const Slice& slice, i
              .padded = false},
             epilogue);
     if (mixed && !last) mix_rows(region, layer, at.r0, at.r1);
-}
-
-// Forward: z = a_prev W^T + b, a = f(z).
-// In a region, whole rows where f mixes them; the last layer stops at z, the rest is the cost's.
-void forward(const RunState& r, const Workspace& ws, const Slice& slice, idx l, const Region& at) {
-    switch (r.plan.layers[l].forward) {
-        case Forward::few_units: return forward_few_units(r, ws, l, at.r0, at.r1);
-        case Forward::rows:
-        case Forward::panels: return forward_tiles(r, ws, slice, l, at);
-        case Forward::registers: return;  // single_sample.hpp
-    }
 }
 
 // da_prev = dz W by a product with W, which is made anew from W^T after every step; i0 begins a
@@ -107,31 +97,43 @@ void backward_wide(const RunState& r, const Workspace& ws, idx l, idx r0, idx r1
     }
 }
 
-// Backward: da_prev = dz W, dz_prev = da_prev f'(z_prev).
-//   In the forward pass: z = a_prev W^T + b, a_prev = f(z_prev).
-// Of rows [r0, r1) and units [i0, i1) of the layer below: all of them where f mixes units.
-void backward(const RunState& r, const Workspace& ws, idx l, idx r0, idx r1, idx i0, idx i1) {
-    const LayerBuffers& below = ws.layers[l - 1];
-    const Layer& layer_below = r.p.layers[l - 1];
-    if (is_wide(r.plan.layers[l].backward)) backward_wide(r, ws, l, r0, r1, i0, i1);
-    else backward_product(r, ws, l, r0, r1, i0, i1);
-    if (below.slope == Slope::mixed) unmix_rows(below, layer_below, r0, r1);
-    transpose_dz(below, layer_below.n_out, r0, r1, i0, i1);
-}
+// The affine op: forward, backward and gradient, as the table of ops has them.
+struct Affine {
+    // Forward: z = a_prev W^T + b, a = f(z).
+    // In a region, whole rows where f mixes them; the last layer stops at z, the rest is the
+    // cost's.
+    static void forward(const RunState& r, const Workspace& ws, const Slice& slice, idx l,
+                        const Region& at) {
+        if (r.plan.layers[l].forward == Forward::few_units)
+            return forward_few_units(r, ws, l, at.r0, at.r1);
+        forward_tiles(r, ws, slice, l, at);
+    }
 
-// Gradient: dW^T = a_prev^T dz, db = sum of dz over the rows.
-//   In the forward pass: z = a_prev W^T + b.
-// The share of a thread, over the first `rows` rows of a slice.
-void gradient(const RunState& r, const Workspace& ws, idx l, idx rows, int thread, int threads,
-              const GradientTarget& target) {
-    const Layer& layer = r.p.layers[l];
-    const Gradient way = r.plan.layers[l].gradient;
-    const Range items = share_of(panels(layer) * units(layer), thread, threads);
-    if (way == Gradient::panels) wide_gradient(r, ws, l, rows, items, target);
-    else narrow_gradient(r, ws, l, rows, items, target);
-    if (thread == (int)(l % threads) && way != Gradient::across_with_bias)
-        bias_gradient(r, ws, l, rows, target);
-}
+    // Backward: da_prev = dz W, dz_prev = da_prev f'(z_prev).
+    //   In the forward pass: z = a_prev W^T + b, a_prev = f(z_prev).
+    // Of rows [r0, r1) and units [i0, i1) of the layer below.
+    static void backward(const RunState& r, const Workspace& ws, idx l, idx r0, idx r1, idx i0,
+                         idx i1) {
+        if (is_wide(r.plan.layers[l].backward)) backward_wide(r, ws, l, r0, r1, i0, i1);
+        else backward_product(r, ws, l, r0, r1, i0, i1);
+    }
+
+    // Gradient: dW^T = a_prev^T dz, db = sum of dz over the rows.
+    //   In the forward pass: z = a_prev W^T + b.
+    // The share of a thread, over the first `rows` rows of a slice.
+    static void gradient(const RunState& r, const Workspace& ws, idx l, idx rows, int thread,
+                         int threads, const GradientTarget& target) {
+        const Layer& layer = r.p.layers[l];
+        const Gradient way = r.plan.layers[l].gradient;
+        const Range items = share_of(panels(layer) * units(layer), thread, threads);
+        if (way == Gradient::panels) wide_gradient(r, ws, l, rows, items, target);
+        else narrow_gradient(r, ws, l, rows, items, target);
+        if (thread == (int)(l % threads) && way != Gradient::across_with_bias)
+            bias_gradient(r, ws, l, rows, target);
+    }
+
+    static constexpr auto outputs = affine_outputs;
+};
 
 }  // namespace
 }  // namespace chainrule

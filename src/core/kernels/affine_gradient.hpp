@@ -4,6 +4,7 @@
 
 #include "../core.hpp"
 #include "../plan.hpp"
+#include "column_sum.hpp"
 #include "optimizers.hpp"
 #include "packing.hpp"
 #include "partition.hpp"
@@ -197,20 +198,9 @@ void wide_gradient(const RunState& r, const Workspace& ws, idx l, idx rows, Rang
     }
 }
 
-// Four sums, so that none waits for the one before.
-template <class Read>
-INLINE V column_sum(const real* x, idx ld, idx rows, Read read) {
-    V sums[4] = {};
-    idx i = 0;
-    for (; i + 4 <= rows; i += 4)
-        UNROLL_FOR (int k = 0; k < 4; k++) sums[k] += read(x + (i + k) * ld);
-    for (; i < rows; i++) sums[0] += read(x + i * ld);
-    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
-}
-
 INLINE V chain_sum(const real* dz, idx ld, idx rows, idx left) {
-    if (left >= LANES) return column_sum(dz, ld, rows, load);
-    return column_sum(dz, ld, rows, [left](const real* p) { return load_first(p, left); });
+    if (left >= LANES) return column_sum(rows, [=](idx i) { return load(dz + i * ld); });
+    return column_sum(rows, [=](idx i) { return load_first(dz + i * ld, left); });
 }
 
 void bias_gradient(const RunState& r, const Workspace& ws, idx l, idx rows,

@@ -88,8 +88,9 @@ idx allocate_units(RunState& r, const Problem& p, const Run& run, const RunPlan&
     idx all = 0;
     for (idx l = 0; l < p.depth; l++) {
         const Layer& layer = p.layers[l];
-        const idx parts = groups(layer) * run.batch * padded(layer.n_in);
-        real* da = plan.layers[l].update == Update::one_pass ? arena.take<real>(parts) : nullptr;
+        real* da = nullptr;
+        if (plan.layers[l].update == Update::one_pass)
+            da = arena.take<real>(groups(layer) * run.batch * padded(layer.n_in));
         if (arena.base) {
             r.da_parts[l] = da;
             r.first_unit[l] = all;

@@ -9,7 +9,7 @@
 #include "../core.hpp"
 #include "../tables.hpp"
 #include "activations.hpp"
-#include "outputs.hpp"
+#include "affine_outputs.hpp"
 #include "partition.hpp"
 #include "perturbed_cost.hpp"
 

@@ -56,6 +56,19 @@ void mix_rows(const ActivatedRegion& t, const Layer& layer, idx r0, idx r1) {
     }
 }
 
+// Dropout of rows of an op that has no f: its slope is the mask.
+void drop_rows(const RunState& r, const LayerBuffers& buffers, const Slice& slice, idx l, idx r0,
+               idx r1) {
+    const Layer& layer = r.p.layers[l];
+    const Mask mask = mask_of(r.p.seed, slice.step, layer.place, layer.rate);
+    for (idx row = r0; row < r1; row++) {
+        real* const df = buffers.df + row * buffers.ld;
+        for (idx j = 0; j < layer.n_out; j++) df[j] = 1;
+        drop(buffers.a + row * buffers.ld, df, masked_row(r, slice.first + row), layer.n_out, 0,
+             layer.n_out, mask);
+    }
+}
+
 // n entries of dz, from da: times f'.
 template <Slope slope>
 void times_slopes(real* dz, const real* from, idx n) {

@@ -36,7 +36,8 @@ void move_theta(const RunState& r, real* caller, real* own, int thread, int thre
             for (idx i = 0; i < to.n_in; i++)
                 move<packing>(caller + from.w + i * to.n_out + j, at + i * width, width);
         }
-        if (item++ % threads == thread) move<packing>(caller + from.b, own + to.b, to.n_out);
+        if (item++ % threads == thread)
+            move<packing>(caller + from.b, own + to.b, column_numbers(to));
     }
 }
 
@@ -45,7 +46,7 @@ template <bool packing>
 void move_all(const RunState& r, int thread, int threads) {
     idx parameters = 0;
     for (idx l = 0; l < r.p.depth; l++)
-        parameters += (r.p.layers[l].n_in + 1) * r.p.layers[l].n_out;
+        parameters += size_of_W(r.p.layers[l]) + column_numbers(r.p.layers[l]);
     move_theta<packing>(r, static_cast<real*>(r.run.theta), r.theta, thread, threads);
     if (!r.run.train) return;
     for (idx slot = 0; slot < r.p.slots; slot++)

@@ -105,7 +105,8 @@ PartPairs pairs_of(const Partition& partition, idx parameters, int threads) {
 // first cache.
 constexpr idx CHUNK = 512;
 
-// A unit of a layer's gradient: this many rows of W^T. The bias is one more unit at the end. Twelve
+// A unit of a layer's gradient: this many rows of W^T. The bias, or what numbers the columns have
+// otherwise, is one more unit at the end. Twelve
 // rows of a panel are whole tiles of six and of four; of a narrow layer as many as make a unit
 // of about 512 numbers.
 INLINE idx unit_rows(const Layer& layer) {
@@ -114,12 +115,15 @@ INLINE idx unit_rows(const Layer& layer) {
     return rows < 16 ? 16 : rows;
 }
 INLINE idx units(const Layer& layer) {
-    return (layer.n_in + unit_rows(layer) - 1) / unit_rows(layer);
+    return (rows_of_W(layer) + unit_rows(layer) - 1) / unit_rows(layer);
 }
 
-// Panels of columns of a layer. Where there are several, panels come first when the threads share a
-// product: then a thread reads and changes few panels of W^T, and finds them in its own cache.
-INLINE idx panels(const Layer& layer) { return (layer.n_out + PANEL - 1) / PANEL; }
+// Panels of columns of W^T, none where there is no W. Where there are several, panels come first
+// when the threads share a product: then a thread reads and changes few panels of W^T, and finds
+// them in its own cache.
+INLINE idx panels(const Layer& layer) {
+    return rows_of_W(layer) > 0 ? (layer.n_out + PANEL - 1) / PANEL : 0;
+}
 
 // Panels come in groups where backward and update are one pass: see small_batch.hpp. Each group has
 // its part of da^{l-1}, and four of them are still summed in the time of a barrier.

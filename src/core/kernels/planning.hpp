@@ -27,15 +27,22 @@ idx place_layers(const Problem& p, Layer* to) {
     idx at = 0;
     for (idx l = 0; l < p.depth; l++) {
         const Layer& layer = p.layers[l];
-        const idx b = at + round_up(layer.n_in * layer.n_out, LINE);
+        const idx b = at + round_up(size_of_W(layer), LINE);
         if (to) {
             to[l] = layer;
             to[l].w = at;
             to[l].b = b;
         }
-        at = b + round_up(layer.n_out, LINE);
+        at = b + round_up(column_numbers(layer), LINE);
     }
     return at;
+}
+
+// Whether all layers are affine: single_sample, small_batch and fused take no others.
+bool is_affine_alone(const Problem& p) {
+    for (idx l = 0; l < p.depth; l++)
+        if (p.layers[l].op != Op::affine) return false;
+    return true;
 }
 
 // Whether batches of one go through the network in registers.
@@ -43,6 +50,7 @@ bool is_single_sample(const Problem& p, const Run& run) {
     if (!run.train || run.careful || run.batch != 1 || p.depth > MOST_DEPTH_OF_SINGLE) return false;
     if (p.clip_value > 0 || p.clip_norm > 0 || p.l1 != 0 || p.l2 != 0 || p.input_rate > 0)
         return false;
+    if (!is_affine_alone(p)) return false;
     for (idx l = 0; l < p.depth; l++) {
         const Layer& layer = p.layers[l];
         if (layer.n_out > LANES || layer.n_in > (l ? LANES : MOST_INPUTS_OF_SINGLE) ||
@@ -56,7 +64,7 @@ bool is_single_sample(const Problem& p, const Run& run) {
 // Whether da^{l-1} comes from W^T as it lies. By the partition of a whole batch, so that a short
 // last one is no exception.
 INLINE bool is_wide(const Problem& p, const Partition& partition, idx l) {
-    return l > 0 && p.layers[l].n_out > PANEL && !partition.by_parts;
+    return l > 0 && panels(p.layers[l]) > 1 && !partition.by_parts;
 }
 
 // Whether backward and update are one pass where nothing waits for the whole gradient. By run.batch
@@ -131,6 +139,11 @@ LayerPlan plan_layer(const Problem& p, const Run& run, const RunPlan& plan, idx 
                 .backward = l > 0 ? Backward::registers : Backward::none,
                 .gradient = Gradient::registers,
                 .update = Update::registers};
+    if (p.layers[l].op != Op::affine)
+        return {.forward = Forward::columns,
+                .backward = plan.backward && l > 0 ? Backward::columns : Backward::none,
+                .gradient = plan.backward ? Gradient::columns : Gradient::none,
+                .update = update_of(p, run, plan, l)};
     return {.forward = forward_of(p, plan, l),
             .backward = backward_of(p, plan, l),
             .gradient = gradient_of(p, plan, l),
@@ -145,8 +158,9 @@ RunPlan plan_of(const Problem& p, const Run& run, int threads, LayerPlan* layers
     plan.partition =
         partition_of(p, run.gradient ? p.parameters : place_layers(p, nullptr), run.batch);
     plan.backward = (run.train || run.dtheta) && !run.gradient;
+    const bool in_one_slice = plan.partition.slices == 1 && is_affine_alone(p);
     plan.whole_gradient = !run.train || run.careful || p.clip_norm != 0 || p.clip_value != 0 ||
-                          !(plan.partition.slices == 1 || plan.partition.by_parts);
+                          !(in_one_slice || plan.partition.by_parts);
     plan.schedule = schedule_of(p, run, plan.partition, plan.whole_gradient);
     plan.threads = threads;
     plan.layers = layers;

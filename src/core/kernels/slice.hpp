@@ -3,8 +3,9 @@
 
 #include "../core.hpp"
 #include "../plan.hpp"
-#include "affine.hpp"
+#include "backward_wide.hpp"
 #include "batch.hpp"
+#include "ops.hpp"
 #include "output_cost.hpp"
 #include "partition.hpp"
 #include "run_state.hpp"

@@ -46,8 +46,7 @@ double penalty_value(const RunState& r) {
     double value = 0;
     if (r.run.summed || (p.l1 == 0 && p.l2 == 0)) return 0;
     for (idx l = 0; l < p.depth; l++)
-        value +=
-            penalty_of(r.theta + p.layers[l].w, p.layers[l].n_in * p.layers[l].n_out, p.l1, p.l2);
+        value += penalty_of(r.theta + p.layers[l].w, size_of_W(p.layers[l]), p.l1, p.l2);
     return value;
 }
 

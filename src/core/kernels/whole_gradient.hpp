@@ -19,7 +19,7 @@ struct Unit {
 INLINE Unit unit_of(const RunState& r, idx l, idx unit) {
     const Layer& layer = r.p.layers[l];
     const idx place = r.first_unit[l] + unit;
-    if (unit == units(layer)) return {layer.b, layer.b + layer.n_out, place, true};
+    if (unit == units(layer)) return {layer.b, layer.b + column_numbers(layer), place, true};
     const idx high = unit_rows(layer), end = least((unit + 1) * high, layer.n_in);
     return {layer.w + unit * high * layer.n_out, layer.w + end * layer.n_out, place, false};
 }

@@ -83,8 +83,13 @@ bool set_problem(idx depth, int cost, double setting, bool canonical, double l1,
 
 EXPORT(set_layer) void set_layer(idx l, idx n_in, idx n_out, int f, double setting) {
     const idx at = problem.parameters;
-    layers[l] = {
-        .n_in = n_in, .n_out = n_out, .w = at, .b = at + n_in * n_out, .f = f, .setting = setting};
+    layers[l] = {.op = Op::affine,
+                 .n_in = n_in,
+                 .n_out = n_out,
+                 .w = at,
+                 .b = at + n_in * n_out,
+                 .f = f,
+                 .setting = setting};
     problem.parameters += (n_in + 1) * n_out;
 }
 
