@@ -228,3 +228,24 @@ def test_a_column_called_like_an_output_is_refused_in_one_sentence() -> None:
     fitted = BackpropClassifier(max_iter=1, random_state=0).fit(frame, [0, 1, 1, 0] * 10)
     with pytest.raises(ValueError, match="cannot name an input 'label', as an output is called so"):
         export.to_onnx(fitted)
+
+
+def test_ordered_words_are_given_as_words() -> None:
+    from chainrule.tables.encoder import Encoder
+    from chainrule.tables.model import TableModel
+    from chainrule.tables.target import TargetEncoder
+    from chainrule.tables.word_orders import with_orders
+
+    sizes = np.empty(40, object)
+    sizes[:] = ["S", "M", "L", None] * 10
+    raw = Columns({"size": Column("size", "text", sizes)}, 40)
+    rows = with_orders(raw, {"size": ("S", "M", "L")})
+    encoder = Encoder.fit(rows)
+    network = cr.Network([encoder.width, 3, 1], output="sigmoid", seed=0)
+    target = TargetEncoder("y", "binary", ("no", "yes"), threshold=0.4)
+    model = TableModel(network, encoder, target, {"settings": {"order": ["size=S,M,L"]}})
+    words = np.array(["S", "M", "L", "", "XL"], object)[:, None]  # XL counts as a gap
+    found = session(export.to_onnx(model, X=rows)).run(None, {"size": words})
+    own = model.predict(rows.take(np.array([0, 1, 2, 3, 3])))
+    np.testing.assert_allclose(found[1], own.probabilities, atol=1e-12)
+    assert found[0].tolist() == own.words

@@ -107,6 +107,7 @@ def _of_table_model(
         scale=target.scale,
         ends=(target.low, target.high) if isfinite(target.low) else None,
         words=words,
+        orders=model.orders,
         threshold=target.threshold,
     )
 
@@ -138,9 +139,10 @@ def _inputs(g: Graph, exported: Exported) -> tuple[list[Any], str]:
         return inputs, write_matrix_encoder(g, exported.encoder, "X", exported.names)
     features = exported.encoder.features
     names = exported.columns
-    kinds = [TensorProto.STRING if f.kind == "category" else TensorProto.DOUBLE for f in features]
+    in_words = [f.kind == "category" or f.name in exported.orders for f in features]
+    kinds = [TensorProto.STRING if words else TensorProto.DOUBLE for words in in_words]
     inputs = [info(n, kind, ["N", 1]) for n, kind in zip(names, kinds, strict=True)]
-    return inputs, write_column_encoder(g, exported.encoder, names)
+    return inputs, write_column_encoder(g, exported.encoder, names, exported.orders)
 
 
 def _check_names(exported: Exported) -> None:

@@ -31,7 +31,8 @@ OUTPUT_NAMES: Mapping[Meaning, tuple[str, ...]] = {
 class Exported:
     """What is exported: a network or an ensemble, how its inputs are encoded, what outputs mean.
 
-    ``words``: the words of each column with target statistics of an ensemble.
+    ``words``: the words of each column with target statistics of an ensemble. ``orders``: those of
+    each column of ordered words, which are numbered from 1 on before they are encoded.
     """
 
     model: Network | TableEnsemble
@@ -43,6 +44,7 @@ class Exported:
     scale: Any = 1.0
     ends: tuple[float, float] | None = None  # of the numbers predicted
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     threshold: float = 0.5  # of the probability of the second of two classes
     names: Sequence[str] = ()  # of a matrix's columns, where the encoder may take some of them
 
@@ -78,8 +80,13 @@ class Exported:
         return self.model.outputs(Rows(encoded, word_numbers(rows, self.words)))
 
 
-def run(data: bytes, rows: Any) -> dict[str, Any]:
-    """Run an ONNX file on a matrix or on columns with onnxruntime; return outputs by name."""
+def run(
+    data: bytes, rows: Any, orders: Mapping[str, tuple[str, ...]] | None = None
+) -> dict[str, Any]:
+    """Run an ONNX file on a matrix or on columns with onnxruntime; return outputs by name.
+
+    ``orders``: see ``Exported``; the columns hold the numbers.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -88,12 +95,22 @@ def run(data: bytes, rows: Any) -> dict[str, Any]:
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     inputs = session.get_inputs()
     if hasattr(rows, "columns"):
-        feed = {i.name: _tensor(rows[i.name], i.type) for i in inputs}
+        several = {i.name: _in_words(rows[i.name], (orders or {}).get(i.name)) for i in inputs}
+        feed = {i.name: _tensor(several[i.name], i.type) for i in inputs}
     else:
         dtype = np.float64 if "double" in inputs[0].type else np.float32
         feed = {inputs[0].name: np.ascontiguousarray(rows, dtype)}
     names = [o.name for o in session.get_outputs()]
     return dict(zip(names, session.run(names, feed), strict=True))
+
+
+def _in_words(column: Column, order: tuple[str, ...] | None) -> Column:
+    """Return a column of numbered words as words; any other as it is."""
+    if order is None:
+        return column
+    words = np.empty(len(column.values), object)
+    words[:] = [None if x != x else order[int(x) - 1] for x in column.values.tolist()]
+    return Column(column.name, "text", words)
 
 
 def _tensor(column: Any, kind: str) -> Any:
@@ -112,7 +129,7 @@ def _tensor(column: Any, kind: str) -> Any:
 def compare(exported: Exported, data: bytes, rows: Any) -> None:
     """Raise ValueError if onnxruntime's results are not our own. ``rows``: None for random ones."""
     rows = _random_rows(exported) if rows is None else rows
-    outputs, predictions = run(data, rows), expected(exported, rows)
+    outputs, predictions = run(data, rows, exported.orders), expected(exported, rows)
     for name, values in predictions.items():
         if name == "label":
             continue
@@ -145,7 +162,7 @@ def _random_rows(exported: Exported) -> Any:
     m = ROWS_TO_CHECK
     if exported.encoder is None:
         return rng.standard_normal((m, exported.n_in)).astype(exported.network.dtype)
-    columns = [_random_column(f, m, rng, exported.words) for f in exported.encoder.features]
+    columns = [_random_column(f, m, rng, exported) for f in exported.encoder.features]
     if exported.by_columns:
         return Columns({c.name: c for c in columns}, m)
     known = {c.name: c.values for c in columns}
@@ -153,13 +170,15 @@ def _random_rows(exported: Exported) -> Any:
     return np.column_stack([np.nan_to_num(known.get(name, np.zeros(m))) for name in names])
 
 
-def _random_column(feature: Any, m: int, rng: Any, counted: Mapping[str, Any]) -> Any:
+def _random_column(feature: Any, m: int, rng: Any, exported: Exported) -> Any:
     if feature.kind == "category":
-        words, several = np.empty(m, object), counted.get(feature.name, feature.words)
+        words, several = np.empty(m, object), exported.words.get(feature.name, feature.words)
         words[:] = rng.choice([*filter(None, several), "\N{SECTION SIGN}unseen"], m)
         words[rng.random(m) < 0.1] = None
         return Column(feature.name, "text", words)
-    if feature.kind == "boolean":
+    if feature.name in exported.orders:
+        values = rng.integers(1, len(exported.orders[feature.name]) + 1, m).astype(np.float64)
+    elif feature.kind == "boolean":
         values = rng.integers(0, 2, m).astype(np.float64)
     else:
         values = feature.mean + feature.scale * rng.standard_normal(m)

@@ -8,7 +8,8 @@ network's own dtype; what has no such operator (elu, gelu, ...) is composed of t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from ..tables.feature_encoding import bounds
 # onnxruntime 1.13 and later run these, and so do most other runtimes.
 OPSET, ML_OPSET, IR_VERSION = 17, 3, 8
 ML = "ai.onnx.ml"
+NONE: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 class Graph:
@@ -111,10 +113,32 @@ def _standardised(g: Graph, x: str, mean: Any, scale: Any) -> str:
     return wide.op("Mul", divided, wide.constant(np.where(scale > 0, 2.0, 0.0)))
 
 
-def write_column_encoder(g: Graph, encoder: Any, inputs: Sequence[str]) -> str:
-    """Add the encoding of columns (N, 1), one input for each; return the matrix (N, n_0)."""
-    parts = [_column(g, f, x) for f, x in zip(encoder.features, inputs, strict=True)]
+def write_column_encoder(
+    g: Graph, encoder: Any, inputs: Sequence[str], orders: Mapping[str, Sequence[str]] = NONE
+) -> str:
+    """Add the encoding of columns (N, 1), one input for each; return the matrix (N, n_0).
+
+    ``orders``: the words of each column of ordered words.
+    """
+    parts = []
+    for feature, x in zip(encoder.features, inputs, strict=True):
+        order = orders.get(feature.name)
+        parts.append(_column(g, feature, x if order is None else _numbered(g, x, order)))
     return g.op("Concat", *parts, axis=1) if len(parts) > 1 else parts[0]
+
+
+def _numbered(g: Graph, x: str, order: Sequence[str]) -> str:
+    """Add the numbers of ordered words, from 1 on, (N, 1) double; NaN for any other word."""
+    number = g.op(
+        "LabelEncoder",
+        x,
+        domain=ML,
+        keys_strings=list(order),
+        values_int64s=list(range(1, len(order) + 1)),
+        default_int64=0,
+    )
+    known = g.op("Greater", number, g.constant(0, np.int64))
+    return g.op("Where", known, g.cast(number, np.float64), g.constant(np.nan, np.float64))
 
 
 def _column(g: Graph, feature: Any, x: str) -> str:

@@ -124,10 +124,10 @@ class EncodedModel(ABC):
                 say(f"not used, since the model was not trained with them: {listed}")
         rows = columns(known.table.select(wanted), rows=known.rows)
         rows = rows.converted(self.encoder.categories, ())
-        return with_orders(rows, self._orders)
+        return with_orders(rows, self.orders)
 
     @property
-    def _orders(self) -> dict[str, tuple[str, ...]]:
+    def orders(self) -> dict[str, tuple[str, ...]]:
         """The orders of words with which it was trained, of the columns that it takes."""
         settings = self.record.get("settings") if isinstance(self.record, dict) else None
         options = settings.get("order") if isinstance(settings, dict) else None
@@ -139,7 +139,7 @@ class EncodedModel(ABC):
     def _read_options(self, encoding: str | None) -> ReadOptions:
         """Return how the table is read that the model was trained on, for later ones."""
         kinds = {f.name: _KINDS.get(f.kind, "") for f in self.encoder.features}
-        kinds |= dict.fromkeys(self._orders, "text")
+        kinds |= dict.fromkeys(self.orders, "text")
         if self.target.classes:
             kinds[self.target.name] = "text"
         record = self.record if isinstance(self.record, dict) else {}
@@ -210,7 +210,7 @@ class TableModel(EncodedModel):
 
     def predictor(self) -> Predictor:
         """Return ``f(row)``, which predicts a raw row in microseconds; see ``Predictor``."""
-        network, dtype, orders = self.network.predictor(threads=1), self.network.dtype, self._orders
+        network, dtype, orders = self.network.predictor(threads=1), self.network.dtype, self.orders
 
         def table_outputs(table: Any) -> Array:
             if orders:

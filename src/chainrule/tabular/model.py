@@ -86,7 +86,7 @@ class EnsembleModel(EncodedModel):
 
     def predictor(self) -> Predictor:
         """Return ``f(row)``, which predicts a raw row without a table; see ``Predictor``."""
-        orders = self._orders
+        orders = self.orders
         rows = RowEncoder(self.encoder, np.float64, orders=orders, others=(self.target.name,))
 
         def table_outputs(table: Any) -> Array:
