@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from . import signals  # noqa: F401  (first of all: it hears Ctrl-C while the rest is imported)
+
+# isort: split
 import sys
 from importlib import import_module
 from types import ModuleType

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -223,8 +224,20 @@ def test_partial_fit_needs_steps_and_classes() -> None:
 
 
 def test_a_loss_that_explodes_warns_and_keeps_good_parameters() -> None:
+    place = r"diverged in epoch 2, batch 1, layer \d: .* try learning_rate_init=1e\+199"
+    with pytest.warns(RuntimeWarning, match=place) as caught:
+        fitted = regressor(solver="sgd", learning_rate_init=1e200, batch_size=len(X)).fit(X, Y)
+    assert [Path(warning.filename) for warning in caught] == [Path(__file__)]
+    assert caught[0].message.args[0] == fitted.stop_.message
+    assert np.isfinite(fitted.predict(X)).all()
+
+
+def test_an_epoch_that_diverges_has_nan_for_its_score() -> None:
     with pytest.warns(RuntimeWarning, match="diverged"):
-        fitted = regressor(solver="sgd", learning_rate_init=1e6, schedule=None).fit(X, Y)
+        fitted = regressor(
+            solver="sgd", learning_rate_init=1e30, early_stopping=True, schedule=None
+        ).fit(X, Y)
+    assert np.isnan(fitted.validation_scores_[-1])
     assert np.isfinite(fitted.predict(X)).all()
 
 

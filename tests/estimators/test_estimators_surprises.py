@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import warnings
 from typing import Any
 
@@ -73,7 +74,8 @@ def test_lbfgs_warns_of_the_limit_that_ended_it() -> None:
     with pytest.warns(ConvergenceWarning, match="lbfgs ended after max_iter=3 iterations"):
         regressor(solver="lbfgs", max_iter=3).fit(X, Y)
     with pytest.warns(ConvergenceWarning, match="max_fun=5 evaluations"):
-        regressor(solver="lbfgs", max_iter=100, max_fun=5).fit(X, Y)
+        fitted = regressor(solver="lbfgs", max_iter=100, max_fun=5).fit(X, Y)
+    assert re.fullmatch(r"J was evaluated \d times, which is the limit", fitted.stop_.message)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         regressor(solver="lbfgs", max_iter=5000, tol=1e-2).fit(X, Y)

@@ -7,10 +7,10 @@ failed, 2 usage, data or model file at fault, 3 fault while running, 4 a check c
 
 from __future__ import annotations
 
-import signal
 import sys
 from importlib.util import find_spec
-from types import FrameType
+
+from .. import signals
 
 NEEDS = ("click", "rich", "pyarrow")
 
@@ -24,21 +24,15 @@ def main() -> int:
             f"error: the command line needs {listed}: pip install 'chainrule[cli]'", file=sys.stderr
         )
         return 2
-    signal.signal(signal.SIGTERM, _terminate)
-    hangup = getattr(signal, "SIGHUP", None)
-    if hangup is not None and signal.getsignal(hangup) is signal.SIG_DFL:
-        # As SIGTERM, whatever handles it at that moment: a checkpoint is written before the end.
-        signal.signal(hangup, lambda number, frame: signal.raise_signal(signal.SIGTERM))
     try:
+        signals.begun()
         from .app import app
 
         app.main(prog_name="chainrule")
     except KeyboardInterrupt:
+        signals.heard()
         print("interrupted: nothing was written", file=sys.stderr)
-        return 130
+        return signals.INTERRUPTED
+    finally:
+        signals.end()
     return 0
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    # As an exception, so that temporary files are removed and the terminal is left in order.
-    raise SystemExit(128 + number)

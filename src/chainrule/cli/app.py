@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from .. import __version__
+from .. import __version__, signals
 
 # Verb -> module of this package that holds a command of the same name; imported when it is called.
 VERBS: Mapping[str, str] = {
@@ -71,13 +71,15 @@ class App(click.Group):
             if sys.stdout is not None:
                 sys.stdout.flush()
         except Exception as error:
+            signals.heard()
             if "--debug" in args and not isinstance(error, (click.exceptions.Exit, Stopped)):
                 import traceback
 
                 traceback.print_exc()
             code = report(error)
         except KeyboardInterrupt:
-            code = _say("interrupted: nothing was written", 130)
+            signals.heard()
+            code = _say("interrupted: nothing was written", signals.INTERRUPTED)
         sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Self
@@ -32,6 +31,7 @@ from .fitting import (
 )
 from .holdout import Samples, hold_out, repeated
 from .sklearn_parameters import PLAIN_INIT, activations, draw_biases, schedule
+from .user_warnings import warn
 from .weight_prior import strength
 
 Weights = npt.NDArray[np.float64] | None
@@ -84,7 +84,7 @@ class Backprop(FittedNetwork, CallbackSupport, BaseEstimator):  # type: ignore[m
         if not incremental:
             state.carried, state.observer, state.held = Carried(), None, None
         elif state.observer is not None and state.observer.reason:
-            warnings.warn(ENDED, ConvergenceWarning, stacklevel=4)
+            warn(ENDED, ConvergenceWarning)
             return
         scales = None if anew else self._scales()
         samples = self._samples(parameters, X, y, weight, learn=anew, follow=incremental)
@@ -132,7 +132,7 @@ class Backprop(FittedNetwork, CallbackSupport, BaseEstimator):  # type: ignore[m
             state.carried = before
             advice = history.stop.message.replace("learning_rate=", "learning_rate_init=")
             history.stop = replace(history.stop, message=advice)
-            warnings.warn(advice, RuntimeWarning, stacklevel=5)
+            warn(advice, RuntimeWarning)
         result = outcome(observer, history.stop, incremental)
         if result.theta is not None:
             net.theta = result.theta

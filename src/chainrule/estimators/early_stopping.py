@@ -122,7 +122,8 @@ def outcome(observer: Observer, stop: Stop, incremental: bool) -> Outcome:
     """Return the outcome of a training that ended with ``stop``.
 
     With early stopping the best epoch's parameters are kept; in ``partial_fit`` only once patience
-    is over. Otherwise the last epoch's are, unless it diverged or was interrupted.
+    is over. Otherwise the last epoch's are, unless it diverged or was interrupted. An epoch that
+    diverged has NaN for its score.
     """
     scored = observer.score is not None and observer.best_theta is not None
     theta = None
@@ -137,4 +138,5 @@ def outcome(observer: Observer, stop: Stop, incremental: bool) -> Outcome:
         stop = replace(stop, best_epoch=observer.best_epoch)
     if observer.score is None:
         return Outcome(theta, stop, None, None, min(observer.losses, default=np.inf))
-    return Outcome(theta, stop, observer.scores, observer.best_score, None)
+    diverged = [float("nan")] if stop.reason == "diverged" else []
+    return Outcome(theta, stop, observer.scores + diverged, observer.best_score, None)

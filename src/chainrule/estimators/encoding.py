@@ -8,7 +8,6 @@ network is the same function of x.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -24,6 +23,7 @@ from ..tables.row_weights import by_weight, repeats, weighted_moments
 from ..typing import Floats
 from .inputs import Inputs
 from .moments import FEW, Moments, same
+from .user_warnings import warn
 
 Numbers = npt.NDArray[np.float64]
 Weights = Numbers | None
@@ -54,7 +54,7 @@ def fit_columns(inputs: Columns, standardize: bool, weights: Weights = None) -> 
         feature, notes = fit_feature(column)
         if feature is None or len(feature.words) >= 100:
             for note in notes:
-                warnings.warn(note, UserWarning, stacklevel=4)
+                warn(note, UserWarning)
         if feature is not None:
             if weights is not None:
                 feature = by_weight(feature, column, weights)
@@ -84,7 +84,7 @@ def encode(inputs: Inputs, encoder: Encoder | None, dtype: Any) -> Floats:
         assert encoder is not None
         X, notes = encoder.encode(inputs, dtype)
         for line in notes:
-            warnings.warn(line, UserWarning, stacklevel=5)
+            warn(line, UserWarning)
         return X
     return _finite(inputs, _standardised(inputs, encoder), dtype)
 

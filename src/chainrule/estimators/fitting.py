@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,7 @@ from .early_stopping import Observer
 from .holdout import Samples
 from .moments import Moments
 from .sklearn_parameters import automatic_batch, optimizer, planned_epochs, reacting, schedule
+from .user_warnings import warn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,11 +110,10 @@ def _batch_size(parameters: Parameters, m: int) -> int:
     if isinstance(parameters.batch_size, str):
         return automatic_batch(m)
     if parameters.batch_size > m:
-        warnings.warn(
+        warn(
             f"batch_size={parameters.batch_size} is more than the {m} training samples: all of "
             "them make one batch",
             UserWarning,
-            stacklevel=5,
         )
     return min(parameters.batch_size, m)
 
@@ -202,7 +201,7 @@ def warn_of_end(parameters: Parameters, history: History, ends: bool, incrementa
     assert history.stop is not None
     reason = history.stop.reason
     if reason == "interrupted":
-        warnings.warn("Training interrupted by user.", UserWarning, stacklevel=6)
+        warn("Training interrupted by user.", UserWarning)
     if reason != "epochs" or incremental:
         return
     if parameters.solver == "lbfgs":
@@ -211,16 +210,14 @@ def warn_of_end(parameters: Parameters, history: History, ends: bool, incrementa
             if history.epochs >= parameters.max_iter
             else f"max_fun={parameters.max_fun} evaluations of the loss"
         )
-        warnings.warn(
+        warn(
             f"lbfgs ended after {limit}, before the gradient's norm was within "
             f"tol={parameters.tol:g}: give more of them, or scale the data",
             ConvergenceWarning,
-            stacklevel=6,
         )
     elif ends and history.epochs >= parameters.max_iter:
-        warnings.warn(
+        warn(
             f"Stochastic Optimizer: Maximum iterations ({parameters.max_iter}) reached and the "
             "optimization hasn't converged yet.",
             ConvergenceWarning,
-            stacklevel=6,
         )

@@ -7,6 +7,7 @@ from typing import Unpack
 
 import numpy.typing as npt
 
+from .. import signals
 from ..engines import Problem, choose
 from ..mathematics.optimizers import gradient_descent
 from ..model import Model
@@ -103,6 +104,7 @@ def conduct(run: Run) -> History:
             try:
                 reason = descent(run, interrupt)
             except KeyboardInterrupt:
+                signals.heard()
                 reason = "interrupted"
             finally:
                 run.progress.close()

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, NoReturn
 
+from .. import signals
+
 TERMINATED = 128 + signal.SIGTERM  # the exit code that shells give a terminated process
 ECHO = 1.0  # seconds within which launchers may pass the same signal on twice
 
@@ -36,7 +38,7 @@ class Interrupt:
         if threading.current_thread() is not threading.main_thread():
             return self
         self._hears = True
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        if signal.getsignal(signal.SIGINT) in (signal.default_int_handler, signals.interrupt):
             self._before[signal.SIGINT] = signal.signal(signal.SIGINT, self._on_signal)
         # None: a handler that was not set by Python, and could not be set again.
         if self._terminate and signal.getsignal(signal.SIGTERM) not in (signal.SIG_IGN, None):

@@ -16,6 +16,7 @@ from typing import Any, Final, Unpack
 import numpy as np
 import numpy.typing as npt
 
+from .. import signals
 from ..engines import built
 from ..engines.data_parallel import processors
 from ..model import Model
@@ -108,6 +109,7 @@ def _conduct(
                     if reason is None and checkpointer is not None:
                         checkpointer.end_epoch(run)
             except KeyboardInterrupt:
+                signals.heard()
                 reason = "interrupted"
             finally:
                 run.progress.close()
