@@ -84,14 +84,14 @@ def main() -> dict[str, float]:
     seconds: dict[str, float] = {}
     print("\na raw row of 20 columns, 64-32, float32")
     for counts in ((14, 5, 0, 1), (12, 5, 2, 1)):
-        for name, taken in of_a_row(counts).items():
-            seconds[f"row, {listed(counts)}, {name}"] = taken
-            print(f"  {listed(counts)}: {taken * 1e6:8.1f} µs, {name}")
+        for name, time in of_a_row(counts).items():
+            seconds[f"row, {listed(counts)}, {name}"] = time
+            print(f"  {listed(counts)}: {time * 1e6:8.1f} µs, {name}")
     print("\nraw columns, 10 of them, 64-32, float32, one thread")
     for counts in ((10, 0, 0, 0), (7, 3, 0, 0)):
-        for name, taken in of_columns(counts).items():
-            seconds[f"columns, {listed(counts)}, {name}"] = taken
-            print(f"  {listed(counts)}: {1e-6 / taken:6.2f} million rows a second, {name}")
+        for name, time in of_columns(counts).items():
+            seconds[f"columns, {listed(counts)}, {name}"] = time
+            print(f"  {listed(counts)}: {1e-6 / time:6.2f} million rows a second, {name}")
     return seconds
 
 

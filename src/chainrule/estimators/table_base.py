@@ -147,7 +147,7 @@ class TableModel(BaseEstimator):  # type: ignore[misc]
         return Predictor(
             rows,
             TargetEncoder("y", model.target.task, classes, *self._scale),
-            row_outputs(self.ensemble_, rows.taken, self._words),
+            row_outputs(self.ensemble_, rows.columns, self._words),
             self._table_outputs,
             self._predictions,
         )

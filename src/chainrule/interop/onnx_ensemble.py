@@ -32,8 +32,8 @@ def write_ensemble(g: Graph, ensemble: TableEnsemble, x: str, words: Words) -> s
     if any(design.bins for design in ensemble.designs) and ensemble.bins.width:
         places = g.cast(_places(wide, ensemble.bins, x), g.dtype)
     columns = g.cast(x, g.dtype)
-    counted = any(member.statistics for member in ensemble.members)
-    numbers = [_word_number(g, name, several) for name, several in words.items() if counted]
+    statistics = any(member.statistics for member in ensemble.members)
+    numbers = [_word_number(g, name, several) for name, several in words.items() if statistics]
     outputs = [
         _member(g, ensemble, member, columns, places, numbers) for member in ensemble.members
     ]
@@ -55,8 +55,8 @@ def _places(wide: Graph, bins: Bins, x: str) -> str:
     widths = np.concatenate([np.diff(beta) for beta in bins.edges])
     above = wide.op("Sub", wide.op("Gather", x, columns, axis=1), wide.constant(lower))
     share = wide.op("Div", above, wide.constant(widths))
-    clamped = wide.op("Clip", share, wide.constant(0), wide.constant(1))
-    return wide.op("Sub", clamped, wide.constant(bins.means))
+    place = wide.op("Clip", share, wide.constant(0), wide.constant(1))
+    return wide.op("Sub", place, wide.constant(bins.means))
 
 
 def _word_number(g: Graph, x: str, words: Sequence[str]) -> str:
@@ -104,7 +104,7 @@ def _finished(wide: Graph, ensemble: TableEnsemble, blend: str) -> str:
     two = ensemble.task == "binary"
     if two:
         blend = wide.op("Concat", wide.op("Sub", wide.constant(1), blend), blend, axis=1)
-    cut = wide.op("Clip", blend, wide.constant(SMALLEST), wide.constant(1))
-    logs = wide.op("Div", wide.op("Log", cut), wide.constant(ensemble.temperature))
+    p = wide.op("Clip", blend, wide.constant(SMALLEST), wide.constant(1))
+    logs = wide.op("Div", wide.op("Log", p), wide.constant(ensemble.temperature))
     powers = wide.op("Softmax", logs, axis=1)
     return wide.op("Gather", powers, wide.constant([1], np.int64), axis=1) if two else powers

@@ -43,16 +43,16 @@ class RowEncoder:
         others: Sequence[str] = (),
         gaps: bool = True,
     ) -> None:
-        self.taken = tuple(encoder.names)
-        self.names = self.taken if names is None else tuple(names)
-        self._known = frozenset((*self.names, *encoder.left_out, *others))
+        self.columns = tuple(encoder.names)
+        self.names = self.columns if names is None else tuple(names)
+        self._all_names = frozenset((*self.names, *encoder.left_out, *others))
         self._width, self._dtype = encoder.width, np.dtype(dtype)
-        self._of_mapping = _picked(self.taken)
+        self._of_mapping = _picker(self.columns)
         places = {name: place for place, name in enumerate(self.names)}
-        self._of_sequence = _picked([places[name] for name in self.taken])
+        self._of_sequence = _picker([places[name] for name in self.columns])
         writers = _writers(encoder, self._dtype, orders or {})
         if not gaps:
-            writers = [_required(*pair) for pair in zip(self.taken, writers, strict=True)]
+            writers = [_gapless(*pair) for pair in zip(self.columns, writers, strict=True)]
         self._writers = tuple(writers)
 
     def values(self, row: Any) -> Sequence[Any]:
@@ -67,8 +67,8 @@ class RowEncoder:
             except KeyError as error:
                 require(row, error.args[0], "the row")
                 raise
-            if len(row) > len(self.taken):
-                for name in row.keys() - self._known:
+            if len(row) > len(self.columns):
+                for name in row.keys() - self._all_names:
                     require(self.names, name, "the model")
             return values
         if not isinstance(row, (tuple, list)):
@@ -95,7 +95,7 @@ class RowEncoder:
         return row.reshape(1, -1)
 
 
-def _picked(keys: Sequence[Any]) -> Callable[[Any], Sequence[Any]]:
+def _picker(keys: Sequence[Any]) -> Callable[[Any], Sequence[Any]]:
     if len(keys) == 1:
         only = keys[0]
         return lambda row: (row[only],)
@@ -236,7 +236,7 @@ def _ordered(name: str, words: Sequence[str], write: Write) -> Write:
     return write_place
 
 
-def _required(name: str, write: Write) -> Write:
+def _gapless(name: str, write: Write) -> Write:
     """Return a writer that refuses a gap."""
 
     def write_value(value: Any, cells: Cells) -> None:

@@ -90,13 +90,13 @@ class EnsembleModel(EncodedModel):
         rows = RowEncoder(self.encoder, np.float64, orders=orders, others=(self.target.name,))
 
         def table_outputs(table: Any) -> Array:
-            several = columns(table.select(list(rows.taken)))
+            several = columns(table.select(list(rows.columns)))
             return self.outputs(with_orders(several, orders))[0]
 
         return Predictor(
             rows,
             self.target,
-            row_outputs(self.ensemble, rows.taken, self.words),
+            row_outputs(self.ensemble, rows.columns, self.words),
             table_outputs,
             partial(probabilities_of, self.target.task),
         )

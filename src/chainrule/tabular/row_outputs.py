@@ -21,7 +21,7 @@ def row_outputs(
     ``names``: the columns of the values. ``words``: of each column with target statistics the list
     of its words, "" being a gap.
     """
-    numbered = [
+    vocabularies = [
         (names.index(name), name, {word: i for i, word in enumerate(several)})
         for name, several in words.items()
     ]
@@ -30,8 +30,8 @@ def row_outputs(
 
     def outputs(X: Array, values: Sequence[Any]) -> Array:
         numbers = [
-            numbers_of.get(word_of(name, values[place]) or "", -1)
-            for place, name, numbers_of in numbered
+            vocabulary.get(word_of(name, values[place]) or "", -1)
+            for place, name, vocabulary in vocabularies
         ]
         return predict(Rows(X, np.array([numbers], np.int64)))
 

@@ -70,8 +70,8 @@ class Periodic:
         """Return y (m, n width) and, for backward, x and u."""
         xp = namespace(x)
         u = 2 * xp.pi * x[:, :, None] * p["w"] + p["phi"]
-        mixed = xp.sum(xp.cos(u)[:, :, None, :] * p["V"], axis=3) + p["q"]
-        y = xp.concat([x[:, :, None], mixed], axis=2)
+        mixture = xp.sum(xp.cos(u)[:, :, None, :] * p["V"], axis=3) + p["q"]
+        y = xp.concat([x[:, :, None], mixture], axis=2)
         return xp.reshape(y, (x.shape[0], self.n_out)), (x, u)
 
     def backward(
@@ -102,9 +102,9 @@ class Periodic:
         waves = g.op("Cos", g.op("Add", turns, g.constant(p["phi"].reshape(-1))))
         places = block_diagonal([[[1.0] + [0.0] * (self.width - 1)]] * n)
         offsets = [number for q in p["q"].tolist() for number in (0.0, *q)]
-        mixed = block_diagonal([[[0.0, *row] for row in V.T.tolist()] for V in p["V"]])
+        mixtures = block_diagonal([[[0.0, *row] for row in V.T.tolist()] for V in p["V"]])
         columns = g.op("Gemm", x, g.constant(places), g.constant(offsets))
-        return g.op("Add", columns, g.op("MatMul", waves, g.constant(mixed)))
+        return g.op("Add", columns, g.op("MatMul", waves, g.constant(mixtures)))
 
     def config(self) -> dict[str, Any]:
         """Return the sizes, and the deviation of w at the start."""

@@ -68,7 +68,7 @@ class PiecewiseLinear:
         """Return y (m, n width) and, for backward, x."""
         xp = namespace(x)
         parts = [
-            x[:, j, None] * p["a"][j] + p["c"][j] + xp.matmul(_cut(xp, shares), p["P"][places])
+            x[:, j, None] * p["a"][j] + p["c"][j] + xp.matmul(_clamp(xp, shares), p["P"][places])
             for j, places, shares, _ in self._columns(x)
         ]
         return xp.concat(parts, axis=1), x
@@ -83,46 +83,45 @@ class PiecewiseLinear:
             d = dy[:, j * self.width : (j + 1) * self.width]
             da.append(xp.sum(x[:, j, None] * d, axis=0))
             dc.append(xp.sum(d, axis=0))
-            dP.append(xp.matmul(_cut(xp, shares).T, d))
+            dP.append(xp.matmul(_clamp(xp, shares).T, d))
             if want_dx:
-                slopes = _uncut(xp, shares) / lengths
-                bent = xp.sum(slopes * xp.matmul(d, p["P"][places].T), axis=1)
-                dx.append(xp.sum(d * p["a"][j], axis=1) + bent)
+                slopes = _inside(xp, shares) / lengths
+                bend = xp.sum(slopes * xp.matmul(d, p["P"][places].T), axis=1)
+                dx.append(xp.sum(d * p["a"][j], axis=1) + bend)
         gradients = {"a": xp.stack(da), "c": xp.stack(dc), "P": xp.concat(dP, axis=0)}
         return (xp.stack(dx, axis=1) if want_dx else None), gradients
 
     def _columns(self, x: Array) -> Iterator[tuple[int, slice, Array, Array]]:
-        """Go over columns: number, rows of P, shares of the bins uncut (m, T), lengths of these."""
-        xp, start = namespace(x), 0
-        for j, beta in enumerate(self.edges):
+        """Go over the columns: number, rows of P, shares (m, T) before the clamp, lengths (T,)."""
+        xp = namespace(x)
+        for j, (beta, places) in enumerate(zip(self.edges, self._places(), strict=True)):
             exact = [xp.number(edge) for edge in beta]
-            low = xp.asarray(exact[:-1], dtype=x.dtype, device=x.device)
             lengths = [high - low for low, high in pairwise(exact)]
+            low = xp.asarray(exact[:-1], dtype=x.dtype, device=x.device)
             length = xp.asarray(lengths, dtype=x.dtype, device=x.device)
-            places = slice(start, start + len(lengths))
-            start = places.stop
             yield j, places, (x[:, j, None] - low) / length, length
 
-    def onnx(self, g: OnnxGraph, x: str, p: Parameters) -> str:
-        """Add the layer to an ONNX graph; return the name of its result."""
-        bins = [(j, low, high) for j, beta in enumerate(self.edges) for low, high in pairwise(beta)]
-        first = {j: (beta[0], beta[-1]) for j, beta in enumerate(self.edges)}
-        each = g.op("Gather", x, g.constant([j for j, _, _ in bins], "int64"), axis=1)
-        above = g.op("Sub", each, g.constant([low for _, low, _ in bins]))
-        shares = g.op("Div", above, g.constant([high - low for _, low, high in bins]))
-        least = [-inf if low == first[j][0] else 0.0 for j, low, _ in bins]
-        most = [inf if high == first[j][1] else 1.0 for j, _, high in bins]
-        cut = g.op("Min", g.op("Max", shares, g.constant(least)), g.constant(most))
-        lines = block_diagonal([[row] for row in p["a"].tolist()])
-        bends = block_diagonal([p["P"][places].tolist() for places in self._places()])
-        straight = g.op("Gemm", x, g.constant(lines), g.constant(p["c"].reshape(-1)))
-        return g.op("Add", straight, g.op("MatMul", cut, g.constant(bends)))
-
     def _places(self) -> Iterator[slice]:
+        """Go over the rows of P of each column."""
         start = 0
         for beta in self.edges:
             yield slice(start, start + len(beta) - 1)
             start += len(beta) - 1
+
+    def onnx(self, g: OnnxGraph, x: str, p: Parameters) -> str:
+        """Add the layer to an ONNX graph; return the name of its result."""
+        bins = [(j, low, high) for j, beta in enumerate(self.edges) for low, high in pairwise(beta)]
+        ends = [(beta[0], beta[-1]) for beta in self.edges]
+        each = g.op("Gather", x, g.constant([j for j, _, _ in bins], "int64"), axis=1)
+        above = g.op("Sub", each, g.constant([low for _, low, _ in bins]))
+        shares = g.op("Div", above, g.constant([high - low for _, low, high in bins]))
+        least = [-inf if low == ends[j][0] else 0.0 for j, low, _ in bins]
+        most = [inf if high == ends[j][1] else 1.0 for j, _, high in bins]
+        r = g.op("Min", g.op("Max", shares, g.constant(least)), g.constant(most))
+        lines = block_diagonal([[row] for row in p["a"].tolist()])
+        bends = block_diagonal([p["P"][places].tolist() for places in self._places()])
+        straight = g.op("Gemm", x, g.constant(lines), g.constant(p["c"].reshape(-1)))
+        return g.op("Add", straight, g.op("MatMul", r, g.constant(bends)))
 
     def config(self) -> dict[str, Any]:
         """Return the edges and the width."""
@@ -147,15 +146,15 @@ def _ascending(beta: Any) -> bool:
     return numbers and all(low < high for low, high in pairwise(beta))
 
 
-def _cut(xp: Any, shares: Array) -> Array:
-    """Return shares (m, T) cut to 0 and 1, the first not from below, the last not from above."""
-    risen = xp.concat([shares[:, :1], xp.maximum(shares[:, 1:], 0)], axis=1)
-    return xp.concat([xp.minimum(risen[:, :-1], 1), risen[:, -1:]], axis=1)
+def _clamp(xp: Any, shares: Array) -> Array:
+    """Return shares (m, T) from 0 to 1, the first open below and the last open above."""
+    lower = xp.concat([shares[:, :1], xp.maximum(shares[:, 1:], 0)], axis=1)
+    return xp.concat([xp.minimum(lower[:, :-1], 1), lower[:, -1:]], axis=1)
 
 
-def _uncut(xp: Any, shares: Array) -> Array:
-    """Return 1 where a share (m, T) is not cut, else 0; at an edge from the left."""
-    ones = 0 * shares[:, :1] + 1
-    risen = xp.where(xp.greater(shares[:, 1:], 0), 0 * shares[:, 1:] + 1, 0)
-    before = xp.where(xp.greater(shares[:, :-1], 1), 0 * shares[:, :-1], 1)
-    return xp.concat([ones, risen], axis=1) * xp.concat([before, ones], axis=1)
+def _inside(xp: Any, shares: Array) -> Array:
+    """Return 1 where the clamp leaves a share (m, T), else 0; at an edge as on its left."""
+    ones = 0 * shares + 1
+    above = xp.where(xp.greater(shares[:, 1:], 0), ones[:, 1:], 0)
+    below = xp.where(xp.greater(shares[:, :-1], 1), 0 * ones[:, :-1], 1)
+    return xp.concat([ones[:, :1], above], axis=1) * xp.concat([below, ones[:, :1]], axis=1)
