@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 @click.argument("data", required=False)
 @click.option("--row", type=int, help="Row of DATA shown first [default: one of a median cost].")
 @click.option(
+    "--member",
+    metavar="FOLD[:DESIGN]",
+    help="Which network of an ensemble, as 2:binned.  [default: fold 1, the heaviest design]",
+)
+@click.option(
     "--output", "-o", default="explain.html", show_default=True, help="The page to write."
 )
 @force_option
@@ -26,6 +31,7 @@ def explain(
     model: str | None,
     data: str | None,
     row: int | None,
+    member: str | None,
     output: str,
     force: bool,
     as_json: bool,
@@ -52,7 +58,7 @@ def explain(
         elif data is None:
             raise click.UsageError("DATA is missing: give the table whose rows are shown")
         else:
-            page = _page_of_table(model, data, row, voice)
+            page = _page_of_table(model, data, row, member, voice)
     except ImportError as missing:
         raise click.UsageError(str(missing)) from None
     page.save(output)
@@ -63,15 +69,32 @@ def explain(
     voice(f"wrote {output}; open it in a browser")
 
 
-def _page_of_table(model: str, data: str, row: int | None, voice: Voice) -> Page:
-    from ..explanation.table_page import table_page
+def _page_of_table(
+    model: str, data: str, row: int | None, member: str | None, voice: Voice
+) -> Page:
+    from ..explanation.table_page import member_page, table_page
     from ..tables.model import TableModel
+    from ..tabular.members import member_network
+    from ..tabular.model import EnsembleModel, load_model
 
-    loaded = TableModel.load(model)
+    loaded = load_model(model)
     rows = loaded.read(data, with_target=True, say=voice)
+    if row is not None and not 1 <= row <= rows.m:
+        raise click.UsageError(f"--row {row} is not there: {data} has the rows 1 to {rows.m}")
+    place = None if row is None else row - 1
+    if isinstance(loaded, EnsembleModel):
+        chosen = member_network(loaded, member)
+        for warning in loaded.encoded(rows)[1]:
+            voice(f"warning: {warning}")
+        voice(
+            f"the network of fold {chosen.fold + 1}, {chosen.design.name}, with {chosen.share:.0%} "
+            "of the ensemble's prediction; --member FOLD:DESIGN shows another"
+        )
+        return member_page(loaded, chosen, rows, place)
+    assert isinstance(loaded, TableModel)
+    if member is not None:
+        raise ValueError(f"--member is of an ensemble, and {model} holds one network")
     X, warnings = loaded.encoder.encode(rows, loaded.network.dtype)
     for warning in warnings:
         voice(f"warning: {warning}")
-    if row is not None and not 1 <= row <= len(X):
-        raise click.UsageError(f"--row {row} is not there: {data} has the rows 1 to {len(X)}")
-    return table_page(loaded, rows, X, None if row is None else row - 1)
+    return table_page(loaded, rows, X, place)

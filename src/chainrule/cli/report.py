@@ -34,13 +34,10 @@ def report(
       chainrule report model.safetensors data/breast_cancer.csv
     """
     from ..explanation.model_report import report as report_on
-    from ..tables.model import TableModel
     from ..tabular.model import load_model
 
     check_output("--output", output, (model, data), is_page, force)
     loaded = load_model(model)
-    if not isinstance(loaded, TableModel):
-        raise ValueError(f"{model} holds an ensemble: a report is of one network")
     voice = Voice(quiet)
     rows = loaded.read(data, with_target=True, say=voice)
     try:

@@ -271,3 +271,24 @@ def importance(
         axes.set_xlabel(f"rise of the {measure} when the column is shuffled")
 
     return draw
+
+
+def dependence(
+    values: Any, means: Array, classes: Sequence[str], name: str
+) -> Callable[[Any], None]:
+    """Draw mean predictions (g, k) at values of a column, numbers on a line and words in a row."""
+
+    def draw(axes: Any) -> None:
+        words = isinstance(values, tuple)
+        places = np.arange(len(values)) if words else values
+        style = {"marker": "o", "linestyle": "none" if words else "-"}
+        for k, curve in enumerate(means.T[:MOST_CURVES]):
+            label = clip_name(clean(classes[k]), 20) if len(classes) > 1 else None
+            axes.plot(places, curve, color=COLOURS[k % len(COLOURS)], label=label, **style)
+        if words:
+            axes.set_xticks(places, [clip_name(clean(word), 10) for word in values], rotation=45)
+        if len(classes) > 1:
+            axes.legend()
+        axes.set_xlabel(name)
+
+    return draw

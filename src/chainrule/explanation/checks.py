@@ -19,6 +19,7 @@ from ..training.history import History
 if TYPE_CHECKING:
     from ..tables.columns import Columns
     from ..tables.model import TableModel
+    from ..tabular.model import EnsembleModel
 
 
 def model_of(net: Any) -> Model:
@@ -96,19 +97,20 @@ def history_of(history: Any, net: Model) -> History | None:
 
 def model_and_rows(
     model: Any, rows: Any, source: str, say: Callable[[str], None]
-) -> tuple[TableModel, Columns, str]:
+) -> tuple[TableModel | EnsembleModel, Columns, str]:
     """Return a table's model, rows and the table's name; read what is given by the name of a file.
 
     Raises TypeError for what is neither, and ValueError as reading a model or a table does.
     """
     from ..tables.columns import Columns
     from ..tables.model import TableModel
+    from ..tabular.model import EnsembleModel, load_model
 
     if isinstance(model, str | os.PathLike):
-        model = TableModel.load(model)
-    if not isinstance(model, TableModel):
+        model = load_model(model)
+    if not isinstance(model, TableModel | EnsembleModel):
         raise TypeError(
-            f"model must be a model file that `chainrule train` wrote, or what TableModel.load "
+            f"model must be a model file that `chainrule train` wrote, or what load_model "
             f"returns, not {type(model).__name__}"
         )
     if isinstance(rows, str | os.PathLike):

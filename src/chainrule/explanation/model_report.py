@@ -3,74 +3,56 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from html import escape
+from collections.abc import Callable
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..drawing import plots
 from ..drawing.picture import clean
-from ..files.atomic import write_atomically
+from ..tabular.model import EnsembleModel
 from ..training.history import History, Stop
 from ..typing import Array
 from .assets import asset, template
 from .checks import model_and_rows
+from .ensemble_report import ensemble_report
 from .gradient_flow import findings
 from .illustration import illustrate
 from .page import summary
+from .report_parts import (
+    ModelReport,
+    confusion_of,
+    data_lines,
+    importance_plot,
+    prediction_plots,
+    rows_a_second,
+)
 from .scoring import (
-    Importance,
     importances,
     rows_held_out,
     score_lines,
     scored,
     thinned,
-    which_rows,
     worst_rows,
 )
 
 if TYPE_CHECKING:
     from ..tables.columns import Columns
-    from ..tables.model import TableModel
+    from ..tables.model import EncodedModel, TableModel
 
 _CHECKED_ROWS, _CHECK_SECONDS = 32, 5.0
 # Units and gradients are surveyed on so many rows: their passes are held in memory.
 _SURVEYED_ROWS = 10_000
-_SHOWN_COLUMNS, _MOST_CLASSES = 20, 30
-
-
-@dataclass(frozen=True, slots=True)
-class ModelReport:
-    """A self-contained HTML page on a trained model; a notebook shows it, ``save`` writes it.
-
-    ``scores``, ``importance`` and ``check`` are what the page says in numbers.
-    """
-
-    html: str
-    title: str
-    scores: Mapping[str, Any]
-    importance: tuple[Importance, ...]
-    check: str
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the page atomically; it opens from disk and asks the network for nothing."""
-        write_atomically(path, self.html.encode())
-
-    def _repr_html_(self) -> str:
-        frame = 'sandbox="" width="100%" height="900" style="border:0"'
-        return (
-            f'<iframe title="{escape(self.title)}" srcdoc="{escape(self.html)}" {frame}></iframe>'
-        )
-
-    def __repr__(self) -> str:
-        return f"<ModelReport {self.title!r}, {len(self.html.encode()) / 1e6:.2f} MB>"
+_SHOWN_COLUMNS = 20
+_SHUFFLED = (
+    "five times each, on the scored rows: a column that the model does not use is at 0. A bar is "
+    "the mean of the five, its line their standard deviation."
+)
 
 
 def report(
-    model: TableModel | str | os.PathLike[str],
+    model: EncodedModel | str | os.PathLike[str],
     rows: Columns | str | os.PathLike[str],
     source: str = "",
     say: Callable[[str], None] = lambda sentence: None,
@@ -78,19 +60,22 @@ def report(
     """Return a page on a model that ``chainrule train`` made, scored on ``rows`` with their target.
 
     ``model`` and ``rows`` are what was read from a model file and a table, or the names of the two
-    files. Where ``rows`` are the table that it was trained on, only those held out then are scored;
-    otherwise all. ``source`` is the table's name. ``say`` hears the encoder's warnings.
+    files. Where ``rows`` are the table that one network was trained on, only those held out then
+    are scored; where they are an ensemble's, each by the members that did not see it; otherwise
+    all. ``source`` is the table's name. ``say`` hears the encoder's warnings.
 
     Raises ValueError for files and a target that cannot be read, TypeError for another kind of
     model or rows; ImportError naming the extra if matplotlib or jinja2 is missing.
     """
     model, rows, source = model_and_rows(model, rows, source, say)
+    if isinstance(model, EnsembleModel):
+        return ensemble_report(model, rows, source, say)
     held = rows_held_out(model, rows, source)
     scored_rows = rows if held is None else rows.take(held)
     for warning in model.encoder.encode(scored_rows, model.network.dtype)[1]:
         say(warning)
     true, outputs, scores = scored(model, scored_rows)
-    speed = _rows_a_second(model, scored_rows)
+    speed = rows_a_second(model, scored_rows)
     history = history_of(model.record)
     importance = importances(model, scored_rows, true) if scored_rows.m > 1 else ()
     X, y = model.encoder.transform(scored_rows, np.float64), model.target.encode(true, np.float64)
@@ -109,9 +94,11 @@ def report(
         curves=_curves(history),
         stop=None if history is None else history.stop,
         scores=score_lines(scores, None if held is None else model.record.get("baseline")),
-        confusion=_confusion(model, scores),
-        pictures=_predictions(model, true, outputs),
-        importance=_importance(importance[:_SHOWN_COLUMNS]),
+        confusion=confusion_of(model, scores),
+        pictures=prediction_plots(model, true, outputs),
+        importance=importance_plot(importance[:_SHOWN_COLUMNS]),
+        shuffled=_SHUFFLED,
+        dependences=(),
         columns=len(importance),
         worst=worst_rows(model, X, true, held),
         findings=[str(finding) for finding in findings(model.network, X[some], y[some])],
@@ -120,12 +107,6 @@ def report(
         version=__version__,
     )
     return ModelReport(html, title, scores, importance, check)
-
-
-def _rows_a_second(model: TableModel, rows: Columns) -> float:
-    start = time.perf_counter()
-    model.outputs(rows)
-    return rows.m / max(time.perf_counter() - start, 1e-9)
 
 
 def history_of(record: Any) -> History | None:
@@ -162,31 +143,6 @@ def gradient_check(model: TableModel, X: Array, y: Array) -> str:
     return str(result)
 
 
-def _plural(word: str) -> str:
-    return f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
-
-
-def data_lines(
-    model: TableModel, rows: Columns, held: Array | None, source: str
-) -> list[tuple[str, str]]:
-    """Say what was trained on and what is scored here, as pairs of a name and a text."""
-    lines = [("target", f"{model.target.name} ({model.target.task})")]
-    if model.target.classes:
-        named, more = model.target.classes[:20], len(model.target.classes) - 20
-        lines.append(("classes", ", ".join(named) + (f", … {more} more" if more > 0 else "")))
-    kinds: dict[str, int] = {}
-    for feature in model.encoder.features:
-        kinds[feature.kind] = kinds.get(feature.kind, 0) + 1
-    columns = ", ".join(f"{n} {kind if n == 1 else _plural(kind)}" for kind, n in kinds.items())
-    lines.append(("columns", f"{len(model.encoder.features)} ({columns})"))
-    counts = model.record.get("rows") if isinstance(model.record, dict) else None
-    if isinstance(counts, dict):
-        parts = ", ".join(f"{counts.get(part)} {part}" for part in ("train", "validation", "test"))
-        lines.append(("trained on", f"{model.record.get('data') or 'a table'}: rows {parts}"))
-    lines.append(("scored here", which_rows(model, rows, held, source)))
-    return [(name, clean(text)) for name, text in lines]
-
-
 _SETTINGS = ("optimizer", "learning_rate", "schedule", "batch_size", "l2", "dropout", "seed")
 
 
@@ -218,68 +174,3 @@ def _curves(history: History | None) -> list[str]:
         title = "the norms of the gradients of each layer over the epochs"
         curves.append(plots.captioned(plots.gradient_norms(history), title))
     return curves
-
-
-def _predictions(model: TableModel, true: Array, outputs: Array) -> list[str]:
-    """Draw ROC and calibration for classes, predictions against the truth for numbers."""
-    target = model.target
-    if target.task == "regression":
-        predicted = target.decode(outputs)
-        title = "how often predictions are off by how much"
-        histogram = plots.captioned(plots.errors(predicted - true), title)
-        scatter = plots.captioned(plots.residuals(true, predicted), "predicted against true values")
-        return [scatter, histogram]
-    from ..tables.scores import probabilities_of
-
-    shares = probabilities_of(target.task, outputs)
-    known, seen = target.classes, np.unique(true)
-    if len(seen) == 1:
-        only = f"All rows are {known[int(seen[0])]!r}: a ROC curve needs rows of another class too."
-        pictures = [f'<p class="note">{escape(clean(only))}</p>']
-    else:
-        pictures = [plots.captioned(plots.roc(true, shares, known), _roc_title(known))]
-    if target.task == "binary":
-        chance, right = shares[:, 1], (true == 1).astype(float)
-    else:
-        chance, right = shares.max(axis=1), (true == shares.argmax(axis=1)).astype(float)
-    title = (
-        "calibration: how often what was predicted with a probability was so; the dotted line is "
-        "perfect, a number beside a point counts its rows"
-    )
-    return [*pictures, plots.captioned(plots.calibration(right, chance), title)]
-
-
-def _roc_title(classes: Sequence[str]) -> str:
-    if len(classes) == 2:
-        return f"ROC curve of {classes[1]!r}; the dotted line is guessing"
-    some = f", the first {plots.MOST_CURVES} of {len(classes)} classes"
-    rest = some if len(classes) > plots.MOST_CURVES else ""
-    return f"ROC curves, each class against the rest{rest}; the dotted line is guessing"
-
-
-def _confusion(model: TableModel, scores: Mapping[str, Any]) -> Any:
-    """Return the confusion matrix with names, and each cell's share of its row."""
-    counts = scores.get("confusion")
-    if counts is None:
-        return None
-    if len(counts) > _MOST_CLASSES:
-        return {"names": [], "rows": [], "left_out": len(counts)}
-    names = [clean(name) for name in model.target.classes]
-    rows = [
-        (name, [(n, n / max(sum(row), 1)) for n in row])
-        for name, row in zip(names, counts, strict=True)
-    ]
-    return {"names": names, "rows": rows, "left_out": 0}
-
-
-def _importance(importance: tuple[Importance, ...]) -> str:
-    if not importance:
-        return ""
-    draw = plots.importance(
-        [one.name for one in importance],
-        np.array([one.mean for one in importance]),
-        np.array([one.spread for one in importance]),
-        importance[0].measure,
-    )
-    height = 1.0 + 0.27 * len(importance)
-    return plots.plot_svg(draw, "importance of the columns", height=height)

@@ -14,7 +14,8 @@ from ..typing import Array, Rows
 
 if TYPE_CHECKING:
     from ..tables.columns import Columns
-    from ..tables.model import TableModel
+    from ..tables.model import EncodedModel, TableModel
+    from ..tables.target import TargetEncoder
 
 # Columns are shuffled so many times each; large tables are thinned to so many rows first.
 REPEATS = 5
@@ -88,10 +89,15 @@ def rows_held_out(model: TableModel, rows: Columns, source: str) -> Array | None
     return None
 
 
-def which_rows(model: TableModel, rows: Columns, held: Array | None, source: str) -> str:
-    """Say which rows are scored, and whether some of them may have been trained on."""
+def which_rows(
+    model: EncodedModel, rows: Columns, held: Array | None, source: str, how: str
+) -> str:
+    """Say which rows are scored, and whether some of them may have been trained on.
+
+    ``how``: what keeps the rows held out from having been seen.
+    """
     if held is not None:
-        return f"the {len(held):,} rows of {source} that were held out in training"
+        return f"the {len(held):,} rows of {source}{how}"
     count = "the only row" if rows.m == 1 else f"all {rows.m:,} rows"
     record = model.record if isinstance(model.record, dict) else {}
     seen = record.get("data") == source and source
@@ -134,14 +140,22 @@ def worst_rows(
     """Return the rows of the largest cost; ``held`` are the places in the table of those scored."""
     net, target = model.network.copy("float64"), model.target
     Y = net.targets(target.encode(true, np.float64), len(X))
-    J = np.empty(len(X))
+    J, outputs = np.empty(len(X)), np.empty((len(X), net.sizes[-1]))
     for at in range(0, len(X), ROWS_AT_ONCE):
         rows = slice(at, at + ROWS_AT_ONCE)
         with np.errstate(all="ignore"):
             trace = net.forward(X[rows])
             J[rows] = cost_of(trace.z[-1], trace.a[-1], Y[rows], net.activations[-1], net.cost)
+        outputs[rows] = trace.a[-1]
+    return worst_by(J, target, true, outputs, held, most)
+
+
+def worst_by(
+    J: Array, target: TargetEncoder, true: Array, outputs: Array, held: Array | None, most: int = 8
+) -> list[WorstRow]:
+    """Return the rows of the largest J (m,), with the truth and what outputs (m, k) say."""
     order = np.argsort(-np.nan_to_num(J, nan=np.inf), kind="stable")[:most]
-    predicted = target.decode(net.forward(X[order]).a[-1])
+    predicted = target.decode(outputs[order])
 
     def written(value: Any) -> str:
         return f"{value:.6g}" if target.task == "regression" else target.classes[int(value)]

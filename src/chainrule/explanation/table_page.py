@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,9 +12,13 @@ from .model_report import history_of
 from .page import Page, explain
 
 if TYPE_CHECKING:
+    from ..network import Network
     from ..tables.columns import Columns
-    from ..tables.model import TableModel
+    from ..tables.model import EncodedModel, TableModel
     from ..tables.target import TargetEncoder
+    from ..tabular.members import MemberNetwork
+    from ..tabular.model import EnsembleModel
+    from ..training.history import History
 
 
 def table_page(
@@ -23,28 +28,82 @@ def table_page(
 
     Raises as ``explain`` does.
     """
-    from ..tables.target import STANDARD_Y
-
-    net, target = model.network, model.target
-    regression = target.task == "regression"
     settings = model.record.get("settings") if isinstance(model.record, dict) else None
     history = history_of(model.record)
     if history is not None:
         history.snapshots[:] = model.snapshots
+    columns = [feature.name for feature in model.encoder.features for _ in feature.names]
+    return _page(
+        model,
+        model.network,
+        rows,
+        X,
+        row,
+        title=f"How {model.target.name} is predicted, and learnt",
+        inputs=model.encoder.feature_names,
+        columns=columns,
+        history=history,
+        training=training_of(settings),
+    )
+
+
+def member_page(
+    model: EnsembleModel, member: MemberNetwork, rows: Columns, row: int | None = None
+) -> Page:
+    """Return the page of one network of an ensemble on rows with their target.
+
+    Raises as ``explain`` does.
+    """
+    from ..tabular.designs import LEARNING_RATE
+    from ..tabular.members import member_inputs
+
+    name = f"fold {member.fold + 1}, {member.design.name}"
+    return _page(
+        model,
+        member.network,
+        rows,
+        member_inputs(model, member, rows),
+        row,
+        title=f"How {model.target.name} is predicted, and learnt, by one network of an ensemble: "
+        f"{name} ({member.share:.0%} of the prediction)",
+        inputs=member.inputs,
+        columns=member.columns,
+        history=None,
+        training={"optimizer": "adam", "learning_rate": LEARNING_RATE},
+    )
+
+
+def _page(
+    model: EncodedModel,
+    net: Network,
+    rows: Columns,
+    X: npt.NDArray[np.floating],
+    row: int | None,
+    title: str,
+    inputs: Sequence[str],
+    columns: Sequence[str],
+    history: History | None,
+    training: Mapping[str, object],
+) -> Page:
+    """Return the page of a network that takes ``inputs`` made of the table's ``columns``."""
+    from ..tables.target import STANDARD_Y
+
+    target = model.target
+    regression = target.task == "regression"
     return explain(
         net,
         X,
         target.encode(target.values_of(rows[target.name]), net.dtype),
         history=history,
-        inputs=model.encoder.feature_names,
+        inputs=inputs,
         outputs=target.classes if target.task == "multiclass" else [output_name(target)],
         row=row,
         first_row=1,
-        title=f"How {target.name} is predicted, and learnt",
+        title=title,
         notes=model.encoder.sentences + [STANDARD_Y] * regression,
-        own=own_values(model, rows),
+        own=own_values(rows, columns),
         target=(target.mean, target.scale) if regression else None,
-        training=training_of(settings),
+        training=training,
     )
 
 
@@ -53,16 +112,15 @@ def output_name(target: TargetEncoder) -> str:
     return f"{target.name} = {target.classes[1]}" if target.task == "binary" else target.name
 
 
-def own_values(model: TableModel, rows: Columns) -> list[list[str]]:
-    """Return the table's own value behind every input (m, n_0), as text."""
+def own_values(rows: Columns, names: Sequence[str]) -> list[list[str]]:
+    """Return the table's own value of the columns behind every input (m, n_0), as text."""
     from ..tables.columns import as_text
 
-    columns = [
-        ["" if value is None else str(value) for value in as_text(rows[feature.name]).tolist()]
-        for feature in model.encoder.features
-        for _ in feature.names
-    ]
-    return [list(line) for line in zip(*columns, strict=True)]
+    texts = {
+        name: ["" if value is None else str(value) for value in as_text(rows[name]).tolist()]
+        for name in dict.fromkeys(names)
+    }
+    return [list(line) for line in zip(*(texts[name] for name in names), strict=True)]
 
 
 def training_of(settings: object) -> dict[str, object]:

@@ -8,7 +8,8 @@ from ..mathematics.random import key, permutation
 from ..typing import Floats
 from .ensemble import TableEnsemble
 from .fitting import Table
-from .inputs import Integers, Rows
+from .held_out import held_out
+from .inputs import Rows
 
 # Rows by which the importance of columns is measured.
 MOST_ROWS = 2000
@@ -38,14 +39,3 @@ def importances_of(
             words[:, number] = words[order, number]
         rises[j] = targets.loss(held_out(ensemble, Rows(X, words), folds)) - base
     return rises
-
-
-def held_out(ensemble: TableEnsemble, rows: Rows, folds: Integers) -> Floats:
-    """Return the outputs of each row by the member that held it out, (m, k)."""
-    outputs = np.empty((len(rows), ensemble.members[0].networks[0].sizes[-1]))
-    for number, member in enumerate(ensemble.members):
-        out = np.flatnonzero(folds == number)
-        if len(out):
-            several = member.outputs(ensemble.designs, rows.take(out), ensemble.bins)
-            outputs[out] = ensemble.finished(several)
-    return outputs

@@ -23,6 +23,7 @@ from ..tables.word_orders import with_orders
 from ..typing import Array, Floats
 from .ensemble import TableEnsemble
 from .files import from_state, state_of
+from .held_out import held_out
 from .inputs import Integers, Rows
 from .row_outputs import row_outputs
 
@@ -67,6 +68,18 @@ class EnsembleModel(EncodedModel):
         """Return probabilities (m, k) or standardised numbers (m, 1), and the warnings."""
         encoded, warnings = self.encoded(rows)
         return self.ensemble.outputs(encoded), warnings
+
+    def held_out(self, rows: Columns) -> Array | None:
+        """Return the outputs of each row by the members that did not see it.
+
+        None where ``rows`` are not all the rows trained on, in their order.
+        """
+        kept = self.out_of_fold
+        if rows.m != len(kept.folds):
+            return None
+        outputs = held_out(self.ensemble, self.encoded(rows)[0], kept.folds)
+        same = np.allclose(outputs, kept.outputs, rtol=1e-6, atol=1e-9)
+        return kept.outputs if same else None
 
     def bounds(self, outputs: Array, share: float) -> Array:
         """Return the bounds (m, 2) within which ``share`` of new numbers lie, in own units.

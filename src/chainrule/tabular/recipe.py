@@ -120,7 +120,7 @@ def _fit_rows(rows: Labelled, options: Options, say: Say) -> EnsembleModel:
     encoder = Encoder.fit(features, numbers, weights)
     for note in encoder.notes:
         say(note)
-    targets = targets_of(target, meaning, weights)
+    targets = targets_of(meaning, target.values, weights)
     folds = folds_of(targets, min(options.members, features.m), options.seed, groups, rows.time)
     _warn_of_folds(target, folds, say)
     words = words_of(features, encoder)
@@ -167,14 +167,14 @@ def _warn_of_folds(target: Target, folds: Integers, say: Say) -> None:
         )
 
 
-def targets_of(target: Target, meaning: TargetEncoder, weights: Array | None) -> Targets:
-    """Return the targets as the ensemble takes them."""
-    m = len(target.values)
+def targets_of(meaning: TargetEncoder, values: Array, weights: Array | None) -> Targets:
+    """Return the targets of true values (m,) as the ensemble takes them."""
+    m = len(values)
     shares = np.ones(m) if weights is None else np.asarray(weights * (m / weights.sum()))
-    if target.task == "multiclass":
-        return Targets("multiclass", np.eye(len(target.classes))[target.values], shares)
-    Y = meaning.encode(meaning.cut(target.values), np.float64)
-    return Targets(target.task, Y[:, None], shares)
+    if meaning.task == "multiclass":
+        return Targets("multiclass", np.eye(len(meaning.classes))[values], shares)
+    Y = meaning.encode(meaning.cut(values), np.float64)
+    return Targets(meaning.task, Y[:, None], shares)
 
 
 def words_of(features: Columns, encoder: Encoder) -> Mapping[str, tuple[str, ...]]:
