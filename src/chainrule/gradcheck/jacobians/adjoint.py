@@ -9,7 +9,7 @@ import numpy as np
 
 from ...typing import Array
 from ..differences import EPS
-from ..patterns.entries import factor_words, ratio
+from ..patterns.factors import factor_words, ratio
 from ..report import Part, Report
 from ..report_record import Diagnosis
 from ..user_functions import error_from, surroundings_restored
@@ -71,7 +71,14 @@ def check_adjoint(
     ][:count]
     eps = max(_eps(a) for a in (*pushed, *pulled))
     bar = np.array(sizes) * (ROUNDING * eps + 4 * off + (tolerance or 0.0))
-    return _report(left, right, bar, np.array(sizes), lines, 4 * count + 4)
+    report = _report(left, right, bar, np.array(sizes), lines, 4 * count + 4)
+    square = pulled[0].shape == covectors[0].shape
+    if report.count(WRONG) and not report.diagnoses and square:
+        again = [np.allclose(jvp(w), Jw, 1e-6) for w, Jw in zip(covectors, pulled, strict=True)]
+        if all(again):
+            sentence = "vjp gives what jvp gives: the map itself, where its transpose belongs."
+            report.diagnoses = [Diagnosis("W transposed", NAME, sentence, "Jᵀw", True)]
+    return report
 
 
 def _report(

@@ -68,7 +68,7 @@ def check_jacobian(
     if report.count(WRONG):
         diagnose(report, None)
         read = [_reworded(d, name) for d in report.diagnoses if d.bug not in ROWS]
-        report.diagnoses = read or _rows(tensor)
+        report.diagnoses = read or _logarithms(tensor, function.x.ravel()) or _rows(tensor)
     report.seconds = time.monotonic() - start
     return report
 
@@ -84,6 +84,19 @@ def _tolerance(resolution: float) -> float:
 def _reworded(d: Diagnosis, name: str) -> Diagnosis:
     sentence = d.sentence.replace(f"the gradient of {name}", f"the {name}")
     return Diagnosis(d.bug, d.place, sentence, d.formula.replace(f"d{name}", name), d.certain)
+
+
+def _logarithms(tensor: Checked, x: Array) -> list[Diagnosis]:
+    """Name a Jacobian by the logarithms of x: each column has the entry of x as its factor."""
+    a, n = tensor.analytic, tensor.numeric
+    if a.ndim != 2 or len(np.unique(np.round(x, 6))) < min(len(x), 2) or len(x) < 2:
+        return []
+    for factor, words in ((x, "too much: these are the derivatives by log x"), (1 / x, "missing")):
+        room = 1e-5 * np.max(np.abs(n * factor)) + 2 * np.abs(factor) * tensor.bar
+        if np.all(np.abs(a - n * factor) <= room):
+            sentence = f"each column of {tensor.name} has the factor of its entry of x {words}."
+            return [Diagnosis("log parameter", tensor.name, sentence, "", certain=False)]
+    return []
 
 
 def _rows(tensor: Checked) -> list[Diagnosis]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...typing import Array
-from ..patterns.entries import factor_words
+from ..patterns.factors import factor_words
 from ..report import Diagnosis
 from ..verdicts import WRONG, Checked
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...typing import Array
-from ..patterns.entries import factor_words, ratio
+from ..patterns.factors import factor_words, ratio
 from ..report_record import Diagnosis
 from ..verdicts import RIGHT, WRONG, Checked
 

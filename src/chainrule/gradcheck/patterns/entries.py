@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from ..verdicts import WRONG, Checked
 from .attention import ATTENTION
 from .elementwise import POINTWISE, slope
 from .evidence import FITS, Evidence, Finding, Pattern, known
+from .factors import close, factor_words, ratio
 from .inside import NORMS_INSIDE
 from .normalisation import NORMS, each_line
 from .ratios import (
@@ -19,6 +20,7 @@ from .ratios import (
     by_argument,
     by_logarithm,
     by_upstream,
+    few_factors,
     log_parameters,
     same_number,
 )
@@ -26,62 +28,6 @@ from .structure import PLACES, conjugate, swapped
 
 # Errors this small beside the gradient, without any common factor, are those of a short float.
 SMALL = 2e-2
-
-
-def ratio(t: Checked) -> float | None:
-    """The factor k with gradient = k numeric throughout, or None."""
-    a, n = t.analytic[known(t)], t.numeric[known(t)]
-    square = float(np.vdot(n, n))
-    if square == 0 or not np.isfinite(a).all():
-        return None
-    k = float(np.vdot(a, n)) / square
-    off = float(np.max(np.abs(a - k * n)))
-    # A factor near 1 must explain the error, not only the gradient.
-    error = float(np.max(np.abs(a - n)))
-    return k if off <= min(FITS * float(np.max(np.abs(a))), 1e-2 * error) else None
-
-
-def _is(k: float, value: float) -> bool:
-    return abs(k - value) <= 1e-4 * abs(value)
-
-
-def factor_words(
-    k: float,
-    samples: int | None,
-    sizes: Set[int] = frozenset(),
-    sides: tuple[str, str] = ("gradient", "numerical"),
-) -> tuple[str, str]:
-    """Name a constant factor: (bug, sentence).
-
-    ``sizes``: those of the arrays' axes. ``sides``: what is checked, and what it is k times of.
-    """
-    this, that = sides
-    if _is(k, -1):
-        return "sign", f"the sign is turned around: {this} = -1 × {that}"
-    if samples is not None and samples > 2 and (_is(k, samples) or _is(k, 1 / samples)):
-        if k > 1:
-            return "missing 1/m", f"{this} is m = {samples} times {that}: 1/m is missing"
-        return (
-            "doubled 1/m",
-            f"{this} = 1/m of {that}, m = {samples}: averaged where it should be summed, or 1/m is "
-            "there twice",
-        )
-    if _is(k, 2) or _is(k, 0.5):
-        return "factor 2", f"{this} = {k:.3g} × {that}"
-    whole = k if k > 1 else 1 / k if k > 0 else 0.0
-    if whole > 2.5 and abs(whole - round(whole)) < 1e-4 * whole:
-        n = round(whole)
-        bug, how = ("missing 1/m", "missing") if k > 1 else ("doubled 1/m", "there once too often")
-        ratio = f"{this} = {n if k > 1 else f'1/{n}'} × {that}"
-        if samples is not None:
-            return bug, f"{ratio}: if J is a mean over {n} (outputs, batches), 1/{n} is {how}"
-        return bug, f"{ratio}: if that is the number of samples, 1/m is {how}"
-    d = round(whole * whole)
-    if d > 1 and d in sizes and _is(whole, d**0.5):
-        how = "missing" if k > 1 else "there twice"
-        root = f"√{d}" if k > 1 else f"1/√{d}"
-        return "1/√d", f"{this} = {root} × {that}: 1/√d is {how}, d = {d} as in the shape"
-    return "constant factor", f"{this} = {k:.6g} × {that} throughout"
 
 
 def _transposed(t: Checked, evidence: Evidence) -> Finding | None:
@@ -158,6 +104,7 @@ PATTERNS: Sequence[Pattern] = (
     *ATTENTION,
     *PLACES,
     *POINTWISE,
+    few_factors,
     same_number,
     approximated,
     each_line,
@@ -187,6 +134,10 @@ def from_patterns(evidence: Evidence) -> Iterator[Diagnosis]:
         return
     for t in wrong:
         k = ratios.get(t.name)
+        if t.analytic.size == 1 and k is not None and _one_for_all(k, tensors):
+            bug, sentence = factor_words(k, None)
+            yield Diagnosis(bug, t.name, f"{t.name}: {sentence}.", "", False)
+            continue
         if (k is not None and t.analytic.size > 1) or (k is not None and len(tensors) == 1):
             bug, sentence = factor_words(k, samples, set(t.shape))
             yield Diagnosis(bug, t.name, f"{t.name}: {sentence}.", "", False)
@@ -197,6 +148,12 @@ def from_patterns(evidence: Evidence) -> Iterator[Diagnosis]:
                 bug, sentence, formula = finding
                 yield Diagnosis(bug, t.name, sentence, formula, False)
                 break
+
+
+def _one_for_all(k: float, tensors: Sequence[Checked]) -> bool:
+    """Whether the factor of a single number is the size of an array, or of an axis, or 1 by it."""
+    sizes = {n for t in tensors for n in (*t.shape, t.analytic.size) if n > 2}
+    return any(close(k, n) or close(k, 1 / n) for n in sizes)
 
 
 def few_entries(wrong: Sequence[Checked]) -> Diagnosis | None:

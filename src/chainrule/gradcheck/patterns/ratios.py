@@ -155,6 +155,25 @@ def _approximations(name: str, x: Array) -> Iterator[Claim]:
                 )  # fmt: skip
 
 
+def few_factors(t: Checked, evidence: Evidence) -> Finding | None:
+    """Two or three factors, each of several entries: a weight by class, a case, a side."""
+    entries = _entries(t)
+    if entries is None or len(entries[2]) < 2 * FEWEST:
+        return None
+    _, a, n, room = entries
+    some = np.abs(n) > 100 * room
+    factors, counts = np.unique(np.round((a / n)[some], 4), return_counts=True)
+    if not some.all() or not 2 <= len(factors) <= 3 or counts.min() < 2 or np.any(factors == 0):
+        return None
+    listed = ", ".join(f"{k:.4g} × in {c}" for k, c in zip(factors, counts, strict=True))
+    return (
+        "a factor for each class",
+        f"{t.name}'s gradient is {listed} of {a.size} entries: a factor or weight that goes with a "
+        "class or a case is that of another.",
+        "",
+    )
+
+
 def same_number(t: Checked, evidence: Evidence) -> Finding | None:
     """Every entry is off by one and the same number, as by a term that is forgotten."""
     if not known(t).all() or not np.isfinite(t.analytic).all() or t.analytic.size < 4:

@@ -104,6 +104,26 @@ def _orders(n: Array) -> Iterator[tuple[str, Array]]:
                 yield f": entries {j} and {i} of axis 0 exchanged", rows
 
 
+def shifted(t: Checked, evidence: Evidence) -> Finding | None:
+    """The entries of neighbours, but at the ends: an offset or a padding on the wrong side."""
+    a, n = t.analytic, t.numeric
+    if a.size < 8 or not clear_error(t):
+        return None
+    for axis in range(a.ndim):
+        for by in range(1, min(a.shape[axis] - 1, 4)):
+            for ours, theirs, word in ((a, n, "down"), (n, a, "up")):
+                late = np.take(ours, range(by, a.shape[axis]), axis)
+                early = np.take(theirs, range(a.shape[axis] - by), axis)
+                if late.size >= SPARE and np.ptp(early) > 0 and same(late, early, t):
+                    return (
+                        "shifted",
+                        f"the entries of {t.name}'s gradient are right and shifted {word} by {by} "
+                        f"along axis {axis}: an index or a padding is off by {by}.",
+                        "",
+                    )
+    return None
+
+
 def half_spectrum(t: Checked, evidence: Evidence) -> Finding | None:
     """A factor 2 on all frequencies but 0 (and the last): a half spectrum holds each once."""
     if not clear_error(t):
@@ -141,6 +161,21 @@ def symmetric(t: Checked, evidence: Evidence) -> Finding | None:
                 "symmetric or triangular",
                 f"the entries of {t.name}'s gradient beside the diagonal are {words} the numerical "
                 "ones: as if both halves of a symmetric matrix moved together.",
+                "",
+            )
+    if same(a, np.where(off, 0.0, n), t):
+        return (
+            "diagonal alone",
+            f"{t.name}'s gradient is right on the diagonal and 0 beside it: what stands off the "
+            "diagonal is left out (an inner product in place of an outer one).",
+            "",
+        )
+    for k, words in ((2.0, "twice"), (0.5, "half")):
+        if np.any(n[~off] != 0) and same(a, np.where(off, n, k * n), t):
+            return (
+                "symmetric or triangular",
+                f"the diagonal of {t.name}'s gradient is {words} the numerical one, and all beside "
+                "it right: as where a symmetric matrix is made of one triangle.",
                 "",
             )
     for triangle, word in ((np.tril, "lower"), (np.triu, "upper")):
@@ -221,5 +256,6 @@ PLACES: Sequence[Pattern] = (
     transpose_missing,
     half_spectrum,
     permuted,
+    shifted,
     constant_rows,
 )

@@ -126,27 +126,37 @@ def _uses_missing(program: Program, steps: Sequence[Step]) -> Iterator[Mistake]:
         if len(uses) < 2:
             continue
         for place, count in places.items():
-            at = [(s, k) for s, k in uses if s.place == place]
+            at = [(s, k) for s, k in uses if s.place == place][::-1]
             if len(places) > 1:
-                change = Change(frozenset(s for s, _ in at), nothing, frozenset(k for _, k in at))
                 sentence = f"{name} is used more than once, and its use in {place} is missing from "
-                sentence += "the gradient"
-                sentence += ": that of the other uses is there alone, as if overwritten"
-                yield Mistake(change, "one of two uses missing", sentence)
-            for number, (s, k) in enumerate(at[::-1], 1):
-                if count < 2:
-                    continue
+                sentence += "the gradient: as if that of the other uses had overwritten it"
+                yield Mistake(_without(at), "one of two uses missing", sentence)
+                others = [(s, k) for s, k in uses if s.place != place]
+                sentence = f"{name} is used in {len(places)} places, and its gradient is that of "
+                sentence += f"{place} alone: the other uses are missing"
+                yield Mistake(_without(others), "one of two uses missing", sentence)
+            for number, use in enumerate(at if count > 1 else (), 1):
                 which = f"the use number {number} of {count} of {name} in {place}"
                 yield Mistake(
-                    Change(frozenset([s]), nothing, frozenset([k])),
-                    "one of two uses missing", f"{which} is missing from the gradient",
+                    _without([use]), "one of two uses missing",
+                    f"{which} is missing from the gradient",
                 )  # fmt: skip
-                others = frozenset(o for o, _ in at if o is not s)
                 yield Mistake(
-                    Change(others, nothing, frozenset([k])), "one of two uses missing",
-                    f"only {which} is in the gradient: the others are missing (overwritten where "
-                    "they should be added, or a truncated recurrence)",
+                    _without([other for other in uses if other is not use]),
+                    "one of two uses missing",
+                    f"only {which} is in the gradient: the other uses are missing (overwritten "
+                    "where they should be added, or a truncated recurrence)",
                 )  # fmt: skip
+
+
+def _without(uses: Sequence[tuple[Step, int]]) -> Change:
+    """Leave out what comes back from these uses: step and number of the argument."""
+    places = frozenset(uses)
+
+    def edit(step: Step, k: int, g: Any) -> Any:
+        return None if (step, k) in places else step.pull(g, k)
+
+    return Change(frozenset(s for s, _ in uses), edit)
 
 
 def _rows_missing(program: Program, steps: Sequence[Step]) -> Iterator[Mistake]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .rules import unbroadcast
 from .steps import Edit, Step
 
 
@@ -24,11 +25,11 @@ def nothing(step: Step, k: int, g: Any) -> Any:
 
 
 def unchanged(step: Step, k: int, g: Any) -> Any:
-    """Let the gradient go back as it is."""
+    """Let the gradient go back as it is, summed where the argument was spread."""
     part = step.pull(g, k)
-    if part.shape != g.shape:
-        raise ValueError("another shape")
-    return g
+    if part.shape == g.shape:
+        return g
+    return g.sum_to_size(part.shape) if hasattr(g, "sum_to_size") else unbroadcast(g, part.shape)
 
 
 def turned(step: Step, k: int, g: Any) -> Any:
