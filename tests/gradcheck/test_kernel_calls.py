@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from chainrule.gradcheck.kernels import check_kernel
-from chainrule.gradcheck.kernels.bars import compare
+from chainrule.gradcheck.kernels.bars import bar_of, compare, verdicts_of
 from chainrule.gradcheck.kernels.hidden import hidden_errors
 from chainrule.gradcheck.verdicts import RIGHT, WRONG
 
@@ -238,3 +238,32 @@ def test_right_function_passes_every_line(x):
     report = check_kernel(function(square_forward, backward), (x,), lambda x: x * x)
     assert {part.verdict for part in report.parts} == {RIGHT}
     assert len(report.parts) >= 10
+
+
+def test_large_arrays_in_blocks_are_judged_as_whole_ones():
+    """Bars and verdicts of 1100 × 1000 entries, by the formulas of their docstrings."""
+    rng = np.random.default_rng(0)
+    truth, error = rng.standard_normal((2, 1100, 1000))
+    truth *= np.exp(rng.standard_normal((1100, 1)))
+    truth[3, 5], error[7, 8] = np.inf, np.nan
+    values = truth + 1e-3 * error * (1 + 20 * (rng.random(truth.shape) < 0.01))
+    values[9, 9] = np.nan
+    bar = bar_of(truth, [1e-3 * np.nan_to_num(error)], 2.0**-8)
+    finite = np.where(np.isfinite(truth), truth, 0.0)
+    sizes = {}
+    for name, x in (("truth", finite), ("error", 1e-3 * np.nan_to_num(error))):
+        squares, mean = x * x, np.mean(x * x)
+        rows = (squares.sum(1) + 8 * mean) / (1000 + 8)
+        columns = (squares.sum(0) + 8 * mean) / (1100 + 8)
+        sizes[name] = np.sqrt(np.outer(rows, columns) / rows.mean())
+    wanted = 8 * sizes["error"] + 1e-3 * np.abs(np.nan_to_num(error))
+    wanted += 2.0**-8 * (sizes["truth"] + np.abs(finite))
+    known = np.isfinite(truth)
+    assert np.allclose(bar[known], wanted[known], rtol=1e-9)
+    verdict = verdicts_of(values, truth, bar, None)
+    plain = np.isfinite(values) & known
+    assert np.array_equal(
+        (verdict == WRONG)[plain], np.abs(values[plain] - truth[plain]) > bar[plain]
+    )
+    assert verdict[9, 9] == WRONG
+    assert verdict[3, 5] == RIGHT

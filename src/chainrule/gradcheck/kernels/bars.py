@@ -9,13 +9,14 @@ itself. Source of the first: attention-gym's ``assert_matches_low_precision_eage
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ...typing import Array
 from ..verdicts import RIGHT, UNDECIDABLE, WRONG, Checked
+from .blocks import in_blocks, rows_of
 
 # Scattered errors are taken to be at most this many standard deviations, beside the entry's own.
 SCATTER = 8.0
@@ -27,18 +28,29 @@ PRIOR = 8
 STILL = 1e-6
 
 
-def local_rms(*arrays: Array) -> Array:
-    """Return the size of the entries around each: rows times columns, a model of rank 1.
+class Sizes(NamedTuple):
+    """The size of the entries around each, as rows times columns: a model of rank 1."""
+
+    rows: Array
+    columns: Array
+
+    def at(self, part: slice) -> Array:
+        """Return the sizes of some rows."""
+        sizes: Array = self.rows[part] * self.columns
+        return sizes
+
+
+def sizes_of(*arrays: Array) -> Sizes:
+    """Return the size of the entries around each.
 
     ``rms[i, j] = sqrt(r_i c_j / m)``, with r_i and c_j the mean squares of row i and column j and m
     that of all; short rows are drawn towards m. A vector has one size throughout. Of several
     arrays the squares add up.
     """
-    shape = arrays[0].shape
     rows: Any = 0.0
     columns: Any = 0.0
     for x in arrays:
-        flat = x.reshape(-1, x.shape[-1]) if x.ndim >= 2 else x.reshape(1, -1)
+        flat = rows_of(x)
         squares = _squares(flat, "ij,ij->i")
         if not np.isfinite(squares).all():
             flat = np.where(np.isfinite(flat), flat, 0.0)
@@ -47,9 +59,15 @@ def local_rms(*arrays: Array) -> Array:
         rows = rows + (squares + PRIOR * mean) / (flat.shape[1] + PRIOR)
         columns = columns + (_squares(flat, "ij,ij->j") + PRIOR * mean) / (flat.shape[0] + PRIOR)
     total = float(np.mean(rows)) if np.size(rows) else 0.0
-    if len(shape) < 2 or total == 0.0:
-        return np.full(shape, np.sqrt(total))
-    model: Array = (np.sqrt(rows / total)[:, None] * np.sqrt(columns)).reshape(shape)
+    if arrays[0].ndim < 2 or total == 0.0:
+        shape = rows_of(arrays[0]).shape
+        return Sizes(np.full((shape[0], 1), np.sqrt(total)), np.ones(shape[1]))
+    return Sizes(np.sqrt(rows / total)[:, None], np.sqrt(columns))
+
+
+def local_rms(*arrays: Array) -> Array:
+    """Return the size of the entries around each, in the arrays' shape."""
+    model: Array = sizes_of(*arrays).at(slice(None)).reshape(arrays[0].shape)
     return model
 
 
@@ -74,16 +92,27 @@ def bar_of(truth: Array, errors: Sequence[Array], eps: float) -> Array:
     A few entries make a poor sample: below 16 of them the scatter is raised by 1 + 4/count.
     """
     few = 1 + 4 / max(truth.size, 1) if truth.size < 16 else 1.0
-    around = local_rms(truth)
-    around += np.abs(truth)
-    around *= eps
-    bar = local_rms(*errors) if errors else np.zeros(truth.shape)
-    bar *= SCATTER * few
-    bar += around
-    for error in errors:
-        bar += np.abs(error)
-    lost = ~np.isfinite(bar)
-    return np.where(lost, np.nan_to_num(around, posinf=0.0), bar) if lost.any() else bar
+    own, around = sizes_of(truth), sizes_of(*errors) if errors else None
+    bars = np.empty(truth.shape)
+    rows, flat_truth, flat_errors = rows_of(bars), rows_of(truth), [rows_of(e) for e in errors]
+
+    def fill(part: slice) -> None:
+        with np.errstate(all="ignore"):
+            rounding = np.abs(flat_truth[part])
+            rounding += own.at(part)
+            rounding *= eps
+            bar = rows[part]
+            bar[...] = rounding
+            if around is not None:
+                bar += SCATTER * few * around.at(part)
+            for error in flat_errors:
+                bar += np.abs(error[part])
+            lost = ~np.isfinite(bar)
+            if lost.any():
+                bar[lost] = np.nan_to_num(rounding, posinf=0.0)[lost]
+
+    in_blocks(fill, bars)
+    return bars
 
 
 def verdicts_of(
@@ -96,20 +125,28 @@ def verdicts_of(
     entries could have: a gradient that is 0 but for rounding is right where the bar is small
     beside that.
     """
-    with np.errstate(all="ignore"):
-        difference = values - truth
-        np.abs(difference, out=difference)
-        verdict = (~(difference <= bar)).astype(np.int8)  # WRONG is 1, RIGHT 0
-        size = rms(truth)
-        around = np.maximum(np.abs(truth), size if size > STILL * others else others)
-        verdict[(bar > COARSE * around) & (bar > 0) & (verdict == RIGHT)] = UNDECIDABLE
-    odd = ~np.isfinite(values) | ~np.isfinite(truth)
-    if odd.any():
-        same = (values == truth) | (np.isnan(values) & np.isnan(truth))
-        verdict[odd] = np.where(same[odd], RIGHT, WRONG)
-        if stick is not None:
-            lost = odd & ~same & ~np.isfinite(stick)
-            verdict[lost] = UNDECIDABLE
+    size = rms(truth)
+    verdict = np.empty(np.shape(truth), np.int8)
+    rows, flat = rows_of(verdict), [rows_of(x) for x in (values, truth, bar)]
+    sticks = None if stick is None else rows_of(stick)
+
+    def fill(part: slice) -> None:
+        v, t, b = (x[part] for x in flat)
+        with np.errstate(all="ignore"):
+            wrong = ~(np.abs(v - t) <= b)
+            around = np.maximum(np.abs(t), size if size > STILL * others else others)
+            coarse = (b > COARSE * around) & (b > 0) & ~wrong
+        block = rows[part]
+        block[...] = wrong  # WRONG is 1, RIGHT 0
+        block[coarse] = UNDECIDABLE
+        odd = ~np.isfinite(v) | ~np.isfinite(t)
+        if odd.any():
+            same = (v == t) | (np.isnan(v) & np.isnan(t))
+            block[odd] = np.where(same[odd], RIGHT, WRONG)
+            if sticks is not None:
+                block[odd & ~same & ~np.isfinite(sticks[part])] = UNDECIDABLE
+
+    in_blocks(fill, verdict)
     return verdict
 
 

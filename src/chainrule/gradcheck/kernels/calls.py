@@ -7,16 +7,18 @@ same, doubled, or zero, within rounding.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ...typing import Array
 from ..report import Part
 from ..verdicts import RIGHT, WRONG
 from .arguments import Arguments
-from .bars import local_rms
+from .bars import sizes_of
+from .blocks import in_blocks, rows_of
 from .frameworks import Linear
 from .passes import Pass, linearise
 
@@ -63,34 +65,51 @@ class Calls:
                 continue
             shape = tuple(self.arguments.arrays[i].shape)
             one, other = (np.zeros(shape) if x is None else library.numbers(x) for x in (g, w))
-            room = times * self._room(i, other)
+            room = replace(self._room(i), times=times)
             sentence = difference_of(f"the gradient of {name}", one, other, room)
             if sentence:
                 return sentence
         return ""
 
-    def _room(self, i: int, wanted: Array) -> Array:
+    def _room(self, i: int) -> Room:
         """How far apart two right calls can be: rounding of each entry, and the scatter."""
-        eps = self.arguments.framework.eps(self.arguments.arrays[i])
-        room = room_of(eps, wanted)
-        spread = self.scatter[i]
-        return room if spread is None else room + 2 * spread
+        return Room(self.arguments.framework.eps(self.arguments.arrays[i]), self.scatter[i])
 
 
-def room_of(eps: float, wanted: Array) -> Array:
-    """Return how far rounding in another order can take the entries of an array."""
-    room: Array = ROUNDING * eps * (np.abs(np.nan_to_num(wanted)) + local_rms(wanted))
-    return room
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How far rounding in another order can take the entries of an array, and its scatter."""
+
+    eps: float
+    spread: Array | None = None
+    times: float = 1
+
+    def off(self, values: Array, wanted: Array) -> npt.NDArray[np.bool_]:
+        """Return which entries of an array are further off than that."""
+        sizes, off = sizes_of(wanted), np.empty(values.shape, np.bool_)
+        rows, v, w = rows_of(off), rows_of(values), rows_of(wanted)
+        spread = None if self.spread is None else rows_of(self.spread)
+
+        def fill(part: slice) -> None:
+            with np.errstate(invalid="ignore"):
+                gap = np.abs(v[part] - w[part])
+                room = sizes.at(part) + np.abs(np.nan_to_num(w[part]))
+                room *= ROUNDING * self.eps * self.times
+                room += 0.0 if spread is None else 2 * self.times * spread[part]
+                rows[part] = ~(gap <= room) & (v[part] != w[part])
+                rows[part] &= ~(np.isnan(v[part]) & np.isnan(w[part]))
+
+        in_blocks(fill, off)
+        return off
 
 
-def difference_of(name: str, values: Array, wanted: Array, room: Array) -> str:
+def difference_of(name: str, values: Array, wanted: Array, room: Room) -> str:
     """Say in how many entries an array differs from the one wanted, and the worst of them."""
-    with np.errstate(invalid="ignore"):
-        off = ~(np.abs(values - wanted) <= room) & ~(np.isnan(values) & np.isnan(wanted))
-        off &= values != wanted
+    off = room.off(values, wanted)
     if not off.any():
         return ""
-    gap = np.where(off, np.nan_to_num(np.abs(values - wanted), nan=np.inf), -1)
+    with np.errstate(invalid="ignore"):
+        gap = np.where(off, np.nan_to_num(np.abs(values - wanted), nan=np.inf), -1)
     i = int(np.argmax(gap))
     place = [int(k) for k in np.unravel_index(i, values.shape)]
     return (
@@ -189,7 +208,7 @@ def input_layouts(calls: Calls) -> Iterator[Line]:
         for k, out in enumerate(linear.outputs):
             if not library.equal(out, calls.plain.linear.outputs[k]):
                 wanted = calls.plain.outputs[k]
-                room = room_of(library.eps(out), wanted)
+                room = Room(library.eps(out))
                 sentence = sentence or difference_of(
                     f"output {k}", library.numbers(out), wanted, room
                 )

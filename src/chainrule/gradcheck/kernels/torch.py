@@ -100,8 +100,8 @@ class Torch:
 
     def like(self, value: Any, numbers: Array) -> Any:
         """Return numbers rounded to the tensor's dtype, on its device."""
-        source = torch.from_numpy(np.array(numbers))
-        return source.to(value.device, value.dtype)
+        source = torch.from_numpy(np.require(numbers, np.float64, ["C", "W"]))
+        return source.to(value.device, value.dtype, copy=True)
 
     def double(self, value: Any) -> Any:
         """Return a floating tensor in float64; any other value as it is."""

@@ -163,21 +163,6 @@ def symmetric(t: Checked, evidence: Evidence) -> Finding | None:
                 "ones: as if both halves of a symmetric matrix moved together.",
                 "",
             )
-    if same(a, np.where(off, 0.0, n), t):
-        return (
-            "diagonal alone",
-            f"{t.name}'s gradient is right on the diagonal and 0 beside it: what stands off the "
-            "diagonal is left out (an inner product in place of an outer one).",
-            "",
-        )
-    for k, words in ((2.0, "twice"), (0.5, "half")):
-        if np.any(n[~off] != 0) and same(a, np.where(off, n, k * n), t):
-            return (
-                "symmetric or triangular",
-                f"the diagonal of {t.name}'s gradient is {words} the numerical one, and all beside "
-                "it right: as where a symmetric matrix is made of one triangle.",
-                "",
-            )
     for triangle, word in ((np.tril, "lower"), (np.triu, "upper")):
         if same(a, triangle(n), t):
             return (
@@ -197,6 +182,30 @@ def symmetric(t: Checked, evidence: Evidence) -> Finding | None:
         f"for independent entries the gradient is not symmetric; for a symmetric {t.name} it is "
         "right as it is",
     )
+
+
+def diagonal(t: Checked, evidence: Evidence) -> Finding | None:
+    """A square matrix that is right on its diagonal alone, or everywhere but there."""
+    a, n = t.analytic, t.numeric
+    if a.ndim != 2 or a.shape[0] != a.shape[1] or len(a) < 2 or not clear_error(t):
+        return None
+    off = ~np.eye(len(a), dtype=bool)
+    if same(a, np.where(off, 0.0, n), t):
+        return (
+            "diagonal alone",
+            f"{t.name}'s gradient is right on the diagonal and 0 beside it: what stands off the "
+            "diagonal is left out (an inner product in place of an outer one).",
+            "",
+        )
+    for k, words in ((2.0, "twice"), (0.5, "half")):
+        if np.any(n[~off] != 0) and same(a, np.where(off, n, k * n), t):
+            return (
+                "symmetric or triangular",
+                f"the diagonal of {t.name}'s gradient is {words} the numerical one, and all beside "
+                "it right: as where a symmetric matrix is made of one triangle.",
+                "",
+            )
+    return None
 
 
 def transpose_missing(t: Checked, evidence: Evidence) -> Finding | None:
@@ -252,6 +261,7 @@ def constant_rows(t: Checked, evidence: Evidence) -> Finding | None:
 
 
 PLACES: Sequence[Pattern] = (
+    diagonal,
     symmetric,
     transpose_missing,
     half_spectrum,
