@@ -96,7 +96,7 @@ def test_of_very_many_words_the_most_frequent_have_a_place() -> None:
 
 def test_a_constant_column_is_left_out_with_a_note() -> None:
     encoder = Encoder.fit(table(a=[0.1, 0.1, 0.1], b=[1.0, 2.0, 3.0]))
-    assert encoder.notes == ("constant in the rows trained on, so of no use and left out: a",)
+    assert encoder.notes == ("the same in every row, so left out: a",)
     assert encoder.left_out == ("a",)
     assert encoder.transform(table(a=[0.1, 7.0], b=[2.0, 2.0])).tolist() == [[0], [0]]
 
@@ -114,7 +114,7 @@ def test_columns_without_a_value_are_left_out_in_one_line() -> None:
     encoder = Encoder.fit(table(a=[None, None], b=[1.0, 2.0], c=[None, None]))
     assert encoder.names == ["b"]
     assert encoder.left_out == ("a", "c")
-    assert encoder.notes == ("no value in the rows trained on, so left out: a, c",)
+    assert encoder.notes == ("without a value, so left out: a, c",)
 
 
 def test_a_value_of_nines_far_from_all_others_is_a_gap() -> None:
@@ -137,7 +137,8 @@ def test_an_outlier_neither_kills_its_column_nor_goes_unsaid(far: float) -> None
     encoder = Encoder.fit(table(a=[*values, far]))
     assert len(encoder.notes) == 1
     assert "far from all other values, so cut" in encoder.notes[0]
-    assert f"{far:g} in one row of 'a'" in encoder.notes[0]
+    written = "99999999" if far == 99999999 else f"{far:g}"
+    assert f"{written} in one row of 'a'" in encoder.notes[0]
     x = encoder.transform(table(a=values))
     assert 0.5 < x.std() < 1.5
     assert np.abs(encoder.transform(table(a=[far]), np.float32)).max() < 20
@@ -151,7 +152,8 @@ def test_numbers_far_beyond_those_trained_on_are_cut_with_one_warning() -> None:
     np.testing.assert_allclose(x[:, 0], [0, 1.2, -1.2, 1.2], rtol=1e-12)
     assert encoder.unlike(new).tolist() == [False, True, True, False]
     assert len(warnings) == 1
-    assert warnings[0].startswith("rows 2 and 3 are unlike all rows trained on (a 1e+09 beyond 11")
+    words = "rows 2 and 3 are unlike all rows trained on (a 1000000000 beyond 11"
+    assert warnings[0].startswith(words)
 
 
 def test_truth_values_are_read_from_numbers_and_words() -> None:
@@ -183,7 +185,7 @@ def test_a_table_that_does_not_fit_is_refused(
 @pytest.mark.parametrize(
     ("trained", "message"),
     [
-        ({"a b": [None, None]}, "no column is left .* no value in .*left out: a b"),
+        ({"a b": [None, None]}, "no column is left .* without a value, so left out: a b"),
         ({"a": [1.0, float("inf")]}, "'a' is infinite in row 2"),
         ({"a": ["x", "y"]}, "no column is left to learn from"),
         ({"a": [1.0, 1.0]}, "every column beside the target is constant"),
@@ -325,7 +327,7 @@ def test_constant_columns_of_any_kind_are_listed_together() -> None:
     encoder = Encoder.fit(
         table(a=[0.1] * 4, b=[True] * 4, c=["u"] * 4, d=[1.0, None, 1.0, 1.0], e=[1, 2, 3, 4])
     )
-    assert encoder.notes == ("constant in the rows trained on, so of no use and left out: a, b, c",)
+    assert encoder.notes == ("the same in every row, so left out: a, b, c",)
 
 
 def test_a_table_of_constants_is_refused_whatever_their_kind() -> None:

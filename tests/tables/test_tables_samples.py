@@ -18,6 +18,8 @@ from chainrule.tables.score_errors import standard_errors
 from chainrule.tables.scores import class_scores, number_scores
 from chainrule.tables.settings import Choices
 from chainrule.tables.splits import split_groups
+from chainrule.tables.target import read_target
+from chainrule.tabular.recipe import Labelled, Options, fit_model
 
 
 def column(name: str, values: Any) -> Column:
@@ -341,3 +343,18 @@ def test_whole_numbers_are_codes_or_quantities_by_what_they_explain(kind: str, m
     samples, said = prepared(table(x=x, z=rng.normal(size=m), y=y))
     assert (samples.features["x"].kind == "text") == code
     assert any("'x' is read as words: alone it explains" in line for line in said) == code
+
+
+def test_one_huge_target_is_cut_and_told_by_an_ensemble_too() -> None:
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=60)
+    y = 5 * x + rng.normal(size=60)
+    y[7] = 1e9
+    target = read_target(Column("y", "float", y))
+    said: list[str] = []
+    quick = Options(members=2, without=("smooth", "binned_smooth", "binned_held", "sparsity"))
+    model = fit_model(Labelled(table(x=x), target), quick, said.append)
+    assert np.abs(model.predict(table(x=x)).values).max() < 100
+    assert any(
+        line.startswith("target 'y': 1000000000 in one row is far from all") for line in said
+    )

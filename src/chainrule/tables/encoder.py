@@ -13,10 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..typing import Array
-from . import encoder_state
+from . import dates, encoder_state, number_words
 from .column_summary import Summary, summaries, usual_values
 from .columns import Column, Columns, as_days, as_numbers, require
-from .dates import written
 from .feature_encoding import beyond, cut, encode_feature
 from .features import Feature, Note, fit_summary, sentences_of
 from .row_weights import Weights, by_weight
@@ -162,7 +161,7 @@ class Encoder:
             if far.size:
                 dated = feature.kind == "date"
                 value = float((as_days if dated else as_numbers)(column)[far[0]])
-                write = written if dated else "{:.6g}".format
+                write = dates.written if dated else number_words.written
                 end = write(feature.nearest(value))
                 examples.append(f"{feature.name} {write(value)} beyond {end}")
         if not examples:

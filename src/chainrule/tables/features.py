@@ -15,7 +15,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from . import dates
+from . import dates, number_words
 from .column_summary import Summary, summarise
 from .columns import Column
 from .lookalikes import meant
@@ -111,8 +111,8 @@ class Note:
 
 # How the notes of one topic are said; topics that are not here have a line for each note.
 NOTES: Final = {
-    "empty": "no value in the rows trained on, so left out: {}",
-    "constant": "constant in the rows trained on, so of no use and left out: {}",
+    "empty": "without a value, so left out: {}",
+    "constant": "the same in every row, so left out: {}",
     "counting": "a number of each row, so left out (--number COLUMN keeps one): {}",
     "gap": "read as no value, being far from all others: {}",
     "striking": "far from all other values, so cut: {}",
@@ -202,7 +202,7 @@ def _fit_number(summary: Summary, number: bool) -> tuple[Feature | None, list[No
 
 def _outlier_notes(summary: Summary) -> list[Note]:
     """Say which number stands for a gap, and which are cut."""
-    notes, write = [], dates.written if summary.kind == "date" else "{:.6g}".format
+    notes, write = [], dates.written if summary.kind == "date" else number_words.written
     if summary.gap is not None:
         count = _rows(summary.gaps)
         notes.append(Note("gap", f"{write(summary.gap)} in {count} of {summary.name!r}"))

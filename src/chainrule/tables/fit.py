@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from ..typing import Array
 from .columns import Column, Columns
 from .encoder import Encoder
-from .features import quoted
 from .model import TableModel
 from .recipe import (
     Callback,
@@ -29,7 +28,7 @@ from .recipe import (
     trained,
 )
 from .row_groups import hashes_of
-from .samples import Samples, prepare
+from .samples import Samples, prepare, say_cut, say_notes
 from .settings import Choices, check, complete
 from .snapshots import count_for, thinned
 from .target import TargetEncoder
@@ -161,22 +160,7 @@ def _encoders(samples: Samples, choices: Choices, say: Say) -> tuple[Encoder, Ta
         *(name for name in (choices.group, choices.weight) if name),
     )
     encoder = replace(encoder, left_out=tuple(dict.fromkeys((*encoder.left_out, *others))))
-    for note in encoder.notes:
-        say(note)
-    dated = [feature.name for feature in encoder.features if feature.kind == "date"]
-    if dated and not choices.latest:
-        say(f"rows held out are drawn at random; --latest {quoted(dated[0])} takes the last ones")
+    say_notes(encoder, choices.latest is None, say)
     meaning = TargetEncoder.fit(samples.labels, split.train)
-    _say_cut(meaning, samples.labels.values[split.train], say)
+    say_cut(meaning, samples.labels.values[split.train], say)
     return encoder, meaning
-
-
-def _say_cut(meaning: TargetEncoder, values: Array, say: Say) -> None:
-    """Say which values of a target to train on are cut, being far from all others."""
-    far = values[meaning.cut(values) != values]
-    if len(far):
-        rows = f"{len(far)} rows" if len(far) > 1 else "one row"
-        say(
-            f"target {meaning.name!r}: {far[0]:g} in {rows} is far from all others, so predictions "
-            f"go from {meaning.low:.6g} to {meaning.high:.6g}"
-        )

@@ -74,6 +74,16 @@ def _pattern(decimal: str, thousands: str) -> re.Pattern[str]:
     )
 
 
+def written(value: float) -> str:
+    """Write a number as people do: a whole one in full, others with six figures.
+
+    >>> written(9999999.0), written(-9999.99), written(1e308)
+    ('9999999', '-9999.99', '1e+308')
+    """
+    whole = abs(value) < 1e15 and value.is_integer()
+    return f"{value:.0f}" if whole else f"{value:.6g}"
+
+
 def sign_of(word: str) -> str:
     """Return the sign of money or of parts in a number word, "" if there is none.
 

@@ -15,7 +15,9 @@ import numpy.typing as npt
 from ..training.defaults import validation_share
 from ..typing import Array, Rows
 from .columns import Column, Columns, as_numbers, require
+from .encoder import Encoder
 from .features import quoted
+from .number_words import written
 from .outliers import gap_of
 from .recipe import Say
 from .row_groups import Hashes, copies_count, copies_of, row_hashes
@@ -149,7 +151,7 @@ def _without_stand_ins(rows: Columns, target: str, choices: Choices, say: Say) -
     gap = gap_of(present) if len(present) and target not in choices.number else None
     if gap is None:
         return rows
-    where = f"{gap:g} in {column.where(np.flatnonzero(numbers == gap))}, far from all others"
+    where = f"{written(gap)} in {column.where(np.flatnonzero(numbers == gap))}, far from all others"
     if not choices.skip_missing:
         raise ValueError(
             f"target {target!r} is {where}, as if it had no value: leave these rows out with "
@@ -238,6 +240,27 @@ def _check_classes(labels: Target, split: Split, where: str, option: str) -> Non
         raise ValueError(
             f"class {absent[0]!r} of target {labels.name!r} is only in {where}: make --test-share "
             f"and --validation-share smaller, or leave {option} out"
+        )
+
+
+def say_notes(encoder: Encoder, at_random: bool, say: Say) -> None:
+    """Say the encoder's notes, and of dates how their last rows are tested ``at_random`` else."""
+    dated = [feature.name for feature in encoder.features if feature.kind == "date"]
+    for note in encoder.notes:
+        if at_random and dated and note.startswith(f"column {dated[0]!r} holds dates"):
+            latest = f"--latest {quoted(dated[0])} takes the last ones"
+            note = f"{note}; rows to test are drawn at random, {latest}"
+        say(note)
+
+
+def say_cut(meaning: TargetEncoder, values: Array, say: Say) -> None:
+    """Say which values of a target to train on are cut, being far from all others."""
+    far = values[meaning.cut(values) != values]
+    if len(far):
+        rows = f"{len(far)} rows" if len(far) > 1 else "one row"
+        say(
+            f"target {meaning.name!r}: {written(float(far[0]))} in {rows} is far from all others, "
+            f"so predictions go from {written(meaning.low)} to {written(meaning.high)}"
         )
 
 

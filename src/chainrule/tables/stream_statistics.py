@@ -14,6 +14,7 @@ import numpy as np
 from ..training.agreement import agreed
 from .column_summary import Summary, merged, summaries, usual_values
 from .columns import columns
+from .number_words import written
 from .outliers import Usual
 from .parquet_dataset import Group
 from .stream_plan import StreamPlan
@@ -67,6 +68,6 @@ def _usual(stream: StreamPlan, names: Sequence[str]) -> Mapping[str, Usual]:
 def _refuse_stand_ins(target: Summary) -> None:
     if target.gap is not None and target.gaps:
         raise ValueError(
-            f"target {target.name!r} is {target.gap:g} in {target.gaps} rows, far from all others, "
-            "as if it had no value: leave these rows out of the files"
+            f"target {target.name!r} is {written(target.gap)} in {target.gaps} rows, far from all "
+            "others, as if it had no value: leave these rows out of the files"
         )

@@ -15,7 +15,7 @@ from ..tables.columns import Columns, as_text
 from ..tables.encoder import Encoder
 from ..tables.recipe import Say, silent
 from ..tables.row_weights import repeats
-from ..tables.samples import copies_together, judge_codes
+from ..tables.samples import copies_together, judge_codes, say_cut, say_notes
 from ..tables.target import Target, TargetEncoder
 from ..tables.word_numbers import word_numbers
 from ..typing import Array
@@ -116,10 +116,10 @@ def _fit_rows(rows: Labelled, options: Options, say: Say) -> EnsembleModel:
         groups = copies_together(features, say)
     numbers = frozenset(features) if options.numbers is None else options.numbers
     meaning = _meaning(target, weights)
+    say_cut(meaning, target.values, say)
     features = judge_codes(features, target, meaning, every, numbers, options.seed, say)
     encoder = Encoder.fit(features, numbers, weights)
-    for note in encoder.notes:
-        say(note)
+    say_notes(encoder, rows.time is None, say)
     targets = targets_of(meaning, target.values, weights)
     folds = folds_of(targets, min(options.members, features.m), options.seed, groups, rows.time)
     _warn_of_folds(target, folds, say)

@@ -11,7 +11,6 @@ import numpy as np
 
 from ..files.json_values import finite
 from ..tables.encoder import Encoder
-from ..tables.features import quoted
 from ..tables.recipe import Say, silent
 from ..tables.row_groups import copies_of, hashes_of
 from ..tables.samples import LabelledRows, label_rows
@@ -75,7 +74,6 @@ def fit_table(
     rows = _labelled(known, choices)
     model = fit_model(rows, _options(choices, progress), say)
     model = replace(model, encoder=_with_left_out(model.encoder, known, choices))
-    _say_dates(model.encoder, choices, say)
     scored, tested = _tested(model, rows)
     counts = {"all": rows.features.m, "scored": len(scored)}
     record = {
@@ -119,12 +117,6 @@ def _with_left_out(encoder: Encoder, known: LabelledRows, choices: Choices) -> E
     """Return the encoder with the names of all columns that are knowingly not taken."""
     others = (*known.left_out, *choices.drop, *filter(None, (choices.group, choices.weight)))
     return replace(encoder, left_out=tuple(dict.fromkeys((*encoder.left_out, *others))))
-
-
-def _say_dates(encoder: Encoder, choices: Choices, say: Say) -> None:
-    dated = [feature.name for feature in encoder.features if feature.kind == "date"]
-    if dated and not choices.latest:
-        say(f"folds are drawn at random; --latest {quoted(dated[0])} makes them blocks of time")
 
 
 def _tested(model: EnsembleModel, rows: Labelled) -> tuple[Rows, Tested]:
