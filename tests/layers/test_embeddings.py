@@ -287,6 +287,17 @@ def test_notebook_names_the_layer_and_its_formula(kind: str) -> None:
     assert EMBEDDINGS[kind].formula.split(",")[0] in html
 
 
+@BOTH
+@pytest.mark.parametrize("first", [True, False])
+def test_picture_has_the_layer_with_its_formula(kind: str, first: bool) -> None:
+    net, (X, y) = network(kind, first), samples()
+    svg = cr.illustrate(net, X, y)._repr_svg_()
+    assert kind in svg
+    assert EMBEDDINGS[kind].formula in svg
+    with pytest.raises(ValueError, match=f"the network has layers of the kind {kind}"):
+        cr.explain(net, X, y)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

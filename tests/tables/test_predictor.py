@@ -24,11 +24,11 @@ from chainrule.tables.target_encoder import TargetEncoder
 
 # Column -> its type, and values of a row, among them some that training never saw.
 TYPES: dict[str, tuple[Any, Any]] = {
-    "number": (pa.float64(), st.floats(-1e200, 1e200) | st.floats(-3, 3)),
+    "number": (pa.float64(), st.floats(-1e200, 1e200) | st.floats(-3, 3) | st.just(-999.0)),
     "whole": (pa.int64(), st.integers(-(2**62), 2**62) | st.integers(-3, 3)),
     "price": (pa.decimal128(9, 2), st.decimals(-999, 999, places=2, allow_nan=False)),
     "truth": (pa.bool_(), st.booleans()),
-    "day": (pa.date32(), st.dates()),
+    "day": (pa.date32(), st.dates() | st.just(date(1900, 1, 1))),
     "when": (pa.timestamp("us"), st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1))),
     "zoned": (
         pa.timestamp("us", "Europe/Zurich"),
@@ -59,7 +59,10 @@ def training_table(gaps: bool) -> Any:
         "rare": [*(f"w{i}" for i in range(9)), *rng.choice(["w1", "w2"], m - 9).tolist()],
     }
     if gaps:
-        values["number"][5:20] = [-999.0] * 15  # a number that stands for a gap
+        # A number and a date that stand for a gap.
+        values["number"][5:20] = [-999.0] * 15
+        values["day"][5:20] = [date(1900, 1, 1)] * 15
+        values["when"][0] = datetime(2199, 1, 1)  # so far that dates are cut
         for several in values.values():
             for i in rng.integers(20, m, 20).tolist():
                 several[i] = None
@@ -84,6 +87,17 @@ MODELS = {
     )
 }
 BOTH = pytest.mark.parametrize("key", MODELS, ids=str)
+
+
+def test_models_have_what_a_value_can_meet() -> None:
+    features = {f.name: f for f in MODELS["binary", True, "float32"].encoder.features}
+    assert (features["number"].gap, features["day"].gap) == (-999.0, -25567.0)
+    assert features["number"].bounded
+    assert features["when"].bounded
+    assert features["when"].cycles
+    assert features["rare"].other
+    assert all(feature.missing for feature in features.values())
+    assert not any(f.missing for f in MODELS["multiclass", False, "float64"].encoder.features)
 
 
 def table_of(row: Mapping[str, Any]) -> Any:

@@ -177,14 +177,16 @@ def _truth_writer(feature: Feature, place: int, dtype: Any) -> Write:
 
 
 def _date_writer(feature: Feature, place: int, dtype: Any) -> Write:
-    name, half, scale = feature.name, feature.mean * 0.5, feature.scale
+    name, half, scale, gap = feature.name, feature.mean * 0.5, feature.scale, feature.gap
     low, high = _ends(feature, dtype)
+    mean = min(max(0.0, low), high)
     cycles = [(place + 1 + 2 * i, length) for i, length in enumerate(feature.cycles)]
     indicator = place + feature.width - 1 if feature.missing else None
 
     def write(value: Any, cells: Cells) -> None:
         day = day_of_value(name, value)
-        if day != day:
+        if day != day or day == gap:
+            cells[place] = mean
             if indicator is not None:
                 cells[indicator] = 1.0
             return
