@@ -57,7 +57,7 @@ const cases = JSON.parse(require("fs").readFileSync(0, "utf8"));
 
 def in_node(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Run cases through the page's own script in node; numbers keep every bit."""
-    script = "\n".join([asset("numbers.js"), asset("kernels.js"), DRIVER])
+    script = "\n".join([asset("kernels.js"), DRIVER])
     done = subprocess.run(
         [NODE, "-e", script], input=json.dumps(cases), capture_output=True, text=True, check=True
     )

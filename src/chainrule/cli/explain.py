@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 @click.option(
     "--output", "-o", default="explain.html", show_default=True, help="The page to write."
 )
+@click.option(
+    "--language",
+    type=click.Choice(["en", "de"]),
+    default="en",
+    show_default=True,
+    help="The language of the page.",
+)
 @force_option
 @common
 def explain(
@@ -32,6 +39,7 @@ def explain(
     data: str | None,
     row: int | None,
     member: str | None,
+    language: str,
     output: str,
     force: bool,
     as_json: bool,
@@ -54,11 +62,11 @@ def explain(
     voice = Voice(quiet)
     try:
         if model is None:
-            page = notes_page()
+            page = notes_page(language=language)
         elif data is None:
             raise click.UsageError("DATA is missing: give the table whose rows are shown")
         else:
-            page = _page_of_table(model, data, row, member, voice)
+            page = _page_of_table(model, data, row, member, language, voice)
     except ImportError as missing:
         raise click.UsageError(str(missing)) from None
     page.save(output)
@@ -70,7 +78,7 @@ def explain(
 
 
 def _page_of_table(
-    model: str, data: str, row: int | None, member: str | None, voice: Voice
+    model: str, data: str, row: int | None, member: str | None, language: str, voice: Voice
 ) -> Page:
     from ..explanation.table_page import member_page, table_page
     from ..tables.model import TableModel
@@ -90,11 +98,11 @@ def _page_of_table(
             f"the network of fold {chosen.fold + 1}, {chosen.design.name}, with {chosen.share:.0%} "
             "of the ensemble's prediction; --member FOLD:DESIGN shows another"
         )
-        return member_page(loaded, chosen, rows, place)
+        return member_page(loaded, chosen, rows, place, language)
     assert isinstance(loaded, TableModel)
     if member is not None:
         raise ValueError(f"--member is of an ensemble, and {model} holds one network")
     X, warnings = loaded.encoder.encode(rows, loaded.network.dtype)
     for warning in warnings:
         voice(f"warning: {warning}")
-    return table_page(loaded, rows, X, place)
+    return table_page(loaded, rows, X, place, language)

@@ -12,7 +12,7 @@ STYLE = """
 .cr-ink{stroke:#2d3436;fill:none}.cr-arrow{fill:#2d3436}.cr-label{fill:#2d3436;paint-order:stroke;stroke:#fff;stroke-width:3px;stroke-opacity:.8}
 .cr-box text{fill:#1b1f21}.cr-more text{fill:#2d3436}
 .cr-wrong>rect:first-of-type,.cr-wrong>path{fill:url(#hatch);stroke:#b3261e;stroke-width:4px}
-.cr-positive{stroke:#0b66c3}.cr-negative{stroke:#b3261e}.cr-back{stroke:#8a4b00}.cr-back-arrow{fill:#8a4b00}
+.cr-positive{stroke:#0b66c3}.cr-negative{stroke:#b3261e;stroke-linecap:round}.cr-back{stroke:#8a4b00}.cr-back-arrow{fill:#8a4b00}
 @media screen and (prefers-color-scheme:dark){
 .cr-ink{stroke:#cfd6da}.cr-label,.cr-more text{fill:#e6eaec}
 .cr-arrow{fill:#cfd6da}.cr-label{stroke:#14181b}.cr-positive{stroke:#74b9ff}.cr-negative{stroke:#ff8a80}.cr-back{stroke:#ffb454}.cr-back-arrow{fill:#ffb454}
@@ -36,7 +36,7 @@ def svg(picture: Picture, style: bool = True, name: str = "cr") -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} width="{picture.width:g}" '
         f'height="{picture.height:g}" role="img" aria-labelledby="{name}-title {name}-desc" '
-        f'font-family="{FONT}" font-size="14">',
+        f'font-family="{FONT}" font-size="14" text-anchor="middle">',
         f'<title id="{name}-title">{_text(picture.title)}</title>',
         f'<desc id="{name}-desc">{_text(picture.description)}</desc>',
     ]
@@ -75,13 +75,13 @@ def _definitions(name: str, hatched: bool) -> str:
 
 
 def _line(line: Line, name: str) -> str:
-    path = "M" + " L".join(f"{x:g} {y:g}" for x, y in line.points)
+    path = "M" + "L".join(f"{x:.4g} {y:.4g}" for x, y in line.points)
     classes, extra = "cr-ink", ' stroke-width="1.6"'
     if line.kind == "cache":
         extra += f' stroke-dasharray="7 5" marker-end="url(#{name}-arrow)"'
     elif line.kind == "weight":
         classes += " cr-negative" if line.negative else " cr-positive"
-        dotted = ' stroke-dasharray="1.5 4" stroke-linecap="round"' if line.negative else ""
+        dotted = ' stroke-dasharray="1.5 4"' if line.negative else ""
         opacity = 0.25 + 0.65 * line.ink
         extra = f' stroke-width="{0.8 + 3.4 * line.ink:.2f}" stroke-opacity="{opacity:.2f}"{dotted}'
     elif line.kind == "back":
@@ -110,16 +110,13 @@ def _lines(box: Box) -> str:
         size = ' font-weight="600"'
         if k or (len(box.lines) == 1 and "=" in line):
             size = f' font-size="{min(12.0, FITTING * box.width / max(len(line), 1)):.3g}"'
-        texts.append(
-            f'<text x="{box.x:g}" y="{top + step * k:g}" text-anchor="middle"{size}>'
-            f"{_text(line)}</text>"
-        )
+        texts.append(f'<text x="{box.x:.4g}" y="{top + step * k:.4g}"{size}>{_text(line)}</text>')
     return "".join(texts)
 
 
 def _rectangle(box: Box, radius: float, grow: float = 0, **attributes: Any) -> str:
     w, h = box.width + 2 * grow, box.height + 2 * grow
-    place = f'x="{box.x - w / 2:g}" y="{box.y - h / 2:g}" width="{w:g}" height="{h:g}"'
+    place = f'x="{box.x - w / 2:.4g}" y="{box.y - h / 2:.4g}" width="{w:g}" height="{h:g}"'
     more = "".join(f' {key.replace("_", "-")}="{value}"' for key, value in attributes.items())
     return f'<rect {place} rx="{radius:g}"{more}/>'
 

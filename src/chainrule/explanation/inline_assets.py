@@ -26,7 +26,7 @@ def pack(array: npt.NDArray[np.floating[Any]], keep: int | None = None) -> dict[
     if keep < width:
         big = _rounded(big, keep)
     planes = big.astype(order).view(np.uint8).reshape(-1, width)[:, :keep].T
-    data = zlib.compress(np.ascontiguousarray(planes).tobytes(), 6)
+    data = zlib.compress(np.ascontiguousarray(planes).tobytes(), 9)
     return {
         "shape": list(array.shape),
         "width": width,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from ..network import Network
+from .assets import words
 from .page import Page, explain
 
+TITLE = "Backpropagation: the notes, alive"
 XOR = ([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0, 1, 1, 0])
 
 
-def notes_page(at: str = "") -> Page:
+def notes_page(at: str = "", language: str = "en") -> Page:
     """Return a page of the notes' binary classification with one hidden layer, not trained yet.
 
     It opens at the first chapter, or at the state ``at``, and trains in the page.
@@ -24,7 +26,8 @@ def notes_page(at: str = "") -> Page:
         outputs=["x1 xor x2"],
         row=1,
         first_row=1,
-        title="Backpropagation: the notes, alive",
+        title=words(language).get(TITLE, TITLE),
         training={"optimizer": "gradient_descent", "learning_rate": 2.0},
         at=at or "chapter=1",
+        language=language,
     )

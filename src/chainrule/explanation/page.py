@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from ..files.atomic import write_atomically
 from ..mathematics.costs import smooth
 from ..mathematics.layers import Dropout
 from ..model import Model
-from .assets import asset, embedded_json, kernels, template
+from .assets import compact, embedded_json, kernels, template, words
 from .checks import history_of, model_of, names_of, whole
 from .pagedata import (
     MOST_PARAMETERS,
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 SCRIPTS = (
     "numbers.js",
+    "words.js",
     "mathml.js",
     "propagation.js",
     "faults.js",
@@ -65,6 +66,7 @@ SCRIPTS = (
     "paper.js",
     "main.js",
 )
+Say = Callable[[str], str]
 # Deep networks show fewer units of each layer, to keep the picture readable and the page small.
 _DEEP, _MOST, _MOST_DEEP = 4, 8, 5
 # Of no size, so that both pictures of the page can fill a box with it, whichever is in sight.
@@ -116,6 +118,7 @@ def explain(
     target: tuple[float, float] | None = None,
     training: Mapping[str, Any] | None = None,
     at: str = "",
+    language: str = "en",
 ) -> Page:
     """Return a page that shows forward and backward propagation of the network on X and y.
 
@@ -127,7 +130,8 @@ def explain(
     data, such as what was done to the columns. ``own`` (m, n_0) are the columns' own values as
     text, ``target`` is (mean, scale) with which an output is turned into its own unit. ``training``
     has ``optimizer``, ``learning_rate`` and ``batch_size`` for training in the page. ``at`` is a
-    state as the page's address has it behind ``#``. Dropout is off, as in prediction.
+    state as the page's address has it behind ``#``; ``language`` is ``"en"`` or ``"de"``. Dropout
+    is off, as in prediction.
 
     Raises ValueError for names that do not fit, a row that is not there, an input that is not
     finite, a network too large for a page, and one's own activation or cost that cannot be
@@ -157,9 +161,11 @@ def explain(
         "at": str(at),
     }
     data["rows"] = [number + first_row for number in data["rows"]]
-    title = str(title or "") or f"Both passes of a {'-'.join(map(str, net.sizes))} network"
-    words = [*notes_on(net, data["rows"], len(np.asarray(X))), *map(clean, notes)]
-    html = _render(net, title, words, data, drawn)
+    say = _speaker(language)
+    sizes = "-".join(map(str, net.sizes))
+    title = str(title or "") or say("Both passes of a {0} network").format(sizes)
+    sentences = [*notes_on(net, data["rows"], len(np.asarray(X)), say), *map(clean, notes)]
+    html = _render(net, title, sentences, data, drawn, language)
     state = dict(parse_qsl(data["at"]))
     if state.get("only") != "picture":
         return Page(html, title)
@@ -185,21 +191,35 @@ def _units(sample: Sample, names: Names) -> tuple[Picture, list[int]]:
     return picture, [len(column) for column in units]
 
 
+def _speaker(language: str) -> Say:
+    """Return what turns the page's English words into those of a language."""
+    table = words(language)
+    return lambda english: table.get(english, english)
+
+
 def _render(
-    net: Model, title: str, notes: Sequence[str], data: Mapping[str, Any], drawn: Picture
+    net: Model,
+    title: str,
+    notes: Sequence[str],
+    data: Mapping[str, Any],
+    drawn: Picture,
+    language: str,
 ) -> str:
     """Put template, style, script and data together; the script's digest lets it alone run."""
     from .. import __version__
 
     functions = page_functions(net)
-    body = "\n".join(asset(name) for name in SCRIPTS)
+    body = "\n".join(compact(name) for name in SCRIPTS)
     script = f'(() => {{\n"use strict";\nconst FUNCTIONS = {functions};\n{body}\n}})();\n'
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     html: str = template("page.html").render(
         title=clean(title),
-        summary=summary(net),
+        _=_speaker(language),
+        language=language,
+        words=embedded_json(words(language)),
+        summary=summary(net, _speaker(language)),
         notes=notes,
-        style=asset("base.css") + asset("page.css"),
+        style=compact("base.css") + compact("page.css"),
         script=script,
         script_hash=f"sha256-{digest}",
         data=embedded_json(data),
@@ -208,7 +228,7 @@ def _render(
         units_svg=svg(drawn, style=False, name="units"),
         hatch=_HATCH,
         legend=[
-            (icon(e), e.meaning, "units" if e.line else "layers")
+            (icon(e), words(language).get(e.meaning, e.meaning), "units" if e.line else "layers")
             for e in entries(tuple(MEANINGS), weights=True)
         ],
         version=__version__,
@@ -216,26 +236,28 @@ def _render(
     return html
 
 
-def summary(net: Model) -> str:
+def summary(net: Model, say: Say = str) -> str:
     """Say in one line what the network is."""
     fs = ", ".join(f.spec for f in net.activations)
-    return (
-        f"{'-'.join(map(str, net.sizes))} units; activations {fs}; cost {plain_spec(net.cost)}; "
-        f"{len(net.theta):,} parameters of {net.dtype.name}"
-    )
+    sizes = "-".join(map(str, net.sizes))
+    count, cost = f"{len(net.theta):,}", plain_spec(net.cost)
+    line = say("{0} units; activations {1}; cost {2}; {3} parameters of {4}")
+    return line.format(sizes, fs, cost, count, net.dtype.name)
 
 
-def notes_on(net: Model, rows: Sequence[int], m: int) -> list[str]:
+def notes_on(net: Model, rows: Sequence[int], m: int, say: Say = str) -> list[str]:
     """Say what a reader of the page should know about this network and the samples taken along."""
     notes = []
     if any(isinstance(layer, Dropout) for layer in net.layers):
-        notes.append("Dropout is off on this page, as it is in prediction.")
+        notes.append(say("Dropout is off on this page, as it is in prediction."))
     if net.dtype == np.float32:
-        notes.append("The parameters are float32; this page computes with them in float64.")
+        notes.append(say("The parameters are float32; this page computes with them in float64."))
     smoothing = net.cost.settings.get("smoothing", 0.0)
     if smoothing:
         one, zero = (smooth(np.full((1, net.sizes[-1]), y), smoothing)[0, 0] for y in (1.0, 0.0))
-        notes.append(f"y is smoothed, as in training: 1 is {one:.4g} here, and 0 is {zero:.4g}.")
+        words_on_y = say("y is smoothed, as in training: 1 is {0} here, and 0 is {1}.")
+        notes.append(words_on_y.format(f"{one:.4g}", f"{zero:.4g}"))
     if len(rows) < m:
-        notes.append(f"The page holds {len(rows)} of {m:,} samples, evenly spread.")
+        spread = say("The page holds {0} of {1} samples, evenly spread.")
+        notes.append(spread.format(len(rows), f"{m:,}"))
     return notes

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from .assets import words
 from .model_report import history_of
 from .page import Page, explain
 
@@ -20,9 +21,19 @@ if TYPE_CHECKING:
     from ..tabular.model import EnsembleModel
     from ..training.history import History
 
+TITLE = "How {0} is predicted, and learnt"
+MEMBER_TITLE = (
+    "How {0} is predicted, and learnt, by one network of an ensemble: fold {1}, {2} "
+    "({3} of the prediction)"
+)
+
 
 def table_page(
-    model: TableModel, rows: Columns, X: npt.NDArray[np.floating], row: int | None = None
+    model: TableModel,
+    rows: Columns,
+    X: npt.NDArray[np.floating],
+    row: int | None = None,
+    language: str = "en",
 ) -> Page:
     """Return the page of a model on rows with their target; X (m, n_0) are the rows encoded.
 
@@ -39,16 +50,21 @@ def table_page(
         rows,
         X,
         row,
-        title=f"How {model.target.name} is predicted, and learnt",
+        title=words(language).get(TITLE, TITLE).format(model.target.name),
         inputs=model.encoder.feature_names,
         columns=columns,
         history=history,
         training=training_of(settings),
+        language=language,
     )
 
 
 def member_page(
-    model: EnsembleModel, member: MemberNetwork, rows: Columns, row: int | None = None
+    model: EnsembleModel,
+    member: MemberNetwork,
+    rows: Columns,
+    row: int | None = None,
+    language: str = "en",
 ) -> Page:
     """Return the page of one network of an ensemble on rows with their target.
 
@@ -57,19 +73,20 @@ def member_page(
     from ..tabular.designs import LEARNING_RATE
     from ..tabular.members import member_inputs
 
-    name = f"fold {member.fold + 1}, {member.design.name}"
+    fold, share = str(member.fold + 1), f"{member.share:.0%}"
+    title = words(language).get(MEMBER_TITLE, MEMBER_TITLE)
     return _page(
         model,
         member.network,
         rows,
         member_inputs(model, member, rows),
         row,
-        title=f"How {model.target.name} is predicted, and learnt, by one network of an ensemble: "
-        f"{name} ({member.share:.0%} of the prediction)",
+        title=title.format(model.target.name, fold, member.design.name, share),
         inputs=member.inputs,
         columns=member.columns,
         history=None,
         training={"optimizer": "adam", "learning_rate": LEARNING_RATE},
+        language=language,
     )
 
 
@@ -84,6 +101,7 @@ def _page(
     columns: Sequence[str],
     history: History | None,
     training: Mapping[str, object],
+    language: str,
 ) -> Page:
     """Return the page of a network that takes ``inputs`` made of the table's ``columns``."""
     from ..tables.target import STANDARD_Y
@@ -104,6 +122,7 @@ def _page(
         own=own_values(rows, columns),
         target=(target.mean, target.scale) if regression else None,
         training=training,
+        language=language,
     )
 
 

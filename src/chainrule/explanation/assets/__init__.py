@@ -4,16 +4,42 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import zlib
 from functools import cache
 from importlib.resources import files
 from typing import Any
+
+from ...mathematics.names import unknown
+
+LANGUAGES = ("en", "de")
+# A comment that has its lines for itself, as all have.
+_COMMENT = re.compile(r"^\s*(//[^\n]*|/\*.*?\*/\s*)$", re.MULTILINE | re.DOTALL)
 
 
 @cache
 def asset(name: str) -> str:
     """Return the text of a file of this folder."""
     return files(__name__).joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def compact(name: str) -> str:
+    """Return a script or style without its comments, indentation and empty lines."""
+    code = _COMMENT.sub("", asset(name))
+    return "\n".join(line.strip() for line in code.splitlines() if line.strip())
+
+
+@cache
+def words(language: str) -> dict[str, str]:
+    """Return the page's words in a language, by the English ones; of English itself none.
+
+    Raises ValueError for a language that is not in ``LANGUAGES``.
+    """
+    if language not in LANGUAGES:
+        raise unknown("language", language, LANGUAGES)
+    table: dict[str, str] = {} if language == "en" else json.loads(asset(f"words_{language}.json"))
+    return table
 
 
 @cache

@@ -10,9 +10,9 @@ class Chain {
     this.layer = $("pick-layer");
     this.unit = $("pick-unit");
     this.input = $("pick-input");
-    this.layer.append(make("option", { value: 0 }, "layer 0"));
+    this.layer.append(make("option", { value: 0 }, t`layer 0`));
     for (let l = 1; l <= page.model.last; l++) {
-      this.layer.append(make("option", { value: l }, `layer ${l}`));
+      this.layer.append(make("option", { value: l }, t`layer ${l}`));
     }
     for (const control of [this.quantity, this.layer, this.unit, this.input]) {
       control.addEventListener("change", () => this.changed(control));
@@ -72,11 +72,11 @@ class Chain {
       const w = page.theta[page.model.place(l, i, j)];
       const adds = w * pass.a[l - 1][j];
       const formula = inlineMath(sym("W", l, i, j), sym("a", l - 1, j), mo("="), mnum(w, true), mo("·"), mnum(pass.a[l - 1][j], true), mo("="), mnum(adds));
-      lines.push(make("p", {}, "Forward, it adds ", formula, ` to z${raised(l)}[${i}] = `, shown(pass.z[l][i]), "."));
+      lines.push(make("p", {}, t`Forward, it adds `, formula, t` to z${raised(l)}[${i}] = `, shown(pass.z[l][i]), "."));
     }
     if (quantity === "db") {
       const b = page.theta[page.model.place(l, i, page.model.sizes[l - 1])];
-      lines.push(make("p", {}, "Forward, it adds ", shown(b), ` to z${raised(l)}[${i}] = `, shown(pass.z[l][i]), "."));
+      lines.push(make("p", {}, t`Forward, it adds `, shown(b), t` to z${raised(l)}[${i}] = `, shown(pass.z[l][i]), "."));
     }
     if (l === 0) return [make("dl", { class: "numbers" }, ...[["a⁰", pass.a[0][i]], ["da⁰", pass.da[0][i]]].map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, shown(value)))))];
     const numbers = [
@@ -87,9 +87,9 @@ class Chain {
       [`dz${raised(l)}`, pass.dz[l][i]],
     ];
     const cells = numbers.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, shown(value))));
-    lines.push(make("dl", { class: "numbers", "aria-label": `unit ${i} of layer ${l}` }, ...cells));
+    lines.push(make("dl", { class: "numbers", "aria-label": t`unit ${i} of layer ${l}` }, ...cells));
     const mark = page.marks[l]?.get(i);
-    if (mark) lines.push(make("p", { class: "warning" }, `⚠ This unit ${mark}.`));
+    if (mark) lines.push(make("p", { class: "warning" }, t`⚠ This unit ${mark}.`));
     return lines;
   }
 
@@ -107,7 +107,7 @@ class Chain {
       const stop = quantity === "da" && l === k;
       if (stop) break;
       const mixes = data.layers[k - 1].mixes;
-      const diagonal = mixes ? "" : ", diagonal";
+      const diagonal = mixes ? "" : t`, diagonal`;
       add(k, () => A(k), () => Z(k), () => written(data.layers[k - 1].df), `${model.sizes[k]} × ${model.sizes[k]}${diagonal}`, pass.slopes[k], pass.dz[k], mixes ? (n) => `${n},${n}` : String);
       if (k === l) break;
       add(k - 1, () => Z(k), () => A(k - 1), () => W(k), `${model.sizes[k]} × ${model.sizes[k - 1]}`, this.matrix(k), pass.da[k - 1]);
@@ -134,7 +134,7 @@ class Chain {
   chain(pass) {
     const factors = this.factors(pass);
     const { quantity, unit } = this.page.pick;
-    const heads = ["factor", "is", "shape", "numbers", "product so far"].map((name) => make("th", { scope: "col" }, name));
+    const heads = ["factor", "is", "shape", "numbers", "product so far"].map((name) => make("th", { scope: "col" }, t(name)));
     const rows = factors.map((factor, k) => {
       const near = k >= factors.length - (quantity === "dW" || quantity === "db" ? 2 : 1);
       return make(
@@ -148,7 +148,7 @@ class Chain {
       );
     });
     const table = make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows));
-    const scrolled = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "the factors of the chain" }, table);
+    const scrolled = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t`the factors of the chain` }, table);
     return make("div", {}, scrolled, ...this.symbols());
   }
 
@@ -158,8 +158,8 @@ class Chain {
     const L = raised(model.last);
     const passed = (k) => k > pick.layer || (k === pick.layer && pick.quantity !== "da");
     const lines = [];
-    if (data.pair && passed(model.last)) lines.push(`With this cost the first two factors together are a${L} − y: the product is computed so, and holds where one of them is 0 or ∞.`);
-    if (data.layers.some((layer, k) => layer.mixes && passed(k + 1))) lines.push("[i = j] is 1 where i and j are the same unit, and 0 elsewhere; of a matrix with i and j the diagonal is shown.");
+    if (data.pair && passed(model.last)) lines.push(t`With this cost the first two factors together are a${L} − y: the product is computed so, and holds where one of them is 0 or ∞.`);
+    if (data.layers.some((layer, k) => layer.mixes && passed(k + 1))) lines.push(t`[i = j] is 1 where i and j are the same unit, and 0 elsewhere; of a matrix with i and j the diagonal is shown.`);
     if (data.layers.some((layer, k) => layer.df.includes("erfc") && passed(k + 1))) lines.push(ERFC);
     return lines.map((text) => make("p", { class: "note" }, text));
   }
@@ -171,7 +171,7 @@ class Chain {
     const count = model.sizes.slice(l + 1).reduce((p, n) => p * n, 1);
     if (l === model.last) return [];
     if (count > MOST_PATHS) {
-      return [make("p", { class: "note" }, `${plural(count, "path")} lead from the cost to this unit; the product of matrices adds them up.`)];
+      return [make("p", { class: "note" }, t`${plural(count, "path")} lead from the cost to this unit; the product of matrices adds them up.`)];
     }
     const lines = [];
     const walk = (k, i, terms, units) => {
@@ -187,13 +187,13 @@ class Chain {
     const items = lines.map(([terms, units]) => {
       const value = terms.reduce((p, t) => p * t, 1);
       const way = units.map((u, k) => `${u}${k ? "" : " (out)"}`).join(" → ");
-      return make("li", {}, `by units ${way}: `, inlineMath(...between(terms.map((t) => mnum(t, true)), "·"), mo("="), mnum(value)));
+      return make("li", {}, t`by units ${way}: `, inlineMath(...between(terms.map((t) => mnum(t, true)), "·"), mo("="), mnum(value)));
     });
     return [
       make("p", {}, count === 1
-        ? `One path leads from the cost to this number, a product of dz${raised(model.last)}, weights and slopes:`
-        : `As a sum over ${plural(count, "path")} from the cost, each a product of dz${raised(model.last)}, weights and slopes:`),
-      make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "paths" }, make("ul", { class: "paths" }, ...items)),
+        ? t`One path leads from the cost to this number, a product of dz${raised(model.last)}, weights and slopes:`
+        : t`As a sum over ${plural(count, "path")} from the cost, each a product of dz${raised(model.last)}, weights and slopes:`),
+      make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("paths") }, make("ul", { class: "paths" }, ...items)),
     ];
   }
 
@@ -201,13 +201,13 @@ class Chain {
   matrix(l) {
     const { model, theta } = this.page;
     const [n, m] = [model.sizes[l], model.sizes[l - 1]];
-    if (n > MOST_MATRIX || m > MOST_MATRIX) return n * m <= 20_000 ? heatMap(weightsOf(this.page, l), n, m, `W${raised(l)}`) : `${n * m} weights`;
+    if (n > MOST_MATRIX || m > MOST_MATRIX) return n * m <= 20_000 ? heatMap(weightsOf(this.page, l), n, m, `W${raised(l)}`) : t`${n * m} weights`;
     const entries = Array.from({ length: n * m }, (_, k) => {
       const [i, j] = [Math.floor(k / m), k % m];
       const w = theta[model.place(l, i, j)];
       return make("data", { value: String(w), "data-at": `${i},${j}`, title: String(w) }, spell(w, 3));
     });
-    const grid = make("div", { class: "matrix", role: "group", "aria-label": `W${raised(l)}, ${n} by ${m}` }, ...entries);
+    const grid = make("div", { class: "matrix", role: "group", "aria-label": t`W${raised(l)}, ${n} by ${m}` }, ...entries);
     grid.style.gridTemplateColumns = `repeat(${m}, auto)`;
     return grid;
   }
@@ -219,7 +219,7 @@ class Chain {
     const order = values.length <= 4 ? [...values.keys()] : unit !== null ? [unit] : this.page.picture.shown[factor.layer].slice(0, 4);
     const parts = order.flatMap((i) => [make("span", { class: i === unit ? "entry picked" : "entry" }, `[${label(i)}] `, shown(values[i], 4)), " "]);
     const rest = values.length - order.length;
-    return make("span", {}, ...parts, rest ? make("span", { class: "note" }, `… ${rest} more`) : null);
+    return make("span", {}, ...parts, rest ? make("span", { class: "note" }, t`… ${rest} more`) : null);
   }
 
   /** The gradient, the numerical derivative beside it, and the mean over all samples. */
@@ -229,19 +229,19 @@ class Chain {
     const compared = sideBySide(page.model, page.theta, pass, page.pick);
     const line = make("div", { class: "result" },
       make("p", {}, inlineMath(this.goal(), mo("=")), " ", make("strong", { id: "pick-value" }, shown(compared.gradient, 8))),
-      make("p", {}, "numerical derivative ", make("span", { id: "pick-numerical" }, shown(compared.value, 8)), ` ± ${spell(compared.error, 2)}: `,
+      make("p", {}, t`numerical derivative `, make("span", { id: "pick-numerical" }, shown(compared.value, 8)), ` ± ${spell(compared.error, 2)}: `,
         make("strong", { id: "pick-verdict", class: compared.agrees ? "good" : "bad" }, compared.words)),
     );
     const lines = [line];
     const survey = page.survey;
     if (survey && (quantity === "dW" || quantity === "db")) {
       const k = page.model.place(l, i, quantity === "dW" ? j : page.model.sizes[l - 1]);
-      const penalised = page.data.l1 || page.data.l2 ? ", penalties included" : "";
-      lines.push(make("p", { class: "note" }, `Over the ${plural(page.X.length, "sample")} of this page${penalised}, the mean is `, shown(survey.gradient[k]), "."));
+      const penalised = page.data.l1 || page.data.l2 ? t`, penalties included` : "";
+      lines.push(make("p", { class: "note" }, t`Over the ${plural(page.X.length, "sample")} of this page${penalised}, the mean is `, shown(survey.gradient[k]), "."));
     }
     return lines;
   }
 }
 
 /** A derivative in words, for a screen reader. */
-const spoken = (fraction) => Array.from(fraction.children, (part) => part.textContent).join(" by ");
+const spoken = (fraction) => Array.from(fraction.children, (part) => part.textContent).join(t` by `);

@@ -18,7 +18,7 @@ const boxOf = ({ kind, layer }) => `${FAULTS[kind].box}-${kind === "transpose" ?
 /** The gradient check's sentence on a fault. */
 function sentenceOf(data, { kind, layer, rows }) {
   const words = { l: layer, p: layer - 1, L: data.sizes.length - 1, m: rows, W: `W${layer}`, b: `b${layer}`, f: data.layers[layer - 1].spec };
-  return data.faults[kind].sentence.replace(/\{(\w)\}/g, (_, name) => words[name]);
+  return t(data.faults[kind].sentence).replace(/\{(\w)\}/g, (_, name) => words[name]);
 }
 
 /** The sample whose z a stale cache holds: the one before. */

@@ -32,8 +32,8 @@ function steepest(model, l, layer) {
 
 /** What is wrong: marks on units by layer, and findings in sentences. */
 function judge(model, theta, idle, flat, squares, samples, finite) {
-  const few = samples === 1 ? "a single sample" : `${samples} samples`;
-  const chance = samples < model.data.limits.few ? ` With ${few} only, this may be chance.` : "";
+  const few = samples === 1 ? t`a single sample` : t`${samples} samples`;
+  const chance = samples < model.data.limits.few ? t` With ${few} only, this may be chance.` : "";
   const marks = model.sizes.map(() => new Map());
   const findings = [];
   for (let l = 1; l < model.last; l++) {
@@ -43,24 +43,25 @@ function judge(model, theta, idle, flat, squares, samples, finite) {
       if (idle[l][i] > 1 - 1e-9 && model.data.layers[l - 1].range.includes(null)) dead.push(i);
       else if (flat[l][i] >= model.data.limits.most - 1e-9) saturated.push(i);
     }
-    dead.forEach((i) => marks[l].set(i, "is dead: its slope is 0 for every sample, so nothing behind it learns through it"));
-    saturated.forEach((i) => marks[l].set(i, "is saturated: for nearly every sample z lies where the activation is flat"));
+    dead.forEach((i) => marks[l].set(i, t`is dead: its slope is 0 for every sample, so nothing behind it learns through it`));
+    saturated.forEach((i) => marks[l].set(i, t`is saturated: for nearly every sample z lies where the activation is flat`));
     if (dead.length) findings.push({ kind: "dead", layer: l, units: dead, text:
-      `Layer ${l}: ${count(dead, model.sizes[l])} dead. The slope of ${model.data.layers[l - 1].spec} is 0 for every sample here, so no gradient passes and the weights into ${dead.length === 1 ? "it" : "them"} no longer move. A smaller learning rate, or leaky_relu, keeps units alive.${chance}` });
+      t`Layer ${l}: ${count(dead, model.sizes[l])} dead. The slope of ${model.data.layers[l - 1].spec} is 0 for every sample here, so no gradient passes and the weights into ${dead.length === 1 ? t`it` : t`them`} no longer move. A smaller learning rate, or leaky_relu, keeps units alive.${chance}` });
     if (saturated.length) findings.push({ kind: "saturated", layer: l, units: saturated, text:
-      `Layer ${l}: ${count(saturated, model.sizes[l])} saturated. For at least ${Math.round(100 * model.data.limits.most)}% of the samples |z| is so large that ${model.data.layers[l - 1].spec} is nearly flat, and little gradient passes. Smaller weights, or standardised inputs, help.${chance}` });
+      t`Layer ${l}: ${count(saturated, model.sizes[l])} saturated. For at least ${Math.round(100 * model.data.limits.most)}% of the samples |z| is so large that ${model.data.layers[l - 1].spec} is nearly flat, and little gradient passes. Smaller weights, or standardised inputs, help.${chance}` });
   }
   findings.push(...flow(model, squares));
   if (!theta.every(Number.isFinite)) findings.unshift({ kind: "broken", layer: 0, units: [], text:
-    "Some parameters are not finite numbers: the training diverged, or the file was made so. Nothing computed from them means anything." });
+    t`Some parameters are not finite numbers: the training diverged, or the file was made so. Nothing computed from them means anything.` });
   else if (!finite) findings.unshift({ kind: "broken", layer: 0, units: [], text:
-    "J, a z or a dz is not a finite number for some sample, although all parameters are: they or the inputs are so large that numbers overflow. Smaller weights, or standardised inputs, help." });
+    t`J, a z or a dz is not a finite number for some sample, although all parameters are: they or the inputs are so large that numbers overflow. Smaller weights, or standardised inputs, help.` });
   return { marks, findings };
 }
 
 const count = (units, n) => {
   const named = units.length <= 8 ? ` (${units.join(", ")})` : "";
-  return `${units.length} of ${plural(n, "unit")}${named} ${units.length === 1 ? "is" : "are"}`;
+  const several = plural(n, "unit");
+  return units.length === 1 ? t`${units.length} of ${several}${named} is` : t`${units.length} of ${several}${named} are`;
 };
 
 /** Layers whose dz is far smaller or larger than the output's: vanishing and exploding gradients. */
@@ -76,8 +77,8 @@ function flow(model, squares) {
     if (size(l) > end * model.data.limits.far) large.push(l);
   }
   const add = (kind, layers, text) => layers.length && findings.push({ kind, layer: layers[0], units: [], text });
-  const list = (layers) => `layer${layers.length === 1 ? "" : "s"} ${layers.join(", ")}`;
-  add("vanishing", small, `Vanishing gradient: in ${list(small)} dz is typically more than 1000 times smaller than at the output (${spell(size(small[0]), 2)} against ${spell(end, 2)}), so these layers hardly learn. Relu-like activations, fewer layers or a better initialisation help.`);
-  add("exploding", large, `Exploding gradient: in ${list(large)} dz is typically more than 1000 times larger than at the output (${spell(size(large[0]), 2)} against ${spell(end, 2)}), so one step can throw the weights far off. Smaller weights, a smaller learning rate or clipping help.`);
+  const list = (layers) => (layers.length === 1 ? t`layer ${layers.join(", ")}` : t`layers ${layers.join(", ")}`);
+  add("vanishing", small, t`Vanishing gradient: in ${list(small)} dz is typically more than 1000 times smaller than at the output (${spell(size(small[0]), 2)} against ${spell(end, 2)}), so these layers hardly learn. Relu-like activations, fewer layers or a better initialisation help.`);
+  add("exploding", large, t`Exploding gradient: in ${list(large)} dz is typically more than 1000 times larger than at the output (${spell(size(large[0]), 2)} against ${spell(end, 2)}), so one step can throw the weights far off. Smaller weights, a smaller learning rate or clipping help.`);
   return findings;
 }

@@ -129,7 +129,7 @@ class Hold {
     if (quantity === "dW" || quantity === "db") {
       page.theta = Float64Array.from(page.theta);
       page.theta[model.place(l, i, quantity === "dW" ? j : model.sizes[l - 1])] = value;
-      page.thetaName = "moved by hand";
+      page.thetaName = t`moved by hand`;
     } else {
       const rows = quantity === "y" ? page.Y : page.X;
       rows[page.row] = Float64Array.from(rows[page.row]);
@@ -146,7 +146,7 @@ class Hold {
 
   typed(words) {
     const value = Number(words.trim().replace("−", "-"));
-    if (words.trim() === "" || !Number.isFinite(value)) return void ($("held-words").textContent = `${words.trim() || "nothing"} is no number: give one such as 0.5.`);
+    if (words.trim() === "" || !Number.isFinite(value)) return void ($("held-words").textContent = t`${words.trim() || t`nothing`} is no number: give one such as 0.5.`);
     this.set(value);
   }
 
@@ -172,7 +172,7 @@ class Hold {
     const [up, down] = [J(EPSILON), J(-EPSILON)];
     Object.assign(page, { theta: kept.theta, X: kept.X, Y: kept.Y, survey: kept.survey, thetaName: kept.name });
     const slope = this.slope();
-    fill($("held-words"), `(J(+ε) − J(−ε)) / 2ε = `, shown((up - down) / (2 * EPSILON), 6), `, with ε = ${EPSILON}`, ...(slope === null ? ["."] : [`; backward gives `, shown(slope, 6), "."]));
+    fill($("held-words"), `(J(+ε) − J(−ε)) / 2ε = `, shown((up - down) / (2 * EPSILON), 6), t`, with ε = ${EPSILON}`, ...(slope === null ? ["."] : [t`; backward gives `, shown(slope, 6), "."]));
   }
 
   update() {
@@ -191,7 +191,7 @@ class Hold {
       range.step = String(reach / 200);
       range.value = String(value);
     }
-    fill($("held-table"), able ? this.table(value) : make("p", {}, this.name(), " is computed, not set: ", shown(value), ". Hold a weight, a bias, x or y to move it."));
+    fill($("held-table"), able ? this.table(value) : make("p", {}, this.name(), t` is computed, not set: `, shown(value), t`. Hold a weight, a bias, x or y to move it.`));
   }
 
   table(value) {
@@ -201,12 +201,12 @@ class Hold {
     const name = this.name().split(" ")[0];
     const rows = [[name, before ? before.value : "", value], ["J", before ? before.J : "", pass.J]];
     if (slope !== null) rows.push([`dJ/d${name}`, before ? before.slope : "", slope]);
-    const table = tableOf(["", "before", "now"], rows, "what is held");
+    const table = tableOf(["", "before", "now"], rows, t`what is held`);
     if (!before || before.value === value) return table;
-    const change = make("p", { id: "held-change" }, `Your hand: ΔJ/Δ${name} = `, shown(pass.J - before.J, 3), " / ", shown(value - before.value, 3), " = ",
+    const change = make("p", { id: "held-change" }, t`Your hand: ΔJ/Δ${name} = `, shown(pass.J - before.J, 3), " / ", shown(value - before.value, 3), " = ",
       make("strong", {}, shown((pass.J - before.J) / (value - before.value), 5)));
     if (slope === null) return make("div", {}, table, change);
-    change.append("; the derivative was ", shown(before.slope, 5), " and is ", shown(slope, 5), ". The smaller the move, the closer they are: that is the numerical check.");
+    change.append(t`; the derivative was `, shown(before.slope, 5), t` and is `, shown(slope, 5), t`. The smaller the move, the closer they are: that is the numerical check.`);
     return make("div", {}, table, change);
   }
 }

@@ -25,7 +25,7 @@ class Kernels {
     const { settings } = specOf(cost.spec);
     // Smoothing of labels is in the page's targets already.
     const setting = cost.spec.startsWith("cross_entropy") ? 0 : (settings[0] ?? 0);
-    if (!wasm.set_problem(last, this.number("costs", cost.spec), setting, Boolean(data.pair), data.l1, data.l2)) throw new Error("no memory");
+    if (!wasm.set_problem(last, this.number("costs", cost.spec), setting, Boolean(data.pair), data.l1, data.l2)) throw new Error(t`no memory`);
     this.count = 0;
     layers.forEach(({ spec }, l) => {
       wasm.set_layer(l, sizes[l], sizes[l + 1], this.number("activations", spec), specOf(spec).settings[0] ?? 0);
@@ -36,7 +36,7 @@ class Kernels {
 
   take(count) {
     const place = this.wasm.take(8 * count);
-    if (!place) throw new Error("no memory");
+    if (!place) throw new Error(t`no memory`);
     return place;
   }
 
@@ -62,7 +62,7 @@ class Kernels {
   number(table, spec) {
     const { name } = specOf(spec);
     for (let number = 0, entry; (entry = this.entry(table, number)); number++) if (entry.name === name) return number;
-    throw new Error(`the kernels have no ${name}`);
+    throw new Error(t`the kernels have no ${name}`);
   }
 
   /** Take the page's rows over, as they are now; a row that was moved is another array. */

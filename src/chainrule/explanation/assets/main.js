@@ -6,7 +6,7 @@ class Page {
     this.model = new Model(data, functions);
     this.trained = arrays.theta;
     this.theta = arrays.theta;
-    this.thetaName = "the model's own";
+    this.thetaName = t`the model's own`;
     this.X = rowsOf(arrays.X, data.sizes[0]);
     this.Y = rowsOf(arrays.Y, data.sizes[this.model.last]);
     this.given = { X: [...this.X], Y: [...this.Y] };
@@ -47,7 +47,7 @@ class Page {
     on("next", () => (this.pause(), this.forwards()));
     on("last", () => this.goTo(this.steps.length - 1));
     on("play", () => this.play());
-    on("turn", () => this.goTo(this.steps.findIndex((step) => step.title.startsWith("Backward"))));
+    on("turn", () => this.goTo(this.steps.findIndex((step) => step.gives.includes(`da-${this.model.last}`))));
     on("undo", () => this.undo());
     for (const level of ["layers", "units"]) on(`show-${level}`, () => this.showLevel(level));
     for (const mode of ["read", "play", "debug"]) on(`tab-${mode}`, () => this.showMode(mode));
@@ -134,17 +134,17 @@ class Page {
   /** The next step; after the update the new parameters hold, and forward begins again. */
   forwards() {
     if (this.at < this.steps.length - 1) return this.goTo(this.at + 1);
-    this.remember("the update");
+    this.remember(t`the update`);
     const { updated } = this.update();
     this.at = 0;
     this.iteration = (this.iteration ?? 0) + 1;
-    this.setTheta(updated, `after ${plural(this.iteration, "update")} on single samples`);
+    this.setTheta(updated, t`after ${plural(this.iteration, "update")} on single samples`);
   }
 
   play() {
     if (this.timer !== null) return this.pause();
     if (this.at === this.steps.length - 1) this.goTo(0);
-    $("play").textContent = "❚❚ pause";
+    $("play").textContent = t`❚❚ pause`;
     this.timer = setInterval(() => {
       if (this.at < this.steps.length - 1) this.goTo(this.at + 1);
       if (this.at === this.steps.length - 1) this.pause();
@@ -154,7 +154,7 @@ class Page {
   pause() {
     clearInterval(this.timer);
     this.timer = null;
-    $("play").textContent = "▶ play";
+    $("play").textContent = t`▶ play`;
   }
 
   isPicked({ quantity, layer, unit, input }) {
@@ -222,10 +222,10 @@ class Page {
   }
 
   restore() {
-    this.remember("the model's own");
+    this.remember(t`the model's own`);
     this.before = null;
     Object.assign(this, { X: [...this.given.X], Y: [...this.given.Y] });
-    this.setTheta(this.trained, "the model's own");
+    this.setTheta(this.trained, t`the model's own`);
   }
 
   etaGiven() {
@@ -329,14 +329,14 @@ class Page {
     $("step-title").textContent = step.title;
     $("step-name").textContent = step.title;
     $("step-says").textContent = step.says;
-    fill($("step-count"), make("span", { class: "roomy" }, "step "), `${this.at + 1} of ${this.steps.length}`);
+    fill($("step-count"), make("span", { class: "roomy" }, t`step `), t`${this.at + 1} of ${this.steps.length}`);
     if (this.mode === "read") {
       fill($("step-formula"), math(...step.formula()));
       fill($("step-numbers"), step.table(this.pass, this));
     }
     $("back").disabled = $("first").disabled = this.at === 0;
     $("last").disabled = this.at === this.steps.length - 1;
-    $("next").textContent = this.at === this.steps.length - 1 ? "repeat ↻" : "next ▶";
+    $("next").textContent = this.at === this.steps.length - 1 ? t`repeat ↻` : t`next ▶`;
   }
 
   changed() {
@@ -352,7 +352,7 @@ function rowsOf(values, width) {
 async function start() {
   const data = JSON.parse($("data").textContent);
   if (typeof DecompressionStream === "undefined") {
-    throw new Error("this browser is too old to unpack the numbers: open the page in a current one");
+    throw new Error(t`this browser is too old to unpack the numbers: open the page in a current one`);
   }
   const names = ["theta", "X", "Y"];
   const arrays = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await unpack(data[name])])));
@@ -364,6 +364,6 @@ async function start() {
 
 start().catch((error) => {
   $("fault-fatal").hidden = false;
-  $("fault-fatal").textContent = `The page cannot be shown: ${error.message}`;
+  $("fault-fatal").textContent = t`The page cannot be shown: ${error.message}`;
   document.body.dataset.ready = "fault";
 });

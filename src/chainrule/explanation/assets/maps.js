@@ -110,7 +110,7 @@ class Maps {
     const { model } = page;
     const unit = Number($("map-output").value) || 0;
     const values = outputs.map((a) => a[model.last][unit]);
-    const picture = svgElement("svg", { viewBox: "0 0 240 180", role: "img", "aria-label": "the prediction over the inputs, with the rows of this page" });
+    const picture = svgElement("svg", { viewBox: "0 0 240 180", role: "img", "aria-label": t`the prediction over the inputs, with the rows of this page` });
     if (curve) picture.append(...this.curve(values));
     else picture.append(svgElement("image", { x: 0, y: 0, width: 240, height: 180, preserveAspectRatio: "none", href: this.paint(values, model.last) }));
     const [p, q] = this.columns;

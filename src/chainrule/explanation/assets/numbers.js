@@ -24,7 +24,7 @@ async function unpack(packed) {
 
 /** Spell a number in so many digits, with a true minus. */
 function spell(value, digits = 5) {
-  if (Number.isNaN(value)) return "not a number";
+  if (Number.isNaN(value)) return t`not a number`;
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   if (value === 0) return "0";
   const size = Math.abs(value);
@@ -55,4 +55,5 @@ function fill(element, ...children) {
   element.replaceChildren(...children.filter((child) => child !== null));
 }
 
-const plural = (n, word) => `${n.toLocaleString("en")} ${n === 1 ? word : word + "s"}`;
+const LANGUAGE = document.documentElement.lang;
+const plural = (n, word) => `${n.toLocaleString(LANGUAGE)} ${t(n === 1 ? word : `${word}s`)}`;

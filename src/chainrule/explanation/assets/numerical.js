@@ -61,11 +61,11 @@ function sideBySide(model, theta, pass, { quantity, layer: l, unit: i, input: j 
 /** Say whether a gradient and its numerical derivative agree. */
 function verdictOf(value, { value: numeric, error, kink }) {
   if (!Number.isFinite(numeric) || !Number.isFinite(value)) {
-    return { agrees: null, words: "cannot be compared: a number is not finite" };
+    return { agrees: null, words: t`cannot be compared: a number is not finite` };
   }
-  if (kink) return { agrees: true, words: "a kink lies here: the derivative jumps, and either side is right" };
+  if (kink) return { agrees: true, words: t`a kink lies here: the derivative jumps, and either side is right` };
   const agrees = Math.abs(numeric - value) <= error;
-  return { agrees, words: agrees ? "✓ they agree" : "✗ they disagree" };
+  return { agrees, words: agrees ? t`✓ they agree` : t`✗ they disagree` };
 }
 
 const MOST_COMPARED = 60;

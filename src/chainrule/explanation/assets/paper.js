@@ -31,7 +31,7 @@ function layOutPaper(page, worksheet) {
     return copy;
   };
   const steps = (blanks) => page.steps.map((step, k) => stepOnPaper(page, step, k, blanks && k > 0));
-  const parts = [make("h1", {}, document.title), make("p", {}, worksheet ? "Fill in the blanks, step by step. The solution is on the last pages." : "Both passes of one sample, step by step."), picture(), ...steps(worksheet)];
+  const parts = [make("h1", {}, document.title), make("p", {}, worksheet ? t`Fill in the blanks, step by step. The solution is on the last pages.` : t`Both passes of one sample, step by step.`), picture(), ...steps(worksheet)];
   if (worksheet) {
     page.picture.light(page.steps, page.steps.length - 2);
     parts.push(make("h1", { class: "solution" }, "Solution"), picture(), ...steps(false));

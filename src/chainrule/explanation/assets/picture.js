@@ -22,6 +22,7 @@ class Picture {
     this.units = Picture.index("units");
     this.shown = page.model.sizes.map((n, l) => Array.from({ length: this.slots[l] }, (_, k) => k));
     this.computed = new Set();
+    for (const text of document.querySelectorAll(".picture text")) text.textContent = t(text.textContent);
     this.hits();
     new ResizeObserver(() => this.fit()).observe($("stage"));
     for (const level of ["layers", "units"]) {
@@ -183,8 +184,8 @@ class Picture {
       const mark = page.marks[l]?.get(unit);
       element.classList.toggle("cr-marked", Boolean(mark) && name === "a");
       if (this.live) continue;
-      const place = l === 0 ? `input ${unit}` : `unit ${unit} of layer ${l}`;
-      element.querySelector("title").textContent = `${word} of ${place}${known ? ` = ${spell(value)}` : ""}${mark ? `; the unit ${mark}` : ""}`;
+      const place = l === 0 ? t`input ${unit}` : t`unit ${unit} of layer ${l}`;
+      element.querySelector("title").textContent = `${t`${word} of ${place}`}${known ? ` = ${spell(value)}` : ""}${mark ? t`; the unit ${mark}` : ""}`;
     }
     const names = namesOf(page, l);
     const label = this.units.get(`${l === 0 ? "in" : "out"}-${k}`);
@@ -261,7 +262,7 @@ class Picture {
       const box = this[level].get("J").querySelector("rect");
       ghost.setAttribute("x", Number(box.getAttribute("x")) + Number(box.getAttribute("width")) / 2);
       ghost.setAttribute("y", Number(box.getAttribute("y")) + Number(box.getAttribute("height")) + 15);
-      ghost.textContent = before && this.computed.has("J") && before.J !== this.pass.J ? `was ${spell(before.J, 4)}` : "";
+      ghost.textContent = before && this.computed.has("J") && before.J !== this.pass.J ? t`was ${spell(before.J, 4)}` : "";
     }
   }
 

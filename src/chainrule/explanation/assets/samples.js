@@ -57,7 +57,7 @@ class Samples {
       const { costs } = this.page.surveyNow();
       order.sort((p, q) => costs[q] - costs[p] || p - q);
     }
-    const words = (r) => `row ${this.page.data.rows[r]}${survey ? ` · J ${spell(survey.costs[r], 2)}${this.wrong(r) ? " ✗" : ""}` : ""}`;
+    const words = (r) => t`row ${this.page.data.rows[r]}${survey ? ` · J ${spell(survey.costs[r], 2)}${this.wrong(r) ? " ✗" : ""}` : ""}`;
     const stamp = JSON.stringify([order, survey ? survey.J : null]);
     if (select.dataset.stamp !== stamp) {
       fill(select, ...order.map((r) => make("option", { value: r }, words(r))));
@@ -74,10 +74,10 @@ class Samples {
     const { costs } = this.page.survey;
     const worst = [...this.page.X.keys()].sort((p, q) => costs[q] - costs[p]).slice(0, 6);
     const lines = worst.map((r) => {
-      const button = make("button", { type: "button", class: "link" }, `row ${this.page.data.rows[r]}`);
+      const button = make("button", { type: "button", class: "link" }, t`row ${this.page.data.rows[r]}`);
       button.addEventListener("click", () => this.page.setRow(r));
-      return [button, costs[r], this.wrong(r) ? make("span", { class: "bad" }, "✗ wrong") : ""];
+      return [button, costs[r], this.wrong(r) ? make("span", { class: "bad" }, t`✗ wrong`) : ""];
     });
-    fill($("worst"), tableOf(["row", "J", ""], lines, "the rows predicted worst"));
+    fill($("worst"), tableOf(["row", "J", ""], lines, t`the rows predicted worst`));
   }
 }

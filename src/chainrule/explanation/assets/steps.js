@@ -6,21 +6,21 @@ const Z = (l) => sym("z", l);
 const dA = (l) => partial(mi("J"), A(l));
 const dZ = (l) => partial(mi("J"), Z(l));
 
-const ERFC = "erfc is the complementary error function: erfc(x) is 2/√π times the area below exp(−t²) from t = x on.";
+const ERFC = t`erfc is the complementary error function: erfc(x) is 2/√π times the area below exp(−t²) from t = x on.`;
 
 /** What a formula of the layer holds that not every reader knows. */
 const words = (markup) => (markup.includes("erfc") ? ` ${ERFC}` : "");
 
 // Said where an activation such as softmax mixes the units of its layer.
-const MIXES = "Every a depends on every z of the layer, so the slopes are a whole matrix; [i = j] is 1 where i and j are the same unit, and 0 elsewhere. The table shows its diagonal.";
+const MIXES = t`Every a depends on every z of the layer, so the slopes are a whole matrix; [i = j] is 1 where i and j are the same unit, and 0 elsewhere. The table shows its diagonal.`;
 
 /** All steps in order: forward from x to J, backward to dW^1 and da^0, and the update. */
 function stepsOf(data) {
   const last = data.sizes.length - 1;
   const steps = [
     {
-      title: "Start: the sample",
-      says: "The inputs x are a⁰, what the first layer receives.",
+      title: t`Start: the sample`,
+      says: t`The inputs x are a⁰, what the first layer receives.`,
       lit: ["a-0"],
       gives: ["a-0"],
       uses: [],
@@ -37,8 +37,8 @@ function stepsOf(data) {
 
 function weighStep(l) {
   return {
-    title: `Forward, layer ${l}: z${raised(l)}`,
-    says: `Each unit adds up its inputs a${raised(l - 1)}, weighed by W${raised(l)}, and its bias. The result z${raised(l)} is cached for the way back.`,
+    title: t`Forward, layer ${l}: z${raised(l)}`,
+    says: t`Each unit adds up its inputs a${raised(l - 1)}, weighed by W${raised(l)}, and its bias. The result z${raised(l)} is cached for the way back.`,
     lit: [`f-${l}`, `a-${l - 1}`, `W-${l}`, `z-${l}`, `in-${l}`, `par-${l}`, `cached-${l}`],
     gives: [`z-${l}`],
     uses: [`a-${l - 1}`, `W-${l}`, `b-${l}`],
@@ -50,8 +50,8 @@ function weighStep(l) {
 function activateStep(l, data) {
   const name = data.layers[l - 1].spec;
   return {
-    title: `Forward, layer ${l}: a${raised(l)} = ${name}(z${raised(l)})`,
-    says: `The activation ${name} turns each z${raised(l)} into the layer's output a${raised(l)}.${words(data.layers[l - 1].f)}`,
+    title: t`Forward, layer ${l}: a${raised(l)} = ${name}(z${raised(l)})`,
+    says: t`The activation ${name} turns each z${raised(l)} into the layer's output a${raised(l)}.${words(data.layers[l - 1].f)}`,
     lit: [`f-${l}`, `z-${l}`, `a-${l}`, `out-${l}`],
     gives: [`a-${l}`],
     uses: [`z-${l}`],
@@ -64,8 +64,8 @@ function activateStep(l, data) {
 function costStep(last, data) {
   const several = data.sizes[last] > 1 && !data.cost.J.includes("∑");
   return {
-    title: "Forward: the cost J",
-    says: `The cost ${data.cost.spec} compares the prediction ŷ = a${raised(last)} with the target y. Here J is that of this one sample${several ? `, the sum over its ${data.sizes[last]} outputs` : ""}.`,
+    title: t`Forward: the cost J`,
+    says: t`The cost ${data.cost.spec} compares the prediction ŷ = a${raised(last)} with the target y. Here J is that of this one sample${several ? t`, the sum over its ${data.sizes[last]} outputs` : ""}.`,
     lit: ["cost", `a-${last}`, "y", "J", "cost-in", "cost-y", "cost-J"],
     gives: ["J"],
     uses: [`a-${last}`, `y-${last}`, "cost"],
@@ -80,8 +80,8 @@ function costStep(last, data) {
 
 function startStep(last, data) {
   return {
-    title: `Backward: da${raised(last)}, where it starts`,
-    says: "The way back starts from the derivative of the cost with respect to the prediction.",
+    title: t`Backward: da${raised(last)}, where it starts`,
+    says: t`The way back starts from the derivative of the cost with respect to the prediction.`,
     lit: [`da-${last}`, "J", "cost-da"],
     gives: [`da-${last}`],
     uses: ["J", "cost-da"],
@@ -99,12 +99,12 @@ function slopeStep(l, last, data) {
   const together = l === last && data.pair;
   const mixes = data.layers[l - 1].mixes;
   return {
-    title: `Backward, layer ${l}: dz${raised(l)}`,
+    title: t`Backward, layer ${l}: dz${raised(l)}`,
     says: together
-      ? `The cached z${raised(l)} is used again, by way of a${raised(l)}. With this cost, da · ${mixes ? `∂a${raised(l)}/∂z${raised(l)}` : "f′(z)"} is just a${raised(l)} − y, and is computed so: nothing overflows.${mixes ? ` ${MIXES}` : ""}`
+      ? t`The cached z${raised(l)} is used again, by way of a${raised(l)}. With this cost, da · ${mixes ? `∂a${raised(l)}/∂z${raised(l)}` : "f′(z)"} is just a${raised(l)} − y, and is computed so: nothing overflows.${mixes ? ` ${MIXES}` : ""}`
       : mixes
-        ? `The cached z${raised(l)} is used again: the slopes ∂a${raised(l)}/∂z${raised(l)} carry da${raised(l)} through the activation. ${MIXES}`
-        : `The cached z${raised(l)} is used again: the slope f′(z${raised(l)}) carries da${raised(l)} through the activation.${words(data.layers[l - 1].df)}`,
+        ? t`The cached z${raised(l)} is used again: the slopes ∂a${raised(l)}/∂z${raised(l)} carry da${raised(l)} through the activation. ${MIXES}`
+        : t`The cached z${raised(l)} is used again: the slope f′(z${raised(l)}) carries da${raised(l)} through the activation.${words(data.layers[l - 1].df)}`,
     lit: [`g-${l}`, `da-${l}`, `z-${l}`, `reused-${l}`, `back-in-${l}`],
     gives: [`dz-${l}`],
     uses: [`da-${l}`, `z-${l}`],
@@ -128,8 +128,8 @@ function slopeStep(l, last, data) {
 
 function weightsStep(l) {
   return {
-    title: `Backward, layer ${l}: dW${raised(l)}`,
-    says: `The gradient of each weight is dz${raised(l)} of the unit it leads to, times a${raised(l - 1)} of the unit it comes from.`,
+    title: t`Backward, layer ${l}: dW${raised(l)}`,
+    says: t`The gradient of each weight is dz${raised(l)} of the unit it leads to, times a${raised(l - 1)} of the unit it comes from.`,
     lit: [`g-${l}`, `dW-${l}`, `dW-out-${l}`],
     gives: [`dW-${l}`],
     uses: [`dz-${l}`, `a-${l - 1}`],
@@ -140,8 +140,8 @@ function weightsStep(l) {
 
 function biasStep(l) {
   return {
-    title: `Backward, layer ${l}: db${raised(l)}`,
-    says: `A bias adds to z${raised(l)} as it is, so its gradient is dz${raised(l)} itself.`,
+    title: t`Backward, layer ${l}: db${raised(l)}`,
+    says: t`A bias adds to z${raised(l)} as it is, so its gradient is dz${raised(l)} itself.`,
     lit: [`g-${l}`, `db-${l}`, `db-out-${l}`],
     gives: [`db-${l}`],
     uses: [`dz-${l}`],
@@ -152,15 +152,15 @@ function biasStep(l) {
 }
 
 function pullStep(l) {
-  const end = l === 1 ? " It is the gradient with respect to the inputs: here the way back ends." : "";
+  const end = l === 1 ? t` It is the gradient with respect to the inputs: here the way back ends.` : "";
   return {
-    title: `Backward, layer ${l}: da${raised(l - 1)}`,
-    says: `Each ${l === 1 ? "input" : `unit of layer ${l - 1}`} gathers dz${raised(l)} over the weights that lead from it.${end}`,
+    title: t`Backward, layer ${l}: da${raised(l - 1)}`,
+    says: t`Each ${l === 1 ? t`input` : t`unit of layer ${l - 1}`} gathers dz${raised(l)} over the weights that lead from it.${end}`,
     lit: [`g-${l}`, `da-${l - 1}`, `back-out-${l}`],
     gives: [`da-${l - 1}`],
     uses: [`dz-${l}`, `W-${l}`],
     formula: () => [dA(l - 1), mo("="), dZ(l), mo("·"), partial(Z(l), A(l - 1)), mo("="), m("msup", row(mo("("), W(l), mo(")")), mi("T")), dZ(l)],
-    table: (pass, page) => pixels(l === 1 ? page : null, pass.da[l - 1], "da⁰ as a picture",
+    table: (pass, page) => pixels(l === 1 ? page : null, pass.da[l - 1], t`da⁰ as a picture`,
       unitTable([l === 1 ? "input" : "unit", `a${raised(l - 1)}`, `da${raised(l - 1)}`], pass.da[l - 1].length, pass.da[l - 1], (j) => [
         pass.a[l - 1][j],
         pass.da[l - 1][j],
@@ -171,8 +171,8 @@ function pullStep(l) {
 function updateStep(last) {
   const layers = Array.from({ length: last }, (_, k) => k + 1);
   return {
-    title: "Update: W ← W − η dW",
-    says: "Gradient descent moves every weight and bias a small step η against its gradient, here that of this one sample. Then forward begins again with the new values: next goes on.",
+    title: t`Update: W ← W − η dW`,
+    says: t`Gradient descent moves every weight and bias a small step η against its gradient, here that of this one sample. Then forward begins again with the new values: next goes on.`,
     lit: layers.flatMap((l) => [`W-${l}`, `dW-${l}`, `db-${l}`]),
     gives: layers.flatMap((l) => [`W-${l}`, `b-${l}`]),
     uses: layers.flatMap((l) => [`dW-${l}`, `db-${l}`]),

@@ -16,23 +16,23 @@ function unitTable(heads, count, values, cells, l) {
 }
 
 function tableOf(heads, rows, label = "numbers") {
-  const head = make("tr", {}, ...heads.map((name) => make("th", { scope: "col" }, name)));
+  const head = make("tr", {}, ...heads.map((name) => make("th", { scope: "col" }, t(name))));
   const body = rows.map(([name, ...values]) =>
     make("tr", {},
       make("th", { scope: "row", title: String(name).length > 60 ? name : null }, name instanceof Node ? name : make("bdi", {}, clip(name, 60))),
       ...values.map((v) => make("td", {}, v instanceof Node ? v : typeof v === "string" ? make("bdi", {}, v) : shown(v)))),
   );
   const table = make("table", {}, make("thead", {}, head), make("tbody", {}, ...body));
-  return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, table);
+  return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t(label) }, table);
 }
 
-const CRITERION = "those whose silence would change J most, by |a · da|";
+const CRITERION = t`those whose silence would change J most, by |a · da|`;
 
 function foldedTable(heads, few, count, all, word) {
   const holder = make("div", {}, tableOf(heads, few));
   if (count > few.length) {
-    const note = make("p", { class: "note" }, `${few.length} of ${plural(count, word)}: ${CRITERION} `);
-    const button = make("button", { type: "button" }, `show all ${count.toLocaleString("en")}`);
+    const note = make("p", { class: "note" }, t`${few.length} of ${plural(count, word)}: ${CRITERION} `);
+    const button = make("button", { type: "button" }, t`show all ${count.toLocaleString(LANGUAGE)}`);
     button.addEventListener("click", () => {
       fill(holder, tableOf(heads, all()));
       // The button is gone: a keyboard user goes on in the table.
@@ -50,7 +50,7 @@ function inputTable(pass, page) {
   const heads = own ? ["input", "own value", "a⁰"] : ["input", "a⁰"];
   const cells = (j) => (own ? [own[j], pass.a[0][j]] : [pass.a[0][j]]);
   const table = unitTable(heads, pass.a[0].length, pass.a[0], cells, 0);
-  return pixels(page, pass.a[0], "x as a picture", table);
+  return pixels(page, pass.a[0], t`x as a picture`, table);
 }
 
 /** Put a picture of n_0 numbers above a table, where the inputs are the pixels of a square. */
@@ -70,7 +70,7 @@ function heatMap(values, rows, columns, label) {
   const width = Math.min(224, Math.max(96, columns * 12));
   canvas.style.width = `${width}px`;
   canvas.style.height = `${Math.max(24, Math.min(160, (width * rows) / columns))}px`;
-  return make("figure", {}, canvas, make("figcaption", { class: "note" }, `${label}: blue above 0, red below, up to ±${spell(largest, 3)}`));
+  return make("figure", {}, canvas, make("figcaption", { class: "note" }, t`${label}: blue above 0, red below, up to ±${spell(largest, 3)}`));
 }
 
 /** White at 0, blue towards 1, red towards -1. */
@@ -96,7 +96,7 @@ function sumTable(pass, page, l) {
   if (n <= MOST_MATRIX && m <= MOST_MATRIX) {
     const heads = [`W${raised(l)}`, ...Array.from({ length: m }, (_, j) => `· a${raised(l - 1)}[${j}] = ${spell(pass.a[l - 1][j], 3)}`), "b", `z${raised(l)}`];
     const rows = Array.from({ length: n }, (_, i) => [
-      `unit ${i}`,
+      t`unit ${i}`,
       ...Array.from({ length: m }, (__, j) => theta[model.place(l, i, j)]), bias(i), pass.z[l][i]]);
     return make("div", {}, tableOf(heads, rows), sum);
   }
@@ -104,7 +104,7 @@ function sumTable(pass, page, l) {
   const side = page.data.grid;
   const unit = page.unitOf(l);
   const row = weightsOf(page, l).subarray(unit * m, (unit + 1) * m);
-  const picture = l === 1 && side ? heatMap(row, side, side, `W¹ of unit ${unit}`) : n * m <= 20_000 ? heatMap(weightsOf(page, l), n, m, `W${raised(l)}, a row a unit`) : null;
+  const picture = l === 1 && side ? heatMap(row, side, side, t`W¹ of unit ${unit}`) : n * m <= 20_000 ? heatMap(weightsOf(page, l), n, m, t`W${raised(l)}, a row a unit`) : null;
   return make("div", {}, table, sum, picture);
 }
 
@@ -129,15 +129,15 @@ function weightTable(pass, page, l) {
     const rows = Array.from(dz[l], (v, i) => [
       `dz${raised(l)}[${i}] = ${spell(v, 3)}`,
       ...Array.from({ length: m }, (_, j) => make("data", { value: String(pass.dW(l, i, j)), "data-at": `${i},${j}`, title: String(pass.dW(l, i, j)) }, spell(pass.dW(l, i, j), 4)))]);
-    return tableOf(heads, rows, "the outer product of dz and a");
+    return tableOf(heads, rows, t`the outer product of dz and a`);
   }
   const pairs = page.picture.shown[l].flatMap((i) => page.picture.shown[l - 1].map((j) => [i, j, pass.dW(l, i, j)]));
   pairs.sort((p, q) => Math.abs(q[2]) - Math.abs(p[2]) || p[0] - q[0] || p[1] - q[1]);
   const rows = pairs.slice(0, MOST_ROWS).map(([i, j, v]) => [`${i}, ${j}`, dz[l][i], a[l - 1][j], v]);
-  const table = tableOf(["weight i, j", `dz${raised(l)}ᵢ`, `a${raised(l - 1)}ⱼ`, `dW${raised(l)}`], rows);
-  const note = make("p", { class: "note" }, `the largest ${rows.length} between the units of the picture, of ${plural(n * m, "weight")}`);
+  const table = tableOf([t`weight i, j`, `dz${raised(l)}ᵢ`, `a${raised(l - 1)}ⱼ`, `dW${raised(l)}`], rows);
+  const note = make("p", { class: "note" }, t`the largest ${rows.length} between the units of the picture, of ${plural(n * m, "weight")}`);
   const values = () => Float64Array.from({ length: n * m }, (_, k) => pass.dW(l, Math.floor(k / m), k % m));
-  return make("div", {}, table, note, n * m <= 20_000 ? heatMap(values(), n, m, `dW${raised(l)}, a row a unit`) : null);
+  return make("div", {}, table, note, n * m <= 20_000 ? heatMap(values(), n, m, t`dW${raised(l)}, a row a unit`) : null);
 }
 
 /** W, dW, η and W − η dW side by side. */
@@ -152,10 +152,10 @@ function updateTable(pass, page) {
   const many = theta.length > 24;
   if (many) order.sort((p, q) => Math.abs(updated[q] - theta[q]) - Math.abs(updated[p] - theta[p])).splice(MOST_ROWS);
   const rows = order.map((k) => [nameOf(model.entry(k)), theta[k], gradient(k), updated[k]]);
-  const table = tableOf(["", "now", "gradient", "now − η · gradient"], rows, "the update of every parameter");
-  const note = make("p", {}, `η = `, make("span", { id: "update-eta" }, shown(eta, 4)), page.etaGiven() ? "." : ", found by halving until J of this sample falls.", many ? ` The ${rows.length} that move most, of ${plural(theta.length, "parameter")}.` : "");
+  const table = tableOf(["", "now", "gradient", t`now − η · gradient`], rows, t`the update of every parameter`);
+  const note = make("p", {}, `η = `, make("span", { id: "update-eta" }, shown(eta, 4)), page.etaGiven() ? "." : t`, found by halving until J of this sample falls.`, many ? t` The ${rows.length} that move most, of ${plural(theta.length, "parameter")}.` : "");
   const J = page.costAt(updated);
-  return make("div", {}, table, note, make("p", {}, "J of this sample: ", shown(pass.J, 5), " → ", shown(J, 5)));
+  return make("div", {}, table, note, make("p", {}, t`J of this sample: `, shown(pass.J, 5), " → ", shown(J, 5)));
 }
 
 /** W¹[0,1] or b¹[0]. */

@@ -23,7 +23,7 @@ class Training {
     $("optimizer").value = optimizer;
     if (rate) $("rate").value = String(rate);
     for (const size of new Set([1, 8, 32, page.X.length, Math.min(batch || page.X.length, page.X.length)].filter((n) => n <= page.X.length).sort((p, q) => p - q))) {
-      $("batch").append(make("option", { value: size }, size === page.X.length ? `all ${size}` : String(size)));
+      $("batch").append(make("option", { value: size }, size === page.X.length ? t`all ${size}` : String(size)));
     }
     $("batch").value = String(Math.min(batch || page.X.length, page.X.length));
     this.reset();
@@ -43,12 +43,12 @@ class Training {
     try {
       const kernels = await Kernels.compiled(await inflated($("kernels").textContent), page.data);
       const off = this.difference(kernels);
-      if (!(off <= AGREEMENT)) throw new Error(`the compiled kernels differ from the functions shown by ${spell(off, 2)}`);
+      if (!(off <= AGREEMENT)) throw new Error(t`the compiled kernels differ from the functions shown by ${spell(off, 2)}`);
       this.kernels = kernels;
       if (this.running === null && this.steps === 0) this.reset();
-      sentence = `Training runs on the package's own kernels, compiled to WebAssembly. Their J and gradient of these rows differ from the functions shown by at most ${spell(off, 2)}.`;
+      sentence = t`Training runs on the package's own kernels, compiled to WebAssembly. Their J and gradient of these rows differ from the functions shown by at most ${spell(off, 2)}.`;
     } catch (error) {
-      sentence = `Training runs on this page's script, which is slower: ${error.message}.`;
+      sentence = t`Training runs on this page's script, which is slower: ${error.message}.`;
     }
     $("engine-words").textContent = sentence;
     document.body.dataset.engine = this.kernels ? "kernels" : "script";
@@ -111,7 +111,7 @@ class Training {
     if (this.running !== null) return this.pause();
     if (!this.ready()) return;
     this.page.remember("training");
-    $("train").textContent = "❚❚ pause";
+    $("train").textContent = t`❚❚ pause`;
     $("train").setAttribute("aria-pressed", "true");
     const frame = () => {
       this.running = requestAnimationFrame(frame);
@@ -139,21 +139,21 @@ class Training {
     if (this.running === null) return;
     cancelAnimationFrame(this.running);
     this.running = null;
-    $("train").textContent = "▶ train";
+    $("train").textContent = t`▶ train`;
     $("train").setAttribute("aria-pressed", "false");
     this.page.setTheta(this.page.theta, this.page.thetaName);
   }
 
   /** Whether a step can be taken from here; says why not otherwise. */
   ready() {
-    if (this.eta() === undefined) return this.say("The learning rate must be a number above 0, or empty."), false;
+    if (this.eta() === undefined) return this.say(t`The learning rate must be a number above 0, or empty.`), false;
     if (this.eta() === null && $("optimizer").value !== "gradient_descent") {
-      return this.say(`Give a learning rate: ${$("optimizer").value} has no step to be found by halving.`), false;
+      return this.say(t`Give a learning rate: ${$("optimizer").value} has no step to be found by halving.`), false;
     }
     const gradient = this.page.surveyNow().gradient;
     const norm2 = gradient.reduce((sum, g) => sum + g * g, 0);
-    if (!Number.isFinite(norm2)) return this.say("The gradient is not finite: no step can be taken from here."), false;
-    if (norm2 === 0) return this.say("The gradient is 0: J cannot fall from here."), false;
+    if (!Number.isFinite(norm2)) return this.say(t`The gradient is not finite: no step can be taken from here.`), false;
+    if (norm2 === 0) return this.say(t`The gradient is 0: J cannot fall from here.`), false;
     return true;
   }
 
@@ -162,14 +162,14 @@ class Training {
     this.pause();
     if (!this.ready()) return;
     const { page } = this;
-    page.remember("a step");
+    page.remember(t`a step`);
     const before = page.surveyNow().J;
     do this.step(); while (epoch && this.queue.length);
     this.publish(false);
     const J = page.surveyNow().J;
     const by = before - J;
-    const way = by > 0 ? `fell by ${spell(by, 4)}` : by === 0 ? "did not change" : `ROSE by ${spell(-by, 4)}: the learning rate is too large here`;
-    this.say(`${epoch ? `Epoch ${this.epoch}` : `Step ${this.steps}`} with learning rate ${spell(this.used, 4)}: J went from ${spell(before, 6)} to ${spell(J, 6)}; it ${way}.`);
+    const way = by > 0 ? t`fell by ${spell(by, 4)}` : by === 0 ? t`did not change` : t`ROSE by ${spell(-by, 4)}: the learning rate is too large here`;
+    this.say(t`${epoch ? t`Epoch ${this.epoch}` : t`Step ${this.steps}`} with learning rate ${spell(this.used, 4)}: J went from ${spell(before, 6)} to ${spell(J, 6)}; it ${way}.`);
     page.render();
   }
 
@@ -188,7 +188,7 @@ class Training {
     this.steps += steps;
     if (steps) page.theta = theta;
     if (steps < Math.ceil(rows.length / batch) || !allFinite(theta)) {
-      this.say("The step leads to numbers that are not finite: the learning rate is too large here.");
+      this.say(t`The step leads to numbers that are not finite: the learning rate is too large here.`);
       this.pause();
       return steps > 0;
     }
@@ -221,7 +221,7 @@ class Training {
   /** Keep a frame, thinned evenly, and let the page show it. */
   publish(live) {
     const { page } = this;
-    const name = `epoch ${this.epoch}, trained here`;
+    const name = t`epoch ${this.epoch}, trained here`;
     this.frames.length = this.at + 1;
     this.frames.push({ epoch: this.epoch, name, theta: page.theta });
     if (this.frames.length > MOST_FRAMES + this.recorded) {
@@ -267,7 +267,7 @@ class Training {
     const x = (epoch) => 4 + (epoch * 172) / end;
     const y = (v) => 38 - (34 * (v - low)) / (high - low || 1);
     const line = (points) => points.map(([epoch, v], k) => `${k ? "L" : "M"}${x(epoch).toFixed(1)} ${y(v).toFixed(1)}`).join("");
-    const words = `J over ${plural(end, "epoch")}, from ${spell(costs[0].J, 4)} to ${spell(costs[costs.length - 1].J, 4)}`;
+    const words = t`J over ${plural(end, "epoch")}, from ${spell(costs[0].J, 4)} to ${spell(costs[costs.length - 1].J, 4)}`;
     const picture = svgElement("svg", { viewBox: "0 0 180 42", role: "img", "aria-label": words });
     picture.append(
       svgElement("line", { x1: x(this.epoch), x2: x(this.epoch), y1: 2, y2: 40, class: "mark" }),
@@ -275,7 +275,7 @@ class Training {
       svgElement("path", { d: line(validation.map((v, k) => [k + 1, v]).filter(([, v]) => v !== null)), class: "validation" }),
     );
     fill(frame, picture);
-    frame.title = words + (validation.length ? "; validation is dashed" : "");
+    frame.title = words + (validation.length ? t`; validation is dashed` : "");
   }
 }
 
