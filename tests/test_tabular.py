@@ -201,6 +201,27 @@ def test_clock_shares_the_time_out_among_networks() -> None:
     assert Clock(4, 2, 10, None, False).begin().deadline is None
 
 
+class Terminal(io.StringIO):
+    """A stream that takes itself for a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_clock_draws_fold_design_epoch_and_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("chainrule.tabular.progress.time.monotonic", lambda: now[0])
+    terminal = Terminal()
+    clock = Clock(4, 1, 10, limit=None, enabled=True, stream=terminal)
+    clock.begin("fold 1/2, bent").end()
+    timer = clock.begin("fold 2/2, bent")
+    now[0] = 106.0  # 1 of 4 networks, and half of the next: 6 of 16 s
+    assert not timer.epoch(5)
+    assert "fold 2/2, bent: epoch 5/10, at most 10 s left" in terminal.getvalue()
+    clock.close()
+    assert terminal.getvalue().endswith("\r\x1b[K")
+
+
 def test_rows_take_keeps_columns_and_words_together() -> None:
     rows = Rows(np.arange(6.0).reshape(3, 2), np.arange(3)[:, None])
     part = rows.take(np.array([2, 0]))

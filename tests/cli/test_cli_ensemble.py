@@ -193,3 +193,24 @@ def test_predictor_of_an_ensemble_has_the_bits_of_predict(name: str, run: Run) -
             assert predict.probabilities(row) == tuple(one.probabilities[0].tolist())
     columns = pa.table({n: rows[n].values for n in ("size", "city")} | {"day": FRAME["day"]})
     assert np.asarray(predict.predict(columns)).tolist() == model.predict(rows).words
+
+
+def test_ctrl_c_while_an_ensemble_trains_writes_nothing(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import signal
+
+    from chainrule.tabular.progress import Clock
+
+    record = Clock.record
+
+    def interrupted(self: Clock, number: int, name: str, epoch: int) -> None:
+        record(self, number, name, epoch)
+        if number == 2 and epoch == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Clock, "record", interrupted)
+    result = run("train", "words.csv", "-t", "rich", "-o", "new")
+    assert result.exit_code == 130, result.output
+    assert result.stderr.endswith("interrupted: nothing was written\n")
+    assert not Path("new").exists()

@@ -116,6 +116,7 @@ class _Fold:
     ) -> None:
         self._table, self._recipe, self._places = table, recipe, places
         self._engine, self._clock = engine, clock
+        self._number, self._count = number, int(table.folds.max()) + 1
         self._seed = key(seed, PURPOSE, number) >> 33
         self._out = np.flatnonzero(table.folds == number)
         self._rest = np.flatnonzero(table.folds != number)
@@ -130,7 +131,7 @@ class _Fold:
 
     def train(self, design: Design) -> Network:
         """Train the network of a design."""
-        timer = self._clock.begin()
+        timer = self._clock.begin(f"fold {self._number + 1}/{self._count}, {design.name}")
         network = train_network(
             design,
             self._samples(design, self._rest, self._own),

@@ -32,26 +32,26 @@ class Clock:
         self._lock = threading.Lock()
         self._shares: dict[int, float] = {}
 
-    def begin(self) -> Timer:
-        """Return the timer of the next network: its number, and when it must have ended."""
+    def begin(self, name: str = "") -> Timer:
+        """Return the timer of the next network, called ``name``: when it must have ended."""
         with self._lock:
             number = len(self._shares)
             self._shares[number] = 0.0
         if self.limit is None:
-            return Timer(self, number, None)
+            return Timer(self, number, name, None)
         now = time.monotonic()
         left = max(self.start + self.limit - now, 0.0)
-        return Timer(self, number, now + left * self.workers / max(self.networks - number, 1))
+        share = left * self.workers / max(self.networks - number, 1)
+        return Timer(self, number, name, now + share)
 
-    def record(self, number: int, epoch: int) -> None:
+    def record(self, number: int, name: str, epoch: int) -> None:
         """Record an epoch of a network; draw the line anew if it is due."""
         with self._lock:
             self._shares[number] = epoch / self.epochs
             now = time.monotonic()
             if self._line.due(now):
                 done = sum(self._shares.values()) / self.networks
-                texts = (number, self.networks, epoch, self.epochs, done, now - self.start)
-                self._line.draw(line(*texts))
+                self._line.draw(line(name, epoch, self.epochs, done, now - self.start))
 
     def end(self, number: int) -> None:
         """Record that a network is trained, mostly before its last epoch."""
@@ -69,11 +69,12 @@ class Timer:
 
     clock: Clock
     number: int
+    name: str
     deadline: float | None
 
     def epoch(self, epoch: int) -> bool:
         """Record an epoch; return whether the network's time is over."""
-        self.clock.record(self.number, epoch)
+        self.clock.record(self.number, self.name, epoch)
         over = self.deadline is not None and time.monotonic() > self.deadline
         return over or self.clock.limit == 0.0
 
@@ -82,11 +83,11 @@ class Timer:
         self.clock.end(self.number)
 
 
-def line(network: int, networks: int, epoch: int, epochs: int, done: float, seconds: float) -> str:
+def line(name: str, epoch: int, epochs: int, done: float, seconds: float) -> str:
     """Return the words of the progress line.
 
-    >>> line(2, 10, 12, 60, 0.22, 11.0)
-    'network 3/10  epoch 12/60  at most 39 s left'
+    >>> line("fold 1/5, binned", 12, 60, 0.22, 11.0)
+    'fold 1/5, binned: epoch 12/60, at most 39 s left'
     """
-    left = f"  at most {seconds * (1 - done) / done:.0f} s left" if done > 0 else ""
-    return f"network {network + 1}/{networks}  epoch {epoch}/{epochs}{left}"
+    left = f", at most {seconds * (1 - done) / done:.0f} s left" if done > 0 else ""
+    return f"{name}: epoch {epoch}/{epochs}{left}"
