@@ -125,7 +125,7 @@ def _compared(
         subject="",
         J=J,
         tensors=[*comparison.outputs, *comparison.gradients],
-        parts=_hidden(comparison),
+        parts=_hidden(comparison, scatter),
         method=f"the reference in float64; measuring stick: the reference in {dtypes}",
         evaluations=4,
         notes=comparison.notes,
@@ -162,7 +162,9 @@ def _explained(
     return certain or [*readings, *(d for d in record.diagnoses if d.place not in places)]
 
 
-def _hidden(comparison: Comparison) -> list[Part]:
+def _hidden(comparison: Comparison, scatter: Scatter) -> list[Part]:
+    if any(part.verdict == WRONG for part in scatter.parts):
+        return []  # a race explains them
     if not comparison.hidden:
         return [Part("errors below the bars, taken together", RIGHT)]
     return [

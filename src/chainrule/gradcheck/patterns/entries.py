@@ -202,12 +202,15 @@ def precision_only(wrong: Sequence[Checked]) -> Diagnosis | None:
     common = slope > 0.9 * float(np.linalg.norm(gap) * np.linalg.norm(n))
     if rounded is None and (common or len(gap) < 8):
         return None
-    dtype = rounded or ("float16" if share > 1e-4 else "float32")
+    dtype = "float16 (eleven bits, as in TF32)" if share > 1e-4 else "float32"
+    if rounded is not None and share < 256 * float(np.finfo(rounded).eps):
+        dtype = rounded
+    coarse = "" if dtype == rounded else " or of a coarse difference"
     return Diagnosis(
         "precision only",
         ", ".join(t.name for t in wrong),
         f"the formula is right and the precision short: errors of {share:.0e} without a pattern, "
-        f"as of {dtype}{'' if rounded else ' or of a coarse difference'}.",
+        f"as of {dtype}{coarse}.",
         "the same formula in float64",
         False,
     )

@@ -20,8 +20,12 @@ from ..verdicts import WRONG, Checked
 from .evidence import FITS, Evidence, Finding, known
 
 FEWEST = 3
+# Functions of which one is taken for another.
+CONFUSED = ("sigmoid", "tanh", "softplus", "silu")
 # Entries that show whether an error is smooth.
 SMOOTH = 20
+# Neighbours of a smooth error differ by less than this share of its spread.
+ALIKE = 0.4
 
 
 class Claim(NamedTuple):
@@ -111,8 +115,10 @@ def _logarithms(name: str, x: Array) -> Iterator[Claim]:
 
 def _arguments(name: str, x: Array) -> Iterator[Claim]:
     yield from _approximations(name, x)
+    yield from _other_functions(name, x)
     for f in _records(ACTIVATIONS, (*COMMON, *REST)):
-        if f.elementwise and f.name != "identity":
+        # 1 / (1 + exp(x)) is also 1 - sigmoid(x): exp is not told by it.
+        if f.elementwise and f.name not in ("identity", "exp"):
             a = f.f(x)
             yield from _uses(name, x, f.name, a, f.df(x, a))
 
@@ -127,6 +133,19 @@ def _uses(name: str, x: Array, f: str, a: Array, df: Array) -> Iterator[Claim]:
     for part, word in ((df, "the skip connection's 1"), (np.ones_like(x), f"f' of {f}")):
         sentence = f"{name} is used twice, as {name} + {f}({name}): {word} is missing."
         yield Claim(bug, part, total, sentence, f"d{name} = da * (1 + f'({name}))")
+
+
+def _other_functions(name: str, x: Array) -> Iterator[Claim]:
+    slopes = {f.name: f.df(x, f.f(x)) for f in _records(ACTIVATIONS, CONFUSED)}
+    for right, df in slopes.items():
+        for wrong, other in slopes.items():
+            if right != wrong:
+                yield Claim(
+                    "f' of another function", other, df,
+                    f"the gradient is to the numerical one as f' of {wrong} to f' of {right}: the "
+                    f"slope of {wrong} stands where that of {right} belongs.",
+                    f"d{name} = da * f'({name}), f' of {right}",
+                )  # fmt: skip
 
 
 def _gelu_slopes(x: Array) -> dict[str, Array]:
@@ -216,6 +235,9 @@ def approximated(t: Checked, evidence: Evidence) -> Finding | None:
 
 def _is_smooth(error: Array) -> bool:
     """Whether neighbours are alike: scattered errors change sign half of the time."""
+    spread = float(np.median(np.abs(error - np.median(error))))
+    if float(np.median(np.abs(np.diff(error)))) > ALIKE * spread:
+        return False
     turns = np.count_nonzero(np.diff(np.sign(error)))
     rough = float(np.sum(np.abs(np.diff(error)))) / float(np.ptp(error) or 1.0)
     return bool(turns <= len(error) / 5 and rough <= len(error) / 5)
