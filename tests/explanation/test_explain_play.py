@@ -522,6 +522,10 @@ def test_panels_are_hidden_by_the_address_and_by_hand(show: Open) -> None:
     sync_api.expect(tab).to_have_url(re.compile("hide=steps.training"))
     alone = cr.explain(xor(), *XOR, at="only=picture&level=units")
     assert "aspect-ratio:" in alone._repr_html_()
+    address = "history.replaceState(null, '', '#chapter=4')"
+    other = show(cr.explain(xor(), *XOR, at="chapter=1&hide=card"), before=address)
+    assert other.is_visible("#card")
+    assert other.input_value("#chapter") == "3"
     tab = show(alone)
     assert [tab.is_visible(one) for one in ("#units-picture", "header", "footer", "#card")] == [
         True,
@@ -538,9 +542,9 @@ def test_the_weight_under_the_pointer_follows_training_and_can_be_saved(show: Op
         ready="body[data-engine=kernels]",
     )
     tab.click("#show-units")
-    tab.locator("#units-picture .cr-hit[data-key='e-1-0-1']").hover(force=True)
+    tab.locator("#units-picture .cr-hit[data-key='e-1-0-0']").hover(force=True)
     first = tab.inner_text("#hover")
-    assert first.startswith("W¹[0,1] = ")
+    assert first.startswith("W¹[0,0] = ")
     tab.evaluate("document.getElementById('train').click()")
     sync_api.expect(tab.locator("#hover")).not_to_have_text(first)
     tab.evaluate("document.getElementById('train').click()")
@@ -549,7 +553,7 @@ def test_the_weight_under_the_pointer_follows_training_and_can_be_saved(show: Op
         tab.click("#weights")
     saved = json.loads(download.value.path().read_text())
     theta = tab.inner_text("#hover").split(" = ")[1].replace("−", "-")
-    assert saved["layers"][0]["W"][0][1] == pytest.approx(float(theta.split(",")[0]), rel=1e-3)
+    assert saved["layers"][0]["W"][0][0] == pytest.approx(float(theta.split(",")[0]), rel=1e-3)
     assert np.shape(saved["layers"][1]["W"]) == (1, 2)
     assert saved["layers"][0]["activation"] == "sigmoid"
 

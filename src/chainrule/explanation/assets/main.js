@@ -28,7 +28,8 @@ class Page {
     this.training = new Training(this);
     this.reader = new Reader(this);
     this.wire();
-    applyAddress(this, (this.data.at ? `${this.data.at}&` : "") + location.hash.slice(1));
+    // An address is a whole state: what the page was made to open at is for where there is none.
+    applyAddress(this, location.hash.slice(1) || this.data.at);
     this.show();
     this.later();
   }
@@ -281,6 +282,7 @@ class Page {
     this.debug.update(this.pass);
     this.training.update();
     this.renderStep();
+    this.held.hoverAgain();
     this.maps.update(this.mode === "play");
     $("mean-cost").replaceChildren(this.survey ? shown(this.survey.J, 6) : "…");
     $("undo").disabled = !this.undone.length;
