@@ -89,7 +89,7 @@ def one_query_head_of_each_group(rng):
     return kernel(forward, backward, q, k, v)
 
 
-@gallery.wrong("evintunador/triton_docs_tutorials#6", "q, k", "precision|digits|round|bits")
+@gallery.wrong("evintunador/triton_docs_tutorials#6", "q, k", "precision short|bits|TF32")
 def products_of_ten_bits(rng):
     """TF32 in the backward pass alone: factors of a product rounded to ten bits."""
 
