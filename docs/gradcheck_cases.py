@@ -1,22 +1,27 @@
-"""Ten cases, four gradient checkers: writes the tables of docs/gradcheck_cases.md.
+"""Writes docs/gradcheck_cases.md: ten cases, four checkers; torch's samples; public bugs.
 
     python docs/gradcheck_cases.py > docs/gradcheck_cases.md
 
-Needs torch, jax and scipy. Each case is one cost and one gradient, written once over the functions
-that NumPy, torch and JAX share, and given to every checker with its own defaults.
+Needs torch, expecttest, jax and scipy, and some ten minutes. Each of the ten cases is one cost and
+one gradient, written once over the functions that NumPy, torch and JAX share, and given to every
+checker with its own defaults.
 """
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from chainrule.gradcheck import check_gradients
 
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "gradcheck"))
 rng = np.random.default_rng(0)
 X = rng.normal(size=(32, 4))
 Y = rng.normal(size=32)
@@ -174,13 +179,61 @@ def first_line(error: Exception) -> str:
     return " ".join(str(error).split())[:90] + "..."
 
 
+SEEDS = 10
+SETTINGS = {"raise_exception": False, "check_undefined_grad": False}
+
+
+def faults_table() -> None:
+    """Print how many faults in torch's own sample functions pass each checker."""
+    import torch
+    from opinfo_faults import conjugate, differs, faults, samples
+
+    import chainrule.compat.torch as door
+
+    checkers: dict[str, Callable[..., bool]] = {
+        "torch, fast mode": lambda f, x: torch.autograd.gradcheck(f, x, fast_mode=True, **SETTINGS),
+        "torch": lambda f, x: torch.autograd.gradcheck(f, x, **SETTINGS),
+        "chainrule": lambda f, x: door.gradcheck(f, x, **SETTINGS),
+    }
+    print("| fault in the gradient of the first argument | functions | missed by ", end="")
+    print(" | missed by ".join(checkers) + " |\n" + "|---" * (2 + len(checkers)) + "|")
+    cases = [(name, make, samples()) for name, make in faults().items()]
+    cases.append(("conjugate missing (complex)", conjugate, samples(torch.complex128)))
+    for fault, make, functions in cases:
+        wrong = [(name, make(f), x) for name, f, x in functions if differs(f, make(f), x)]
+        passed = [[name for name, f, x in wrong if check(f, x)] for check in checkers.values()]
+        cells = [fault, str(len(wrong)), *(in_words(names, len(wrong)) for names in passed)]
+        print("| " + " | ".join(cells) + " |")
+
+
+def in_words(names: list[str], of: int) -> str:
+    """How many functions, and which where they are few."""
+    few = f": {', '.join(n.removeprefix('nn.functional.') for n in names)}"
+    return "all" if len(names) == of else f"{len(names)}{few if 0 < len(names) < 9 else ''}"
+
+
+def gallery_totals() -> None:
+    """Print the figures of the gallery of public bugs."""
+    from gallery.catalogue import kept_cases, open_cases
+    from gallery.scores import score, totals
+
+    parts = (
+        ("Four fifths, which the diagnoses were written with", open_cases()),
+        ("A fifth, kept from their author until they were done", kept_cases()),
+    )
+    for title, cases in parts:
+        if cases:
+            lines = totals([score(case, SEEDS) for case in cases])
+            print(f"{title}:\n\n" + "\n".join(lines) + "\n")
+
+
 def main() -> None:
     """Print the page."""
     warnings.simplefilter("ignore")
     print("# Ten gradients, four checkers\n")
     print(
-        "What each says with its defaults; right is what the gradient is. Written by "
-        "`python docs/gradcheck_cases.py`.\n"
+        "What each says with its defaults; right is what the gradient is. Every figure of this "
+        "page is printed by `python docs/gradcheck_cases.py`.\n"
     )
     versions = {name: __import__(name).__version__ for name in ("torch", "jax", "scipy", "numpy")}
     print("Versions: " + ", ".join(f"{k} {v}" for k, v in versions.items()) + ".\n")
@@ -194,6 +247,20 @@ def main() -> None:
         cells += [by_torch(e), by_jax(e), by_scipy(e), ours]
         print("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     print("\nscipy gives the length of the difference from a forward difference, and no verdict.\n")
+    print("## Faults in torch's own sample functions\n")
+    print(
+        "The smallest sample of each operator (OpInfo), its gradient spoilt on purpose; how many "
+        "pass (`python docs/gradcheck_cases.py`). A linear function has no stale input.\n"
+    )
+    faults_table()
+    print("\ntorch lets a relative error of 0.1 % and an absolute one of 1e-5 pass.\n")
+    print("## A gallery of public bugs\n")
+    print(
+        f"Gradients after public threads, each a small program with its link, {SEEDS} seeds each "
+        "(`python bench/gallery.py` prints every case; the cases are in tests/gradcheck/gallery). "
+        "Undecidable counts where one answer is right: not at a kink, nor in a chaotic map.\n"
+    )
+    gallery_totals()
     print("## The reports\n")
     for e, report in reports:
         # The time is of no interest here, and differs from run to run.

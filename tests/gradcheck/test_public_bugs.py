@@ -48,8 +48,8 @@ def test_gallery_is_as_large_as_promised():
 
 @pytest.mark.parametrize("field", sorted({case.field for case in ALL}))
 def test_field_of_the_gallery_is_judged_rightly(field):
-    """Every third case, with one seed."""
-    check([case for case in ALL if case.field == field][::3], [0])
+    """Every fourth case, with one seed."""
+    check([case for case in ALL if case.field == field][::4], [0])
 
 
 @pytest.mark.slow
