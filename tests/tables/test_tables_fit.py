@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from chainrule.tables.columns import Column, Columns
 from chainrule.tables.fit import Diverged, fit_columns
 from chainrule.tables.model import TableModel
-from chainrule.tables.settings import Choices, check, complete, smaller_rate
+from chainrule.tables.settings import Choices, check, complete
 from chainrule.training.defaults import (
     EPOCHS_REMEMBERED,
     LEARNING_RATES,
     MOST_DECAY,
     TABLE,
+    smaller_rate,
     weight_decay,
 )
 
@@ -141,8 +142,8 @@ def test_what_is_given_is_kept_and_the_rest_chosen() -> None:
 
 
 def test_the_rate_to_try_next_is_smaller() -> None:
-    assert smaller_rate(Choices(learning_rate=1e9)) == LEARNING_RATES["adamw"]
-    assert smaller_rate(Choices(learning_rate=1e-3)) == pytest.approx(1e-4)
+    assert smaller_rate(None, 1e9) == LEARNING_RATES["adamw"]
+    assert smaller_rate(None, 1e-3) == pytest.approx(1e-4)
 
 
 @pytest.mark.parametrize("optimizer", LEARNING_RATES)

@@ -137,14 +137,14 @@ def print_scores(
 
     ``errors``: the standard error of each score.
     """
-    from ..tables.scores import LABELS
+    from ..training.metrics import SCORES
 
     count = f"{scores['rows']} row{'s' * (scores['rows'] != 1)}"
     header = ["", f"{count} {which}".strip()] + ([words] if baseline else [])
     rows = [
-        [label, _with_error(scores[name], (errors or {}).get(name))]
+        [score.label, _with_error(scores[name], (errors or {}).get(name))]
         + ([spelt(baseline[name])] if baseline else [])
-        for name, label in LABELS.items()
+        for name, score in SCORES.items()
         if name in scores
     ]
     print_table(header, rows)

@@ -131,17 +131,17 @@ def _why_one(job: Job) -> str:
 
 def _worse(scores: dict[str, Any], baseline: dict[str, Any]) -> list[str]:
     """Return the scores by which the model is no better than the constant guess."""
-    from ..tables.scores import LABELS, SMALLER_IS_BETTER
+    from ..training.metrics import SCORES
 
     worse = []
-    for name, label in LABELS.items():
+    for name, score in SCORES.items():
         value, guess = scores.get(name), baseline.get(name)
         if value is None or guess is None:
             continue
-        gain = guess - value if name in SMALLER_IS_BETTER else value - guess
+        gain = value - guess if score.greater_is_better else guess - value
         # As accurate as the constant guess is no fault where the other scores are better.
         if gain < 0 or (gain == 0 and name != "accuracy"):
-            worse.append(label)
+            worse.append(score.label)
     return worse
 
 

@@ -36,12 +36,13 @@ class Importance:
 
 def score_lines(scores: Mapping[str, Any], baseline: Any = None) -> list[tuple[str, str]]:
     """Return the scores as pairs of a name and a text; ``baseline``: those of a constant answer."""
-    from ..tables.scores import LABELS
+    from ..training.metrics import SCORES
 
     constant = baseline if isinstance(baseline, dict) else {}
     always = "always the mean" if "rmse" in scores else "always the most frequent class"
     lines = []
-    for name, label in {"rows": "rows", **LABELS}.items():
+    labels = {name: score.label for name, score in SCORES.items()}
+    for name, label in {"rows": "rows", **labels}.items():
         value, other = scores.get(name), constant.get(name)
         if value is None:
             continue

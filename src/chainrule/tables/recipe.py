@@ -16,10 +16,11 @@ import numpy as np
 from ..files.json_values import finite
 from ..mathematics.costs import resolve_cost
 from ..network import Network
+from ..training.defaults import smaller_rate
 from ..training.history import History
 from .encoder import Encoder
 from .model import OUTPUTS, TableModel
-from .settings import Choices, as_json, smaller_rate
+from .settings import Choices, as_json
 from .splits import Split
 from .target import TargetEncoder
 from .testing import Tested
@@ -115,9 +116,10 @@ def trained(train: Callable[[], History], choices: Choices) -> History:
         warnings.filterwarnings("ignore", message="diverged", category=RuntimeWarning)
         history = train()
     if history.stop is not None and history.stop.reason == "diverged":
+        rate = smaller_rate(choices.optimizer, choices.learning_rate)
         raise Diverged(
             f"training diverged in epoch {history.epochs + 1}: the cost grew without bound; no "
-            f"model was written; try --learning-rate {smaller_rate(choices):g}"
+            f"model was written; try --learning-rate {rate:g}"
         )
     return history
 

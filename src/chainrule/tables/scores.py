@@ -1,32 +1,16 @@
-"""Scores: how good predictions are, on numbers in their own units or on classes by their place."""
+"""Scores: how good predictions are, on numbers in their own units or on classes by their place.
+
+What they are called is in ``training.metrics.SCORES``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..typing import Array
-
-# How scores are called, and in which order they are shown.
-LABELS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "accuracy": "accuracy",
-        "balanced_accuracy": "balanced accuracy",
-        "log_loss": "log loss",
-        "roc_auc": "ROC AUC",
-        "r2": "R²",
-        "rmse": "root mean squared error",
-        "mae": "mean absolute error",
-    }
-)
-
-
-# Of these less is better.
-SMALLER_IS_BETTER: Final = frozenset({"log_loss", "rmse", "mae"})
 
 
 def accuracy(true: Array, predicted: Array) -> float:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from math import ceil, isfinite
+from math import isfinite
 from typing import Any
 
 from ..architecture import DTYPES
@@ -16,7 +16,7 @@ from ..mathematics.costs import resolve_cost
 from ..mathematics.names import unknown
 from ..mathematics.optimizers import OPTIMIZERS, resolve_optimizer
 from ..mathematics.schedules import resolve_schedule
-from ..training.defaults import LEARNING_RATES, TABLE, weight_decay
+from ..training.defaults import HIDDEN, PATIENCE, TEST_SHARE, optimizer_name, table_settings
 from ..training.plan import LBFGS
 from .target import TASKS
 from .word_orders import orders_of
@@ -39,7 +39,7 @@ class Choices:
     """
 
     task: str | None = None
-    hidden: tuple[int, ...] = (64, 32)
+    hidden: tuple[int, ...] = HIDDEN
     activation: str = "relu"
     epochs: int | None = None
     batch_size: int | None = None
@@ -48,8 +48,8 @@ class Choices:
     schedule: str | None = None
     dropout: float = 0.0
     l2: float = 0.0
-    patience: int = 30
-    test_share: float = 0.2
+    patience: int = PATIENCE
+    test_share: float = TEST_SHARE
     validation_share: float | None = None
     latest: str | None = None
     drop: tuple[str, ...] = ()
@@ -91,7 +91,7 @@ def check(choices: Choices) -> None:
         raise unknown("dtype", choices.dtype, DTYPES)
     if choices.schedule is not None:
         resolve_schedule(choices.schedule)
-    name = _name(choices.optimizer)
+    name = optimizer_name(choices.optimizer)
     if name != LBFGS and choices.optimizer is not None:
         if name not in OPTIMIZERS:
             raise unknown("optimizer", name, [*OPTIMIZERS, LBFGS])
@@ -153,29 +153,8 @@ def complete(choices: Choices, m: int) -> Choices:
             f"--batch-size is {choices.batch_size}, but only {m} rows are trained on: "
             f"use at most {m}"
         )
-    name = _name(choices.optimizer)
-    lbfgs = name == LBFGS
-    size = m if lbfgs else choices.batch_size or TABLE.batch_size(m)
-    rate = choices.learning_rate or LEARNING_RATES[name]
-    decay = weight_decay(ceil(m / size), rate)
-    chosen: dict[str, Any] = {
-        "epochs": TABLE.epochs(m, size),
-        "batch_size": size,
-        "learning_rate": rate,
-        "optimizer": f"adamw(0.9, 0.999, 1e-8, {decay:.3g})",
-        "schedule": None if lbfgs else "one_cycle",
-    }
+    chosen = table_settings(m, choices.optimizer, choices.batch_size, choices.learning_rate)
     return replace(choices, **{k: v for k, v in chosen.items() if getattr(choices, k) is None})
-
-
-def smaller_rate(choices: Choices) -> float:
-    """Return the learning rate to try after one that diverged: a tenth, or the usual one."""
-    usual = LEARNING_RATES[_name(choices.optimizer)]
-    return min((choices.learning_rate or usual) / 10, usual)
-
-
-def _name(optimizer: str | None) -> str:
-    return "adamw" if optimizer is None else optimizer.partition("(")[0].strip()
 
 
 def as_json(choices: Choices, names: Iterable[str] | None = None) -> dict[str, Any]:

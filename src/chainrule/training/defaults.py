@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 # The learning rate that suits an optimizer on standardised columns.
 LEARNING_RATES: Final[Mapping[str, float]] = MappingProxyType(
@@ -26,6 +26,12 @@ LEARNING_RATES: Final[Mapping[str, float]] = MappingProxyType(
         "lbfgs": 1.0,
     }
 )
+
+# One network for a table: sizes of its hidden layers, epochs without a better validation cost after
+# which it stops, share of the rows held out to test.
+HIDDEN: Final = (64, 32)
+PATIENCE: Final = 30
+TEST_SHARE: Final = 0.2
 
 # Weights remember this many epochs, unless their decay would be stronger than the second number.
 EPOCHS_REMEMBERED: Final = 8.0
@@ -81,6 +87,38 @@ def weight_decay(steps: int, learning_rate: float) -> float:
     it is one number for small tables and large ones.
     """
     return min(1 / (learning_rate * steps * EPOCHS_REMEMBERED), MOST_DECAY)
+
+
+def table_settings(
+    m: int, optimizer: str | None, batch_size: int | None, learning_rate: float | None
+) -> dict[str, Any]:
+    """Return the settings of one network for m rows of a table to train on, by the names of fit.
+
+    What is not None is kept: the name of an optimizer, rows a step, a learning rate.
+    """
+    name = optimizer_name(optimizer)
+    lbfgs = name == "lbfgs"
+    size = m if lbfgs else batch_size or TABLE.batch_size(m)
+    rate = learning_rate or LEARNING_RATES[name]
+    decay = weight_decay(ceil(m / size), rate)
+    return {
+        "epochs": TABLE.epochs(m, size),
+        "batch_size": size,
+        "learning_rate": rate,
+        "optimizer": f"adamw(0.9, 0.999, 1e-8, {decay:.3g})",
+        "schedule": None if lbfgs else "one_cycle",
+    }
+
+
+def smaller_rate(optimizer: str | None, learning_rate: float | None) -> float:
+    """Return the learning rate to try after one that diverged: a tenth, or the usual one."""
+    usual = LEARNING_RATES[optimizer_name(optimizer)]
+    return min((learning_rate or usual) / 10, usual)
+
+
+def optimizer_name(optimizer: str | None) -> str:
+    """Return the name of an optimizer without its arguments; None is a table's."""
+    return "adamw" if optimizer is None else optimizer.partition("(")[0].strip()
 
 
 def validation_share(m: int) -> float:

@@ -1,14 +1,42 @@
-"""Metrics: scores of a network's outputs against its targets, beside the cost."""
+"""Metrics: scores of a network's outputs against its targets, beside the cost.
+
+``SCORES`` is the one table of how scores are called and which way they are better, those of tables
+(``tables.scores``) among them; ``METRICS`` are those that training can follow.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 import numpy as np
 
 from ..mathematics.names import unknown
 from ..typing import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What a score is called, and whether more of it is better."""
+
+    label: str
+    greater_is_better: bool = True
+
+
+# In the order in which they are shown.
+SCORES: Final[Mapping[str, Score]] = MappingProxyType(
+    {
+        "accuracy": Score("accuracy"),
+        "balanced_accuracy": Score("balanced accuracy"),
+        "log_loss": Score("log loss", greater_is_better=False),
+        "roc_auc": Score("ROC AUC"),
+        "r2": Score("R²"),
+        "rmse": Score("root mean squared error", greater_is_better=False),
+        "mae": Score("mean absolute error", greater_is_better=False),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +72,8 @@ def _mae(y_hat: Floats, Y: Floats, shares: Floats) -> float:
 
 
 METRICS: Mapping[str, Metric] = {
-    "accuracy": Metric("accuracy", _accuracy),
-    "r2": Metric("r2", _r2),
-    "rmse": Metric("rmse", _rmse, greater_is_better=False),
-    "mae": Metric("mae", _mae, greater_is_better=False),
+    name: Metric(name, score, SCORES[name].greater_is_better)
+    for name, score in (("accuracy", _accuracy), ("r2", _r2), ("rmse", _rmse), ("mae", _mae))
 }
 
 

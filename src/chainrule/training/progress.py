@@ -7,8 +7,9 @@ from typing import Final, TextIO
 
 from ..drawing.progress_line import ProgressLine
 from .history import History
+from .metrics import SCORES
 
-NAMES: Final = {"r2": "R²"}  # of metrics, where people write them otherwise
+NAMES: Final = {"r2": SCORES["r2"].label}  # of metrics, where people write them otherwise
 
 
 class Progress:
