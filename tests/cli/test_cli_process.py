@@ -289,3 +289,15 @@ def test_terminal_never_sees_control_characters_of_a_table(folder: Path) -> None
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout + done.stderr
     assert "\\x1b[31mq" in done.stderr
+
+
+@pytest.mark.slow
+def test_ctrl_c_at_random_moments_always_ends_with_130() -> None:
+    result = subprocess.run(
+        [sys.executable, ROOT / "bench" / "interrupts.py", "8", "4"],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stdout

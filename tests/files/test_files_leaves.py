@@ -41,6 +41,7 @@ def sound_elsewhere(leaf: tuple[Any, ...], value: Any) -> bool:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "y"), [(TableRegressor, Y), (TableClassifier, WORDS)])
 def test_every_leaf_of_a_table_estimators_file_is_checked(
     kind: Any, y: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

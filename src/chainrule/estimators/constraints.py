@@ -60,7 +60,7 @@ class Parameters:
 
 def number(domain: Domain) -> Domain:
     """Return the domain of a real number: no text, no truth value."""
-    return Domain(domain.words, lambda x: _real(x) and bool(domain.contains(x)))
+    return Domain(domain.words, lambda x: _real(x) and bool(domain.contains(plain(x))))
 
 
 def count(least: int = 1) -> Domain:

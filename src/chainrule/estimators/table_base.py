@@ -21,7 +21,8 @@ from ..tabular.designs import Recipe
 from ..tabular.recipe import MEMBERS
 from ..tabular.row_outputs import row_outputs
 from ..typing import Floats
-from .constraints import check
+from .constraints import check, plain
+from .fitting import unchanged_by_errors
 from .frames import is_frame
 from .inputs import as_categories, read_columns, read_matrix, wants_columns
 from .sample_weights import Weights, read_weights
@@ -43,8 +44,20 @@ class TableModel(BaseEstimator):  # type: ignore[misc]
         values, dates and gaps. ``sample_weight``: (m,). ``groups``: (m,) labels; rows of one group
         are never on both sides of a fold. ``time``: (m,) moments; folds are blocks of time.
 
-        Raises ValueError or TypeError naming what cannot be learnt from.
+        Raises ValueError or TypeError naming what cannot be learnt from; the estimator is then as
+        it was before.
         """
+        with unchanged_by_errors(self):
+            self._fit(X, y, sample_weight, groups, time)
+        return self
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters by their names: all, or none if one raises ValueError."""
+        with unchanged_by_errors(self):
+            super().set_params(**params)
+        return self
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, groups: Any, time: Any) -> None:
         check(type(self).__name__, self.get_params(deep=False))
         without = (self.without,) if isinstance(self.without, str) else tuple(self.without)
         Recipe.of(without)
@@ -69,13 +82,12 @@ class TableModel(BaseEstimator):  # type: ignore[misc]
             MEMBERS if self.n_members is None else int(self.n_members),
             _seed(self.random_state),
             self._numbers(features),
-            self.n_threads,
+            plain(self.n_threads),
             self.engine,
-            self.time_limit,
+            plain(self.time_limit),
             bool(self.verbose),
         )
         self._keep(fit_model(rows, options), features)
-        return self
 
     def _numbers(self, features: Columns) -> frozenset[str] | None:
         """Return the columns that stay numbers: all of a matrix, or where words are named."""
