@@ -10,7 +10,7 @@ triton#7216 and #5660, TransformerEngine#3216, flash-sparse-attention#203.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +56,8 @@ def attention(t: Checked, evidence: Evidence) -> Finding | None:
         if not any(other is t for other in roles):
             continue
         index = next(i for i, other in enumerate(roles) if other is t)
+        if _group(roles[0].shape, roles[1].shape) > 1:
+            continue
         for model, dO in _models(roles, evidence):
             right = model.backward(dO, model.P())
             numeric = [other.numeric for other in roles]
@@ -74,9 +76,69 @@ def _roles(evidence: Evidence) -> Iterator[tuple[Checked, Checked, Checked]]:
     for q, k, v in [candidate for candidate in (named, arrays) if len(candidate) == 3]:
         if min(q.analytic.ndim, k.analytic.ndim, v.analytic.ndim) < 2:
             continue
-        heads = q.shape[:-2] == k.shape[:-2] == v.shape[:-2]
+        heads = k.shape[:-2] == v.shape[:-2] and (
+            q.shape[:-2] == k.shape[:-2] or _group(q.shape, k.shape) > 1
+        )
         if heads and q.shape[-1] == k.shape[-1] and k.shape[-2] == v.shape[-2]:
             yield q, k, v
+
+
+def _group(q: tuple[int, ...], k: tuple[int, ...]) -> int:
+    """How many query heads share a key head; 0 if they do not."""
+    if len(q) < 3 or len(q) != len(k) or q[:-3] != k[:-3] or q[-3] % k[-3]:
+        return 0
+    return q[-3] // k[-3]
+
+
+def _folds(group: int) -> Iterator[tuple[str, Callable[[Array], Array]]]:
+    """Yield how the gradients of query heads come to a key head, the right way first."""
+
+    def grouped(d: Array) -> Array:
+        return d.reshape(*d.shape[:-3], d.shape[-3] // group, group, *d.shape[-2:])
+
+    yield "", lambda d: grouped(d).sum(axis=-3)
+    yield (
+        "the heads are grouped in another order in d{}: head i of k belongs to the query heads "
+        "i * g to i * g + g - 1, and not to every so many.",
+        lambda d: d.reshape(*d.shape[:-3], group, d.shape[-3] // group, *d.shape[-2:]).sum(-4),
+    )
+    yield (
+        "of each group of query heads only the last is in d{}: it overwrites those before.",
+        lambda d: grouped(d)[..., -1, :, :],
+    )
+    yield (
+        "of each group of query heads only the first is in d{}.",
+        lambda d: grouped(d)[..., 0, :, :],
+    )
+    yield (
+        "the query heads of a group are averaged in d{}, not added.",
+        (lambda d: grouped(d).mean(axis=-3)),
+    )
+
+
+def grouped_heads(t: Checked, evidence: Evidence) -> Finding | None:
+    """Several query heads share a key head: what its gradient lacks is read from those of all."""
+    dO = evidence.upstream
+    if t.parameter is None or not t.count(WRONG) or dO is None:
+        return None
+    for roles in _roles(evidence):
+        group = _group(roles[0].shape, roles[1].shape)
+        index = next((i for i, other in enumerate(roles) if other is t), 0)
+        q, k, v = (np.asarray(other.parameter) for other in roles)
+        if group < 2 or index == 0 or dO.shape != (*q.shape[:-1], v.shape[-1]):
+            continue
+        for causal in (False, True) if q.shape[-2] == k.shape[-2] else (False,):
+            wide_k, wide_v = (np.repeat(x, group, axis=-3) for x in (k, v))
+            model = Attention(q, wide_k, wide_v, q.shape[-1] ** -0.5, causal)
+            d = model.backward(dO, model.P())[index]
+            (_, right), *wrong = _folds(group)
+            if not same(right(d), t.numeric, t):
+                continue
+            for sentence, fold in wrong:
+                if same(fold(d), t.analytic, t):
+                    formula = f"d{t.name} = the sum over the query heads of its group"
+                    return "grouped heads", sentence.format(t.name), formula
+    return None
 
 
 def _models(
@@ -103,42 +165,53 @@ def _upstream(model: Attention, dv: Array, evidence: Evidence) -> Array | None:
     return dO
 
 
-def _mistakes(model: Attention, dO: Array) -> Iterator[tuple[str, str, str, tuple[Array, ...]]]:
+Mistaken = tuple[str, str, str, tuple[Array, ...]]
+RIGHT = "dS = P * (dP - sum(P * dP, axis=-1)), dQ = dS K / √d, dK = dS.T Q / √d"
+MASKED = "P in the backward pass with the mask of the forward pass"
+
+
+def _mistakes(model: Attention, dO: Array) -> Iterator[Mistaken]:
+    """Yield each mistake: its name, its sentence, the right formula, and what it makes of q, k, v.
+
+    Where v is not concerned its gradient is 0 here, which fits none.
+    """
     P, root = model.P(), model.q.shape[-1] ** 0.5
-    right = model.backward(dO, P)
-    formula = "dS = P * (dP - sum(P * dP, axis=-1)), dQ = dS K / √d, dK = dS.T Q / √d"
-    none = np.zeros_like(right[2])
-    yield (
-        "softmax's sum", "the sum over the keys in softmax's Jacobian (D) is missing from d{}.",
-        formula, (*model.backward(dO, P, 0.0)[:2], none),
-    )  # fmt: skip
+    dq, dk, dv = model.backward(dO, P)
+    none = np.zeros_like(dv)
+    yield from _sums(model, dO, P, none)
+    if model.causal:
+        yield (
+            "mask missing", "the causal mask of the forward pass is missing from d{}.", MASKED,
+            model.backward(dO, model.P(causal=False)),
+        )  # fmt: skip
+        yield (
+            "mask off by one", "the causal mask leaves out the diagonal too in d{}: it is off by "
+            "one.", MASKED, model.backward(dO, np.tril(P, -1)),
+        )  # fmt: skip
+    yield "1/√d", "1/√d is missing from d{}.", RIGHT, (dq * root, dk * root, none)
+    yield "1/√d", "1/√d is in d{} twice.", RIGHT, (dq / root, dk / root, none)
+    if P.shape[-1] == P.shape[-2]:
+        dP = dO @ np.swapaxes(model.v, -1, -2)
+        dS = model.scale * P * (dP - (P * dP).sum(axis=-1, keepdims=True))
+        turned = np.swapaxes(dS, -1, -2) @ model.k, dS @ model.q, P @ dO
+        yield "transposed weights", "dS, or P for V, is transposed in d{}.", RIGHT, turned
+
+
+def _sums(model: Attention, dO: Array, P: Array, none: Array) -> Iterator[Mistaken]:
+    """The sum D in softmax's Jacobian is missing, of another thing, or all but the diagonal is."""
     dP = dO @ np.swapaxes(model.v, -1, -2)
-    yield (
-        "softmax's sum",
-        "the sum in softmax's Jacobian (D) is taken without the weights P in d{}.",
-        formula, (*model.backward(dO, P, dP.sum(axis=-1, keepdims=True))[:2], none),
-    )  # fmt: skip
+    for D, words in (
+        (0.0, "is missing from d{}."),
+        (1.0, "is that of P alone, which is 1, in d{}: it is that of P * dP."),
+        (dP.sum(axis=-1, keepdims=True), "is taken without the weights P in d{}."),
+    ):
+        sentence = f"the sum over the keys in softmax's Jacobian (D) {words}"
+        yield "softmax's sum", sentence, RIGHT, (*model.backward(dO, P, D)[:2], none)
     yield (
         "softmax treated as elementwise",
         "softmax is treated as if each weight depended on its own score alone, in d{}.",
-        formula, (*_elementwise(model, dO, P), none),
+        RIGHT, (*_elementwise(model, dO, P), none),
     )  # fmt: skip
-    if model.causal:
-        yield (
-            "mask missing", "the causal mask of the forward pass is missing from d{}.",
-            "P in the backward pass with the mask of the forward pass",
-            model.backward(dO, model.P(causal=False)),
-        )  # fmt: skip
-    yield (
-        "1/√d", "1/√d is missing from d{}.", formula, (right[0] * root, right[1] * root, none)
-    )  # fmt: skip
-    yield (
-        "1/√d", "1/√d is in d{} twice.", formula, (right[0] / root, right[1] / root, none)
-    )  # fmt: skip
-    if P.shape[-1] == P.shape[-2]:
-        dS = model.scale * P * (dP - (P * dP).sum(axis=-1, keepdims=True))
-        turned = np.swapaxes(dS, -1, -2) @ model.k, dS @ model.q, P @ dO
-        yield "transposed weights", "dS, or P for V, is transposed in d{}.", formula, turned
 
 
 def _elementwise(model: Attention, dO: Array, P: Array) -> tuple[Array, Array]:
@@ -146,4 +219,4 @@ def _elementwise(model: Attention, dO: Array, P: Array) -> tuple[Array, Array]:
     return dS @ model.k, np.swapaxes(dS, -1, -2) @ model.q
 
 
-ATTENTION: Sequence[Pattern] = (attention,)
+ATTENTION: Sequence[Pattern] = (attention, grouped_heads)

@@ -10,6 +10,7 @@ from ...typing import Array
 from ..report_record import Diagnosis
 from ..verdicts import WRONG, Checked
 from .attention import ATTENTION
+from .constants import CONSTANTS
 from .elementwise import POINTWISE, slope
 from .evidence import FITS, Evidence, Finding, Pattern, known
 from .factors import close, factor_words, ratio
@@ -20,9 +21,7 @@ from .ratios import (
     by_argument,
     by_logarithm,
     by_upstream,
-    few_factors,
     log_parameters,
-    same_number,
 )
 from .structure import PLACES, conjugate, swapped
 
@@ -104,8 +103,7 @@ PATTERNS: Sequence[Pattern] = (
     *ATTENTION,
     *PLACES,
     *POINTWISE,
-    few_factors,
-    same_number,
+    *CONSTANTS,
     approximated,
     each_line,
 )

@@ -213,6 +213,8 @@ def each_line(t: Checked, evidence: Evidence) -> Finding | None:
 def _factors(x: Array, evidence: Evidence, t: Checked) -> Iterator[tuple[str, Array]]:
     yield "1/sigma", 1 / x.std(axis=1)
     yield "1/rms", 1 / np.sqrt(np.mean(x * x, axis=1))
+    with np.errstate(all="ignore"):
+        yield "1/sum(exp)", 1 / np.exp(x).sum(axis=1)
     for other in evidence.tensors:
         if other is not t and other.parameter is not None and other.parameter.size == len(x):
             yield other.name, other.parameter.ravel()

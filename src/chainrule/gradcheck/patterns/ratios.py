@@ -38,7 +38,7 @@ class Claim(NamedTuple):
     formula: str
 
 
-def _entries(t: Checked) -> tuple[Array, Array, Array, float] | None:
+def entries_of(t: Checked) -> tuple[Array, Array, Array, float] | None:
     """Return parameter, gradient, numerical value and room for a fit of the known entries."""
     if t.parameter is None or not t.count(WRONG):
         return None
@@ -75,7 +75,7 @@ def by_argument(t: Checked, evidence: Evidence) -> Finding | None:
 
 
 def _read(t: Checked, claims: Callable[[str, Array], Iterator[Claim]]) -> Finding | None:
-    entries = _entries(t)
+    entries = entries_of(t)
     if entries is None:
         return None
     x, a, n, room = entries
@@ -174,47 +174,9 @@ def _approximations(name: str, x: Array) -> Iterator[Claim]:
                 )  # fmt: skip
 
 
-def few_factors(t: Checked, evidence: Evidence) -> Finding | None:
-    """Two or three factors, each of several entries: a weight by class, a case, a side."""
-    entries = _entries(t)
-    if entries is None or len(entries[2]) < 2 * FEWEST:
-        return None
-    _, a, n, room = entries
-    some = np.abs(n) > 100 * room
-    factors, counts = np.unique(np.round((a / n)[some], 4), return_counts=True)
-    if not some.all() or not 2 <= len(factors) <= 3 or counts.min() < 2 or np.any(factors == 0):
-        return None
-    listed = ", ".join(f"{k:.4g} × in {c}" for k, c in zip(factors, counts, strict=True))
-    return (
-        "a factor for each class",
-        f"{t.name}'s gradient is {listed} of {a.size} entries: a factor or weight that goes with a "
-        "class or a case is that of another.",
-        "",
-    )
-
-
-def same_number(t: Checked, evidence: Evidence) -> Finding | None:
-    """Every entry is off by one and the same number, as by a term that is forgotten."""
-    if not known(t).all() or not np.isfinite(t.analytic).all() or t.analytic.size < 4:
-        return None
-    gap = t.analytic - t.numeric
-    off = float(np.mean(gap))
-    room = FITS * float(np.max(np.abs(t.numeric))) + 2 * float(np.max(t.bar))
-    if abs(off) < 20 * room or float(np.max(np.abs(gap - off))) > room:
-        return None
-    if float(np.ptp(t.numeric)) <= 20 * room:
-        return None  # a factor would do as well
-    return (
-        "off by one number",
-        f"every entry of {t.name}'s gradient is off by the same number, {off:.6g}: a term that is "
-        f"the same for all, as of a constant, a mean or a smoothed target, is missing or wrong.",
-        f"d{t.name} = (what it is now) - {off:.6g}",
-    )
-
-
 def approximated(t: Checked, evidence: Evidence) -> Finding | None:
     """A small relative error that is a smooth function of the parameter: a fit, not rounding."""
-    entries = _entries(t)
+    entries = entries_of(t)
     if entries is None or len(entries[0]) < SMOOTH:
         return None
     x, a, n, _ = entries
