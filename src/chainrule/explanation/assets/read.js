@@ -25,8 +25,8 @@ const CHAPTERS = [
   { title: t`Components of backward propagation`, level: "units", step: isStep("dW-1"),
     words: [t`∂J/∂zˡ = ∂J/∂aˡ × ∂aˡ/∂zˡ, ∂J/∂Wˡ = ∂J/∂zˡ × aˡ⁻¹, ∂J/∂bˡ = ∂J/∂zˡ, ∂J/∂aˡ⁻¹ = Wˡ × ∂J/∂zˡ.`],
     ask: t`An input is 0. What is the gradient of every weight that leads from it?`, answer: t`0: dW is dz times that input.` },
-  { title: t`Gradient checking`, level: "units", step: (page) => page.steps.length - 2, mode: "debug",
-    words: [t`For every element of a parameter, compute the gradient of the loss with respect to that element numerically, using finite differences. Note how slow this is! Thus we want to use the backpropagation algorithm instead.`],
+  { title: t`Gradient checking`, level: "units", step: (page) => page.steps.length - 2,
+    words: [t`For every element of a parameter, compute the gradient of the loss with respect to that element numerically, using finite differences. Note how slow this is! Thus we want to use the backpropagation algorithm instead.`, t`The card Debug has every gradient beside its numerical derivative, and the switches that break the way back.`],
     ask: t`Break the backward pass with the switch. Which rows turn to ✗?`, answer: t`Those that the wrong box feeds: everything below it on the way back.` },
   { title: t`Gradient descent`, level: "units", step: (page) => page.steps.length - 1,
     words: [t`The goal of gradient descent is to minimize the error by updating our weights and biases.`, t`We propagate forwards again to see how well those weights are performing, then backwards, and update again. This will go on until we reach some minimum of the error.`],
@@ -64,7 +64,7 @@ class Reader {
     $("panel-read").scrollTop = 0;
     if (!set) return;
     const { page } = this;
-    Object.assign(page, { level: chapter.level, at: chapter.step(page), mode: chapter.mode ?? page.mode });
+    Object.assign(page, { level: chapter.level, at: chapter.step(page) });
     if (page.pass) page.show();
   }
 }
