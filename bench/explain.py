@@ -3,7 +3,8 @@
 A network 30-64-32-1 with 100 samples and 50 recorded epochs, and 784-128-10 with 100 and 20. Each
 page is made in a new process, whose imports are counted; the median of several is given.
 Where playwright and Chromium are installed, the page is opened from disk, its first paint read, and
-measured: a frame while training on 32 rows a step, and an edit of a weight until all numbers stand.
+measured: a frame while training on 32 rows a step, by the compiled kernels and by the page's
+script, and an edit of a weight until all numbers stand.
 
     python bench/explain.py [--rounds 7]
 """
@@ -74,10 +75,10 @@ def written(sizes: list[int], output: str, epochs: int, path: Path) -> tuple[flo
     return seconds, size
 
 
-def in_browser(path: Path, rounds: int) -> tuple[float, float, float] | None:
+def in_browser(path: Path, rounds: int, engine: str) -> tuple[float, float, float] | None:
     """Return milliseconds to first paint, of a frame of training and of an edit; medians.
 
-    None without a browser.
+    ``engine``: what trains, ``"kernels"`` or ``"script"``. None without a browser.
     """
     try:
         from playwright.sync_api import sync_playwright
@@ -96,8 +97,10 @@ def in_browser(path: Path, rounds: int) -> tuple[float, float, float] | None:
         browser = playwright.chromium.launch(executable_path=chromium, args=flags)
         for _ in range(rounds):
             tab = browser.new_page()
+            if engine == "script":
+                tab.add_init_script("delete WebAssembly")
             tab.goto(path.as_uri())
-            tab.wait_for_selector("body[data-ready=true]")
+            tab.wait_for_selector(f"body[data-engine={engine}]")
             paints.append(tab.evaluate(ask))
             frame, edit = tab.evaluate(PLAYED)
             frames.append(frame)
@@ -117,12 +120,14 @@ def main() -> None:
             path = Path(folder) / f"{name}.html"
             runs = [written(sizes, output, epochs, path) for _ in range(rounds)]
             seconds, size = statistics.median(run[0] for run in runs), runs[0][1]
-            played = in_browser(path, rounds)
+            played = in_browser(path, rounds, "kernels")
+            by_script = in_browser(path, rounds, "script")
             words = "no browser"
-            if played is not None:
+            if played is not None and by_script is not None:
                 words = "first paint {:.0f} ms, a frame {:.1f} ms, an edit {:.1f} ms".format(
                     *played
                 )
+                words += f", a frame without WebAssembly {by_script[1]:.1f} ms"
             print(
                 f"{name}: {seconds:.3f} s (limit {most_seconds:g}), {size / 1e6:.2f} MB "
                 f"(limit {most_bytes / 1e6:g}), {words}"

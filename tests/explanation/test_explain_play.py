@@ -558,6 +558,17 @@ def test_the_weight_under_the_pointer_follows_training_and_can_be_saved(show: Op
     assert saved["layers"][0]["activation"] == "sigmoid"
 
 
+def test_the_legend_has_what_its_level_has(show: Open) -> None:
+    tab = show(cr.explain(xor(), *XOR))
+    tab.click(".info summary")
+    strokes = tab.locator(".legend li[data-of=units]")
+    assert strokes.count() == 3
+    assert not any(strokes.nth(k).is_visible() for k in range(3))
+    assert tab.locator(".legend li[data-of=layers]").first.is_visible()
+    tab.evaluate("document.getElementById('show-units').click()")
+    assert all(strokes.nth(k).is_visible() for k in range(3))
+
+
 def test_the_edges_of_the_unit_held_stand_out(show: Open) -> None:
     tab = show(cr.explain(xor(), *XOR))
     tab.click("#show-units")

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -188,7 +188,9 @@ def _units(sample: Sample, names: Names) -> tuple[Picture, list[int]]:
     units = telling_units(sizes, sample.a, da_of(backward), most)
     few = sizes[0] <= 2
     picture = unit_picture(sample, backward, names, most, units, with_legend=False, thumbs=few)
-    return picture, [len(column) for column in units]
+    # The page writes the words of each weight itself, as they are now.
+    lines = tuple(replace(line, title="") for line in picture.lines)
+    return replace(picture, lines=lines), [len(column) for column in units]
 
 
 def _speaker(language: str) -> Say:

@@ -56,6 +56,7 @@ class Picture {
   hits() {
     for (const [key, edge] of this.units) {
       if (!key.startsWith("e-")) continue;
+      edge.append(svgElement("title"));
       const hit = svgElement("path", { d: edge.getAttribute("d"), class: "cr-hit", "data-key": key });
       edge.after(hit);
     }
