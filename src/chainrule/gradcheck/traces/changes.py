@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,8 +21,9 @@ from .steps import Change, Program, Step
 FITS = 1e-6
 # How many times clearer than the room of a fit an error must be.
 CLEAR = 20
-# Backward passes times steps that a diagnosis may take.
+# Backward passes times steps that a diagnosis may take; so many entries cost as much as a step.
 MOST = 400_000
+ENTRIES = 1000
 # What a change can raise that gives another shape.
 FAILURES = (ValueError, RuntimeError, TypeError, IndexError)
 # Rows at the end that whole blocks may leave over.
@@ -56,9 +59,8 @@ def diagnose_program(program: Program, tensors: Sequence[Checked]) -> Diagnosis 
             sentence = f"what comes in for output {number} is left out of the gradient."
             place = ", ".join(t.name for t in wrong)
             return Diagnosis("output left out", place, sentence, "every output adds its part")
-    for passes, mistake in enumerate(_mistakes(program)):
-        if passes * len(program.steps) > MOST:
-            return None
+    cost = len(program.steps) + sum(prod(step.shape) for step in program.steps) // ENTRIES
+    for mistake in islice(_mistakes(program), MOST // cost):
         try:
             gradients = program.gradients(mistake.change)
         except FAILURES:
