@@ -25,11 +25,6 @@ QUICK: dict[str, Any] = {"n_members": 2, "random_state": 0, "n_threads": 1}
 BOTH = pytest.mark.parametrize(
     ("make", "data"), [(TableClassifier, IRIS), (TableRegressor, DIABETES)]
 )
-# Folds and batches are drawn from the rows as they come: a row of weight 2 is one row.
-NOT_EQUIVALENT = {
-    f"check_sample_weight_equivalence_on_{kind}_data": "folds are drawn by rows, not by weight"
-    for kind in ("dense", "sparse")
-}
 
 
 def frame(m: int = 240, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
@@ -57,8 +52,7 @@ def frame(m: int = 240, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
             n_members=2, n_threads=1, without=("smooth", "binned_smooth", "binned_held", "sparsity")
         )
         for make in (TableClassifier, TableRegressor)
-    ],
-    expected_failed_checks=lambda estimator: NOT_EQUIVALENT,
+    ]
 )
 def test_table_model_scikit_learns_own_checks_pass(estimator: Any, check: Any) -> None:
     with warnings.catch_warnings():

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..tables.columns import Columns, as_text
+from ..tables.columns import Column, Columns, as_text
 from ..tables.encoder import Encoder
 from ..tables.recipe import Say, silent
+from ..tables.row_groups import row_hashes
 from ..tables.row_weights import repeats
 from ..tables.samples import copies_together, judge_codes, say_cut, say_notes
 from ..tables.target import Target, TargetEncoder
@@ -77,16 +78,20 @@ class Options:
 def fit_model(rows: Labelled, options: Options, say: Say = silent) -> EnsembleModel:
     """Train the best model for a table; its record is left to the caller.
 
-    A weight of 0 is no row, and a whole weight k is k rows, in so far as ``repeats`` repeats them.
+    The order of rows changes nothing. A weight of 0 is no row, and a whole weight k is k rows, in
+    so far as ``repeats`` repeats them.
     ``say`` hears of columns that are read in another way, cut or left out.
 
     Raises ValueError, in one sentence, for rows that cannot be learnt from.
     """
-    if rows.weights is None:
-        return _fit_rows(rows, options, say)
     places = repeats(rows.weights)
-    whole = places is not None
-    places = np.flatnonzero(rows.weights > 0) if places is None else places
+    whole = places is not None or rows.weights is None
+    if places is None:
+        one = np.ones(rows.features.m) if rows.weights is None else rows.weights
+        places = np.flatnonzero(one > 0)
+    target = Column("", "float", rows.target.values.astype(np.float64))
+    hashes = row_hashes([*rows.features.values(), target], rows.features.m)
+    places = places[np.argsort(hashes[places], kind="stable")]
     model = _fit_rows(rows.take(places, whole), options, say)
     return replace(model, out_of_fold=_of_every_row(model, rows, places))
 
