@@ -146,7 +146,7 @@ def _worse(scores: dict[str, Any], baseline: dict[str, Any]) -> list[str]:
 
 
 def class_lines(classes: Sequence[str], scores: dict[str, Any]) -> list[str]:
-    """Return what is printed of each class: how many of its rows are found."""
+    """Return what is printed of classes, at most one line: how many of their rows are found."""
     if not classes:
         return []
     counts = np.array(scores["confusion"])
@@ -166,7 +166,7 @@ def class_lines(classes: Sequence[str], scores: dict[str, Any]) -> list[str]:
     if never:
         listed = ", ".join(map(repr, never[:5])) + (", ..." if len(never) > 5 else "")
         lines.append(f"never found: {listed} (--class-weight balanced may help)")
-    return lines
+    return ["; ".join(lines)] if lines else []
 
 
 def _baseline_words(baseline: Mapping[str, Any] | None, target: TargetEncoder) -> str:
