@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from chainrule.engines import built
+from chainrule.training.interrupt import Interrupt
 
 settings.register_profile(
     "ci", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
@@ -25,6 +27,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 ISAS = [f"native {isa}" for isa in built().available_isas()] if built() else []
 Descent = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def no_interrupt_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test hear of the Ctrl-C of another one a moment ago."""
+    monkeypatch.setattr(Interrupt, "last", -math.inf)
 
 
 @pytest.fixture(params=["reference", *ISAS])

@@ -227,3 +227,9 @@ def test_finite_numbers_of_every_size_give_finite_predictions_or_one_sentence(
             except ValueError:
                 continue
             assert np.isfinite(found).all(), scale
+
+
+@pytest.mark.parametrize("other", [None, 1])
+def test_labels_of_two_kinds_are_refused_in_one_sentence(other: Any) -> None:
+    with pytest.raises(ValueError, match=r"y (has no label in row 2|holds words such as)"):
+        make("classes").fit(X, np.array(["a", other] * (M // 2), object))

@@ -126,3 +126,16 @@ def test_ctrl_c_within_an_evaluation_ends_lbfgs(monkeypatch: pytest.MonkeyPatch)
     assert len(costs) == 9
     assert min(costs) < costs[0]
     assert net.J(X, X[:, 0] ** 2) <= costs[0]
+
+
+def test_ctrl_c_twice_ends_a_search_of_short_fits() -> None:
+    def press(net: cr.Network, history: cr.History) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def fit() -> Any:
+        return cr.Network([3, 2, 1], seed=0).fit(np.eye(3), np.arange(3.0), callbacks=press)
+
+    first = fit()
+    assert first.stop.reason == "interrupted"
+    with pytest.raises(KeyboardInterrupt):
+        fit()

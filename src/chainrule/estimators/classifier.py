@@ -102,7 +102,7 @@ class BackpropClassifier(ClassifierMixin, Backprop):  # type: ignore[misc]
                 setattr(self, name, value)
 
     def _read_target(self, y: Any, parameters: Parameters, learn: bool) -> Array:
-        _refuse_mixed(y)
+        refuse_mixed(y)
         y = _check_y(y, multi_output=True)
         labels = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else np.asarray(y)
         if learn:
@@ -141,7 +141,7 @@ class BackpropClassifier(ClassifierMixin, Backprop):  # type: ignore[misc]
 
     def _check_classes(self, y: Any) -> None:
         """Raise ValueError where a warm start has other classes than the training before."""
-        _refuse_mixed(y)
+        refuse_mixed(y)
         classes = unique_labels(_check_y(y, multi_output=True))
         if not np.array_equal(classes, self.classes_):
             raise ValueError(
@@ -243,7 +243,7 @@ class BackpropClassifier(ClassifierMixin, Backprop):  # type: ignore[misc]
         return tags
 
 
-def _refuse_mixed(y: Any) -> None:
+def refuse_mixed(y: Any) -> None:
     """Raise ValueError for labels of different types, and for missing ones."""
     if getattr(y, "dtype", None) is not None and getattr(y.dtype, "kind", "") in "biufc":
         return

@@ -15,6 +15,7 @@ from ..tables.columns import Kind, spelled_as
 from ..tables.target import Target, Task
 from ..tabular.class_weights import balanced
 from ..typing import Floats, Reals
+from .classifier import refuse_mixed
 from .sample_weights import Weights
 from .table_base import TableModel
 
@@ -67,6 +68,7 @@ class TableClassifier(ClassifierMixin, TableModel):  # type: ignore[misc]
         self.engine = engine
 
     def _target(self, y: Any, weights: Weights, m: int) -> tuple[Target, Weights]:
+        refuse_mixed(y)
         labels = column_or_1d(y, warn=True)
         check_classification_targets(labels)
         if len(labels) != m:

@@ -105,6 +105,8 @@ def conduct(run: Run) -> History:
                 reason = descent(run, interrupt)
             except KeyboardInterrupt:
                 signals.heard()
+                if interrupt.insisted:
+                    raise
                 reason = "interrupted"
             finally:
                 run.progress.close()

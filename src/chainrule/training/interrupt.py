@@ -7,17 +7,22 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import inf
 from types import FrameType, TracebackType
 from typing import Any, NoReturn
 
 from .. import signals
 
 TERMINATED = 128 + signal.SIGTERM  # the exit code that shells give a terminated process
+INSISTENCE = 10.0  # seconds within which Ctrl-C in a later run is meant for what runs them all
 ECHO = 1.0  # seconds within which launchers may pass the same signal on twice
 
 
 class Interrupt:
     """A context in which the first Ctrl-C only sets ``requested``; the second raises as usual.
+
+    The second may come in a later run: then it is meant for the program that runs one after the
+    other, as a search does, and sets ``insisted``.
 
     With ``terminate`` the first SIGTERM, which schedulers send before they kill, sets ``requested``
     and ``terminated``; another one more than a second later exits. A handler of Ctrl-C that was
@@ -25,8 +30,11 @@ class Interrupt:
     it does nothing.
     """
 
+    last = -inf  # when Ctrl-C was heard, in whatever run
+
     def __init__(self, terminate: bool = False) -> None:
         self.requested = False
+        self.insisted = False
         self.terminated = False
         self._terminate = terminate
         self._terminated_at = 0.0
@@ -46,8 +54,8 @@ class Interrupt:
         return self
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
         if number == signal.SIGTERM:
-            now = time.monotonic()
             if not self.terminated:
                 self._terminated_at = now
             elif now - self._terminated_at > ECHO:
@@ -55,8 +63,11 @@ class Interrupt:
             self.terminated = True
         elif self.requested and not self.terminated:
             raise KeyboardInterrupt
+        else:
+            self.insisted = now - Interrupt.last < INSISTENCE
+            Interrupt.last = now
         self.requested = True
-        if self._raising:
+        if self._raising or self.insisted:
             raise KeyboardInterrupt
 
     @property

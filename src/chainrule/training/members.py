@@ -110,6 +110,8 @@ def _conduct(
                         checkpointer.end_epoch(run)
             except KeyboardInterrupt:
                 signals.heard()
+                if interrupt.insisted:
+                    raise
                 reason = "interrupted"
             finally:
                 run.progress.close()
