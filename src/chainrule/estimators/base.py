@@ -122,7 +122,7 @@ class Backprop(FittedNetwork, CallbackSupport, BaseEstimator):  # type: ignore[m
         if parameters.early_stopping and held is not None:
             observer.score = scorer_of(self, parameters, held, observer, self._default_score)
         if not incremental:
-            observer.hook = epoch_hook(self, samples.given, plan.epochs)
+            observer.hook = epoch_hook(self, samples.raw, plan.epochs)
         before = state.copy().carried
         history = descend(
             net, samples, held, parameters, plan, observer, state.carried, not incremental
@@ -208,12 +208,12 @@ class Backprop(FittedNetwork, CallbackSupport, BaseEstimator):  # type: ignore[m
         ``partial_fit`` holds them out of its first call, and keeps them.
         """
         if eval_set is not None:
-            return samples, self._own_validation(parameters, eval_set, samples.given[1])
+            return samples, self._validation_of(parameters, eval_set, samples.raw[1])
         if not parameters.early_stopping:
             return samples, None
         state = self._training
         if incremental and state.held is not None:
-            again = self._samples(parameters, *state.held.given)
+            again = self._samples(parameters, *state.held.raw)
             return samples, replace(state.held, X=again.X, Y=again.Y)
         share, classifies = parameters.validation_fraction, is_classifier(self)
         samples, held = hold_out(samples, share, seed, classifies)

@@ -26,16 +26,16 @@ __all__ = ["CallbackSupport", "epoch_hook", "with_callbacks"]
 
 
 def epoch_hook(
-    estimator: Any, given: tuple[Any, Any, Any], epochs: int
+    estimator: Any, raw: tuple[Any, Any, Any], epochs: int
 ) -> Callable[[Any], bool] | None:
     """Return what is called with the network after each epoch, or None if there are no callbacks.
 
     It opens the context of the fit, ends the task of the epoch and begins that of the next; it
-    returns True if a callback asks to stop. ``given``: (X, y, weight) of the training samples.
+    returns True if a callback asks to stop. ``raw``: (X, y, weight) of the training samples.
     """
     if not hasattr(estimator, "_init_callback_context"):
         return None
-    X, y, weight = given
+    X, y, weight = raw
     metadata = None if weight is None else {"sample_weight": weight}
     fit_context = estimator._init_callback_context(max_subtasks=epochs)
     data = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}

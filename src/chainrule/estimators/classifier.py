@@ -124,7 +124,7 @@ class BackpropClassifier(ClassifierMixin, Backprop):  # type: ignore[misc]
 
     def _learn_classes(self, y: Array) -> None:
         """Learn the classes: those of y, or those that ``partial_fit`` was given."""
-        listed = self.__dict__.pop("_classes_given", None)
+        listed = self.__dict__.pop("_classes_known", None)
         labels = y if listed is None else listed
         if np.ndim(labels) == 2 and not type_of_target(labels).startswith("multilabel"):
             raise ValueError(
@@ -200,7 +200,7 @@ class BackpropClassifier(ClassifierMixin, Backprop):  # type: ignore[misc]
         """
         with unchanged_by_errors(self):
             if _check_partial_fit_first_call(self, classes):
-                self._classes_given = np.asarray(classes)
+                self._classes_known = np.asarray(classes)
             self._train(X, y, sample_weight, eval_set, incremental=True)
         return self
 

@@ -184,7 +184,7 @@ def scorer_of(
     default: Callable[..., float],
 ) -> Callable[[Network], float]:
     """Return the function that scores a network on the validation samples."""
-    X, y, weight = held.given
+    X, y, weight = held.raw
     if isinstance(parameters.scoring, str) and parameters.scoring == "loss":
         return lambda net: -observer.validation[-1]
     if parameters.scoring is None:

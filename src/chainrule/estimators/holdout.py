@@ -16,12 +16,12 @@ Weights = npt.NDArray[np.float64] | None
 
 @dataclass(slots=True)
 class Samples:
-    """X (m, n_0) and Y (m, n_L) as encoded, weights (m,) or None; and (X, y, weight) as given."""
+    """X (m, n_0) and Y (m, n_L) as encoded, weights (m,) or None; ``raw``: (X, y, weight)."""
 
     X: npt.NDArray[Any]
     Y: npt.NDArray[Any]
     weights: Weights
-    given: tuple[Any, Any, Any]
+    raw: tuple[Any, Any, Any]
 
     @property
     def weight(self) -> float:
@@ -46,7 +46,7 @@ def hold_out(
             f"dataset: {share} of {m} samples are {count}"
         )
     strata = None
-    if classifies and np.ndim(samples.given[1]) < 2:
+    if classifies and np.ndim(samples.raw[1]) < 2:
         Y = samples.Y
         classes = (Y[:, 0] > 0.5).astype(int) if Y.shape[1] == 1 else np.argmax(Y, axis=1)
         counts = np.bincount(classes)
@@ -65,12 +65,12 @@ def take(samples: Samples, rows: Rows) -> Samples:
         raise ValueError(
             "the weights of all samples on one side of the validation split are 0: give eval_set"
         )
-    return Samples(samples.X[rows], samples.Y[rows], part, take_given(samples.given, rows))
+    return Samples(samples.X[rows], samples.Y[rows], part, take_raw(samples.raw, rows))
 
 
-def take_given(given: tuple[Any, Any, Any], rows: Rows) -> tuple[Any, Any, Any]:
+def take_raw(raw: tuple[Any, Any, Any], rows: Rows) -> tuple[Any, Any, Any]:
     """Return some rows of (X, y, weight) as a user gave them."""
-    X, y, weight = given
+    X, y, weight = raw
     return (
         _rows_of(X, rows),
         _rows_of(y, rows),
@@ -93,7 +93,7 @@ def repeated(samples: Samples) -> Samples:
     rows = repeats(samples.weights)
     if rows is None:
         return samples
-    return Samples(samples.X[rows], samples.Y[rows], None, samples.given)
+    return Samples(samples.X[rows], samples.Y[rows], None, samples.raw)
 
 
 def distinct(samples: Samples) -> Samples:
@@ -107,4 +107,4 @@ def distinct(samples: Samples) -> Samples:
     order = np.argsort(first)
     rows = first[order]
     weights = np.bincount(place, ones, len(first)).astype(np.float64)[order]
-    return Samples(samples.X[rows], samples.Y[rows], weights, samples.given)
+    return Samples(samples.X[rows], samples.Y[rows], weights, samples.raw)

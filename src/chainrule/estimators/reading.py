@@ -16,7 +16,7 @@ from ..typing import Array, Floats
 from .constraints import Parameters, checked
 from .encoding import encode, express_inputs, fit_encoder, fitted_moments, moments_of, with_moments
 from .fitting import TrainingState
-from .holdout import Samples, take_given
+from .holdout import Samples, take_raw
 from .inputs import Inputs, as_categories, read_columns, read_matrix, wants_columns
 from .sample_weights import NO_WEIGHT, read_weights
 
@@ -50,7 +50,7 @@ class SampleReader:
         check_is_fitted(self, "network_")
         return self._samples(self._checked(), X, y, sample_weight)
 
-    def _own_validation(self, parameters: Parameters, eval_set: Any, y_trained: Any) -> Samples:
+    def _validation_of(self, parameters: Parameters, eval_set: Any, y_trained: Any) -> Samples:
         if isinstance(eval_set, list) and len(eval_set) == 1:
             eval_set = eval_set[0]
         if not isinstance(eval_set, (tuple, list)) or len(eval_set) not in (2, 3):
@@ -91,11 +91,11 @@ class SampleReader:
             raise ValueError(
                 f"Found input variables with inconsistent numbers of samples: {m}, {len(Y)}"
             )
-        given = (X, y, weight)
+        raw = (X, y, weight)
         if weights is not None and not weights.all():
             rows = np.flatnonzero(weights)
             inputs = inputs.take(rows) if isinstance(inputs, Columns) else inputs[rows]
-            Y, weights, given = Y[rows], weights[rows], take_given(given, rows)
+            Y, weights, raw = Y[rows], weights[rows], take_raw(raw, rows)
         if learn:
             self.encoder_ = fit_encoder(inputs, self.columns_, parameters.standardize, weights)
             if parameters.standardize:
@@ -104,13 +104,13 @@ class SampleReader:
             self._follow(inputs, weights)
         if learn or follow:
             self._scale_target(Y, weights, parameters, learn)
-        own = learnt_from is not None and weights is not None
-        factors = None if own else self._class_factors(parameters, Y, weights, learnt_from)
+        weighed = learnt_from is not None and weights is not None
+        factors = None if weighed else self._class_factors(parameters, Y, weights, learnt_from)
         total = weights if factors is None else factors if weights is None else weights * factors
         if total is not None and not total.sum() > 0:
             raise ValueError(NO_WEIGHT)
         X_encoded = encode(inputs, self.encoder_, self.dtype_)
-        return Samples(X_encoded, self._encode_target(Y), total, given)
+        return Samples(X_encoded, self._encode_target(Y), total, raw)
 
     def _check_some_y(self, y: Any) -> None:
         if y is None:
