@@ -157,7 +157,7 @@ def test_without_it_a_file_that_changed_is_named(copied: Path, how: str) -> None
 def test_a_limit_of_the_system_costs_no_training(folder: Path, tmp_path: Path) -> None:
     """Files of 64 KB at most: the model fits, the rows do not."""
     command = [sys.executable, "-m", "chainrule", "train", str(folder), "-t", "y", "--epochs", "3",
-               "--batch-size", "32", "--spool", str(tmp_path)]  # fmt: skip
+               "--hidden", "8", "--batch-size", "32", "--spool", str(tmp_path)]  # fmt: skip
     models = []
     for name, limit in (("whole", None), ("limited", 1 << 16), ("without", None)):
 
