@@ -123,7 +123,7 @@ def float32_parameters_and_gradient(rng):
     )
 
 
-@case("google/jax#7742")
+@case("jax-ml/jax#7742")
 def float16_gradient(rng):
     def gradient(p):
         return {"x": (p["x"] * np.cos(p["x"]) + np.sin(p["x"])).astype(np.float16)}
@@ -166,7 +166,7 @@ def least_squares_at_its_solution(rng):
     return lambda p: ((A @ p["w"] - y) ** 2).mean(), gradient, {"w": w}
 
 
-@case("DiffEqML/diffrl#16")
+@case("NVlabs/DiffRL#16")
 def sums_in_another_order(rng):
     A = rng.normal(size=(400, 3))
 

@@ -18,7 +18,7 @@ def labels(rng, m=6, classes=4):
     return torch.tensor(rng.integers(0, classes, m))
 
 
-@gallery.wrong("kuangliu/pytorch-retinanet#12", "z", "factor|weight")
+@gallery.wrong("unsky/focal-loss#9", "z", "factor|weight")
 def class_weight_of_the_other_class(rng):
     y = np.array([0, 1, 1, 0, 1, 0, 0, 1])
     a = np.where(y == 1, 0.25, 0.75)

@@ -191,7 +191,7 @@ def column_that_is_constant(rng):
     return pair(lambda p: (R * np.tanh(parts(p["x"])[0])).sum(), gradient, {"x": x})
 
 
-@gallery.right("linkedin/Liger-Kernel#883")
+@gallery.right("linkedin/Liger-Kernel#950")
 def layer_norm_in_bfloat16(rng):
     inputs = [tensor(rng, 12, 32, dtype="bfloat16"), gain(rng, 32).bfloat16()]
 
