@@ -260,7 +260,8 @@ def main() -> None:
         "Gradients after public threads, each a small program with its link, ten seeds each "
         "(`python bench/gallery.py` prints these figures and every case, which are in "
         "tests/gradcheck/gallery). A fifth was kept from the author of the diagnoses until they "
-        "were done. Undecidable counts where one answer is right: not at a kink, nor in a chaotic map.\n"
+        "were done. Undecidable counts where one answer is right: not at a kink, nor in a chaotic "
+        "map.\n"
     )
     gallery_totals(args.gallery)
     print("## The reports\n")
