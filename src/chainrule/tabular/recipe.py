@@ -90,7 +90,8 @@ def fit_model(rows: Labelled, options: Options, say: Say = silent) -> EnsembleMo
         one = np.ones(rows.features.m) if rows.weights is None else rows.weights
         places = np.flatnonzero(one > 0)
     target = Column("", "float", rows.target.values.astype(np.float64))
-    hashes = row_hashes([*rows.features.values(), target], rows.features.m)
+    varying = [column for column in rows.features.values() if _varies(column, places)]
+    hashes = row_hashes([*varying, target], rows.features.m)
     places = places[np.argsort(hashes[places], kind="stable")]
     model = _fit_rows(rows.take(places, whole), options, say)
     return replace(model, out_of_fold=_of_every_row(model, rows, places))
@@ -110,6 +111,13 @@ def _of_every_row(model: EnsembleModel, rows: Labelled, places: Integers) -> Out
         return replace(kept, outputs=kept.outputs[first], folds=folds)
     outputs[known] = kept.outputs[first]
     return replace(kept, outputs=outputs, folds=folds)
+
+
+def _varies(column: Column, places: Integers) -> bool:
+    """Return whether a column has two values or more: one that has not is left out, unnoticed."""
+    values = column.values[places]
+    first = values[0]
+    return not np.all((values == first) | ((values != values) & (first != first)))
 
 
 def _fit_rows(rows: Labelled, options: Options, say: Say) -> EnsembleModel:
