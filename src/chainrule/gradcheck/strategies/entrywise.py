@@ -13,14 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ...typing import Array
-from ..differences import (
-    Estimate,
-)
+from ..differences import Estimate
 from ..noise import rms
 from ..progress import Progress
 from ..pytree import Leaf
 from ..verdicts import RIGHT, UNDECIDABLE, WRONG, Checked, decide
-from .settling import Entry, reason, settle, slopes_at_sides
+from .settling import Entry, reason, settle, slopes_at_sides, unresolved
 from .sweep import Sweep
 
 
@@ -83,17 +81,19 @@ def _again(
     verdict = checked.verdict.reshape(-1)
     open_entries = [i for i in first if verdict[i] != RIGHT]
     progress.more(2 * len(open_entries))
-    done = np.array(sorted(first), np.intp)
     for index in open_entries:
         entry = Entry(leaf, index, float(h[index]), float(a[index]))
         settled = settle(sweep, entry, first[index], confirm=verdict[index] == WRONG)
         n[index], bar[index] = settled.estimate.value[0], settled.estimate.bar[0]
         if entry.a == 0 and sweep.constant(leaf, index, entry.h):
             n[index] = bar[index] = 0.0
-        _judge(sweep, checked, done, rounding)
+        _judge(sweep, checked, np.array([index], np.intp), rounding)
         if verdict[index] == WRONG and settled.agreed:
             verdict[index] = UNDECIDABLE
             checked.reasons[index] = "steps of different lengths give different derivatives"
+        elif verdict[index] == WRONG and unresolved(sweep, entry):
+            verdict[index] = UNDECIDABLE
+            checked.reasons[index] = "J is too coarse for a step of this entry's own size"
         elif verdict[index] == UNDECIDABLE:
             sides = slopes_at_sides(sweep, entry) if settled.kinked else ()
             checked.reasons[index] = reason(entry.a, settled.estimate, sides)

@@ -24,6 +24,8 @@ RUNGS = (2.0**-6, 2.0**-12, 2.0**-18, 2.0**-24, 2.0**4, 2.0**8, 2.0**10)
 CONFIRMED = 2.0**-12
 # An entry that much smaller than its array has a scale of its own.
 OWN_SCALE = 2.0**-8
+# So far below its array that the array's step may leave all that the entry does behind.
+LOST_SCALE = 2.0**-30
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,18 @@ def _past_the_kink(best: Estimate, sides: Sequence[Estimate]) -> Estimate:
     if agree[0] == agree[1]:
         return best
     return better(best, sides[agree.index(True)])
+
+
+def unresolved(sweep: Sweep, entry: Entry) -> bool:
+    """Whether an entry is far below its array's size, and J too coarse for a step of its own size.
+
+    What longer steps say of it, as that tanh(x / s) stands still, is no verdict then.
+    """
+    h = abs(float(entry.leaf.value.flat[entry.index])) * sweep.step
+    if not 0 < h < LOST_SCALE * entry.h:
+        return False
+    e = sweep.look(entry.leaf, entry.index, h)
+    return bool(abs(entry.a - e.value[0]) <= e.bar[0])
 
 
 def slopes_at_sides(sweep: Sweep, entry: Entry) -> list[Estimate]:
