@@ -55,13 +55,15 @@ def _penalty(t: Checked, evidence: Evidence) -> Finding | None:
         if strength < 0:
             return (
                 "penalty missing",
-                f"the gradient of {t.name} lacks {-strength:.6g} × {word}: the penalty is missing.",
+                f"the gradient of {t.name} lacks {-strength:.6g} × {word}: a penalty is missing, "
+                f"or what a normalisation of {t.name} takes out.",
                 f"d{t.name} = (what it is now) + {-strength:.6g} * {word}",
             )
         vector = max(t.shape, default=1) == t.analytic.size
         return (
             "penalty on biases" if vector else "penalty factor",
-            f"the gradient of {t.name} has {strength:.6g} × {word} too much: a penalty J has not.",
+            f"the gradient of {t.name} has {strength:.6g} × {word} too much: a penalty J has not, "
+            f"or what a normalisation of {t.name} takes out.",
             f"d{t.name} = (what it is now) - {strength:.6g} * {word}",
         )
     return None
