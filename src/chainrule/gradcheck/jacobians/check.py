@@ -89,7 +89,7 @@ def _reworded(d: Diagnosis, name: str) -> Diagnosis:
 def _logarithms(tensor: Checked, x: Array) -> list[Diagnosis]:
     """Name a Jacobian by the logarithms of x: each column has the entry of x as its factor."""
     a, n = tensor.analytic, tensor.numeric
-    if a.ndim != 2 or len(np.unique(np.round(x, 6))) < min(len(x), 2) or len(x) < 2:
+    if a.shape[1:] != x.shape or len(x) < 2 or len(np.unique(np.round(x, 6))) < 2:
         return []
     for factor, words in ((x, "too much: these are the derivatives by log x"), (1 / x, "missing")):
         room = 1e-5 * np.max(np.abs(n * factor)) + 2 * np.abs(factor) * tensor.bar

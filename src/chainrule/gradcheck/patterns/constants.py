@@ -10,6 +10,9 @@ from ..verdicts import WRONG, Checked
 from .evidence import FITS, SPARE, Evidence, Finding, Pattern, known
 from .ratios import FEWEST, entries_of
 
+# Factors closer than this are one factor with noise on it.
+APART = 1e-2
+
 
 def few_factors(t: Checked, evidence: Evidence) -> Finding | None:
     """Two or three factors, each of several entries: a weight by class, a case, a side."""
@@ -20,6 +23,8 @@ def few_factors(t: Checked, evidence: Evidence) -> Finding | None:
     some = np.abs(n) > 100 * room
     factors, counts = np.unique(np.round((a / n)[some], 4), return_counts=True)
     if not some.all() or not 2 <= len(factors) <= 3 or counts.min() < 2 or np.any(factors == 0):
+        return None
+    if np.min(np.diff(factors)) < APART:
         return None
     listed = ", ".join(f"{k:.4g} × in {c}" for k, c in zip(factors, counts, strict=True))
     return (

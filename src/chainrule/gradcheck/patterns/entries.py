@@ -193,9 +193,9 @@ def precision_only(wrong: Sequence[Checked]) -> Diagnosis | None:
     # Rounding spares no entry: where most are right, it is something else.
     if sum(t.count(WRONG) for t in wrong) < 0.2 * sum(int(known(t).sum()) for t in wrong):
         return None
-    if not all(map(_scattered, wrong)):
-        return None
     rounded = _short_float(np.concatenate([t.analytic.ravel() for t in wrong]))
+    if rounded is None and not all(map(_scattered, wrong)):
+        return None
     gap, n = np.concatenate(gaps), np.concatenate(sizes)
     # A common factor is a mistake, however small, unless the numbers themselves are short.
     slope = abs(float(np.vdot(gap, n)))
