@@ -94,8 +94,8 @@ def _diagnose(
 
 def _explained(wrong: Sequence[Checked], patterns: Sequence[Diagnosis]) -> bool:
     """Whether the patterns say of every wrong array what was forgotten."""
-    if any(d.bug.startswith("normalisation") for d in patterns):
-        return True  # dz is wrong, and with it all that it reaches
+    if any(d.bug.startswith("normalisation") and d.place == wrong[0].name for d in patterns):
+        return True  # dz of the first layer is wrong, and with it all that it reaches
     places = {p for d in patterns if d.bug not in LOOKS for p in d.place.split(", ")}
     return "every parameter" in places or all(t.name in places for t in wrong)
 
